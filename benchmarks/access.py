@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from meshtop.analysis.tenancy.access.build import build_policy, namespace_name
-from meshtop.analysis.tenancy.access.decision import decide, explain
+from meshtop.analysis.tenancy.access.decision import decide, explain_right
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Meta, Namespace
 from meshtop.settings.tenancy import check_tenancy
@@ -56,7 +56,7 @@ def main() -> None:
     print(f"  {'build and check the graph':<34}{milliseconds(lambda: build_policy(None, tenancy, owned, known)):>9.2f}")
     decided = milliseconds(lambda: [decide(policy, "u7", namespace_name(*place)) for place in some])
     print(f"  {'one decision':<34}{decided / len(some):>9.4f}")
-    explained = milliseconds(lambda: [explain(policy, "u7", "read", namespace_name(*place)) for place in some])
+    explained = milliseconds(lambda: [explain_right(policy, "u7", "read", namespace_name(*place)) for place in some])
     print(f"  {'one explanation':<34}{explained / len(some):>9.4f}")
     print(f"  {'what one user may read, all of it':<34}{decided / len(some) * len(places):>9.2f}")
 

@@ -19,9 +19,9 @@ def main() -> None:
         with contextlib.suppress(OSError):
             print(f"meshtop {__version__}", flush=True)
             return
-    from meshtop.process import prepare
+    from meshtop.process import prepare_process
 
-    prepare()
+    prepare_process()
     from meshtop.cli.main import main as run
     from meshtop.cli.options import Common
 

@@ -1,6 +1,6 @@
-"""What is set for the whole process, each for its reason; nothing else in the house changes what all of it shares.
+"""Process-wide settings, each with its reason; no other module changes state shared by the whole process.
 
-The front doors (`__main__`, the command line, the console) call these; the lowest floor, so that every room may.
+They are called by `__main__`, the command line and the console; any package may import this module.
 """
 
 from __future__ import annotations
@@ -9,45 +9,51 @@ import contextlib
 import gc
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 100)
-"""A refresh makes a hundred thousand objects and hardly a cycle: looking for cycles so rarely saves a fifth of it."""
+"""A refresh creates a hundred thousand objects and hardly any cycles; collecting so rarely saves a fifth of it."""
 SWITCH_SECONDS = 0.001
-"""After so long a thread that works out a picture lets the one that answers keys go on; Python's own 5 ms, several
+"""Seconds after which a computing thread yields to the one that handles keys; Python's default of 5 ms, several
 times for each key, would be felt."""
 ENOUGH_OPEN_FILES = 16_384
-"""Two hundred clusters with forty watches each, and room to spare."""
+"""Wanted limit of open files: two hundred clusters with forty watches each, and some spare."""
 _MANY_OBJECTS = 20_000
-"""Fewer new containers than this are left to the collector; freezing also keeps what garbage there is."""
+"""With fewer new containers than this nothing is frozen, as freezing also keeps existing garbage."""
 
+QUIET_SECONDS = 3.0
+"""So long after the last key nobody waits for the next one."""
+_AT_MOST_EVERY_SECONDS = 60.0
+_SHARE = 200.0
+"""A full collection is followed by so many times its own length without one: half a per cent of a core at most."""
 _lock = threading.Lock()
 _depth = 0
 _was_enabled = False
 
 
-def prepare() -> None:
-    """What every run begins with, before anything large is imported or made."""
+def prepare_process() -> None:
+    """Settings for every run, applied before anything large is imported or created."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     leave_out_httpx_command_line()
 
 
 def leave_out_httpx_command_line() -> None:
-    """Keep httpx from taking its own command line along where it can be imported, and with it rich.
+    """Keep httpx from importing its own command line, and with it rich.
 
-    That is a tenth of what printing a list takes. Without it httpx does what it does where `httpx[cli]` is not
-    installed. Nothing happens where httpx is imported already.
+    That import takes a tenth of the time of printing a list. httpx then behaves as if `httpx[cli]` were not installed.
+    Has no effect if httpx is already imported.
     """
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
 
 
 def answer_keys_first() -> None:
-    """Let threads take turns so often that keys do not wait for what is worked out meanwhile."""
+    """Switch threads so often that key presses do not wait for background computations."""
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
 def keep_log_off_stderr() -> None:
-    """Let logged errors stay out of stderr, where Python writes them as long as nobody listens."""
+    """Keep logged errors out of stderr, where Python writes them if no handler is installed."""
     import logging  # here, because the first line on screen does not wait for it
 
     if logging.lastResort is not None:
@@ -57,7 +63,7 @@ def keep_log_off_stderr() -> None:
 
 
 def keep_libraries_quiet() -> None:
-    """Let nothing but sentences reach stderr: libraries log and warn there, with tracebacks, when nobody listens."""
+    """Keep libraries' logs and warnings out of stderr, where they would print tracebacks if no handler is installed."""
     import warnings
 
     keep_log_off_stderr()
@@ -65,7 +71,7 @@ def keep_libraries_quiet() -> None:
 
 
 def let_libraries_speak() -> None:
-    """Write logged warnings and errors, with tracebacks, to stderr: for whoever asks for them (-vv, MESHTOP_DEBUG)."""
+    """Write logged warnings and errors, with tracebacks, to stderr (-vv, MESHTOP_DEBUG)."""
     import logging
 
     if logging.lastResort is not None and logging.lastResort not in logging.root.handlers:
@@ -73,7 +79,7 @@ def let_libraries_speak() -> None:
 
 
 def raise_open_file_limit() -> None:
-    """Raise this process's own limit of open files as far as is allowed and useful; silent where that cannot be."""
+    """Raise this process's soft limit of open files as far as allowed and useful; failure is ignored."""
     try:
         import resource
     except ImportError:
@@ -85,12 +91,52 @@ def raise_open_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def collect_all() -> None:
+    """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
+
+    Nothing happens while somebody makes thousands of objects.
+    """
+    with _lock:
+        if _depth:
+            return
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
+
+
+class IdleCollector:
+    """Runs full collections while nobody presses a key.
+
+    The thresholds of `prepare` never let one run by itself, and screens that were closed are cycles: without it they
+    pile up. `clock` gives seconds that only grow.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all) -> None:
+        self._clock = clock
+        self._collect = collect
+        self._touched = self._due = clock()
+
+    def touched(self) -> None:
+        """Somebody pressed a key, or moved the mouse."""
+        self._touched = self._clock()
+
+    def look(self) -> bool:
+        """Collect, if nobody is there and the last time is long enough ago; whether it was done."""
+        now = self._clock()
+        if now < self._due or now - self._touched < QUIET_SECONDS:
+            return False
+        self._collect()
+        took = self._clock() - now
+        self._due = now + took + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
+        return True
+
+
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause garbage collection for the whole process while thousands of objects are made: none of them is garbage.
+    """Pause garbage collection for the whole process while thousands of objects are created, none of which is garbage.
 
-    Several may pause at once; the last one ends it. What was made meanwhile, where it is much, is moved out of the
-    collector's sight (`gc.freeze`): it is freed by its reference counts, and later collections need not walk it.
+    Pauses may overlap; the last one ends it. If many objects were created meanwhile, they are moved out of the
+    collector's generations (`gc.freeze`): they are freed by reference counts, and later collections skip them.
     """
     global _depth, _was_enabled
     with _lock:

@@ -1,6 +1,6 @@
-"""Who writes to a route: a Lease beside it in its cluster, which expires when its holder falls silent.
+"""Leases: who writes to a route, recorded in its cluster; a Lease expires when its holder stops renewing it.
 
-It tells other machines, which the lock beside the journal cannot.
+Leases inform other machines, which the lock file beside the journal cannot.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ import msgspec
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.kube import JSON, KubeApi, RouteObject, unix
-from meshtop.actions.process_token import has_ended, process_token
+from meshtop.actions.process_token import process_token, token_has_ended
+from meshtop.sources.problem import ODD_SHAPE, error_text
 
 GROUP = "coordination.k8s.io"
 _ACTION = "meshtop/action"
 _ROUTE = "meshtop/route"
 _PROCESS = "meshtop/process"
 _TRIES = 3
-"""How often a Lease is renewed that somebody else writes to without taking it."""
+"""Attempts to renew a Lease that another client modifies without taking it."""
 
 
 class LeaseHolder(msgspec.Struct, frozen=True):
-    """What a Lease says: who holds it for which action, until when (Unix seconds), and which process (its token)."""
+    """Content of a Lease: the holder, its action, the expiry (Unix seconds), and the token of its process."""
 
     name: str
     action: str
@@ -32,18 +33,18 @@ class LeaseHolder(msgspec.Struct, frozen=True):
     process: str = ""
 
     def process_ended(self) -> bool:
-        """Whether its holder was a process of this machine that is gone: killed, it could not release the Lease."""
-        return has_ended(self.process)
+        """Whether its holder was a process of this machine that has ended without releasing the Lease."""
+        return token_has_ended(self.process)
 
 
 def lease_name(where: RouteObject) -> str:
-    """The Lease's name: readable, and different for every object."""
+    """The Lease's name: readable, and unique to the object."""
     digest = hashlib.sha256(f"{where.kind}/{where.name}".encode()).hexdigest()[:8]
     return f"meshtop-shift-{where.name[:40].rstrip('-.')}-{digest}"
 
 
 class ShiftLease:
-    """The Lease of one action on one object in one cluster; `holder` is who, `seconds` how long silence is allowed."""
+    """The Lease of one action on one object in one cluster; it expires after `seconds` without renewal."""
 
     def __init__(self, api: KubeApi, where: RouteObject, *, action: str, holder: str, seconds: float) -> None:
         self._api = api
@@ -56,12 +57,12 @@ class ShiftLease:
         self._held: dict[str, Any] | None = None
 
     async def holder(self) -> LeaseHolder | None:
-        """Who holds it, expired or not; None when nobody does. Raises ActionError."""
+        """The holder, even if expired; None when there is none. Raises ActionError."""
         lease = await self._get()
         return None if lease is None else holder_of(lease)
 
     async def take(self, now: float) -> None:
-        """Take it, or take it over from a holder that fell silent. Raises ActionError: conflict when it is held."""
+        """Take the Lease, or take over an expired one. Raises ActionError: conflict when it is held."""
         lease = await self._get()
         if lease is None:
             lease = {
@@ -77,17 +78,17 @@ class ShiftLease:
             raise ActionError(
                 ErrorKind.CONFLICT,
                 f"{holder.name} is changing {self._where.title} in {self._where.cluster} (action "
-                f"{holder.action}); it may be taken over in {holder.until - now:.0f} s unless it goes on.",
+                f"{holder.action}); if it stops, it can be taken over in {holder.until - now:.0f} s.",
                 cluster=self._where.cluster,
             )
         self._fill(lease, now, taken=True)
         self._held = await self._write("PUT", self._path, lease)
 
     async def renew(self, now: float) -> None:
-        """Extend it once a third of its time has gone.
+        """Extend the Lease once a third of its time has passed.
 
-        Raises ActionError: conflict when it is no longer this process's, because somebody took it over or deleted it.
-        What is lost is not taken again: whoever took it over may have written since.
+        Raises ActionError: conflict when this process no longer holds it, because it was taken over or deleted. It is
+        not taken again, since the new holder may have written in the meantime.
         """
         if self._held is None:
             raise await self._lost()
@@ -102,7 +103,7 @@ class ShiftLease:
             except ActionError as error:
                 if error.kind is not ErrorKind.CONFLICT:
                     raise
-            # Only a Lease that still says this process was written to by somebody who did not want it.
+            # Only if this process is still the holder: then another client modified the Lease without taking it.
             there = await self._get()
             if there is None or not self._is_mine(there):
                 break
@@ -124,7 +125,7 @@ class ShiftLease:
         return holder.action == self._action and holder.process == process_token()
 
     async def release(self) -> None:
-        """Delete the Lease if it is still this action's. Errors do not matter: it expires."""
+        """Delete the Lease if this action still holds it. Errors are ignored, as it expires."""
         if self._held is None:
             return
         metadata = self._held["metadata"]
@@ -179,15 +180,16 @@ class ShiftLease:
     def _decode(self, body: bytes) -> dict[str, Any]:
         try:
             lease: dict[str, Any] = msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.MsgspecError as error:
+            holder_of(lease)
+        except ODD_SHAPE as error:
             raise AnswerLost(
-                f"{self._where.cluster} sent an invalid Lease: {error}.", cluster=self._where.cluster
+                f"{self._where.cluster} sent an invalid Lease: {error_text(error)}.", cluster=self._where.cluster
             ) from error
         return lease
 
 
 def holder_of(lease: dict[str, Any]) -> LeaseHolder:
-    """The holder out of a Lease's JSON."""
+    """The holder in a Lease's JSON."""
     spec, metadata = lease.get("spec") or {}, lease.get("metadata") or {}
     until = unix(spec.get("renewTime")) + float(spec.get("leaseDurationSeconds") or 0)
     return LeaseHolder(

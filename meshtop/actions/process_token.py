@@ -1,8 +1,8 @@
-"""A random token by which a process of meshtop is told from every other, on any machine and in any container.
+"""A random token that identifies a meshtop process across machines and containers.
 
-A host's name and a process number are not enough: in another container both may be somebody else's. The process keeps
-a file locked that is named by its token; the kernel unlocks it when the process ends. Whoever finds the file unlocked
-knows that the process is gone; whoever finds no file knows nothing, and waits.
+Host name and process number do not suffice: another container may have the same ones. The process keeps a file named
+after its token locked; the kernel unlocks it when the process ends. An unlocked file proves that the process has ended;
+a missing file proves nothing.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _LENGTH = 32
 
 
 def process_token() -> str:
-    """This process's token; a fork has another one."""
+    """The token of this process; a forked process gets its own."""
     return _token(os.getpid())
 
 
 @cache
 def _token(_: int) -> str:
     token = secrets.token_hex(_LENGTH // 2)
-    # Without a place for the file nobody is told that this process ended: the Lease expires instead.
+    # Without a folder for the file, the end of this process is not visible: the Lease expires instead.
     with contextlib.suppress(OSError):
         folder = _folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,8 +38,8 @@ def _token(_: int) -> str:
     return token
 
 
-def has_ended(token: str) -> bool:
-    """Whether the process of a token is known to have ended; False where it cannot be known from here."""
+def token_has_ended(token: str) -> bool:
+    """Whether the process of a token is known to have ended; False where that is unknown."""
     if len(token) != _LENGTH or not token.isalnum() or token == process_token():
         return False
     try:
@@ -63,6 +63,6 @@ def _folder() -> Path:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether nobody else can write there: what another user puts there must not say that a process has ended."""
+    """Whether only this user can write to the folder, so that no other user can fake the end of a process."""
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o077

@@ -1,4 +1,4 @@
-"""An action of the journal in words: where it stands, how each cluster stands, and each entry as a sentence."""
+"""An action of the journal in words: its state, the state of each cluster, and each entry as a sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from meshtop.actions.at_hand import clusters_of
+from meshtop.actions.at_hand import written_clusters
 from meshtop.actions.errors import ActionError
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, Entry, EntryKind, Journal
 from meshtop.actions.journal.lock import lock_holder
@@ -18,7 +18,7 @@ from meshtop.actions.shift.targets import ShiftTarget
 
 
 class Course(StrEnum):
-    """Where an action stands, told apart by whether a living process runs it."""
+    """The state of an action, which also depends on whether a running process holds it."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -32,17 +32,17 @@ class Course(StrEnum):
 
     @property
     def unfinished(self) -> bool:
-        """Whether it has to be resumed or rolled back by somebody."""
+        """Whether it needs to be resumed or rolled back."""
         return self in (Course.INTERRUPTED, Course.HELD, Course.HALF_BACK)
 
     @property
     def alive(self) -> bool:
-        """Whether a living process runs it."""
+        """Whether a running process holds it."""
         return self in (Course.RUNNING, Course.PAUSED, Course.TAKING_BACK)
 
 
 def course_of(action: Action, journal: Path) -> Course:
-    """The course of an action of the journal at `journal`: what is open and run by no process was interrupted."""
+    """The course of an action of the journal at `journal`: an open action that no process runs was interrupted."""
     if not action.open or action.state is ActionState.HELD:
         return Course(action.state.value)
     if lock_holder(journal, action.id) is not None:
@@ -51,23 +51,29 @@ def course_of(action: Action, journal: Path) -> Course:
 
 
 def may_resume(action: Action, course: Course) -> bool:
-    """Whether it can be resumed: a shift that stopped in the middle, and is not on its way back."""
+    """Whether it can be resumed: a shift that stopped in the middle and is not being rolled back."""
     return action.kind != PROPAGATE and course in (Course.INTERRUPTED, Course.HELD)
 
 
 def may_take_back(action: Action, course: Course) -> bool:
-    """Whether it can be rolled back: no process runs it, and it has not been rolled back yet."""
+    """Whether it can be rolled back: no process runs it, and it is not rolled back yet."""
     return not course.alive and course is not Course.ROLLED_BACK
 
 
 def unfinished(journal: Journal) -> list[tuple[Action, Course]]:
-    """Every action that has to be resumed or rolled back, newest first."""
+    """Every action that has to be resumed or rolled back, newest first; `Journal.damaged` says what may be missing."""
     courses = ((action, course_of(action, journal.path)) for action in journal.open_actions())
     return [(action, course) for action, course in courses if course.unfinished]
 
 
+def unfinished_text(action: Action, course: Course) -> str:
+    """An unfinished action in a sentence, with the commands that end it."""
+    forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
+    return f"{action.subject}: {action.kind} {course.value}; to finish it: {forward}meshtop rollback {action.id}."
+
+
 def stopped_at(action: Action) -> str:
-    """The step that a shift had come to, in words; empty for what has no steps or had not begun."""
+    """The last step of a shift, in words; empty for other actions, and before the first step."""
     try:
         plan = shift_record(action).plan
     except ActionError:
@@ -80,7 +86,7 @@ def stopped_at(action: Action) -> str:
 
 
 class WriteState(StrEnum):
-    """What the journal knows of an action's writes to one cluster; `NOT_RESTORED` was left alone when taking back."""
+    """State of an action's writes to one cluster by the journal; `NOT_RESTORED`: it was left alone by the rollback."""
 
     AS_BEFORE = "as-before"
     WRITTEN = "written"
@@ -89,7 +95,7 @@ class WriteState(StrEnum):
 
 
 class ClusterState(Struct, frozen=True):
-    """One cluster by the journal alone: its state, and that in a sentence."""
+    """One cluster's state by the journal alone, with a sentence."""
 
     cluster: str
     state: WriteState
@@ -97,7 +103,7 @@ class ClusterState(Struct, frozen=True):
 
 
 def cluster_states(action: Action) -> tuple[ClusterState, ...]:
-    """How each cluster of an action stands by the journal alone."""
+    """The state of each cluster of an action by the journal alone."""
     if action.kind == PROPAGATE:
         return _copied(action)
     try:
@@ -123,7 +129,7 @@ def _shifted(action: Action, target: ShiftTarget, known: KnownWeights) -> Cluste
 
 
 def _left(action: Action, cluster: str) -> str | None:
-    """Why taking back left this cluster alone, if that was the last thing that happened to it."""
+    """Why the rollback left this cluster alone, if that was its last event."""
     for entry in reversed(action.entries):
         if entry.cluster == cluster:
             return str(entry.detail.get("why", "")) if entry.detail.get("note") == "left" else None
@@ -134,7 +140,7 @@ def _copied(action: Action) -> tuple[ClusterState, ...]:
     pending = written_objects(action)
     doubtful = {(entry.cluster, entry.object) for entry in action.unanswered()}
     found = []
-    for cluster in clusters_of(action):
+    for cluster in written_clusters(action):
         written = [one.ref.title for one in pending if one.cluster == cluster]
         unsure = [title for title in written if (cluster, title) in doubtful]
         left = _left(action, cluster)

@@ -1,4 +1,4 @@
-"""`meshtop access check | explain`: what the access policy lets somebody do, and why."""
+"""`meshtop access check | explain`: a user's rights by the access policy, and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CheckAnswer(Struct, frozen=True, rename="camel"):
 
 
 class KubernetesAnswer(Struct, frozen=True, rename="camel"):
-    """What Kubernetes says of one request that the right comes to; null where the cluster did not tell all."""
+    """Kubernetes' answer on one request that the right requires; null where the cluster's answer was incomplete."""
 
     verb: str
     resource: str
@@ -40,9 +40,9 @@ class KubernetesAnswer(Struct, frozen=True, rename="camel"):
 
 
 class ExplainAnswer(Struct, frozen=True, rename="camel"):
-    """Why: `grants` holds paths by policy class, `missing` the policy classes that grant nothing.
+    """The explanation: `grants` has paths by policy class, `missing` the policy classes without a grant.
 
-    `kubernetes` is null unless USER is who the object's cluster says one is: of others it tells nothing.
+    `kubernetes` is null unless USER is the current user in the object's cluster, which answers about no others.
     """
 
     user: str
@@ -56,10 +56,10 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     kubernetes: list[KubernetesAnswer] | None = None
 
 
-@click.group("access", short_help="What the access policy lets somebody do, and why.")
+@click.group("access", short_help="A user's rights by the access policy, and why.")
 @common_options
 def command() -> None:
-    """What the access policy lets somebody do, and why.
+    """A user's rights by the access policy, and why.
 
     The policy is that of the settings (access.policy) with the roles of the tenancy file, or a file: --policy FILE.
     An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
@@ -115,9 +115,9 @@ def check(ctx: click.Context, user: str, object_: str, file: str | None, output:
 def explain(ctx: click.Context, user: str, right: str, object_: str, file: str | None, output: str) -> int:
     """Print why USER has RIGHT on OBJECT, or what takes it away, or what is missing.
 
-    For a namespace, where USER is who its cluster says you are, what Kubernetes itself lets you do stands beside it.
+    For a namespace, if USER is your user in its cluster, Kubernetes' own answer is added.
     """
-    from meshtop.analysis.tenancy.access.decision import explain as explained
+    from meshtop.analysis.tenancy.access.decision import explain_right as explained
     from meshtop.views.reports.access import NEEDS, explanation_lines, kubernetes_lines, place_of_object
 
     session, policy = _policy(ctx, file, object_)
@@ -149,7 +149,7 @@ def explain(ctx: click.Context, user: str, right: str, object_: str, file: str |
 
 
 def _rules(session: Session, user: str, cluster: str, namespace: str) -> SubjectRules | None:
-    """What a cluster lets the user do in a namespace; None where it does not tell, or speaks of somebody else."""
+    """A cluster's rules for the user in a namespace; None if it does not answer, or the current user is another."""
     import asyncio
 
     from meshtop.sources.kubernetes import KubernetesSource
@@ -175,14 +175,14 @@ def _rules(session: Session, user: str, cluster: str, namespace: str) -> Subject
 
 
 def _structured(output: str, answer: CheckAnswer | ExplainAnswer) -> int:
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
 
-    write(to_json(answer) if output == "json" else to_yaml(answer).rstrip("\n"))
+    write(json_text(answer) if output == "json" else to_yaml(answer).rstrip("\n"))
     return 0
 
 
 def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session, Policy]:
-    """The policy to ask; the clusters are only asked when the object is one of theirs. Raises CommandError."""
+    """The policy; clusters are read only if the object belongs to one. Raises CommandError."""
     from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.settings.access import GENERATED, read_access
 
@@ -202,7 +202,7 @@ def _policy(ctx: click.Context, file: str | None, object_: str) -> tuple[Session
 
 
 def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
-    """The policy with everything that the clusters hold."""
+    """The policy with the objects of all clusters."""
     from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.analysis.tenancy.ownership import owners_of
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
 
 
-@click.group("config", short_help="Settings: what is in force, whether a file is right, a first file.")
+@click.group("config", short_help="View and validate settings, write a first settings file.")
 @common_options
 def command() -> None:
-    """Settings: what is in force and where it came from, whether a file is right, its schema, a first file."""
+    """Settings: view those in force and their sources, validate a file, print its schema, write a first file."""
 
 
 @command.command("view")
@@ -29,8 +29,8 @@ def command() -> None:
 @common_options
 @click.pass_context
 def view(ctx: click.Context, output: str) -> None:
-    """Print every setting in force and which source won; secrets are hidden."""
-    from meshtop.cli.printers import to_json, to_yaml
+    """Print every setting in force and its source; secrets are hidden."""
+    from meshtop.cli.printers import json_text, to_yaml
     from meshtop.cli.text_table import any_table
     from meshtop.model.text import clean
     from meshtop.settings.environment import default_path
@@ -39,7 +39,7 @@ def view(ctx: click.Context, output: str) -> None:
     session = open_session(ctx)
     settings = settings_in_force(session.loaded)
     if output == "json":
-        write(to_json(settings))
+        write(json_text(settings))
     elif output == "yaml":
         write(to_yaml(settings).rstrip("\n"))
     else:
@@ -54,7 +54,7 @@ def view(ctx: click.Context, output: str) -> None:
 @common_options
 @click.pass_context
 def validate(ctx: click.Context) -> None:
-    """Check the settings file, the environment and the flags; ends with 2 when something is wrong."""
+    """Check the settings file, the environment and the flags; exits with 2 on an error."""
     session = open_session(ctx)
     loaded = session.loaded
     _check_files(loaded)
@@ -68,20 +68,20 @@ def validate(ctx: click.Context) -> None:
 @click.pass_context
 def schema(ctx: click.Context) -> None:
     """Print the JSON Schema of meshtop.yaml, for editors."""
-    from meshtop.cli.printers import to_json
-    from meshtop.settings.schema import json_schema
+    from meshtop.cli.printers import json_text
+    from meshtop.settings.schema import settings_schema
 
-    write(to_json(json_schema()))
+    write(json_text(settings_schema()))
 
 
 @command.command("init")
-@click.option("--tenancy", is_flag=True, help="Write a first tenancy.yaml from the marks that the clusters carry.")
+@click.option("--tenancy", is_flag=True, help="Write a first tenancy.yaml from the marks found in the clusters.")
 @common_options
 @click.pass_context
 def init(ctx: click.Context, tenancy: bool) -> None:
     """Write a first settings file in which everything is explained and nothing is set; never overwrites.
 
-    With --tenancy: ask the clusters, and write tenancy.yaml beside the settings file.
+    With --tenancy: read the clusters, and write tenancy.yaml beside the settings file.
     """
     from pathlib import Path
 
@@ -110,7 +110,7 @@ def init(ctx: click.Context, tenancy: bool) -> None:
 
 
 def _check_files(loaded: Loaded) -> None:
-    """Read what the settings name. Raises ConfigError."""
+    """Check that the files named in the settings can be read. Raises ConfigError."""
     from meshtop.settings.document import ConfigError, dotted
 
     for key, path in loaded.files():
@@ -122,7 +122,7 @@ def _check_files(loaded: Loaded) -> None:
 
 
 def _check_policies(session: Session) -> None:
-    """Hold tenancy, policy and clusters against themselves and the kubeconfig. Raises ConfigError, KubeconfigError."""
+    """Check tenancy, policy and clusters, also against the kubeconfig. Raises ConfigError, KubeconfigError."""
     from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.settings.checked import fault
     from meshtop.settings.tenancy import split_selector
@@ -139,7 +139,7 @@ def _check_policies(session: Session) -> None:
     except UnknownContextError:
         raise
     except KubeconfigError as error:
-        say(f"meshtop: Whether the clusters that are named exist was not checked: {error}")
+        say(f"meshtop: The named clusters were not checked: {error}")
         return
     if pictures.tenancy is None:
         return
@@ -148,13 +148,13 @@ def _check_policies(session: Session) -> None:
         cluster, _ = split_selector(selector)
         if cluster != "*" and cluster not in names:
             message = (
-                f"{selector} names a cluster that is none of {', '.join(names) or 'the clusters (there are none)'}"
+                f"{selector} names a cluster that is not one of {', '.join(names) or 'the clusters (there are none)'}"
             )
             raise fault(pictures.tenancy.where, path, message)
 
 
 def _written(value: object) -> str:
-    """A value as it would stand in the file."""
+    """A value as written in the file."""
     if value is None:
         return "null"
     if isinstance(value, bool):

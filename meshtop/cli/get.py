@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
     from meshtop.views.picture.query import Query
 
-PLAINTEXT_KINDS = ("mtls", "findings")
+ATTENTION = "attention"
+PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 TITLED = ("table", "wide", "csv")
-"""Formats that begin with a line of titles."""
+"""Formats with a line of titles."""
 
 
 class KindName(click.ParamType[str]):
@@ -42,7 +43,7 @@ class KindName(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The kinds and what they are."""
+        """Completions: the kinds with their descriptions."""
         from meshtop.views.frame.registry import KINDS
 
         return [
@@ -74,11 +75,11 @@ def _columns(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.argument("kind", type=KindName(), metavar="KIND")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="table", help="How to print (table).")
-@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as: 'namespace:shop errorRatio:>1% !idle'.")
+@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as 'namespace:shop errorRatio:>1% !idle'.")
 @click.option(
-    "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN turns it round."
+    "--sort", metavar="COLUMN", default="", shell_complete=_columns, help="By a column; -COLUMN reverses the order."
 )
-@click.option("--no-headers", is_flag=True, help="Table, wide and csv: leave the line of titles out.")
+@click.option("--no-headers", is_flag=True, help="Table, wide and csv: without the line of titles.")
 @click.option("-w", "--watch", is_flag=True, help="Go on until interrupted.")
 @click.option("--edges", "edges", is_flag=True, help="mtls only: what client and server declare for each call.")
 @click.option("--matrix", is_flag=True, help="tenants only: traffic from tenant to tenant.")
@@ -97,8 +98,9 @@ def command(
     matrix: bool,
 ) -> int:
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
-    virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert), tenants (--matrix for who
-    calls whom), canaries (can), members (mb), controlplanes (cp), discovery, localities (loc), drift.
+    attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
+    tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
+    localities (loc), drift.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -116,16 +118,19 @@ def command(
     if names or filter_ or sort:
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
+    if kind == ATTENTION:
+        session.remember()
     if watch:
-        from meshtop.cli.watch import follow
+        from meshtop.cli.watch import print_changes
 
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
-        return follow(session, find_view(kind), query, output, headers=not no_headers)
+        return print_changes(session, find_view(kind), query, output, headers=not no_headers)
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
-        canaries=kind == "canaries",
+        canaries=kind in ("canaries", ATTENTION),
+        courses=kind == ATTENTION,
         meanwhile=lambda: find_view(kind),
     )
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
@@ -145,7 +150,7 @@ def _print(
     write(text)
     say_missing(session, snapshot)
     code = exit_code(snapshot)
-    if not items and output != "json" and code is Exit.FINE and not query.names:
+    if not items and output != "json" and code is Exit.FINE and not query.names and not view.lost(picture):
         say(f"meshtop: {_why_empty(view, picture, query)}")
     absent = _absent(view, view.all_items(picture), query)
     unknown = view.unknowns(picture, query) if absent else ()
@@ -153,6 +158,9 @@ def _print(
         say(f"meshtop: {told(f'There is no {view.singular} {name}.', unknown)}")
     if view.all_is_well and not items and code is Exit.FINE and view.unknowns(picture, query):
         code = Exit.UNREACHABLE
+    if lost := view.lost(picture):
+        say(f"meshtop: {lost}")
+        return Exit.DEFECT
     bad = absent or (view.bad_when_found and items)
     return Exit.BAD if bad and code is Exit.FINE else code
 

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 FORMATS = ("text", "dot", "mermaid", "json", "svg")
 LEVELS = ("clusters", "tenants", "namespaces", "services", "workloads")
 READABLE_CELLS = 128
-"""So wide a drawing can be read as text in any terminal; without --level, `-o text` takes a level that is."""
+"""Maximum width of a readable drawing; without --level, `-o text` chooses a level that fits."""
 
 
 @click.command("graph", short_help="Print the service graph: -o text, dot, mermaid, json, svg.")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print (text).")
-@click.option("--level", type=click.Choice(LEVELS), help="How fine (services; as text the finest that can be read).")
-@click.option("--focus", metavar="NODE", help="Only this node and what is around it: NAME or NAMESPACE/NAME.")
-@click.option("--hops", type=click.IntRange(0, 20), default=1, metavar="N", help="How far around it (1).")
-@click.option("--path", nargs=2, metavar="A B", help="Only the shortest ways from one node to another.")
-@click.option("--filter", "filter_", metavar="EXPR", default="", help="Edges, such as: 'errorRatio:>1% !mtls:>0.99'.")
-@click.option("--idle", is_flag=True, help="Edges without traffic in the window too.")
+@click.option("--level", type=click.Choice(LEVELS), help="Level of nodes (services; as text the finest readable one).")
+@click.option("--focus", metavar="NODE", help="Only this node and its surroundings: NAME or NAMESPACE/NAME.")
+@click.option("--hops", type=click.IntRange(0, 20), default=1, metavar="N", help="Number of hops around it (1).")
+@click.option("--path", nargs=2, metavar="A B", help="Only the shortest paths from one node to another.")
+@click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as 'errorRatio:>1% !mtls:>0.99'.")
+@click.option("--idle", is_flag=True, help="Include edges without traffic in the window.")
 @click.option("--unhealthy", is_flag=True, help="Only edges that are degraded, failing or unknown.")
 @common_options
 @click.pass_context
@@ -51,7 +51,7 @@ def command(
 ) -> int:
     """Print who calls whom over all clusters, each edge counted once, with its rate, verdict, p95 and mutual TLS.
 
-    As text it can be pasted anywhere: the drawing, then what hurts, in words. A filter is that of `get edges`.
+    As text it can be pasted anywhere: the drawing, then the worst edges in words. A filter works as in `get edges`.
     """
     from meshtop.analysis.graph.service_graph import Level
     from meshtop.views.kinds.edges import VIEW
@@ -77,7 +77,7 @@ def command(
 
 
 def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sight:
-    """The finest level that a person can read."""
+    """The finest level that is readable."""
     from meshtop.views.reports.graph import readable_level, service_graph
 
     found = replace(sight, level=readable_level(picture, query, sight, width=max(READABLE_CELLS, style.width or 0)))
@@ -93,7 +93,7 @@ def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sig
 def _graph(
     picture: Picture, query: Query, sight: Sight, *, focus: str | None, hops: int, path: tuple[str, str] | None
 ) -> ServiceGraph:
-    """The graph, narrowed to what was asked for by name. Raises FilterError for a node that is not there."""
+    """The graph, narrowed to the named nodes. Raises FilterError for an unknown node."""
     from meshtop.analysis.graph.select import focus as around
     from meshtop.analysis.graph.select import paths_between
     from meshtop.views.reports.graph import resolve, service_graph
@@ -146,8 +146,8 @@ def _rendered(output: str, session: Session, picture: Picture, query: Query, sig
 
 
 def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
-    from meshtop.analysis.graph.export import to_json as data
-    from meshtop.cli.printers import to_json
+    from meshtop.analysis.graph.export import graph_json as data
+    from meshtop.cli.printers import json_text
     from meshtop.settings.durations import format_duration
     from meshtop.views.frame.document import API_VERSION, rfc3339, sources
 
@@ -160,4 +160,4 @@ def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
         "sources": sources(snapshot),
         **data(graph),
     }
-    return to_json(document)
+    return json_text(document)

@@ -1,60 +1,106 @@
-"""`meshtop journal [ID]`: what was written, by whom, why, and what is still under way."""
+"""`meshtop journal [ID]`: what was written, by whom, why, and what is still in progress."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from meshtop.cli.acting import open_journal
+from meshtop.cli.acting import say_damaged, say_unfinished
 from meshtop.cli.exits import say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import open_session, write
+from meshtop.log import log_failure
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meshtop.actions.journal.journal import Action
     from meshtop.actions.story import Course
     from meshtop.cli.session import Session
 
+_log = logging.getLogger(__name__)
 
-@click.command("journal", short_help="What was written, by whom, why, and what is under way.")
+
+@click.command("journal", short_help="What was written, by whom, why, and what is in progress.")
 @click.argument("identity", metavar="[ID]", required=False)
-@click.option("--all", "everywhere", is_flag=True, help="Also what was written in clusters that are not here.")
+@click.option("--all", "everywhere", is_flag=True, help="Include actions in clusters that are not in the kubeconfig.")
 @click.option("-o", "--output", type=click.Choice(["table", "json", "yaml"]), default="table", help="How to print.")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, identity: str | None, everywhere: bool, output: str) -> int:
-    """List the latest actions in the clusters at hand, or everything about one.
+    """List the latest actions in the kubeconfig's clusters, or show one in detail.
 
-    `--all -o json` is the audit in full.
+    `--all -o json` is the full audit trail.
     """
+    from meshtop.actions.journal.journal import Journal, journal_path
     from meshtop.actions.shift.recover import find_action
-    from meshtop.actions.story import course_of
-    from meshtop.cli.printers import to_json, to_yaml
+    from meshtop.cli.printers import json_text, to_yaml
 
-    journal = open_journal()
-    actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
-    if identity is None and not everywhere:
-        actions = _at_hand(open_session(ctx), actions)
-    actions_with_course = [(action, course_of(action, journal.path)) for action in actions]
+    with contextlib.closing(Journal(journal_path(), reading=True)) as journal:
+        for note in journal.notes:
+            say(f"meshtop: {note}")
+        actions = [find_action(journal, identity)] if identity is not None else journal.actions(limit=1000)
+        if identity is None and not everywhere:
+            actions = _at_hand(open_session(ctx), actions)
+        if identity is None:
+            say_unfinished(journal)
+        else:
+            say_damaged(journal)
+        told = [_told(action, journal.path) for action in actions]
+        empty = not told and not journal.actions(limit=1) and not journal.damaged
+        code = Exit.BAD if journal.damaged or any(one.problem for one in told) else Exit.FINE
+        damaged = [{"where": row.where, "why": row.why} for row in journal.damaged]
+    for one in told:
+        if one.problem:
+            say(f"meshtop: Action {one.action.id}: {one.problem}")
     if output == "table":
-        lines = _history(*actions_with_course[0]) if identity is not None else _list(actions_with_course)
-        if not actions_with_course and not journal.actions(limit=1):
+        if empty:
             say("meshtop: The journal is empty: nothing was written from here yet.")
+        lines = told[0].history if identity is not None else _list(told)
         write("\n".join(lines))
-        return Exit.FINE
+        return code
     document = {
         "apiVersion": "meshtop/v1",
         "kind": "ActionList",
-        "items": [action_json(*one) for one in actions_with_course],
+        "damaged": damaged,
+        "items": [one.document for one in told],
     }
-    write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
-    return Exit.FINE
+    write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
+    return code
+
+
+class _Told(NamedTuple):
+    """An action with what is printed of it, and why that is not all."""
+
+    action: Action
+    course: str
+    document: dict[str, Any]
+    history: list[str]
+    problem: str = ""
+
+
+def _told(action: Action, path: Path) -> _Told:
+    """An action as it is printed; one that is not as meshtop writes them is printed as far as that goes."""
+    from msgspec import structs
+
+    from meshtop.actions.story import course_of
+
+    course = course_of(action, path)
+    try:
+        return _Told(action, course.value, action_json(action, course), _history(action, course))
+    except Exception as error:  # noqa: BLE001 - plan and entries are data from a file
+        log_failure(_log, f"telling action {action.id}", error)
+        bare = structs.replace(action, plan={}, entries=())
+        problem = f"its plan or entries are not as meshtop writes them ({type(error).__name__})."
+        return _Told(action, course.value, action_json(bare, course), _history(bare, course), problem)
 
 
 def _at_hand(session: Session, actions: list[Action]) -> list[Action]:
-    """The actions in clusters of the kubeconfig, which is not asked for more; what is left out is said."""
+    """The actions in clusters of the kubeconfig (without requests to them); the number left out is reported."""
     from meshtop.actions.at_hand import actions_at_hand
     from meshtop.actions.cluster_identity import ClusterIdentity
     from meshtop.sources.auth.kubeconfig import KubeconfigError, find_clusters
@@ -76,7 +122,7 @@ def _at_hand(session: Session, actions: list[Action]) -> list[Action]:
 
 
 def action_json(action: Action, course: Course) -> dict[str, Any]:
-    """An action with times in RFC 3339; `course` tells what a living process runs from what was interrupted."""
+    """An action with times in RFC 3339; `course` distinguishes running actions from interrupted ones."""
     from meshtop.actions.story import cluster_states
     from meshtop.views.frame.document import rfc3339
 
@@ -110,18 +156,16 @@ def action_json(action: Action, course: Course) -> dict[str, Any]:
     }
 
 
-def _list(actions_with_course: list[tuple[Action, Course]]) -> list[str]:
-    from meshtop.model.text import clean
+def _list(told: list[_Told]) -> list[str]:
+    from meshtop.model.text import cell_width, clean, fit
     from meshtop.views.frame.document import rfc3339
 
-    if not actions_with_course:
+    if not told:
         return []
     rows = [("ID", "WHEN", "WHO", "STATE", "WHAT", "REASON")]
-    rows += [(a.id, rfc3339(a.created), a.who, course.value, a.subject, a.reason) for a, course in actions_with_course]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(clean(part).ljust(width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    rows += [(a.id, rfc3339(a.created), a.who, course, a.subject, a.reason) for a, course, *_ in told]
+    widths = [max(cell_width(clean(row[i])) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(fit(part, width) for part, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _history(action: Action, course: Course) -> list[str]:
@@ -131,16 +175,17 @@ def _history(action: Action, course: Course) -> list[str]:
 
     at = stopped_at(action) if course.unfinished or course.alive else ""
     lines = [
-        f"{action.id}  {action.kind} of {clean(action.subject)}: {course.value}{f' at {at}' if at else ''}",
-        f"by {clean(action.who)} on {clean(action.origin)}, {rfc3339(action.created)}"
-        + (f", because: {clean(action.reason)}" if action.reason else ""),
+        f"{action.id}  {action.kind} of {action.subject}: {course.value}{f' at {at}' if at else ''}",
+        f"by {action.who} on {action.origin}, {rfc3339(action.created)}"
+        + (f", because: {action.reason}" if action.reason else ""),
     ]
     lines += [f"{one.cluster}: {one.state.value}: {one.message}" for one in cluster_states(action)]
     lines += [
-        clean(" ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part))
+        " ".join(part for part in (rfc3339(entry.time), entry.cluster, entry_text(entry)) if part)
         for entry in action.entries
     ]
+    lines += [f"Damaged: {one}." for one in action.damage]
     if course.unfinished:
         forward = f"meshtop resume {action.id}, or " if may_resume(action, course) else ""
         lines.append(f"To finish it: {forward}meshtop rollback {action.id}.")
-    return lines
+    return [clean(line) for line in lines]

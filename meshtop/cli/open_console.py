@@ -1,4 +1,4 @@
-"""Opening the console, where there is a terminal for it."""
+"""Opens the console, if there is a terminal for it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import sys
 from meshtop.cli.exits import CommandError, at_end, say
 from meshtop.cli.options import Common
 from meshtop.settings.environment import state_folder
-from meshtop.settings.load import load
+from meshtop.settings.load import load_settings
 
 WEB_DRIVER = "textual.drivers.web_driver:WebDriver"
-"""What textual-serve tells a console that it starts."""
+"""Environment variable that textual-serve sets for a console."""
 LOG_NAME = "console.log"
-POINTER = "print what it shows with `meshtop get clusters` (see `meshtop --help`)"
+POINTER = "use commands such as `meshtop get clusters` instead (see `meshtop --help`)"
 
 
 def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> int:
-    """Open the console; its exit code. Raises CommandError where there is no terminal for it, and ConfigError."""
+    """Open the console and return its exit code. Raises CommandError without a suitable terminal, and ConfigError."""
     check_terminal()
     if common.console is None:
-        raise CommandError(f"This program has no console; {POINTER}.")
+        raise CommandError(f"The console is not available here; {POINTER}.")
     if common.log is None:
         _keep_log()
     flags = common.flags()
     if not mouse:
         flags["--no-mouse"] = (("mouse",), False)
-    loaded = load(config=common.config, environ=os.environ, flags=flags)
+    loaded = load_settings(config=common.config, environ=os.environ, flags=flags)
     for note in loaded.notes:
         say(f"meshtop: {note}")
     return common.console(
@@ -43,7 +43,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
 
 
 def _keep_log() -> None:
-    """Keep the console's log in the state folder; where that cannot be written, the console does without."""
+    """Write the console's log to the state folder; if that fails, there is no log."""
     from meshtop.log import start_log, stop_log
 
     path = state_folder(os.environ) / LOG_NAME
@@ -54,12 +54,12 @@ def _keep_log() -> None:
 
 
 def check_terminal() -> None:
-    """Raise CommandError unless stdin and stdout are a terminal that can be drawn on, or `meshtop serve` is there."""
+    """Raise CommandError unless stdin and stdout are a usable terminal, or `meshtop serve` started this process."""
     if os.environ.get("TEXTUAL_DRIVER") == WEB_DRIVER:
         return
     for stream, name in ((sys.stdin, "stdin"), (sys.stdout, "stdout")):
         if stream is None or not stream.isatty():
-            raise CommandError(f"The console needs a terminal, and {name} is none; {POINTER}.")
+            raise CommandError(f"The console needs a terminal, but {name} is not one; {POINTER}.")
     if os.environ.get("TERM", "") in ("", "dumb"):
         term = os.environ.get("TERM") or "not set"
-        raise CommandError(f"This terminal cannot be drawn on (TERM is {term}); {POINTER}.")
+        raise CommandError(f"This terminal is not supported (TERM is {term}); {POINTER}.")

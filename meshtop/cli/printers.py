@@ -1,9 +1,10 @@
-"""Items as table, wide, json, yaml, csv and name; all of them text, none of them knows a cluster."""
+"""Printers of items: table, wide, json, yaml, csv and name, as pure functions to text."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from types import NoneType
@@ -21,21 +22,22 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 
 
 def render(
     output: str, view: AnyView, picture: Picture, items: Sequence[Any], style: Style, query: Query | None = None
 ) -> str:
-    """The whole output, without the last line's end; "" when there is nothing to print."""
+    """The whole output without the final newline; "" when there is nothing to print."""
     if output == "json":
-        return to_json(document(view, picture, items, query or Query()))
+        return json_text(document(view, picture, items, query or Query()))
     if output == "yaml":
         return to_yaml(document(view, picture, items, query or Query())).rstrip("\n")
     if output == "csv":
         return to_csv(view.item, items).rstrip("\n")
     if output == "name":
-        return "\n".join(name_of(view, item) for item in items)
+        return "\n".join(qualified_name(view, item) for item in items)
     if not items:
         return ""
     if view.kind == "tenantmatrix" and output == "table":
@@ -45,13 +47,13 @@ def render(
     return "\n".join(render_table(Table(view.shown(picture.thresholds, wide=output == "wide"), items, view.key), style))
 
 
-def name_of(view: AnyView, item: Any) -> str:
+def qualified_name(view: AnyView, item: Any) -> str:
     """`workload/east/shop/reviews-v2`: the kind and the item's place and name."""
     return clean("/".join((view.singular, *view.path(item))))
 
 
-def to_json(value: Any, *, indent: int = 2) -> str:
-    """JSON that a terminal can show safely; not a number is null."""
+def json_text(value: Any, *, indent: int = 2) -> str:
+    """JSON that is safe for terminals; NaN is null."""
     encoded = msgspec.json.encode(value)
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
@@ -64,7 +66,7 @@ def to_yaml(value: Any) -> str:
 
 
 def to_csv(item: type[Any], items: Sequence[Any]) -> str:
-    """A header and one line for each item; nested fields are spelled `traffic.latencyMs.p99`, lists joined by `;`."""
+    """A header and one line for each item; nested fields are named `traffic.latencyMs.p99`, lists joined by `;`."""
     paths = list(_paths(item, ()))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -77,7 +79,7 @@ def to_csv(item: type[Any], items: Sequence[Any]) -> str:
 def _paths(
     item: type[Any], fields: tuple[str, ...], names: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every leaf of a struct as (JSON names, field names), from its types, so that a header never varies."""
+    """Every leaf of a struct as (JSON names, field names), from its types, so that the header is constant."""
     hints = get_type_hints(item)
     for field in msgspec.structs.fields(item):
         here, at = (*fields, field.name), (*names, field.encode_name)
@@ -111,11 +113,24 @@ def _csv_value(value: Any) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, Mapping):
-        return ";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items())
+        return _inert(";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items()))
     if isinstance(value, list | tuple):
         return ";".join(_csv_value(part) for part in value)
     if isinstance(value, Struct):
         return clean(msgspec.json.encode(value).decode())
     if hasattr(value, "isoformat"):
         return str(msgspec.to_builtins(value))
-    return clean(value)
+    return _inert(clean(value)) if isinstance(value, str) else clean(value)
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (OWASP, CSV injection): an apostrophe goes before it.
+
+    Numbers never come here; a name that is written like a number is one for a spreadsheet, and harmless.
+    """
+    begun = text.lstrip()[:1]
+    return f"'{text}" if begun and begun in "=+-@\uff1d\uff0b\uff0d\uff20" and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None

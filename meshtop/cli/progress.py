@@ -1,4 +1,4 @@
-"""A running action as lines on stderr, a shift in the words of Argo Rollouts, and the keys that steer it."""
+"""A running action as lines on stderr (a shift in Argo Rollouts' terms), and the keys that control it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = "p pause/resume, s skip, h hold, a abort (roll back all)"
 
 
 def exit_of(outcome: ActionOutcome | None) -> Exit:
-    """The exit code of an outcome (INTERFACE.md, "Exit codes"); None is an action that never told its end."""
+    """The exit code of an outcome (INTERFACE.md, "Exit codes"); None: the action ended without one."""
     from meshtop.actions.events import ActionOutcome
 
     codes = {
@@ -35,17 +35,21 @@ def exit_of(outcome: ActionOutcome | None) -> Exit:
     return codes.get(outcome, Exit.BAD) if outcome is not None else Exit.BAD
 
 
-async def follow(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
-    """Show a shift to its end; the exit code. ctrl-c takes everything back, a lost terminal holds."""
+async def follow_shift(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
+    """Show a shift to its end and return the exit code. ctrl-c rolls everything back, a lost terminal holds."""
     from meshtop.actions.shift.narration import line_of
 
     with _steering(controls):
         return await _show(events, line_of)
 
 
-async def follow_copies(events: AsyncIterator[ActionEvent]) -> int:
-    """Show a propagation, or its undoing, to its end; the exit code. Raises the ActionError that ended it early."""
-    return await _show(events, lambda event: event.message)
+async def follow_copies(events: AsyncIterator[ActionEvent], controls: Controls) -> int:
+    """Show a propagation, or its undoing, to its end; the exit code. ctrl-c takes back, a lost terminal holds.
+
+    Raises the ActionError that ended it early.
+    """
+    with _signals(controls):
+        return await _show(events, lambda event: event.message)
 
 
 async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent], str]) -> int:
@@ -60,14 +64,19 @@ async def _show(events: AsyncIterator[ActionEvent], line: Callable[[ActionEvent]
 
 @contextlib.contextmanager
 def _steering(controls: Controls) -> Iterator[None]:
-    """Signals and keys become requests; the terminal's modes are restored at the end."""
+    """Turn signals and keys into requests; the terminal's modes are restored at the end."""
+    with _signals(controls), _keys(controls, asyncio.get_running_loop()):
+        yield
+
+
+@contextlib.contextmanager
+def _signals(controls: Controls) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     requests = {signal.SIGINT: controls.abort, signal.SIGTERM: controls.hold, signal.SIGHUP: controls.hold}
     for number, request in requests.items():
         loop.add_signal_handler(number, request)
     try:
-        with _keys(controls, loop):
-            yield
+        yield
     finally:
         for number in requests:
             loop.remove_signal_handler(number)

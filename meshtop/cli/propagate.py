@@ -25,10 +25,10 @@ TENANT, IDENTITY = "tenant", "identity"
 @click.command("propagate", short_help="Copy configuration, a tenant's or roles, from one cluster to others.")
 @click.argument("kind", metavar="KIND|tenant|identity")
 @click.argument("name", metavar="[NAMESPACE/]NAME", required=False, default="")
-@click.option("--from", "source", required=True, metavar="CLUSTER", help="Where it is copied from.")
-@click.option("--to", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Where it is copied to, all at once.")
+@click.option("--from", "source", required=True, metavar="CLUSTER", help="The source cluster.")
+@click.option("--to", multiple=True, metavar="CLUSTER[,CLUSTER]", help="The target clusters, all at once.")
 @click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
-@click.option("--dry-run", is_flag=True, help="Check, and show what the servers say would change; nothing is written.")
+@click.option("--dry-run", is_flag=True, help="Check, and show the servers' dry-run diffs; nothing is written.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--force", is_flag=True, help="Take over fields that another manager owns.")
 @click.option("--override", default="", metavar="WORDS", help='Write although a controller owns it: "flux owns it".')
@@ -51,8 +51,8 @@ def command(
     """Copy one object (meshtop propagate vs shop/reviews --from east --to west), a tenant's mesh configuration
     (propagate tenant NAME), or roles and bindings (propagate identity [NAMESPACE]).
 
-    Server-side apply: dry run and diff first, never a field that another manager owns unless told so, in waves,
-    written to the journal. When something fails, what was done is taken back; meshtop rollback ID does it later.
+    Server-side apply: dry run and diff first, fields of other managers only with --force, in waves, recorded in
+    the journal. On a failure, what was done is rolled back; meshtop rollback ID does that later.
     """
     session = open_session(ctx)
     if session.settings.read_only:
@@ -74,7 +74,7 @@ def command(
 
 
 def _waves(to: tuple[str, ...], waves: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """The waves in order; clusters of --to that no wave names go last, together."""
+    """The waves in order; clusters of --to in no wave form the last one."""
     named = [_names(wave) for wave in waves]
     known = {cluster for wave in named for cluster in wave}
     rest = tuple(c for one in to for c in _names(one) if c not in known)
@@ -98,7 +98,8 @@ async def _propagate(
     override: str,
     reason: str,
 ) -> int:
-    from meshtop.actions.propagate.copy import Propagation, prepare, run
+    from meshtop.actions.propagate.copy import Propagation, plan_copies, run
+    from meshtop.actions.shift.controls import Controls
     from meshtop.cli.progress import follow_copies
 
     async with acting(session) as context:
@@ -112,18 +113,19 @@ async def _propagate(
             override=override,
             reason=reason,
         )
-        copies = await prepare(wanted, context.fleet)
+        copies = await plan_copies(wanted, context.fleet)
         _show(copies, to_stdout=dry_run)
         if dry_run or all(not copy.lines for copy in copies):
             say_missing(session, context.snapshot)
             return Exit.FINE
         if not yes:
             _confirm(wanted)
-        return await follow_copies(run(wanted, copies, context.fleet, open_journal()))
+        controls = Controls()
+        return await follow_copies(run(wanted, copies, context.fleet, open_journal(), halt=controls.halt), controls)
 
 
 def chosen(picture: Picture, kind: str, name: str, source: str) -> tuple[ObjectRef, ...]:
-    """The objects that are meant, out of what the source cluster holds. Raises ActionError and CommandError."""
+    """The selected objects of the source cluster. Raises ActionError and CommandError."""
     from meshtop.actions.propagate.objects import MESH_CONFIG, ROLES, find_copyable, find_object, objects_of
 
     cluster = picture.snapshot.cluster(source)
@@ -157,10 +159,12 @@ def _show(copies: list[ObjectCopy], *, to_stdout: bool) -> None:
 
 
 def _confirm(wanted: Propagation) -> None:
-    """Ask for the clusters, typed. Raises CommandError where nobody can be asked or the answer is another."""
+    """Ask for the clusters' names to confirm. Raises CommandError without a terminal or for another answer."""
     clusters = ",".join(wanted.targets)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to copy without being asked, or --dry-run.")
-    answer = click.prompt(f"Type {clusters} to write there", default="", show_default=False, err=True)
+    from meshtop.model.text import clean
+
+    answer = click.prompt(clean(f"Type {clusters} to write there"), default="", show_default=False, err=True)
     if answer.replace(" ", "") != clusters:
-        raise CommandError("Not copied: the names that were typed are others.", Exit.INTERRUPTED)
+        raise CommandError("Not copied: the typed names do not match.", Exit.INTERRUPTED)

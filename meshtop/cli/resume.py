@@ -1,4 +1,4 @@
-"""`meshtop resume ID`: go on with a shift that was held, or whose process ended in the middle."""
+"""`meshtop resume ID`: continue a shift that was held, or whose process ended in the middle."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from meshtop.actions.fleet import Fleet
 
 
-@click.command("resume", short_help="Go on with a shift that stopped in the middle.")
+@click.command("resume", short_help="Continue a shift that stopped in the middle.")
 @click.argument("identity", metavar="ID")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, identity: str) -> int:
-    """Go on with a shift at the step where it stopped. What was in doubt is read from the clusters first."""
+    """Continue a shift at the step where it stopped. Writes in doubt are resolved by reading the clusters first."""
     from meshtop.actions.journal.journal import SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, resume
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow_shift
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity)
     action = find_action(journal, identity)
     if action.kind != SHIFT:
-        raise CommandError(f"Only shifts are resumed; meshtop rollback {action.id} takes this back.")
+        raise CommandError(f"Only shifts can be resumed; meshtop rollback {action.id} undoes this action.")
 
     async def act(fleet: Fleet) -> int:
         controls = Controls()
         runner = await resume(action, fleet, journal, controls=controls, attended=sys.stdin.isatty())
-        return await follow(runner.run(), controls)
+        return await follow_shift(runner.run(), controls)
 
     return with_fleet(session, act)

@@ -1,4 +1,4 @@
-"""`meshtop rollback [ID]`: every cluster of an action back to what it had before, the exact weights or objects."""
+"""`meshtop rollback [ID]`: restore the exact weights or objects from before an action in every cluster."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from meshtop.actions.journal.journal import Action
 
 
-@click.command("rollback", short_help="Take a shift back: the last one, or any ID.")
+@click.command("rollback", short_help="Roll back a shift (the last one), or any action by ID.")
 @click.argument("identity", metavar="[ID]", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common_options
 @click.pass_context
 def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
-    """Bring every cluster of a shift back to its weights from before; the last shift of the clusters at hand, or the
-    one with that ID. Says what it will take back, and asks.
+    """Restore every cluster's weights from before a shift: the last one in these clusters, or the action with that ID
+    (a propagation too). Shows what will be rolled back, and asks.
 
-    What somebody else changed since is left alone, and said (exit 5); so is an action of another cluster that only has
-    the same name.
+    Objects that were changed since are left alone and reported (exit 5); so is an action of another cluster with the
+    same name.
     """
     from meshtop.actions.at_hand import last_at_hand, require_at_hand
     from meshtop.actions.journal.journal import PROPAGATE, SHIFT
     from meshtop.actions.shift.controls import Controls
     from meshtop.actions.shift.recover import find_action, require_not_back, rollback
-    from meshtop.cli.progress import follow, follow_copies
+    from meshtop.cli.progress import follow_copies, follow_shift
 
     session = open_session(ctx)
-    journal = open_journal()
+    journal = open_journal(about=identity or "")
     # Without any shift, or with an ID that is none, no cluster has to be asked.
     named = find_action(journal, identity)
 
@@ -48,29 +48,30 @@ def command(ctx: click.Context, identity: str | None, yes: bool) -> int:
         await require_at_hand(action, fleet)
         if not yes:
             _confirm(action)
+        controls = Controls()
         if action.kind == PROPAGATE:
             from meshtop.actions.propagate.undo import undo
 
-            return await follow_copies(undo(action, fleet, journal))
-        return await follow(rollback(action, fleet, journal), Controls())
+            return await follow_copies(undo(action, fleet, journal, halt=controls.halt), controls)
+        return await follow_shift(rollback(action, fleet, journal, controls=controls), controls)
 
     return with_fleet(session, act)
 
 
 def _confirm(action: Action) -> None:
-    """Say what is taken back, and ask. Raises CommandError where nobody can be asked, or the answer is no."""
+    """Show what will be rolled back, and ask. Raises CommandError without a terminal, or if the answer is no."""
     from meshtop.actions.story import cluster_states
     from meshtop.model.text import clean
     from meshtop.views.frame.document import rfc3339
 
     because = f", because: {clean(action.reason)}" if action.reason else ""
     say(
-        f"This takes back {action.id}: {action.kind} of {clean(action.subject)} by {clean(action.who)}, "
+        f"This rolls back {action.id}: {action.kind} of {clean(action.subject)} by {clean(action.who)}, "
         f"{rfc3339(action.created)}{because}."
     )
     for one in cluster_states(action):
         say(f"  {clean(one.cluster)}: {clean(one.message)}")
     if not sys.stdin.isatty():
-        raise CommandError("No terminal to confirm in: add --yes to take it back without being asked.")
-    if not click.confirm("Take it back?", default=False, err=True):
-        raise CommandError("Nothing was taken back.", Exit.INTERRUPTED)
+        raise CommandError("There is no terminal to confirm: add --yes to roll back without confirmation.")
+    if not click.confirm("Roll it back?", default=False, err=True):
+        raise CommandError("Nothing was rolled back.", Exit.INTERRUPTED)

@@ -1,4 +1,4 @@
-"""One run: its settings, how it may draw, and the observatory it asks."""
+"""One run: its settings, output style, and observatory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
-from meshtop.settings.load import Loaded, load
+from meshtop.settings.load import Loaded, load_settings
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshtop.actions.attention import AttentionStore
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture.factory import PictureFactory
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What every reading command starts from."""
+    """The common state of reading commands."""
 
     def __init__(self, common: Common, loaded: Loaded) -> None:
         self.common = common
@@ -36,7 +37,7 @@ class Session:
         self.settings = loaded.settings
 
     def style(self, stream: TextIO, *, fit: bool = True) -> Style:
-        """How this stream may be drawn on: colour and fitting on a terminal only, unless settings say otherwise."""
+        """The style of output to a stream: colour and fitting only on a terminal, unless settings override it."""
         terminal = stream.isatty()
         wanted = self.settings.color
         plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -56,8 +57,10 @@ class Session:
             sort=sort,
         )
 
-    def observatory(self, *, canaries: bool = False) -> Observatory:
+    def observatory(self, *, canaries: bool = False, courses: bool = False) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
+
+        `courses` reads how calls went over the last half hour.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -73,29 +76,46 @@ class Session:
             moment=self.common.at,
             timeout_seconds=self.settings.timeout,
             canaries=canaries,
+            courses=courses,
             namespaces=self.common.namespace,
         )
 
     @cached_property
     def pictures(self) -> PictureFactory:
-        """What makes this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
+        """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
         from meshtop.views.picture.factory import picture_factory
 
-        return picture_factory(self.settings)
+        return picture_factory(self.settings, attention_log=self.attention_store)
+
+    @cached_property
+    def attention_store(self) -> AttentionStore | None:
+        """What needed attention before, on this machine; None until somebody asks what needs it (`remember`)."""
+        return None
+
+    def remember(self) -> None:
+        """Open the memory of what needed attention, before the first picture; closed at the end of the run."""
+        from meshtop.actions.attention import AttentionStore, attention_path
+        from meshtop.cli.exits import at_end
+
+        store = AttentionStore(attention_path())
+        if store.problem is not None:
+            say(f"meshtop: {store.problem}")
+        self.__dict__["attention_store"] = store
+        at_end(store.close)
 
     def picture(self, snapshot: Snapshot) -> Picture:
-        """What follows from a snapshot, without what the access policy keeps from the user."""
+        """The picture of a snapshot, without what the access policy hides from the user."""
         return self.pictures.picture(snapshot)
 
 
 def open_session(ctx: click.Context) -> Session:
-    """Read the settings and say what is odd about them. Raises ConfigError."""
+    """Read the settings and print warnings about them. Raises ConfigError."""
     common = common_of(ctx)
     if common.verbose < 2 and not debugging():
         keep_libraries_quiet()
     else:
         let_libraries_speak()
-    loaded = load(config=common.config, environ=os.environ, flags=common.flags())
+    loaded = load_settings(config=common.config, environ=os.environ, flags=common.flags())
     for note in loaded.notes:
         say(f"meshtop: {note}")
     return Session(common, loaded)
@@ -106,13 +126,15 @@ def once(
     *,
     plaintext: bool = False,
     canaries: bool = False,
+    courses: bool = False,
     everything: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
-    """One settled snapshot of every cluster, without what the access policy keeps from the user.
+    """One settled snapshot of every cluster, without what the access policy hides from the user.
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
-    `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes. `meanwhile` is
+    `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
+    how calls went over the last half hour. `meanwhile` is
     done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
@@ -126,7 +148,7 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries)
+        observatory = session.observatory(canaries=canaries, courses=courses)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))
@@ -138,7 +160,7 @@ def once(
 
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:
-    """Say on stderr which sources gave no whole answer; with -v also what they noted and what they cost."""
+    """Print on stderr which sources did not answer completely; with -v also their notes and cost."""
     from meshtop.views.frame.document import missing
 
     for sentence in missing(snapshot):
@@ -169,8 +191,10 @@ def exit_code(snapshot: Snapshot) -> Exit:
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """Text on stdout, its line's end added."""
+    """Text on stdout, its line's end added; the one place where a command's answer leaves the program."""
+    from meshtop.model.text import harmless
+
     out = stream or sys.stdout
     if text:
-        out.write(text + "\n")
+        out.write(harmless(text) + "\n")
         out.flush()

@@ -1,4 +1,4 @@
-"""`meshtop shift ROUTE --to DEST=WEIGHT`: move weights, watched, and back when it goes wrong."""
+"""`meshtop shift ROUTE --to DEST=WEIGHT`: shift weights, watched by a guard, with rollback on failure."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     default=format_duration(DEFAULT_STEP_SECONDS),
     show_default=True,
     metavar="2m",
-    help="How long a step lasts.",
+    help="Duration of a step.",
 )
 @click.option(
     "--guard",
     default=DEFAULT_GUARD,
     show_default=True,
     metavar="errors,latency|none",
-    help="What the canary is judged by; all is rolled back when it is worse.",
+    help="Signals by which the canary is judged; everything is rolled back if it is worse.",
 )
 @click.option("--wave", multiple=True, metavar="CLUSTER[,CLUSTER]", help="Clusters that go first; repeatable.")
 @click.option(
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     type=click.Choice(["take-back", "hold"]),
     default="take-back",
     show_default=True,
-    help="What to do with the others when a cluster is lost or changed by somebody else.",
+    help="What to do with the other clusters when one fails or is changed by others.",
 )
 @click.option("--override", default="", metavar="WORDS", help='Shift although a controller owns it: "flagger owns it".')
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the journal.")
-@click.option("--no-wait", is_flag=True, help="Write the weights and leave; nothing is confirmed or watched.")
+@click.option("--no-wait", is_flag=True, help="Write the weights and exit; nothing is confirmed or watched.")
 @common_options
 @click.pass_context
 def command(
@@ -77,7 +77,7 @@ def command(
     several weighted routes.
 
     Checks everything, shows each cluster's diff, asks, writes, confirms from telemetry that the split follows, and
-    watches the guard; when that fails everything is taken back (exit 1).
+    watches the guard; if that fails, everything is rolled back (exit 1).
     """
     session = open_session(ctx)
     wanted = _plan(route, to, plan, every, guard, wave, on_loss, override, reason, wait=not no_wait)
@@ -129,7 +129,7 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
     from meshtop.actions.shift.preflight import preflight
     from meshtop.actions.shift.preview import preview
     from meshtop.actions.shift.runner import ShiftRunner
-    from meshtop.cli.progress import follow
+    from meshtop.cli.progress import follow_shift
 
     attended = sys.stdin.isatty()
     # What is held in the middle is finished by resume or rollback, not by another shift on top of it.
@@ -148,10 +148,10 @@ async def _shift(session: Session, fleet: Fleet, plan: ShiftPlan, *, dry_run: bo
             _confirm(found, refused=refused)
         controls = Controls()
         runner = ShiftRunner.begin(found, fleet, open_journal(), controls=controls, attended=attended)
-        code = await follow(runner.run(), controls)
+        code = await follow_shift(runner.run(), controls)
         if code != Exit.CONFLICT or not asks_again:
             return code
-        say("Somebody else changed it. What stands there now, and what the shift would change:")
+        say("It was changed by others. The current state, and what the shift would change:")
         refused = Exit.CONFLICT
 
 
@@ -169,13 +169,15 @@ def _show(diffs: list[Preview], *, to_stdout: bool) -> None:
 
 
 def _confirm(found: Preflight, *, refused: Exit) -> None:
-    """Ask for the namespace's name, typed. Raises CommandError where nobody can be asked, or with `refused`."""
+    """Ask for the namespace's name to confirm. Raises CommandError without a terminal, or with `refused`."""
     namespace = found.targets[0].where.namespace
     clusters = ", ".join(found.plan.clusters)
     if not sys.stdin.isatty():
         raise CommandError("No terminal to confirm in: add --yes to shift without being asked, or --dry-run.")
+    from meshtop.model.text import clean
+
     answer = click.prompt(
-        f"This changes {clusters}. Type {namespace} to go on", default="", show_default=False, err=True
+        clean(f"This changes {clusters}. Type {namespace} to go on"), default="", show_default=False, err=True
     )
     if answer.strip() != namespace:
-        raise CommandError("Not shifted: the name that was typed is another.", refused)
+        raise CommandError("Not shifted: the typed name does not match.", refused)

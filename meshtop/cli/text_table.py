@@ -1,4 +1,4 @@
-"""Tables as text: aligned by terminal cells, fitted to a terminal, never cut in a pipe."""
+"""Tables as text: aligned by terminal cells, fitted to a terminal, and never cut in a pipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshtop.views.frame.table import Align, AnyColumn, Cell, Column, TableModel
 
 GAP = "  "
 VOCABULARY = 18
-"""A column of words that is never wider has a few words of its own (verdicts, states, versions): they are not cut."""
+"""Columns of words up to this width have a fixed vocabulary (verdicts, states, versions) and are not cut."""
 
 _SGR = {
     Tone.DIM: "2",
@@ -26,7 +26,7 @@ _HEADER_SGR = "1"
 
 
 class Style:
-    """How text may be drawn: with colour, with more than ASCII, and how wide (None: as wide as it is)."""
+    """Style of text output: colour, Unicode or ASCII, and width (None: unlimited)."""
 
     def __init__(self, *, color: bool = False, ascii_only: bool = False, width: int | None = None) -> None:
         self.color = color
@@ -34,7 +34,7 @@ class Style:
         self.width = width
 
     def plain(self, text: str) -> str:
-        """The text as this style may show it."""
+        """The text in this style's character set."""
         return to_ascii(text) if self.ascii_only else text
 
     def paint(self, text: str, tone: Tone) -> str:
@@ -50,8 +50,8 @@ class Style:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color and text else text
 
 
-class Layout:
-    """Which columns are drawn and how wide; the same for rows that come later (`get --watch`)."""
+class TextTableLayout:
+    """The drawn columns and their widths, kept for later rows (`get --watch`)."""
 
     def __init__(self, columns: Sequence[AnyColumn], rows: Sequence[Sequence[Cell]], style: Style) -> None:
         self._style = style
@@ -91,7 +91,7 @@ class Layout:
 def render_table(table: TableModel, style: Style) -> list[str]:
     """All lines of a table, the header first."""
     rows = rows_of(table)
-    layout = Layout(table.columns, rows, style)
+    layout = TextTableLayout(table.columns, rows, style)
     return [layout.header(), *(layout.row(row) for row in rows)]
 
 
@@ -103,8 +103,8 @@ def rows_of(table: TableModel) -> list[list[Cell]]:
 def _fit(columns: Sequence[AnyColumn], natural: Sequence[int], width: int | None) -> tuple[list[int], list[int]]:
     """The columns that fit and their widths.
 
-    What matters little (priority above 3) gives way first; then long words are shortened as far as they stay readable
-    before a column that matters goes; what must stay (priority 0) is shortened as far as it takes.
+    Unimportant columns (priority above 3) are dropped first; then long words are shortened to a readable width, then
+    important columns are dropped; columns of priority 0 are shortened as far as necessary.
     """
     picked = list(range(len(columns)))
     if width is None:
@@ -139,7 +139,7 @@ def _fit(columns: Sequence[AnyColumn], natural: Sequence[int], width: int | None
 
 
 def _shorten(wide: list[int], words: Sequence[int], need: int) -> None:
-    """Take so many cells from the widest columns of words, one at a time; none goes below one cell."""
+    """Remove `need` cells from the widest columns of words, one at a time, down to one cell."""
     for _ in range(need):
         victim = max(words, key=lambda i: wide[i], default=None)
         if victim is None or wide[victim] <= 1:
@@ -148,7 +148,7 @@ def _shorten(wide: list[int], words: Sequence[int], need: int) -> None:
 
 
 def _least(column: AnyColumn) -> int:
-    """How narrow a column of words can be and still be read."""
+    """The narrowest readable width of a column of words."""
     return max(column.min_width, min(8, column.max_width))
 
 
@@ -159,5 +159,5 @@ def any_table(titles: Sequence[str], rows: Sequence[Sequence[Any]], style: Style
         for title in titles
     ]
     cells = [[cell if isinstance(cell, Cell) else Cell(str(cell)) for cell in row] for row in rows]
-    layout = Layout(columns, cells, style)
+    layout = TextTableLayout(columns, cells, style)
     return [layout.header(), *(layout.row(row) for row in cells)]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, TextIO
 
-from meshtop.cli.exits import say
-from meshtop.cli.printers import name_of, render, to_csv, to_json
+from meshtop.cli.exits import OutputClosed, say
+from meshtop.cli.printers import json_text, qualified_name, render, to_csv
 from meshtop.cli.session import Session, exit_code, write
-from meshtop.cli.text_table import Layout, rows_of
+from meshtop.cli.text_table import TextTableLayout, rows_of
+from meshtop.log import log_repeated
+from meshtop.model.errors import Exit, MeshtopError
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
@@ -21,11 +24,12 @@ from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
+_log = logging.getLogger(__name__)
 REDRAW_SECONDS = 0.5
-"""A terminal is drawn at most this often."""
+"""Minimum seconds between two drawings on a terminal."""
 
 
-def follow(session: Session, view: AnyView, query: Query, output: str, *, headers: bool = True) -> int:
+def print_changes(session: Session, view: AnyView, query: Query, output: str, *, headers: bool = True) -> int:
     """Print again whenever something changed, until interrupted."""
     return asyncio.run(_follow(session, view, query, output, headers=headers))
 
@@ -34,23 +38,41 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     live = sys.stdout.isatty() and output in ("table", "wide") and os.environ.get("TERM") != "dumb"
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
-    observatory = session.observatory()
+    observatory = session.observatory(courses=view.kind == "attention")
     last: Snapshot | None = None
+    said = ""
     try:
         async with (
             contextlib.aclosing(observatory.follow()) as snapshots,
             contextlib.aclosing(latest(snapshots, pause, lambda s: live or s.settled)) as shown,
         ):
             async for snapshot in shown:
-                face.show(snapshot)
+                said = _shown(face, snapshot, said)
                 last = snapshot
     finally:
         await observatory.close()
-    return exit_code(last) if last is not None else 0
+    if said:
+        return Exit.DEFECT
+    return exit_code(last) if last is not None else Exit.FINE
+
+
+def _shown(face: Redraw | Stream, snapshot: Snapshot, said: str) -> str:
+    """Show a snapshot. A defect is said once, for as long as every snapshot meets it; empty where there is none."""
+    try:
+        face.show(snapshot)
+    except (MeshtopError, OutputClosed, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the next snapshot tries again
+        log_repeated(_log, "a snapshot could not be shown", error)
+        sentence = f"this should not have happened ({type(error).__name__}: {error}); the next refresh tries again."
+        if sentence != said:
+            say(f"meshtop: {sentence}")
+        return sentence
+    return ""
 
 
 async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncGenerator[Snapshot, None]:
-    """The newest snapshot that is wanted, with at least `pause` seconds between two; those between are skipped."""
+    """The latest snapshots that are `wanted`, at least `pause` seconds apart; others are skipped."""
     newest: Snapshot | None = None
     arrived = asyncio.Event()
     error: BaseException | None = None
@@ -89,7 +111,7 @@ async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) 
 
 
 class _Face:
-    """What is shown of each snapshot, and where."""
+    """Shows each snapshot on an output."""
 
     def __init__(
         self,
@@ -110,24 +132,24 @@ class _Face:
         self._begin()
 
     def _begin(self) -> None:
-        """What is known before the first snapshot."""
+        """Prepare before the first snapshot."""
 
 
 class Stream(_Face):
-    """For pipes: rows that are new or changed, one document a refresh for json and yaml; complaints once each."""
+    """For pipes: new or changed rows, or one document per refresh for json and yaml; each warning once."""
 
     def _begin(self) -> None:
         self._style = self._session.style(self._out, fit=False)
-        self._layout: Layout | None = None
+        self._layout: TextTableLayout | None = None
         self._before: dict[str, Any] = {}
         self._said: set[str] = set()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what this snapshot brought."""
+        """Print the changes of this snapshot."""
         picture = self._session.picture(snapshot)
         if self._output == "json":
             items = self._view.items(picture, self._query)
-            write(to_json(document(self._view, picture, items, self._query), indent=0), self._out)
+            write(json_text(document(self._view, picture, items, self._query), indent=0), self._out)
         elif self._output == "yaml":
             items = self._view.items(picture, self._query)
             write("---\n" + render("yaml", self._view, picture, items, self._style, self._query), self._out)
@@ -135,13 +157,13 @@ class Stream(_Face):
             self._lines(self._view.items(picture, self._query))
         else:
             self._rows(picture)
-        self._complain(snapshot)
+        self._complain(snapshot, self._view.lost(picture))
 
     def _rows(self, picture: Any) -> None:
         table = self._view.table(picture, self._query, wide=self._output == "wide")
         rows = rows_of(table)
         if self._layout is None and rows:
-            self._layout = Layout(table.columns, rows, self._style)
+            self._layout = TextTableLayout(table.columns, rows, self._style)
             if self._headers:
                 write(self._layout.header(), self._out)
         fresh: dict[str, list[Cell]] = {table.key(i): row for i, row in enumerate(rows)}
@@ -152,7 +174,7 @@ class Stream(_Face):
 
     def _lines(self, items: list[Any]) -> None:
         if self._output == "name":
-            fresh = {self._view.key(item): name_of(self._view, item) for item in items}
+            fresh = {self._view.key(item): qualified_name(self._view, item) for item in items}
         else:
             header, *lines = to_csv(self._view.item, items).splitlines()
             if self._headers:
@@ -164,15 +186,15 @@ class Stream(_Face):
                 write(line, self._out)
         self._before = fresh
 
-    def _complain(self, snapshot: Snapshot) -> None:
-        now = set(missing(snapshot))
+    def _complain(self, snapshot: Snapshot, lost: str) -> None:
+        now = {*missing(snapshot), *filter(None, (lost,))}
         for sentence in sorted(now - self._said):
             say(f"meshtop: {sentence}")
         self._said = now
 
 
 class Redraw(_Face):
-    """For terminals: the table drawn over itself; the last picture stays when it ends."""
+    """For terminals: the table is redrawn in place, and stays at the end."""
 
     _height = 0
 
@@ -182,7 +204,7 @@ class Redraw(_Face):
         size = shutil.get_terminal_size((80, 24))
         table = self._view.table(self._session.picture(snapshot), self._query, wide=self._output == "wide")
         rows = rows_of(table)
-        layout = Layout(table.columns, rows, style)
+        layout = TextTableLayout(table.columns, rows, style)
         room = max(1, size.lines - 3)
         lines = [style.plain(self._status(snapshot, len(rows))), *([layout.header()] if self._headers else [])]
         lines += [layout.row(row) for row in rows[:room]]

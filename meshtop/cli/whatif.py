@@ -1,4 +1,4 @@
-"""`meshtop whatif`: what a change would do. Nothing is written."""
+"""`meshtop whatif`: the effect of a change. Nothing is written."""
 
 from __future__ import annotations
 
@@ -17,71 +17,73 @@ if TYPE_CHECKING:
     from meshtop.views.frame.unknowns import Needs
 
 
-@click.group("whatif", short_help="What a change would do, before it is made: strict, evacuate.")
+@click.group("whatif", short_help="Effects of a change before it is made: strict, evacuate.")
 @common_options
 def command() -> None:
     """What a change would do. Nothing is written."""
 
 
-@command.command("strict", short_help="Which calls would break if mutual TLS were demanded.")
+@command.command("strict", short_help="Which calls would break if mutual TLS were required.")
 @click.argument("scope", metavar="NAMESPACE|mesh")
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option("--all", "all_", is_flag=True, help="Table: the calls that are fine too.")
+@click.option("--all", "all_", is_flag=True, help="Table: include calls that are fine.")
 @common_options
 @click.pass_context
 def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     """Which calls would break if a namespace (in every cluster), or the whole mesh, were STRICT.
 
-    A call breaks that is seen in plaintext, or declared so. What was not measured is called unknown.
+    A call breaks if it was seen in plaintext, or is configured as such. Calls that were not measured are unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.whatif import STRICT_NEEDS, document_of, knows_scope, sentences, strict_answer
+    from meshtop.views.reports.whatif import STRICT_NEEDS, knows_scope, strict_answer, strict_document, strict_sentences
 
     session = open_session(ctx)
     snapshot = once(session, plaintext=True)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
-    known = knows_scope(picture, scope) if code is Exit.FINE else True
-    if not known:
+    if code is Exit.FINE and not knows_scope(picture, scope):
         say_missing(session, snapshot)
-    if known is False:
         raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
-    if known is None:
-        raise CommandError(f"Nothing was read in a namespace {scope}, and not all may be listed.", Exit.UNREACHABLE)
     answer = strict_answer(picture, scope)
     if output != "table":
-        from meshtop.cli.printers import to_json, to_yaml
+        from meshtop.cli.printers import json_text, to_yaml
 
-        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
-        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+        document = strict_document(picture, answer, format_duration(snapshot.window_seconds))
+        write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
         from meshtop.analysis.security.mtls.whatif import Effect
         from meshtop.cli.text_table import render_table
-        from meshtop.views.reports.whatif import table_of
+        from meshtop.views.reports.whatif import affected_table
 
         style = session.style(sys.stdout)
         shown = [item for item in answer.items if all_ or item.effect is not Effect.FINE]
         if shown:
-            write("\n".join(render_table(table_of(shown), style)))
-        for sentence in sentences(answer):
+            write("\n".join(render_table(affected_table(shown), style)))
+        for sentence in strict_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
     return _sure(snapshot, STRICT_NEEDS, code)
 
 
-@command.command("evacuate", short_help="Which hosts would be gone, or overloaded, without a cluster.")
+@command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
 @click.argument("leaving", metavar="CLUSTER", shell_complete=complete_names)
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option("--all", "all_", is_flag=True, help="Table: the hosts that only grow, or do nothing, too.")
+@click.option("--all", "all_", is_flag=True, help="Table: include hosts that only grow or are idle.")
 @common_options
 @click.pass_context
 def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took no more traffic.
 
-    Computed from the endpoints that are ready and the traffic that is seen in this window.
+    Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.evacuate import EVACUATION_NEEDS, document_of, evacuate_answer, sentences, table_of
+    from meshtop.views.reports.evacuate import (
+        EVACUATION_NEEDS,
+        evacuate_answer,
+        evacuated_table,
+        evacuation_document,
+        evacuation_sentences,
+    )
 
     session = open_session(ctx)
     snapshot = once(session)
@@ -95,10 +97,10 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         raise CommandError(f"{leaving} could not be read, so what runs there is unknown.", Exit.UNREACHABLE)
     answer = evacuate_answer(picture, leaving)
     if output != "table":
-        from meshtop.cli.printers import to_json, to_yaml
+        from meshtop.cli.printers import json_text, to_yaml
 
-        document = document_of(picture, answer, format_duration(snapshot.window_seconds))
-        write(to_json(document) if output == "json" else to_yaml(document).rstrip("\n"))
+        document = evacuation_document(picture, answer, format_duration(snapshot.window_seconds))
+        write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
         from meshtop.analysis.fleet.locality import EvacuationEffect
         from meshtop.cli.text_table import render_table
@@ -107,15 +109,15 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
             item for item in answer.items if all_ or item.fate not in (EvacuationEffect.GROWS, EvacuationEffect.IDLE)
         ]
         if shown:
-            write("\n".join(render_table(table_of(shown), session.style(sys.stdout))))
-        for sentence in sentences(answer):
+            write("\n".join(render_table(evacuated_table(shown), session.style(sys.stdout))))
+        for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
     return _sure(snapshot, EVACUATION_NEEDS, code)
 
 
 def _sure(snapshot: Snapshot, needs: Needs, code: Exit) -> Exit:
-    """Say what the answer could not take into account; the exit code is then not that of a good answer."""
+    """Print what the answer could not take into account; the exit code then is not that of a good answer."""
     from meshtop.views.frame.unknowns import doubt, unknowns_of
 
     unknowns = unknowns_of(snapshot, needs)

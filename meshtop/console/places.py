@@ -1,4 +1,4 @@
-"""The places that a number key opens, the pages that tab goes through in each, and the screens that draw them."""
+"""The places of number keys, the pages of each (tab), and their screens."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ TENANT_TREE = "tenanttree"
 JOURNAL = "journal"
 """Pseudo-kind: the local journal."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
-"""Kinds of pairs that are drawn as a matrix first."""
+"""Kinds of pairs that are shown as a matrix by default."""
 
 
 class ConsolePlace(Struct, frozen=True):
-    """A place: its number key and name, and its kinds, the first of which it opens with."""
+    """A place: its number key, name and kinds, of which the first is shown initially."""
 
     tab: PlaceTab
     kinds: tuple[str, ...]
@@ -48,18 +48,18 @@ PAGE_NAMES = {
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }
-"""Short names of pages, where the place's name makes the rest clear."""
+"""Short names of pages within their place."""
 TABS = tuple(place.tab for place in PLACES)
-"""What the top bar names."""
+"""Tabs of the top bar."""
 
 
 def place_of(kind: str) -> ConsolePlace | None:
-    """The place in which a kind is a page."""
+    """The place that has a kind as a page."""
     return next((place for place in PLACES if kind in place.kinds), None)
 
 
 def pages_of(kind: str) -> tuple[str, ...]:
-    """The kinds that tab goes through where this one is shown, in order."""
+    """The kinds of the pages beside this one, in tab order."""
     from meshtop.views.frame.registry import KINDS
 
     place = place_of(kind)
@@ -68,14 +68,14 @@ def pages_of(kind: str) -> tuple[str, ...]:
 
 
 def page_name(kind: str) -> str:
-    """What a page is called within its place."""
+    """The name of a page within its place."""
     from meshtop.views.frame.registry import view
 
     return PAGE_NAMES.get(kind) or view(kind).title
 
 
-def name_of(kind: str) -> str:
-    """What the top bar calls a kind: its place, or its own title where no number key leads to it."""
+def place_title(kind: str) -> str:
+    """A kind's title in the top bar: its place's, or its own if no number key leads to it."""
     from meshtop.views.frame.registry import view
 
     place = place_of(kind)
@@ -83,7 +83,7 @@ def name_of(kind: str) -> str:
 
 
 def tabs_with(name: str) -> tuple[PlaceTab, ...]:
-    """What the top bar names while `name` is shown: a kind that only the command bar opens comes last."""
+    """The tabs while `name` is shown: a kind that only the command bar opens is added at the end."""
     return TABS if any(view.name == name for view in TABS) else (*TABS, PlaceTab(":", name))
 
 
@@ -93,7 +93,7 @@ def kind_of(key: str) -> str | None:
 
 
 class ScreenEntry(Struct, frozen=True):
-    """Where a screen is defined: `module:Class` below `meshtop.console.screens`; `by_kind`: it is given its kind."""
+    """A screen's location, `module:Class` in `meshtop.console.screens`; `by_kind`: its constructor takes the kind."""
 
     path: str
     by_kind: bool = False
@@ -109,10 +109,10 @@ SCREENS: dict[str, ScreenEntry] = {
     JOURNAL: ScreenEntry("journal:JournalScreen"),
     **dict.fromkeys(MATRICES, ScreenEntry("matrix:MatrixScreen", by_kind=True)),
 }
-"""The screen of each kind that has one of its own; every other kind is a table."""
+"""Screens of kinds with their own screen; all others use the table screen."""
 TABLE = ScreenEntry("table:TableScreen", by_kind=True)
 DETAILS = {CANARIES: "canaries:CanaryDetailScreen"}
-"""The screen of one thing of a kind, where it is not the general one."""
+"""Detail screens of kinds with their own; all others use the general one."""
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
@@ -120,7 +120,7 @@ GRAPH_AROUND = "graph:graph_around"
 
 
 def load_screen(path: str) -> Any:
-    """A class or function of a screen's module by its `module:name`; the module is imported when first asked for."""
+    """A class or function of a screen's module by its `module:name`; the module is imported on first use."""
     module, _, name = path.partition(":")
     return getattr(import_module(f"meshtop.console.screens.{module}"), name)
 
@@ -133,6 +133,6 @@ def place_screen(kind: str) -> Screen[Any]:
 
 
 def detail_screen(kind: str, key: str) -> Screen[Any]:
-    """A new screen for one thing of a kind."""
+    """A new detail screen for an item."""
     made: Screen[Any] = load_screen(DETAILS.get(kind, DETAIL))(kind, key)
     return made

@@ -1,8 +1,8 @@
-"""Who may do what on the simulated API servers: an admin and a viewer, or somebody with rights in one namespace."""
+"""Accounts of the simulated API servers: an admin and a viewer, or a user with rights in one namespace."""
 
 from __future__ import annotations
 
-from meshtop.demo.kube.access import MESH_GROUPS, READ, Account, Rule, admin, viewer
+from meshtop.demo.kube.access import MESH_GROUPS, READ, Account, PolicyRule, admin, viewer
 from meshtop.demo.world.plan import Cluster, Plan
 
 USER = "tenant"
@@ -23,14 +23,16 @@ def accounts_of(plan: Plan, cluster: Cluster) -> list[Account]:
 
 
 def tenant(namespace: str) -> Account:
-    """Somebody whose RoleBindings are in one namespace: reads what is in it, but Secrets, and changes its routes."""
+    """A user with RoleBindings in one namespace: reads everything in it except Secrets, and changes its routes."""
     here = frozenset({namespace})
     rules = (
-        Rule(READ, ("",), _CORE, namespaces=here),
-        Rule((*READ, "patch"), ("apps",), _APPS, namespaces=here),
-        Rule(READ, ("discovery.k8s.io",), ("endpointslices",), namespaces=here),
-        Rule(READ, MESH_GROUPS, ("*",), namespaces=here),
-        Rule(("patch",), ("networking.istio.io",), _ROUTES, namespaces=here),
-        Rule((*READ, "create", "update", "patch", "delete"), ("coordination.k8s.io",), ("leases",), namespaces=here),
+        PolicyRule(READ, ("",), _CORE, namespaces=here),
+        PolicyRule((*READ, "patch"), ("apps",), _APPS, namespaces=here),
+        PolicyRule(READ, ("discovery.k8s.io",), ("endpointslices",), namespaces=here),
+        PolicyRule(READ, MESH_GROUPS, ("*",), namespaces=here),
+        PolicyRule(("patch",), ("networking.istio.io",), _ROUTES, namespaces=here),
+        PolicyRule(
+            (*READ, "create", "update", "patch", "delete"), ("coordination.k8s.io",), ("leases",), namespaces=here
+        ),
     )
     return Account(USER, f"demo-{USER}", rules, ("team-storefront",))

@@ -1,7 +1,8 @@
-"""The bounds of health, obeyed by verdicts and by colours: from which share of failures on what is degraded or failing.
+"""Health thresholds, used by verdicts and colours: the shares of failures at which something is degraded or failing.
 
 By default http 5xx, gRPC errors and missing answers fail at 10 % and degrade at 1 %, http 4xx degrades at 10 % and
-fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever.
+fails at 20 %. Kiali degrades above 0, which in a mesh of any size paints everything amber for ever. A share counts as
+reached when what was counted proves it (`meshtop.analysis.traffic.bounds`), not when a ratio happens to be as high.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from msgspec import Struct
 from meshtop.model.state import HealthStatus
 
 _HAIR = 1e-9
-"""Shares are sums of floats: a hair below a bound that was meant to be met is met."""
+"""Tolerance for rounding: shares are sums of floats, so a share just below a bound counts as reaching it."""
 
 
 class Thresholds(Struct, frozen=True, kw_only=True):
@@ -28,18 +29,29 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     grpc_failing: float = 0.10
     no_response_degraded: float = 0.01
     no_response_failing: float = 0.10
+    alpha: float = 0.001
+    """How often a verdict on failures may be wrong: thousands of workloads are judged at each refresh."""
+    release: float = 0.5
+    """What was said is taken back below this share of the bound that it was said at."""
+    slower: float = 2.0
+    """How many times slower than in its own past a workload must be to be degraded; nothing is where it is 0."""
+    slower_ms: float = 20.0
+    """And by at least so many milliseconds: from 2 to 5 ms matters to nobody."""
+    group_degraded: float = 0.10
+    """From which share of a group's members or requests on what is wrong with them is wrong with the group."""
+    group_failing: float = 0.50
 
     def of_errors(self, share: float, protocol: str = "") -> HealthStatus:
-        """What a ratio of errors alone says: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""
+        """Health by the ratio of errors alone: by the bounds of gRPC errors for gRPC, else by those of http 5xx."""
         if protocol == "grpc":
-            return status_of(share, self.grpc_degraded, self.grpc_failing)
-        return status_of(share, self.http5xx_degraded, self.http5xx_failing)
+            return health_status(share, self.grpc_degraded, self.grpc_failing)
+        return health_status(share, self.http5xx_degraded, self.http5xx_failing)
 
 
 DEFAULT_THRESHOLDS = Thresholds()
 
 
-def status_of(share: float, degraded: float, failing: float) -> HealthStatus:
+def health_status(share: float, degraded: float, failing: float) -> HealthStatus:
     """Healthy, degraded or failing, by a share of failures and its two bounds; a bound of 0 is reached above it."""
     if _reaches(share, failing):
         return HealthStatus.FAILING

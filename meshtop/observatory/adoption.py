@@ -1,16 +1,16 @@
-"""Members of a fleet that only a registry knows, read with the registry's credentials where the user asked for it."""
+"""Adoption: reading members known only from a registry, with the registry's credentials, if the user enabled it."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import binascii
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.registries import KARMADA, KUBESPHERE
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -18,12 +18,15 @@ from meshtop.observatory.feed import ClusterFeed
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied_ref, ref_from_registry
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _log = logging.getLogger(__name__)
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
-"""Makes the feed of an adopted cluster; the second argument is the host that forwards to it, None where none does."""
+"""Creates the feed of an adopted cluster; the second argument is the host that proxies to it, or None."""
+
+
+_UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
 
 
 class _MemberConnection(msgspec.Struct):
@@ -40,10 +43,10 @@ class _Cluster(msgspec.Struct):
 
 
 class Adopter:
-    """Finds members without a context and opens a way to each: KubeSphere's inline kubeconfig, else the host's proxy.
+    """Finds members without a context and connects to each: by KubeSphere's inline kubeconfig, else the host's proxy.
 
-    Each member is tried once; its feed says how it goes from then on. Commands and files that a registry's kubeconfig
-    names are never used (`ref_from_registry`). Secrets that KubeFed or Istio keep are not read.
+    Each member is tried once; after that its feed reports its state. Commands and files named in a registry's
+    kubeconfig are never used (`ref_from_registry`). Secrets of KubeFed or Istio are not read.
     """
 
     def __init__(self, adopt: Adopt, *, timeout_seconds: float, clock: Callable[[], float] = time.time) -> None:
@@ -53,13 +56,13 @@ class Adopter:
         self._seen: set[tuple[str, str, str]] = set()
 
     async def find(self, feeds: Sequence[ClusterFeed]) -> list[ClusterFeed]:
-        """Feeds of members that were not followed so far."""
+        """Feeds of members that are not followed yet."""
         snapshots: list[ClusterSnapshot] = [feed.snapshot() for feed in feeds]
         facts = {c.name: mesh_facts(c.inventory) for c in snapshots if c.inventory is not None}
         names = {feed.name for feed in feeds}
         by_name = {feed.name: feed for feed in feeds}
         found: list[ClusterFeed] = []
-        for member in members(snapshots, facts):
+        for member in registered_members(snapshots, facts):
             entry = member.entry
             key = (entry.registry, entry.host, entry.name)
             if member.cluster is not None or entry.registry not in (KUBESPHERE, KARMADA) or key in self._seen:
@@ -86,12 +89,14 @@ class Adopter:
         connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock)
         path = f"/apis/cluster.kubesphere.io/v1alpha1/clusters/{member}"
         try:
-            answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
+            # One that is too busy is not waited for: all members wait for each other here.
+            async with asyncio.timeout(connection.answer_seconds):
+                answer = await fetch(connection, path, what="clusters.cluster.kubesphere.io", verb="get")
             link = msgspec.json.decode(answer.content, type=_Cluster).spec.connection
             if link.type != "direct" or not link.kubeconfig:
                 return None
             return ref_from_registry(name, base64.b64decode(link.kubeconfig, validate=True).decode())
-        except (SourceProblem, KubeconfigError, msgspec.MsgspecError, binascii.Error, UnicodeDecodeError):
+        except _UNUSABLE:
             _log.warning("the kubeconfig that %s keeps of %s cannot be used", host.name, member, exc_info=True)
             return None
         finally:
@@ -99,6 +104,6 @@ class Adopter:
 
 
 def _free_name(name: str, host: str, taken: set[str] | Mapping[str, object]) -> str:
-    """The member's name, with its host's where another cluster has it already."""
+    """The member's name, combined with its host's if another cluster already has it."""
     candidates = (name, f"{name}@{host}", *(f"{name}@{host}-{n}" for n in range(2, 1000)))
     return next(candidate for candidate in candidates if candidate not in taken)

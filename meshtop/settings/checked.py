@@ -7,32 +7,32 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from meshtop.settings.document import ConfigError, Document, KeyPath, dotted, read_document
+from meshtop.settings.document import ConfigError, KeyPath, YamlFile, dotted, read_document
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Model = TypeVar("Model", bound="BaseModel")
 Where = Callable[[KeyPath], str]
-"""Where a key stands, in words: `tenancy.yaml, line 7`."""
+"""Function that gives a key's place in words: `tenancy.yaml, line 7`."""
 
 
-def where_in(document: Document) -> Where:
-    """Places in a file."""
+def where_in(document: YamlFile) -> Where:
+    """A function that gives the place of a key as file and line."""
     return lambda path: f"{document.path}, line {document.line(path)}"
 
 
 def read_checked(model: type[Model], path: str | Path, what: str) -> tuple[Model, Where]:
-    """Read a file and hold it against a schema; `what` names it in errors. Raises ConfigError."""
+    """Read a file and validate it against a schema; `what` names it in errors. Raises ConfigError."""
     document = read_document(Path(path), what)
     where = where_in(document)
     return checked(model, document.data, where), where
 
 
 def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) -> Model:
-    """Hold data against a schema; raises ConfigError with the first error and how many more there are.
+    """Validate data against a schema; raises ConfigError with the first error and how many more there are.
 
-    `under` is the key that the data stands under, for messages.
+    `under` is the key that holds the data, for messages.
     """
     from pydantic import ValidationError
 
@@ -42,36 +42,36 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
         problems = error.errors(include_url=False)
         first = problems[0]
         path: KeyPath = tuple(first["loc"])
-        message = in_words(first)
+        message = field_problem_text(first)
         if first["type"] == "extra_forbidden":
             message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
         raise ConfigError(sentence(where(path), (*under, *path), message, len(problems) - 1)) from error
 
 
 def sentence(where: str, path: KeyPath, message: str, more: int) -> str:
-    """What is wrong with a key, where it stands, and how many more errors there are."""
+    """One sentence with a key's place, what is wrong with it, and how many more errors there are."""
     key = dotted(path)
     rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""
     return f"{where}: {key + ': ' if key else ''}{message}{rest}."
 
 
 def hint(wrong: object, keys: Sequence[str]) -> str:
-    """What follows "there is no such key": the nearest of the keys that may stand there, else all of them."""
+    """Suggestion for an unknown key: the most similar valid key, else all valid keys."""
     close = get_close_matches(str(wrong), keys, n=1, cutoff=0.6)
     if close:
-        return f"; perhaps {close[0]} is meant"
-    return f"; known here: {', '.join(keys)}" if keys else ""
+        return f" (did you mean {close[0]}?)"
+    return f"; valid keys: {', '.join(keys)}" if keys else ""
 
 
 def fault(where: Where, path: KeyPath, message: str, under: KeyPath = ()) -> ConfigError:
-    """An error that a schema cannot see, in the same words."""
+    """A ConfigError for a problem that the schema cannot detect, worded like the schema's own errors."""
     return ConfigError(f"{where(path)}: {dotted((*under, *path))}: {message}.")
 
 
 _WRITE = {
     "bool_parsing": "write true or false",
     "bool_type": "write true or false",
-    "string_type": "write text; a number or true and false stand in quotes",
+    "string_type": "write text; put numbers, true and false in quotes",
     "int_parsing": "write a whole number",
     "int_type": "write a whole number",
     "int_from_float": "write a whole number",
@@ -87,8 +87,8 @@ _WRITE = {
 }
 
 
-def in_words(problem: Mapping[str, Any]) -> str:
-    """One of pydantic's errors as what to write, without a full stop."""
+def field_problem_text(problem: Mapping[str, Any]) -> str:
+    """A pydantic error as an instruction what to write, without a full stop."""
     kind, context = str(problem["type"]), problem.get("ctx") or {}
     if kind in _WRITE:
         return _WRITE[kind]
@@ -109,7 +109,7 @@ def in_words(problem: Mapping[str, Any]) -> str:
 
 
 def keys_of(model: type[BaseModel], path: KeyPath) -> list[str]:
-    """The keys that the section at `path` may have; empty where anything may stand."""
+    """The valid keys of the section at `path`; empty where any key is valid."""
     if not path:
         return [field.alias or name for name, field in model.model_fields.items()]
     part, rest = path[0], path[1:]

@@ -1,13 +1,15 @@
-"""A YAML file as plain data that remembers on which line each key stands, and the error that names such a place."""
+"""A YAML file as plain data with the line of each key, and the error that refers to such a line."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from meshtop.model.errors import MeshtopError
+from meshtop.model.yaml_input import YamlRefused, check_yaml, read_bounded, text_of_yaml, with_plain_moments
 
 KeyPath = tuple[str | int, ...]
 
@@ -15,10 +17,10 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 class ConfigError(MeshtopError):
-    """A setting that cannot be used: one sentence that names where it stands, its key, and what to do."""
+    """An invalid setting: one sentence with its place, its key, and what to do."""
 
 
-class Document(Struct, frozen=True):
+class YamlFile(Struct, frozen=True):
     """The data of a file and, by the path of keys and list indices, the line (from 1) of every key."""
 
     path: Path
@@ -41,27 +43,23 @@ def dotted(path: KeyPath) -> str:
     return text
 
 
-def read_document(path: Path, what: str = "settings file") -> Document:
+def read_document(path: Path, what: str = "settings file") -> YamlFile:
     """Read a YAML mapping; an empty file is an empty one. `what` names it in errors.
 
     Raises ConfigError for a file that cannot be read, is not YAML, is not a mapping, or names a key twice.
     """
     try:
-        raw = path.read_bytes()
+        text = text_of_yaml(read_bounded(path, most=MAX_BYTES))
+    except YamlRefused as refusal:
+        at = f"{path}, line {refusal.line}: this {refusal.why}" if refusal.line else f"The {what} {path} {refusal.why}"
+        raise ConfigError(at if at.endswith("?") else f"{at}.") from refusal
     except OSError as error:
         why = "it is a directory" if isinstance(error, IsADirectoryError) else (error.strerror or str(error)).lower()
         raise ConfigError(f"The {what} {path} cannot be read: {why}.") from error
-    if len(raw) > MAX_BYTES:
-        raise ConfigError(f"The {what} {path} is larger than {MAX_BYTES // 1024 // 1024} MB; is it the right file?")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}, line {line}: this is not UTF-8 text; save the file as UTF-8.") from error
     return parse_document(text, path)
 
 
-def parse_document(text: str, path: Path) -> Document:
+def parse_document(text: str, path: Path) -> YamlFile:
     """A YAML mapping from text that was read already; `path` is only for messages.
 
     Raises ConfigError where it is not YAML, is not a mapping, or names a key twice.
@@ -69,10 +67,15 @@ def parse_document(text: str, path: Path) -> Document:
     import yaml
 
     try:
-        loader = yaml.SafeLoader(text)
+        with contextlib.suppress(yaml.YAMLError):  # which the loader tells better
+            check_yaml(text)
+        loader = with_plain_moments(yaml.SafeLoader)(text)
+    except YamlRefused as refusal:
+        at = f", line {refusal.line}" if refusal.line else ""
+        raise ConfigError(f"{path}{at}: this {refusal.why}.") from refusal
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
-        raise ConfigError(f"{path}, line {line}: a control character stands here; take it out.") from error
+        raise ConfigError(f"{path}, line {line}: there is a control character here; remove it.") from error
     try:
         root = loader.get_single_node()
         lines: dict[KeyPath, int] = {}
@@ -84,24 +87,24 @@ def parse_document(text: str, path: Path) -> Document:
         line = mark.line + 1 if mark else 1
         what = " ".join(part for part in (error.problem, error.context) if part)
         raise ConfigError(f"{path}, line {line}: this is not YAML ({what}).") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ConfigError(f"{path}: this is not YAML ({what}).") from error
+        raise ConfigError(f"{path}: this is not valid YAML ({what}).") from error
     finally:
         loader.dispose()
     if data is None:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}, line 1: the file must hold keys and values, such as `refresh: 5s`.")
-    return Document(path=path, data=data, lines=lines)
+    return YamlFile(path=path, data=data, lines=lines)
 
 
 def _walk(node: Any, at: KeyPath, lines: dict[KeyPath, int], path: Path, above: frozenset[int]) -> None:
-    """Note each key's line; an alias is walked where it is used, one that holds itself is refused."""
+    """Record each key's line; an alias is followed where it is used, and one that contains itself is rejected."""
     import yaml
 
     if id(node) in above:
-        raise ConfigError(f"{path}, line {node.start_mark.line + 1}: this anchor holds itself; write it out.")
+        raise ConfigError(f"{path}, line {node.start_mark.line + 1}: this anchor contains itself; write its value out.")
     inside = above | {id(node)}
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):

@@ -1,4 +1,4 @@
-"""What the environment says: which settings file to read, and settings such as `MESHTOP_READ_ONLY=true`."""
+"""Settings from environment variables: which file to read, and single settings such as `MESHTOP_READ_ONLY=true`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 FILE_NAME = "meshtop.yaml"
 NO_FILE = "none"
-"""The value of --config or MESHTOP_CONFIG that stands for no settings file at all."""
+"""The value of --config or MESHTOP_CONFIG that means "no settings file"."""
 PREFIX = "MESHTOP_"
 NOT_SETTINGS = frozenset({"MESHTOP_CONFIG", "MESHTOP_DEBUG", "MESHTOP_COMPLETE"})
-"""Variables that meshtop reads and that are no keys of the settings file."""
+"""Variables that meshtop reads but that do not correspond to keys of the settings file."""
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
@@ -28,16 +28,16 @@ def default_path(environ: Mapping[str, str]) -> Path:
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
-    """What meshtop must remember is in `$XDG_STATE_HOME/meshtop/`, else in `~/.local/state/meshtop/` (XDG rules)."""
+    """Folder for persistent state: `$XDG_STATE_HOME/meshtop/`, else `~/.local/state/meshtop/` (XDG rules)."""
     base = environ.get("XDG_STATE_HOME", "")
     home = Path(environ.get("HOME") or Path.home())
     return (Path(base) if base.startswith("/") else home / ".local" / "state") / "meshtop"
 
 
 def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
-    """The settings file to read: the flag's, else MESHTOP_CONFIG's, else the default one where it exists.
+    """The settings file to read: from the flag, else from MESHTOP_CONFIG, else the default one if it exists.
 
-    None when there is none, or when `none` is asked for. Raises ConfigError when a file that was asked for is missing.
+    None when there is none, or when `none` is given. Raises ConfigError when a file that was named does not exist.
     """
     asked, by = (flag, "--config") if flag else (environ.get("MESHTOP_CONFIG"), "MESHTOP_CONFIG")
     if not asked:
@@ -51,8 +51,8 @@ def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
     return path
 
 
-def candidates(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that may be settings; an empty one counts as not set."""
+def setting_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables with meshtop's prefix; an empty one counts as not set."""
     return {n: v for n, v in environ.items() if n.startswith(PREFIX) and n not in NOT_SETTINGS and v != ""}
 
 
@@ -64,13 +64,13 @@ def variables() -> dict[str, KeyPath]:
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPath, Any]], list[str]]:
-    """Settings by variable, as (key, value), and a sentence for each variable that looks like a typing error.
+    """Settings by variable, as (key, value), and a warning for each variable that looks like a typo.
 
     `MESHTOP_CANARY__MINIMUM_REQUESTS=500` sets canary.minimumRequests. Values are text; one that begins with `[` or
-    `{` is YAML. A variable like nothing that meshtop knows is left alone: Kubernetes itself sets MESHTOP_SERVICE_HOST
+    `{` is YAML. A variable that resembles no setting is ignored: Kubernetes itself sets MESHTOP_SERVICE_HOST
     and its like in pods beside a Service of that name.
     """
-    given = candidates(environ)
+    given = setting_variables(environ)
     if not given:
         return {}, []
     known = variables()
@@ -87,11 +87,11 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPat
 def _value(text: str) -> Any:
     if text.lstrip()[:1] not in ("[", "{"):
         return text
-    import yaml
+    from meshtop.model.yaml_input import YamlRefused, load_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return load_yaml(text)
+    except YamlRefused:
         return text
 
 
@@ -104,7 +104,7 @@ def _fields(model: type[BaseModel], names: tuple[str, ...], path: KeyPath) -> It
 
 
 def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The section that a field holds, also where it is optional; sections in lists have no variables."""
+    """The settings sections in a field's type, optional ones included; sections in lists have no variables."""
     from types import NoneType, UnionType
     from typing import Union, get_args, get_origin
 

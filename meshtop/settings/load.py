@@ -1,4 +1,4 @@
-"""Putting settings together: flags before environment before file before defaults."""
+"""Merging settings: flags take precedence over the environment, then the file, then the defaults."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.checked import hint, in_words, keys_of, sentence
-from meshtop.settings.document import ConfigError, Document, KeyPath, read_document
+from meshtop.settings.checked import field_problem_text, hint, keys_of, sentence
+from meshtop.settings.document import ConfigError, KeyPath, YamlFile, read_document
 from meshtop.settings.environment import read_environment, settings_path
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Loaded:
         self.origins = origins
         self.file = file
         self.notes = notes
-        """Sentences worth saying that are no errors."""
+        """Warnings, one sentence each."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -47,7 +47,7 @@ class Loaded:
         return Settings.model_validate(self.data)
 
     def files(self) -> Iterator[tuple[KeyPath, Path]]:
-        """Every file that was named, and by which key."""
+        """Every file that the settings name, with the key that names it."""
         yield from _files(self.data, ())
 
     def origin(self, path: KeyPath) -> str:
@@ -58,7 +58,7 @@ class Loaded:
         return DEFAULT
 
 
-def load(
+def load_settings(
     *,
     config: str | None = None,
     environ: Mapping[str, str],
@@ -86,7 +86,7 @@ def load(
 
 
 def _set(data: dict[str, Any], origins: dict[KeyPath, str], at: KeyPath, value: Any, name: str) -> None:
-    """Put a value over what is there; a section that is not a mapping gives way to one."""
+    """Set a value at a path, overriding what is there; a section that is not a mapping is replaced by one."""
     place: Any = data
     for part in at[:-1]:
         if not isinstance(place.get(part), dict):
@@ -99,7 +99,7 @@ def _set(data: dict[str, Any], origins: dict[KeyPath, str], at: KeyPath, value: 
 
 
 def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """The same data with relative file names made absolute, from the settings file's own folder."""
+    """The data with relative file names made absolute, from the settings file's own folder."""
 
     def resolve(value: Any, key: str | None) -> Any:
         if isinstance(value, dict):
@@ -129,7 +129,7 @@ def _files(value: Any, at: KeyPath) -> Iterator[tuple[KeyPath, Path]]:
             yield from _files(below, (*at, index))
 
 
-def _check(loaded: Loaded, document: Document | None) -> None:
+def _check(loaded: Loaded, document: YamlFile | None) -> None:
     from pydantic import ValidationError
 
     try:
@@ -142,22 +142,22 @@ def _check(loaded: Loaded, document: Document | None) -> None:
         check_tenancy(loaded.data["tenancy"], lambda path: _where(("tenancy", *path), loaded, document), ("tenancy",))
 
 
-def _where(path: KeyPath, loaded: Loaded, document: Document | None) -> str:
-    """Where a key stands: `FILE, line N`, or the variable or flag that set it."""
+def _where(path: KeyPath, loaded: Loaded, document: YamlFile | None) -> str:
+    """Place of a key: `FILE, line N`, or the variable or flag that set it."""
     where = loaded.origin(path)
     if document is not None and (where == DEFAULT or where.startswith(f"{document.path}:")):
         return f"{document.path}, line {document.line(path)}"
     return where
 
 
-def _sentence(error: ValidationError, loaded: Loaded, document: Document | None) -> str:
+def _sentence(error: ValidationError, loaded: Loaded, document: YamlFile | None) -> str:
     """The first error in one sentence, and how many more there are."""
     from meshtop.settings.schema import Settings
 
     problems = error.errors(include_url=False)
     first = problems[0]
     path, rest = _known(tuple(first["loc"]), loaded.data)
-    message = in_words(first)
+    message = field_problem_text(first)
     if first["type"] == "extra_forbidden":
         message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
     elif first["type"] == "missing":
@@ -166,7 +166,7 @@ def _sentence(error: ValidationError, loaded: Loaded, document: Document | None)
 
 
 def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:
-    """The part of an error's place that the data really has, and the rest.
+    """Split an error's location into the part that exists in the data, and the rest.
 
     pydantic puts the names of union members between the keys (`tenancy.str`).
     """

@@ -9,7 +9,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
-from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_WINDOW_SECONDS
+from meshtop.model.constants import (
+    DEFAULT_ALPHA,
+    DEFAULT_MARGIN,
+    DEFAULT_MINIMUM_REQUESTS,
+    DEFAULT_RELATIVE_MARGIN,
+    DEFAULT_SPLIT_MARGIN,
+    DEFAULT_WINDOW_SECONDS,
+)
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.settings.durations import parse_duration
 
@@ -17,7 +24,7 @@ from meshtop.settings.durations import parse_duration
 def _positive_duration(value: object) -> float:
     seconds = parse_duration(value)
     if seconds <= 0:
-        raise ValueError("a duration must be longer than nothing")
+        raise ValueError("a duration must be longer than zero")
     return seconds
 
 
@@ -31,7 +38,7 @@ Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_inp
 SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
 """`NAMESPACE/NAME:PORT` of a Service, with a scheme before and a path after it where it needs them."""
 THEMES = ("dark", "light", "colour-blind", "high-contrast", "ansi")
-"""The console's themes; `meshtop-` may stand before them."""
+"""The console's themes; the prefix `meshtop-` is optional."""
 
 
 def _url(text: str) -> str:
@@ -41,14 +48,14 @@ def _url(text: str) -> str:
     except ValueError:
         fine = False
     if not fine or any(char.isspace() for char in text):
-        raise ValueError("this is no URL; write http://HOST:PORT or https://HOST/PATH")
+        raise ValueError("this is not a URL; write http://HOST:PORT or https://HOST/PATH")
     return text
 
 
 def _service(text: str) -> str:
     if not SERVICE.fullmatch(text):
         raise ValueError(
-            f"{text!r} is no Service; write NAMESPACE/NAME:PORT, such as istio-system/prometheus:9090 "
+            f"{text!r} is not a Service; write NAMESPACE/NAME:PORT, such as istio-system/prometheus:9090 "
             "(https: may come first, a path last: mimir/nginx:80/prometheus)"
         )
     return text
@@ -99,7 +106,7 @@ class HttpEndpoint(_Section):
 
 
 class PrometheusSettings(HttpEndpoint):
-    """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; left out, it is found by itself."""
+    """One cluster's Prometheus: a URL, or a Service `NAMESPACE/NAME:PORT`; discovered automatically if left out."""
 
     service: Service | None = None
 
@@ -111,7 +118,7 @@ class PrometheusSettings(HttpEndpoint):
 
 
 class ViaSettings(_Section):
-    """The cluster whose API server forwards to this one, and below which path (KubeSphere's `/clusters/NAME`)."""
+    """The cluster whose API server proxies to this one, and the path prefix (KubeSphere's `/clusters/NAME`)."""
 
     host: str
     prefix: str | None = Field(default=None, pattern=r"^/")
@@ -148,14 +155,14 @@ class TelemetrySettings(HttpEndpoint):
 
 
 class DiscoverySettings(_Section):
-    """Whether to look for registries of members, and whether to use credentials that they keep."""
+    """Whether to look for registries of member clusters, and whether to use credentials stored in them."""
 
     registries: bool = True
     adopt_credentials: bool = False
 
 
 class AccessSettings(_Section):
-    """An access policy and who the user is; `auto` is who Kubernetes says."""
+    """The access policy and the user it applies to; `auto` takes the user that Kubernetes reports."""
 
     policy: str | None = None
     user: str = "auto"
@@ -169,10 +176,24 @@ class GuardSettings(_Section):
     alpha: float = Field(default=DEFAULT_ALPHA, gt=0, lt=1)
 
 
+class MarginSettings(_Section):
+    """What does not matter, as shares from 0 to 1: a split that is off, or a canary that is worse, by less than this.
+
+    `relative` is a part of the baseline's own share: errors and slow answers matter when they are above it by more than
+    their margin and by more than this part.
+    """
+
+    split: float = Field(default=DEFAULT_SPLIT_MARGIN, ge=0, lt=1)
+    errors: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
+    slow: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
+    relative: float = Field(default=DEFAULT_RELATIVE_MARGIN, ge=0, allow_inf_nan=False)
+
+
 class CanarySettings(_Section):
-    """How canaries are judged."""
+    """Parameters of canary verdicts."""
 
     guard: GuardSettings = GuardSettings()
+    margin: MarginSettings = MarginSettings()
     minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
 
 
@@ -187,10 +208,16 @@ class HealthSettings(_Section):
     grpc_failing: float = Field(default=DEFAULT_THRESHOLDS.grpc_failing, ge=0, le=1)
     no_response_degraded: float = Field(default=DEFAULT_THRESHOLDS.no_response_degraded, ge=0, le=1)
     no_response_failing: float = Field(default=DEFAULT_THRESHOLDS.no_response_failing, ge=0, le=1)
+    alpha: float = Field(default=DEFAULT_THRESHOLDS.alpha, gt=0, lt=0.5)
+    release: float = Field(default=DEFAULT_THRESHOLDS.release, ge=0, le=1)
+    slower: float = Field(default=DEFAULT_THRESHOLDS.slower, ge=0, allow_inf_nan=False)
+    slower_ms: float = Field(default=DEFAULT_THRESHOLDS.slower_ms, ge=0, allow_inf_nan=False)
+    group_degraded: float = Field(default=DEFAULT_THRESHOLDS.group_degraded, gt=0, le=1)
+    group_failing: float = Field(default=DEFAULT_THRESHOLDS.group_failing, gt=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> HealthSettings:
-        for kind in ("http5xx", "http4xx", "grpc", "no_response"):
+        for kind in ("http5xx", "http4xx", "grpc", "no_response", "group"):
             degraded, failing = getattr(self, f"{kind}_degraded"), getattr(self, f"{kind}_failing")
             if degraded > failing:
                 name = to_camel(kind)
@@ -229,7 +256,7 @@ class Settings(_Section):
         return self
 
 
-def json_schema() -> dict[str, Any]:
+def settings_schema() -> dict[str, Any]:
     """The JSON Schema of meshtop.yaml, for editors."""
     schema = Settings.model_json_schema(by_alias=True)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

@@ -1,6 +1,7 @@
-"""tenancy.yaml: the management-plane model (reference: Tetrate Service Bridge), checked with file and line.
+"""tenancy.yaml: organization, tenants, workspaces and groups, validated with file and line in every error.
 
-Organization → tenants → workspaces → groups. A workspace owns its namespaces exclusively, across clusters.
+The model is Tetrate Service Bridge's: organization → tenants → workspaces → groups. A workspace owns its namespaces
+exclusively, across clusters.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ def split_selector(text: str) -> tuple[str, str]:
     return cluster, namespace
 
 
-def selects(selector: str, cluster: str, namespace: str) -> bool:
-    """Whether a selector means this namespace of this cluster."""
+def selector_matches(selector: str, cluster: str, namespace: str) -> bool:
+    """Whether a selector matches this namespace of this cluster."""
     own_cluster, own_namespace = split_selector(selector)
     return own_cluster in ("*", cluster) and _means(own_namespace, namespace)
 
 
 def meet(left: str, right: str) -> bool:
-    """Whether some namespace could be meant by both selectors."""
+    """Whether some namespace could match both selectors."""
     (cluster1, namespace1), (cluster2, namespace2) = split_selector(left), split_selector(right)
     if "*" not in (cluster1, cluster2) and cluster1 != cluster2:
         return False
@@ -49,7 +50,7 @@ def _means(pattern: str, namespace: str) -> bool:
 def _selector(text: str) -> str:
     cluster, namespace = split_selector(text)
     if not cluster or not namespace:
-        raise ValueError(f"{text!r} is no selector; write CLUSTER/NAMESPACE, such as */checkout or east/shop-*")
+        raise ValueError(f"{text!r} is not a selector; write CLUSTER/NAMESPACE, such as */checkout or east/shop-*")
     if "*" in cluster and cluster != "*":
         raise ValueError(f"{text!r}: a cluster is its whole name, or * for all of them")
     if "*" in namespace[:-1]:
@@ -59,14 +60,14 @@ def _selector(text: str) -> str:
 
 def _name(text: str) -> str:
     if not text or "/" in text or ":" in text or text != text.strip():
-        raise ValueError(f"{text!r} is no name; leave out slashes, colons and spaces around it")
+        raise ValueError(f"{text!r} is not a valid name; leave out slashes, colons and spaces around it")
     return text
 
 
 def _subject(text: str) -> str:
     kind, _, name = text.partition(":")
     if kind not in ("user", "team") or not name:
-        raise ValueError(f"{text!r} is no subject; write user:NAME or team:NAME")
+        raise ValueError(f"{text!r} is not a subject; write user:NAME or team:NAME")
     return text
 
 
@@ -80,10 +81,10 @@ class _Section(BaseModel):
 
 
 class LevelSettings(_Section):
-    """What a level asks of its namespaces; each that a lower level gives replaces the higher level's.
+    """Settings of a level for its namespaces; a value set at a lower level replaces the higher level's.
 
-    `traffic_mode` REQUIRED means mutual TLS only. `authorization_mode` says from where requests may come: the same
-    group, the same workspace, or as policies of their own say (CUSTOM).
+    `traffic_mode` REQUIRED means mutual TLS only. `authorization_mode` limits where requests may come from: the same
+    group, the same workspace, or as separate policies define (CUSTOM).
     """
 
     traffic_mode: Literal["OPTIONAL", "REQUIRED"] | None = None
@@ -113,7 +114,7 @@ class Groups(_Section):
 
 
 class Workspace(_Section):
-    """Namespaces that belong together and to nobody else."""
+    """A set of namespaces that belong to no other workspace."""
 
     name: Name
     namespaces: tuple[Selector, ...] = Field(min_length=1)
@@ -147,19 +148,19 @@ class TenancyFile(_Section):
 
 
 class Tenancy(Struct, frozen=True):
-    """A checked tenancy file, and where its keys stand."""
+    """A validated tenancy file, and the places of its keys."""
 
     file: TenancyFile
     where: Callable[[KeyPath], str]
 
     def workspaces(self) -> Iterator[tuple[KeyPath, Tenant, Workspace]]:
-        """Every workspace with its tenant and its place."""
+        """Every workspace with its key path and its tenant."""
         for t, tenant in enumerate(self.file.tenants):
             for w, workspace in enumerate(tenant.workspaces):
                 yield ("tenants", t, "workspaces", w), tenant, workspace
 
     def selectors(self) -> Iterator[tuple[KeyPath, str]]:
-        """Every selector of a workspace or group with its place."""
+        """Every selector of a workspace or group with its key path."""
         for path, _, workspace in self.workspaces():
             for n, selector in enumerate(workspace.namespaces):
                 yield (*path, "namespaces", n), selector
@@ -170,7 +171,7 @@ class Tenancy(Struct, frozen=True):
 
 
 def read_tenancy(given: str | dict[str, Any] | None) -> Tenancy | None:
-    """The tenancy that the settings name (a file) or hold (inline); None without any. Raises ConfigError."""
+    """The tenancy that the settings name (a file) or contain (inline); None without any. Raises ConfigError."""
     if given is None:
         return None
     if isinstance(given, dict):
@@ -182,7 +183,7 @@ def read_tenancy(given: str | dict[str, Any] | None) -> Tenancy | None:
 
 
 def check_tenancy(data: dict[str, Any], where: Where, under: KeyPath = ()) -> Tenancy:
-    """Check tenancy data; `where` says where a key stands, `under` below which key. Raises ConfigError."""
+    """Validate tenancy data; `where` gives the place, `under` is the key that holds the data. Raises ConfigError."""
     tenancy = Tenancy(checked(TenancyFile, data, where, under), where)
     _check(tenancy)
     return tenancy
@@ -205,11 +206,11 @@ def _names_differ(where: Where, path: KeyPath, names: list[str], what: str) -> N
     for index, name in enumerate(names):
         if name in names[:index]:
             first = where((*path, names.index(name), "name"))
-            raise fault(where, (*path, index, "name"), f"{what} {name} exists already ({first}); rename one of them")
+            raise fault(where, (*path, index, "name"), f"{what} {name} already exists ({first}); rename one of them")
 
 
 def _check_owners(tenancy: Tenancy) -> None:
-    """Two selectors can only meet where one's name is the other's, or begins with the other's prefix."""
+    """Raise ConfigError where workspaces or groups overlap; selectors are compared by exact name and by prefix."""
     owned = [
         (f"{tenant.name}/{workspace.name}", (*path, "namespaces", n), selector)
         for path, tenant, workspace in tenancy.workspaces()
@@ -237,7 +238,7 @@ def _overlap(where: Where, first: tuple[str, KeyPath, str], second: tuple[str, K
     return fault(
         where,
         other_path,
-        f"{other_selector} of workspace {other} meets {selector} of workspace {owner} "
+        f"{other_selector} of workspace {other} overlaps {selector} of workspace {owner} "
         f"({where(path)}); a namespace belongs to one workspace, so narrow one of them",
     )
 
@@ -250,7 +251,7 @@ def _check_groups(where: Where, path: KeyPath, workspace: Workspace) -> None:
             place: KeyPath = (*path, "groups", kind, g)
             if group.name in names:
                 first = where(names[group.name])
-                raise fault(where, (*place, "name"), f"group {group.name} exists already ({first}); rename one of them")
+                raise fault(where, (*place, "name"), f"group {group.name} already exists ({first}); rename one of them")
             names[group.name] = (*place, "name")
             for n, selector in enumerate(group.namespaces):
                 if not any(meet(selector, own) for own in workspace.namespaces):

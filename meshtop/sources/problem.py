@@ -1,4 +1,4 @@
-"""Why a source did not answer, in words for people."""
+"""The error of a source, with sentences for the user."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from meshtop.model.state import State
 
 
 class SourceProblem(MeshtopError):
-    """A source failed: `state` is what that makes of its data, `message` is one sentence, `remedy` what to do.
+    """A source failed: `state` is the resulting state, `message` one sentence, `remedy` what to do.
 
-    `code` is the HTTP status where the server gave one; `retry_after` the seconds it asked to be left alone.
+    `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
+    that more came than this program takes, so that a narrower question may succeed.
     """
 
     def __init__(
@@ -25,11 +26,21 @@ class SourceProblem(MeshtopError):
         *,
         code: int | None = None,
         retry_after: float | None = None,
+        too_much: bool = False,
     ) -> None:
         super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if state is State.DENIED else Exit.UNREACHABLE)
         self.state = state
         self.code = code
         self.retry_after = retry_after
+        self.too_much = too_much
+
+
+NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)
+"""What decoding raises for an answer that is not what it should be: msgspec's errors and those of text that is no UTF-8
+are ValueErrors; too many levels of nesting are a RecursionError, moments beyond the calendar an OverflowError.
+"""
+ODD_SHAPE: tuple[type[Exception], ...] = (*NOT_UNDERSTOOD, AttributeError, KeyError, TypeError)
+"""What converting an answer raises besides, where it was decoded into something of another shape."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -41,7 +52,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 _QUOTES_A_HEADER = re.compile(r"header (value|name|part)|in header|'(ascii|latin-1)' codec can't encode", re.IGNORECASE)
-"""Words of the HTTP libraries that come with the header itself, and so with the token in it."""
+"""Phrases in errors of HTTP libraries that include a header, and so possibly a token."""
 UNSENDABLE = "a header holds characters that cannot be sent (a line's end, or other than ASCII)"
 
 
@@ -50,8 +61,8 @@ def sendable(value: str) -> bool:
     return value.isascii() and value.isprintable()
 
 
-def in_words(error: BaseException) -> str:
-    """What an error of a library says, in one line without control characters, full stop or any header's value."""
+def error_text(error: BaseException) -> str:
+    """The text of a library's error in one line, without control characters, full stop or header values."""
     text = " ".join(str(error).split())
     if _QUOTES_A_HEADER.search(text):
         return UNSENDABLE
@@ -59,12 +70,12 @@ def in_words(error: BaseException) -> str:
 
 
 def root_cause(error: BaseException) -> str:
-    """The deepest cause that says something, without a full stop: the operating system's words, not a library's."""
+    """The text of the deepest cause, without a full stop: the operating system's message rather than a library's."""
     found = ""
     for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             number = 0 if isinstance(cause, ssl.SSLError) else cause.errno or 0
             text = os.strerror(number).lower() if number > 0 else cause.strerror
             return re.sub(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)$", "", text)
-        found = in_words(cause) or found
+        found = error_text(cause) or found
     return found or type(error).__name__

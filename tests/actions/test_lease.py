@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.lease import LeaseHolder, ShiftLease
-from meshtop.actions.process_token import has_ended, process_token
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.process_token import process_token, token_has_ended
+from meshtop.actions.shift.targets import route_object
 from tests.actions.mesh import Cluster, Scene
 
 _PROCESS = "import sys; from meshtop.actions.process_token import process_token as t; print(t(), flush=True); input()"
@@ -28,7 +28,7 @@ async def lease(scene: Scene) -> ShiftLease:
 
 
 def made(scene: Scene, action: str) -> ShiftLease:
-    place = next(place_of(s.route) for s in scene.fleet.survey.surveyed if s.route.cluster == "east")
+    place = next(route_object(s.route) for s in scene.fleet.survey.surveyed if s.route.cluster == "east")
     return ShiftLease(scene.fleet.members["east"].api, place, action=action, holder=f"{action}@desk", seconds=60)
 
 
@@ -39,13 +39,13 @@ def test_a_process_has_ended_once_the_kernel_let_its_lock_go(tmp_path: Path, mon
     ) as other:
         assert other.stdout is not None
         token = other.stdout.readline().strip()
-        assert (token != process_token(), has_ended(token)) == (True, False)
+        assert (token != process_token(), token_has_ended(token)) == (True, False)
         other.send_signal(signal.SIGKILL)
         other.wait()
-    assert has_ended(token)
+    assert token_has_ended(token)
     # From another container, or after a restart, nothing is known of it.
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "elsewhere"))
-    assert not has_ended(token)
+    assert not token_has_ended(token)
 
 
 @pytest.mark.parametrize(
@@ -61,9 +61,9 @@ def test_a_folder_that_others_can_write_to_is_not_believed(tmp_path: Path, monke
     folder.mkdir()
     folder.chmod(0o777)
     (folder / ("b" * 32)).touch()
-    assert not has_ended("b" * 32)
+    assert not token_has_ended("b" * 32)
     folder.chmod(0o700)
-    assert has_ended("b" * 32)
+    assert token_has_ended("b" * 32)
 
 
 async def test_whoever_lost_a_lease_does_not_make_it_again(scene: Scene, lease: ShiftLease) -> None:

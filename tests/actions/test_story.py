@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from meshtop.actions.at_hand import clusters_of
+from meshtop.actions.at_hand import written_clusters
 from meshtop.actions.events import ActionOutcome
 from meshtop.actions.journal.journal import Action, ActionState, Entry, EntryKind
 from meshtop.actions.shift.record import encode_record
@@ -57,7 +57,7 @@ async def test_each_cluster_has_its_own_state(scene: Scene) -> None:
     scene.wires["west"].faults.append(("PATCH", applied_then_dead))
     await scene.shift(plan(waves=(("east",), ("west",)), steps=({"v2": 50},), on_loss="hold", wait=False))
     action = find_action(scene.journal, None)
-    assert clusters_of(action) == ("east", "west")
+    assert written_clusters(action) == ("east", "west")
     assert stopped_at(action) == "step 1 of 1, wave 2 of 2"
     east, west = cluster_states(action)
     assert (east.state, east.message) == (WriteState.WRITTEN, "v1/v2 50/50, before 80/20")
@@ -111,4 +111,4 @@ def test_an_action_of_another_sort_is_told_without_its_clusters() -> None:
         id="a", kind="shift", created=0.0, who="m", origin="o", reason="", subject="s", plan={"x": 1},
         state=ActionState.DONE,
     )  # fmt: skip
-    assert (cluster_states(action), clusters_of(action), stopped_at(action)) == ((), (), "")
+    assert (cluster_states(action), written_clusters(action), stopped_at(action)) == ((), (), "")

@@ -11,7 +11,7 @@ from meshtop.cli.options import Common
 from meshtop.cli.session import Session
 from meshtop.cli.watch import Redraw, Stream, latest
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.load import load
+from meshtop.settings.load import load_settings
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.query import Query
 from tests import worlds
@@ -28,7 +28,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def session() -> Session:
-    return Session(Common(), load(environ={"HOME": "/nowhere"}))
+    return Session(Common(), load_settings(environ={"HOME": "/nowhere"}))
 
 
 def test_only_rows_that_changed_are_printed_again(session: Session) -> None:

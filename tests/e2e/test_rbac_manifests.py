@@ -14,7 +14,7 @@ import yaml
 
 from meshtop.actions.kube import RouteObject
 from meshtop.actions.lease import GROUP as LEASES
-from meshtop.demo.kube.access import Account, Attributes, Rule, admin
+from meshtop.demo.kube.access import Account, Attributes, PolicyRule, admin
 from meshtop.demo.world.plan import Options
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.http.connection import Connection
@@ -38,10 +38,10 @@ def documents(name: str) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all((FOLDER / name).read_text(encoding="utf-8")) if one]
 
 
-def rules(name: str, group: str) -> tuple[Rule, ...]:
+def rules(name: str, group: str) -> tuple[PolicyRule, ...]:
     """The rules that a manifest's bindings give to a group."""
     roles = {(one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]): one for one in documents(name)}
-    found: list[Rule] = []
+    found: list[PolicyRule] = []
     for binding in documents(name):
         if binding["kind"] not in ("ClusterRoleBinding", "RoleBinding"):
             continue
@@ -51,7 +51,7 @@ def rules(name: str, group: str) -> tuple[Rule, ...]:
         role = roles[ref["kind"], namespace if ref["kind"] == "Role" else None, ref["name"]]
         for rule in role["rules"]:
             found.append(
-                Rule(
+                PolicyRule(
                     tuple(rule["verbs"]), tuple(rule.get("apiGroups", ())), tuple(rule.get("resources", ())),
                     tuple(rule.get("resourceNames", ())), tuple(rule.get("nonResourceURLs", ())),
                     None if namespace is None else frozenset((namespace,)),

@@ -14,9 +14,9 @@ from meshtop.settings.document import ConfigError, KeyPath, parse_document
 from meshtop.settings.durations import format_duration, parse_duration
 from meshtop.settings.environment import default_path, settings_path, state_folder, variables
 from meshtop.settings.first import FIRST_FILE, write_first_file
-from meshtop.settings.load import load
+from meshtop.settings.load import load_settings
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
-from meshtop.settings.schema import THEMES, Settings, json_schema
+from meshtop.settings.schema import THEMES, Settings, settings_schema
 
 
 def write(folder: Path, text: str) -> str:
@@ -28,7 +28,7 @@ def write(folder: Path, text: str) -> str:
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
     config = write(tmp_path, "window: 1m\nrefresh: 2s\ntimeout: 9s\n")
     flags: dict[str, tuple[KeyPath, Any]] = {"--window": (("window",), "3m")}
-    loaded = load(config=config, environ={"MESHTOP_WINDOW": "2m", "MESHTOP_REFRESH": "7s"}, flags=flags)
+    loaded = load_settings(config=config, environ={"MESHTOP_WINDOW": "2m", "MESHTOP_REFRESH": "7s"}, flags=flags)
     assert (loaded.settings.window, loaded.settings.refresh, loaded.settings.timeout) == (180.0, 7.0, 9.0)
     by_key = {s.key: s for s in settings_in_force(loaded)}
     assert by_key["window"].origin == "--window"
@@ -48,7 +48,7 @@ def test_nested_keys_come_from_the_environment() -> None:
         "MESHTOP_CLUSTERS": "[{name: east, context: east-admin}]",
         "HOME": "/nowhere",
     }
-    settings = load(environ=environ).settings
+    settings = load_settings(environ=environ).settings
     assert settings.canary.minimum_requests == 500
     assert settings.canary.guard.errors is False
     assert settings.health.http5xx_failing == 0.5
@@ -58,7 +58,7 @@ def test_nested_keys_come_from_the_environment() -> None:
 
 
 def test_what_was_set_is_kept_converted() -> None:
-    loaded = load(environ={"MESHTOP_READ_ONLY": "false", "MESHTOP_WINDOW": "2m", "HOME": "/nowhere"})
+    loaded = load_settings(environ={"MESHTOP_READ_ONLY": "false", "MESHTOP_WINDOW": "2m", "HOME": "/nowhere"})
     assert loaded.data == {"readOnly": False, "window": 120.0}
 
 
@@ -69,7 +69,7 @@ def test_a_mistyped_variable_is_said_and_a_foreign_one_is_not() -> None:
         "MESHTOP_PORT_80_TCP_ADDR": "x",
         "HOME": "/x",
     }
-    loaded = load(environ=environ)
+    loaded = load_settings(environ=environ)
     assert loaded.notes == ("The environment variable MESHTOP_REFRSH is not a setting; did you mean MESHTOP_REFRESH?",)
     assert loaded.settings == Settings()
 
@@ -77,8 +77,8 @@ def test_a_mistyped_variable_is_said_and_a_foreign_one_is_not() -> None:
 ERRORS = [
     ("refresh: 5\n", "line 1: refresh: write a duration with its unit, such as 5s or 5m."),
     ("\nwindow: soon\n", "line 2: window: 'soon' is not a duration; write 30s, 5m or 1h."),
-    ("window: 0s\n", "line 1: window: a duration must be longer than nothing."),
-    ("refresh: 5s\nwindo: 5m\n", "line 2: windo: there is no such setting; perhaps window is meant."),
+    ("window: 0s\n", "line 1: window: a duration must be longer than zero."),
+    ("refresh: 5s\nwindo: 5m\n", "line 2: windo: there is no such setting (did you mean window?)."),
     ("refresh: 5s\nrefresh: 6s\n", "line 2: refresh is already set on line 1; keep one of them."),
     (
         "clusters:\n  - name: a\n    prometheus:\n      url: http://x\n      service: a/y:1\n",
@@ -86,7 +86,7 @@ ERRORS = [
     ),
     (
         "clusters:\n  - name: a\n    prometheus:\n      urll: http://x\n",
-        "line 4: clusters[0].prometheus.urll: there is no such setting; perhaps url is meant.",
+        "line 4: clusters[0].prometheus.urll: there is no such setting (did you mean url?).",
     ),
     ("clusters:\n  - context: a\n", "line 2: clusters[0].name: this key is missing."),
     ("clusters:\n  - {name: a}\n  - {name: a}\n", "two clusters are named a; give each its own name."),
@@ -104,23 +104,23 @@ ERRORS = [
     ("health: {grpcDegraded: 0.5}\n", "health: grpcDegraded (0.5) must not be above grpcFailing (0.1)."),
     ("theme: pink\n", "line 1: theme: there is no theme 'pink'; the themes are dark,"),
     ("clusters:\n  - {name: ''}\n", "line 2: clusters[0].name: must not be empty."),
-    ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is no URL"),
-    ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is no URL"),
+    ("clusters:\n- name: a\n  prometheus: {url: nowhere}\n", "line 3: clusters[0].prometheus.url: this is not a URL"),
+    ("clusters:\n- name: a\n  prometheus: {url: 'http://a:99999'}\n", "this is not a URL"),
     *(
         (
             f"clusters:\n- name: a\n  prometheus: {{service: '{text}'}}\n",
-            f"'{text}' is no Service; write NAMESPACE/NAME:PORT",
+            f"'{text}' is not a Service; write NAMESPACE/NAME:PORT",
         )
         for text in ("prometheus", "a/b", "a/b/c:1", ":9090")
     ),
     ("- a\n", "line 1: the file must hold keys and values, such as `refresh: 5s`."),
     ("a: [\n", "line 2: this is not YAML"),
     ("a: !!python/object:os.system x\n", "this is not YAML"),
-    ("keymap: &a\n  x: *a\n", "this anchor holds itself"),
+    ("keymap: &a\n  x: *a\n", "an anchor that holds itself"),
     ("5: on\n", "line 1: the key 5 must be in quotes"),
     ("on: 5\n", "line 1: on: there is no such setting"),
-    ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is no name"),
-    ("\na: \x07\n", "line 2: a control character stands here"),
+    ("tenancy:\n  tenants:\n    - name: a/b\n", "line 3: tenancy.tenants[0].name: 'a/b' is not a valid name"),
+    ("\na: \x07\n", "line 2: there is a control character here"),
     ("clusters: {}\ncolor: pink\n", "(and 1 more error)"),
 ]
 
@@ -129,7 +129,7 @@ ERRORS = [
 def test_an_error_names_file_line_and_key_in_one_line(tmp_path: Path, text: str, said: str) -> None:
     config = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        load(config=config, environ={})
+        load_settings(config=config, environ={})
     sentence = str(caught.value)
     assert sentence.startswith(config)
     assert said in sentence
@@ -139,10 +139,10 @@ def test_an_error_names_file_line_and_key_in_one_line(tmp_path: Path, text: str,
 def test_an_error_of_the_environment_or_a_flag_names_it(tmp_path: Path) -> None:
     config = write(tmp_path, "refresh: 5s\n")
     with pytest.raises(ConfigError, match=r"^MESHTOP_WINDOW: window: 'x' is not a duration"):
-        load(config=config, environ={"MESHTOP_WINDOW": "x"})
+        load_settings(config=config, environ={"MESHTOP_WINDOW": "x"})
     flags: dict[str, tuple[KeyPath, Any]] = {"--timeout": (("timeout",), "fast")}
     with pytest.raises(ConfigError, match=r"^--timeout: timeout: 'fast' is not a duration"):
-        load(config=config, environ={}, flags=flags)
+        load_settings(config=config, environ={}, flags=flags)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"window: \xc3\x28\n"])
@@ -150,7 +150,7 @@ def test_what_is_not_text_is_said(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "meshtop.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="not UTF-8"):
-        load(config=str(path), environ={})
+        load_settings(config=str(path), environ={})
 
 
 def test_the_themes_are_those_of_the_console() -> None:
@@ -159,7 +159,7 @@ def test_the_themes_are_those_of_the_console() -> None:
 
 def test_a_folder_is_not_a_settings_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        load(config=str(tmp_path), environ={})
+        load_settings(config=str(tmp_path), environ={})
 
 
 def test_which_file_is_read(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_which_file_is_read(tmp_path: Path) -> None:
 
 def test_files_named_in_the_file_stand_beside_it(tmp_path: Path) -> None:
     text = "access: {policy: access.yaml}\ntenancy: /abs/tenancy.yaml\nclusters: [{name: a, kubeconfig: ~/k}]\n"
-    settings = load(config=write(tmp_path, text), environ={}).settings
+    settings = load_settings(config=write(tmp_path, text), environ={}).settings
     assert settings.access.policy == str(tmp_path / "access.yaml")
     assert settings.tenancy == "/abs/tenancy.yaml"
     assert settings.clusters[0].kubeconfig == str(Path("~/k").expanduser())
@@ -194,7 +194,7 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
         "  headers: {Authorization: Bearer hush, X-Scope-OrgID: team-a}\n"
         "  basicAuth: {username: me, password: hush}\n"
     )
-    shown = {s.key: s.value for s in settings_in_force(load(config=write(tmp_path, text), environ={}))}
+    shown = {s.key: s.value for s in settings_in_force(load_settings(config=write(tmp_path, text), environ={}))}
     assert "hush" not in repr(shown)
     assert shown["telemetry.headers.Authorization"] == REDACTED
     assert shown["telemetry.headers.X-Scope-OrgID"] == "team-a"
@@ -209,8 +209,8 @@ def test_any_url_can_be_shown(url: str) -> None:
 def test_the_first_file_is_valid_and_every_commented_key_exists(tmp_path: Path) -> None:
     path = tmp_path / "new" / "meshtop.yaml"
     write_first_file(path)
-    assert load(config=str(path), environ={}).settings == Settings()
-    with pytest.raises(ConfigError, match="exists already"):
+    assert load_settings(config=str(path), environ={}).settings == Settings()
+    with pytest.raises(ConfigError, match="already exists"):
         write_first_file(path)
     unhashed = "\n".join(line.removeprefix("# ") for line in FIRST_FILE.splitlines()[2:])
     unhashed = unhashed.replace("    context: east-admin              # or kubeconfig: FILE", "    context: east-admin")
@@ -219,7 +219,7 @@ def test_the_first_file_is_valid_and_every_commented_key_exists(tmp_path: Path) 
 
 
 def test_the_schema_describes_every_key() -> None:
-    schema = json_schema()
+    schema = settings_schema()
     assert "readOnly" in schema["properties"]
     assert schema["properties"]["refresh"]["type"] == "string"
     assert schema["additionalProperties"] is False
@@ -248,8 +248,8 @@ def test_any_text_is_a_document_or_one_sentence(text: str) -> None:
 
 def test_defaults_do_not_load_the_schema() -> None:
     code = (
-        "import sys\nfrom meshtop.settings.load import load\n"
-        "loaded = load(environ={'HOME': '/nowhere'})\nassert 'pydantic' not in sys.modules\n"
+        "import sys\nfrom meshtop.settings.load import load_settings\n"
+        "loaded = load_settings(environ={'HOME': '/nowhere'})\nassert 'pydantic' not in sys.modules\n"
         "assert loaded.settings.window == 300.0"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from meshtop.settings.access import read_access
 from meshtop.settings.document import ConfigError
-from meshtop.settings.tenancy import meet, read_tenancy, selects
+from meshtop.settings.tenancy import meet, read_tenancy, selector_matches
 from tests.analysis.tenancy.fleets import TENANCY, write
 
 GROUPS = "        groups:\n"
@@ -30,15 +30,15 @@ def two(first: str, second: str) -> str:
     ("text", "line", "said"),
     [
         ("tenants: [{nam: a}]", 1, r"tenants\[0\].name: this key is missing"),
-        ("tenants:\n  - name: a\n    workspces: []", 3, "perhaps workspaces is meant"),
-        ("tenants: [{name: a/b}]", 1, "no name"),
-        ("tenants:\n  - name: a\n  - name: a", 3, "tenant a exists already .*line 2"),
+        ("tenants:\n  - name: a\n    workspces: []", 3, "did you mean workspaces"),
+        ("tenants: [{name: a/b}]", 1, "not a valid name"),
+        ("tenants:\n  - name: a\n  - name: a", 3, "tenant a already exists .*line 2"),
         (WORKSPACE.format("shop"), 5, "write CLUSTER/NAMESPACE"),
         (WORKSPACE.format("'ea*/shop'"), 5, "a cluster is its whole name"),
         (WORKSPACE.format("'east/s*p'"), 5, "a prefix such as"),
         (WORKSPACE.format("'east/'"), 5, "write CLUSTER/NAMESPACE"),
         (WORKSPACE.format(""), 5, "must not be empty"),
-        (two("*/shop", "east/shop"), 7, r"east/shop of workspace a/two meets \*/shop of workspace a/one .*line 5"),
+        (two("*/shop", "east/shop"), 7, r"east/shop of workspace a/two overlaps \*/shop of workspace a/one .*line 5"),
         (two("*/shop*", "west/sh*"), 7, "belongs to one workspace"),
         (
             WORKSPACE.format("'*/x'") + "        groups: {security: [{name: g, namespaces: ['*/y']}]}",
@@ -55,7 +55,7 @@ def two(first: str, second: str) -> str:
             WORKSPACE.format("'*/x'")
             + "        groups:\n          traffic: [{name: g}]\n          gateway: [{name: g}]",
             8,
-            "group g exists already",
+            "group g already exists",
         ),
         (X + "        settings: {trafficMode: STRICT}", 6, "trafficMode: write 'OPTIONAL' or 'REQUIRED'"),
         ("bindings:\n  - {role: boss, subjects: ['user:a'], on: organization}", 2, "role"),
@@ -104,7 +104,7 @@ _patterns = st.builds(
 @given(_patterns, _patterns, _clusters, _namespaces)
 def test_selectors_that_mean_the_same_namespace_meet(left: str, right: str, cluster: str, namespace: str) -> None:
     assert meet(left, right) == meet(right, left)
-    if selects(left, cluster, namespace) and selects(right, cluster, namespace):
+    if selector_matches(left, cluster, namespace) and selector_matches(right, cluster, namespace):
         assert meet(left, right)
 
 
@@ -130,12 +130,12 @@ prohibitions: [{subject: u1, rights: [write], conjunctive: true, include: [oa1],
 @pytest.mark.parametrize(
     ("old", "new", "line", "said"),
     [
-        ("pc1]\nuser", "pc1, u1]\nuser", 4, "u1 stands in policyClasses already"),
-        ("{ua1: [pc1]}", "{ua1: [pc2]}", 2, r"userAttributes\.ua1\[0\]: pc2 is nowhere declared"),
-        ("target: oa1", "target: oa9", 6, r"associations\[0\]\.target: oa9 is nowhere declared"),
+        ("pc1]\nuser", "pc1, u1]\nuser", 4, "u1 is already declared in policyClasses"),
+        ("{ua1: [pc1]}", "{ua1: [pc2]}", 2, r"userAttributes\.ua1\[0\]: pc2 is not declared"),
+        ("target: oa1", "target: oa9", 6, r"associations\[0\]\.target: oa9 is not declared"),
         ("include: [oa1]", "include: [oa9]", 7, r"prohibitions\[0\]\.include\[0\]: oa9"),
         ("subject: u1", "subjct: u1", 7, r"prohibitions\[0\]"),
-        ("users:", "usres:", 4, "perhaps users is meant"),
+        ("users:", "usres:", 4, "did you mean users"),
         ("rights: [read, write]", "rights: []", 6, r"rights"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from meshtop.sources.problem import UNSENDABLE, in_words, root_cause, sendable
+from meshtop.sources.problem import UNSENDABLE, error_text, root_cause, sendable
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from meshtop.sources.problem import UNSENDABLE, in_words, root_cause, sendable
 def test_no_header_is_shown(error: Exception) -> None:
     outer = RuntimeError("outer")
     outer.__cause__ = error
-    assert in_words(error) == root_cause(outer) == UNSENDABLE
+    assert error_text(error) == root_cause(outer) == UNSENDABLE
 
 
 def test_other_words_are_one_line() -> None:
-    assert in_words(ValueError("first\n second\x1b.")) == "first second "
+    assert error_text(ValueError("first\n second\x1b.")) == "first second "
 
 
 @pytest.mark.parametrize(("value", "good"), [("a b", True), ("", True), ("a\n", False), ("a\x00", False), ("é", False)])

@@ -1,4 +1,4 @@
-"""One object of one cluster as propagating it needs it: who may be asked, reading, applying, and its Lease."""
+"""Operations of a propagation on one object of one cluster: permission, reading, applying, and its Lease."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from meshtop.actions.propagate.objects import ObjectRef
 from meshtop.analysis.canary.routes import ROUTE_KINDS
 
 MANAGER = "meshtop-propagate"
-"""The field manager: not that of shifts, whose weights must not be taken for this action's own."""
+"""The field manager; it differs from that of shifts, so that their weights are not attributed to propagations."""
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 Manifest = dict[str, Any]
-"""An object's JSON."""
+"""An object's JSON as a dictionary."""
 
 
 def require_allowed(fleet: Fleet, cluster: str, refs: Sequence[ObjectRef]) -> None:
-    """Raise ActionError (refused) when the cluster is read-only, or the policy refuses one of the namespaces."""
+    """Raise ActionError (refused) when the cluster is read-only, or the policy denies one of the namespaces."""
     for namespace in dict.fromkeys(r.namespace or (r.name if r.kind == "Namespace" else "") for r in refs):
         fleet.require_allowed(PROPAGATE, cluster, namespace)
 
 
 async def read(api: KubeApi, ref: ObjectRef) -> Manifest | None:
-    """The object as it stands, None where there is none. Raises ActionError."""
+    """The current object; None where there is none. Raises ActionError."""
     response = await api.send("GET", ref.path, what=f"get {ref.resource}")
-    return None if response.status_code == 404 else decode(api, response.content)
+    return None if response.status_code == 404 else decode_manifest(api, response.content)
 
 
-def decode(api: KubeApi, body: bytes) -> Manifest:
-    """An object's JSON. Raises AnswerLost for what is none: whether the request took effect is not known then."""
+def decode_manifest(api: KubeApi, body: bytes) -> Manifest:
+    """Parse an object's JSON. Raises AnswerLost if it is invalid, as the request may have taken effect."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError as error:
@@ -45,7 +45,7 @@ def decode(api: KubeApi, body: bytes) -> Manifest:
 async def apply(
     api: KubeApi, ref: ObjectRef, body: Manifest, before: Manifest | None, *, force: bool, dry_run: bool = False
 ) -> Manifest:
-    """Server-side apply; the object that came of it.
+    """Server-side apply; returns the resulting object.
 
     Raises ActionError: conflict where another manager owns a field, or the object has changed since `before`.
     """
@@ -61,14 +61,14 @@ async def apply(
         )
     except ActionError as error:
         if error.kind is ErrorKind.CONFLICT and not force:
-            remedy = "Change it where its owner has it, or say --force to take the fields over."
+            remedy = "Change it at its owner, or take the fields over with --force."
             raise ActionError(ErrorKind.CONFLICT, error.message, cluster=api.cluster, remedy=remedy) from error
         raise
     if response.status_code == 404:
         where = f"namespace {ref.namespace} or the kind" if ref.namespace else "the kind"
         message = f"{api.cluster} cannot take {ref.title}: {where} is not there."
         raise ActionError(ErrorKind.REJECTED, message, cluster=api.cluster)
-    return decode(api, response.content)
+    return decode_manifest(api, response.content)
 
 
 def applied_by_meshtop(live: Mapping[str, Any]) -> bool:
@@ -78,12 +78,12 @@ def applied_by_meshtop(live: Mapping[str, Any]) -> bool:
 
 
 def is_leased(ref: ObjectRef) -> bool:
-    """Whether a shift may be writing to it too, so that the two tell each other by a Lease."""
+    """Whether shifts write to this kind of object too, so that a Lease is needed."""
     return ref.kind in ROUTE_KINDS
 
 
 def lease_place(cluster: str, ref: ObjectRef) -> RouteObject:
-    """The object as a Lease names it."""
+    """The object's place for its Lease."""
     return RouteObject(
         cluster=cluster,
         group=ref.group,

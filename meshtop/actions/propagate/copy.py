@@ -1,7 +1,7 @@
-"""Copying configuration from one cluster to others: looked at, dry-run, shown, applied in waves, written down.
+"""Propagation of configuration: objects are read, dry-run, shown, applied in waves, and recorded in the journal.
 
-Server-side apply as `meshtop-propagate`: a field that another manager owns is never taken unless told so (`force`).
-Each write carries the resourceVersion that the diff was made with, so that nothing is overwritten unseen.
+Objects are applied server-side as `meshtop-propagate`; fields of other managers are taken over only with `force`.
+Each write carries the resourceVersion of the diff, so that no unseen change is overwritten.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.halt import Halt, Halted
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.propagate.apply import (
@@ -36,11 +37,11 @@ from meshtop.actions.propagate.undo import take_back
 from meshtop.model.yaml_text import diff_yaml
 
 _TRIES = 3
-"""How often a cluster is read after an answer was lost."""
+"""Attempts to read a cluster after a response was lost."""
 
 
 class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What is wanted: objects of one cluster in others, wave after wave. The journal keeps it as the action's plan."""
+    """The plan of a propagation: objects of one cluster for others, in waves; stored in the journal."""
 
     subject: str
     source: str
@@ -57,7 +58,7 @@ class Propagation(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ObjectChange(StrEnum):
-    """What a copy does to an object of a cluster."""
+    """The effect of a copy on an object of a cluster."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -65,10 +66,10 @@ class ObjectChange(StrEnum):
 
 
 class ObjectCopy(Struct, frozen=True, kw_only=True):
-    """One object for one cluster: what stands there (`before`), and what is applied (`body`).
+    """One object for one cluster: the current one (`before`), and the one to apply (`body`).
 
-    `lines` are a unified diff of YAML between what stands there and what the server says would come of it. `unchecked`
-    is set where the server could not be asked, because the namespace is created by this very action.
+    `lines` are a unified diff of YAML between the current object and the result of the server's dry run. `unchecked` is
+    set where a dry run was not possible, because this action creates the namespace.
     """
 
     cluster: str
@@ -80,8 +81,8 @@ class ObjectCopy(Struct, frozen=True, kw_only=True):
     unchecked: bool = False
 
 
-async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
-    """Look at everything and dry-run it. Nothing is sent before read-only and the policy have been asked.
+async def plan_copies(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
+    """Read all objects and dry-run the copies, after read-only mode and the policy were checked.
 
     Raises ActionError: refused (read-only, policy, rights), conflict (a field of another manager's), unreachable.
     """
@@ -94,7 +95,7 @@ async def prepare(wanted: Propagation, fleet: Fleet) -> list[ObjectCopy]:
             known = ", ".join(fleet.members)
             raise ActionError(ErrorKind.USAGE, f"There is no cluster {cluster}; there are {known}.")
     if wanted.source in wanted.targets:
-        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is where it comes from; name others in --to.")
+        raise ActionError(ErrorKind.USAGE, f"{wanted.source} is the source; name other clusters in --to.")
     for cluster in wanted.targets:
         require_allowed(fleet, cluster, wanted.refs)
     source = fleet.members[wanted.source].api
@@ -148,12 +149,17 @@ def _copy(
 
 
 async def run(
-    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal
+    wanted: Propagation,
+    copies: Sequence[ObjectCopy],
+    fleet: Fleet,
+    journal: Journal,
+    *,
+    halt: Halt | None = None,
 ) -> AsyncIterator[ActionEvent]:
-    """Apply what was prepared, wave after wave; when something fails, take back what was done.
+    """Apply what was prepared, wave after wave; when something fails or is aborted, take back what was done.
 
-    The last event has the outcome: done, or what the failure was, with `restored` where all of it could be taken back.
-    Raises ActionError (conflict) before anything is written when somebody is shifting one of the routes.
+    The last event has the outcome: done, or the failure, with `restored` if everything could be undone. Raises
+    ActionError (conflict) before anything is written when a shift of one of the routes is running.
     """
     action = journal.begin(
         kind=PROPAGATE,
@@ -165,6 +171,8 @@ async def run(
         clusters=await identities(fleet, wanted.targets),
     )
     note_unidentified(journal, action)
+    halt = halt or Halt()
+    fleet = fleet.under(halt)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()
@@ -174,9 +182,11 @@ async def run(
         except ActionError:
             journal.set_state(action.id, ActionState.FAILED)
             raise
-        async for event in _run(wanted, written, fleet, journal, action, claim):
+        async for event in _run(wanted, written, fleet, journal, action, claim, halt):
             yield event
     finally:
+        # Whatever ended it, the Leases are given back.
+        halt.clear()
         await claim.release()
 
 
@@ -184,7 +194,13 @@ _CHANGED = {ObjectChange.CREATE: "created", ObjectChange.UPDATE: "changed"}
 
 
 async def _run(
-    wanted: Propagation, copies: Sequence[ObjectCopy], fleet: Fleet, journal: Journal, action: Action, claim: Claim
+    wanted: Propagation,
+    copies: Sequence[ObjectCopy],
+    fleet: Fleet,
+    journal: Journal,
+    action: Action,
+    claim: Claim,
+    halt: Halt,
 ) -> AsyncIterator[ActionEvent]:
     number = 0
 
@@ -196,17 +212,21 @@ async def _run(
     where = ", ".join(wanted.targets)
     yield event(EventKind.STARTED, f"Action {action.id}: {wanted.subject} from {wanted.source} to {where}.")
     failed: ActionError | None = None
+    lost = False
     for number, wave in enumerate(wanted.waves, start=1):
         if len(wanted.waves) > 1:
             yield event(EventKind.NOTE, f"Wave {number} of {len(wanted.waves)}: {', '.join(wave)}.")
         for copy in copies:
             if copy.cluster not in wave:
                 continue
+            keeps = False
             try:
+                halt.require()
                 await claim.renew_leases()
+                keeps = True
                 await _write(copy, fleet.members[copy.cluster].api, journal, action, force=wanted.force)
             except ActionError as error:
-                failed = error
+                failed, lost = error, not keeps and error.kind is ErrorKind.CONFLICT
                 break
             message = f"{copy.cluster}: {copy.ref.title} {_CHANGED[copy.change]}."
             yield event(EventKind.WRITTEN, message, copy.cluster)
@@ -216,13 +236,30 @@ async def _run(
         journal.set_state(action.id, ActionState.DONE)
         yield event(EventKind.ENDED, f"Done: {wanted.subject} is in {where}.", outcome=ActionOutcome.DONE)
         return
-    yield event(EventKind.TAKING_BACK, f"{failed.sentences} Taking back what was done.", failed.cluster)
+    stopped = halt.requested
+    # What follows may be sent again.
+    halt.clear()
+    if lost or (stopped and not halt.back):
+        # What another meshtop has claimed by now is not written to, not even to take it back.
+        why = failed.sentences if lost else "Held: what was copied stays as it is."
+        journal.write(action.id, EntryKind.NOTE, note="held", why=why)
+        journal.set_state(action.id, ActionState.HELD)
+        outcome = ActionOutcome.CONFLICT if lost else ActionOutcome.HELD
+        rest = f"meshtop rollback {action.id} takes back what was copied."
+        yield event(EventKind.ENDED, f"{why} {rest}", outcome=outcome)
+        return
+    yield event(
+        EventKind.TAKING_BACK,
+        f"{'Aborted.' if stopped else failed.sentences} Taking back what was done.",
+        failed.cluster,
+    )
     current = journal.action(action.id)
     assert current is not None, "it was begun above"
-    async for one in take_back(current, fleet, journal):
+    outcome = ActionOutcome.ABORTED if stopped else outcome_of(failed)
+    async for one in take_back(current, fleet, journal, claim):
         # What ended the action is the failure, however well it could be taken back.
         ends = one.kind is EventKind.ENDED
-        yield structs.replace(one, outcome=outcome_of(failed), error=failed) if ends else one
+        yield structs.replace(one, outcome=outcome, error=None if stopped else failed) if ends else one
 
 
 async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, *, force: bool) -> None:
@@ -240,7 +277,7 @@ async def _write(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Actio
 
 
 def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, after: Mapping[str, Any]) -> None:
-    """Write down what stands there since; whoever takes it back must find exactly that."""
+    """Record the object after the write; undoing requires that it is unchanged since."""
     metadata = after.get("metadata") or {}
     journal.write(
         action,
@@ -254,7 +291,7 @@ def _record_done(journal: Journal, action: str, cluster: str, ref: ObjectRef, af
 
 
 async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Action, lost: AnswerLost) -> Manifest:
-    """No answer came: read what became of it. Raises the lost answer when it did not take effect or nobody can tell."""
+    """Find out the outcome of a lost response by reading. Re-raises it when there was no effect or it is unknown."""
     title = copy.ref.title
     old = (copy.before or {}).get("metadata", {}).get("resourceVersion")
     for attempt in range(_TRIES):
@@ -263,6 +300,8 @@ async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Act
             live = await read(api, copy.ref)
         except AnswerLost:
             continue
+        except Halted:
+            break
         if live is not None and applied_by_meshtop(live) and live["metadata"].get("resourceVersion") != old:
             return live
         journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)

@@ -1,4 +1,4 @@
-"""Taking a propagation back: every object as it was before, unless somebody changed it since."""
+"""Undoing a propagation: every object is restored to its state before, unless it was changed since."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.actions.at_hand import fleet_at_hand
 from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, ErrorKind, worst_error
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
+from meshtop.actions.halt import Halt
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import JSON, JSON_PATCH, KubeApi
 from meshtop.actions.propagate.apply import (
     MANAGER,
     Manifest,
     applied_by_meshtop,
-    decode,
+    decode_manifest,
     is_leased,
     lease_place,
     read,
@@ -28,15 +29,15 @@ from meshtop.actions.propagate.apply import (
 from meshtop.actions.propagate.objects import ObjectRef, manifest
 
 _TRIES = 3
-"""How often field ownership is given back to an object that is written to meanwhile."""
+"""Attempts to restore field ownership of an object that is modified at the same time."""
 UNDONE = "taken back"
-"""The note that an object is as it was before the action."""
+"""Journal note: an object is restored."""
 
 
 class WrittenObject(Struct, frozen=True, kw_only=True):
-    """One object that the action wrote, or may have written: what was there before, and after (None: unknown).
+    """One object that the action wrote, or may have written, before and after (None: unknown).
 
-    `uid` is the object's own; one of that name that was created since is another. Empty where it is not known.
+    `uid` is the object's UID, to detect an object recreated under the same name; empty where unknown.
     """
 
     cluster: str
@@ -47,7 +48,7 @@ class WrittenObject(Struct, frozen=True, kw_only=True):
 
 
 def written_objects(action: Action) -> list[WrittenObject]:
-    """What is to be taken back, the last first; what was refused or is taken back already is left out."""
+    """The objects to undo, the last first; without those that were refused or undone already."""
     found: dict[tuple[str, str], WrittenObject] = {}
     for entry in action.entries:
         where = (entry.cluster, entry.object)
@@ -64,13 +65,17 @@ def written_objects(action: Action) -> list[WrittenObject]:
     return list(reversed(found.values()))
 
 
-async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
-    """Bring every object of a propagation back to what it was, as an action of its own that is locked and leased.
+async def undo(
+    action: Action, fleet: Fleet, journal: Journal, *, halt: Halt | None = None
+) -> AsyncIterator[ActionEvent]:
+    """Restore every object of a propagation, under the action's lock and Leases.
 
-    What somebody changed since is left alone, and said. A namespace that was created stays: with it everything in it
-    would go. The last event has the outcome: rolled back, or why something could not be restored; the action is then
-    held. Raises ActionError (refused) before anything is sent when a cluster may not be written to.
+    Objects changed since are left alone and reported. A created namespace stays, because deleting it would delete
+    everything in it. The last event has the outcome: rolled back, or why something could not be restored; the action
+    is then held. Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
+    halt = halt or Halt()
+    fleet = fleet.under(halt)
     claim = Claim(action.id, fleet, journal)
     try:
         claim.lock()
@@ -78,15 +83,19 @@ async def undo(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[
         fleet, waiting = await _own_fleet(current, fleet)
         claim.work_on(fleet)
         await claim.take_leases(lease_place(one.cluster, one.ref) for one in waiting if is_leased(one.ref))
-        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Taking back {action.id}.")
-        async for event in take_back(current, fleet, journal):
-            yield event
+        yield ActionEvent(kind=EventKind.TAKING_BACK, action=action.id, message=f"Rolling back {action.id}.")
+        async for event in take_back(current, fleet, journal, claim):
+            # Who asked it to stop is not told of an error, but that it was stopped.
+            stopped = halt.requested and event.kind is EventKind.ENDED and event.error is not None
+            yield structs.replace(event, outcome=ActionOutcome.ABORTED, error=None) if stopped else event
     finally:
+        # Whatever ended it, the Leases are given back.
+        halt.clear()
         await claim.release()
 
 
 async def _own_fleet(action: Action, fleet: Fleet) -> tuple[Fleet, list[WrittenObject]]:
-    """The fleet as the action names it, and what is to be taken back there. Raises ActionError."""
+    """The fleet under the action's names, and the objects to undo there. Raises ActionError."""
     names = list(dict.fromkeys(change.cluster for change in written_objects(action)))
     # What refuses without any request is asked first.
     for cluster in names:
@@ -97,19 +106,19 @@ async def _own_fleet(action: Action, fleet: Fleet) -> tuple[Fleet, list[WrittenO
 
 
 def _require_allowed(action: Action, fleet: Fleet) -> list[WrittenObject]:
-    """What is to be taken back, all of it in clusters that may be written to. Raises ActionError."""
+    """The objects to undo. Raises ActionError when one is in a cluster that may not be written to."""
     waiting = written_objects(action)
     for cluster in dict.fromkeys(change.cluster for change in waiting):
         if cluster not in fleet.members:
-            raise ActionError(
-                ErrorKind.USAGE, f"{cluster} is not among the clusters; add its context to take this back."
-            )
+            raise ActionError(ErrorKind.USAGE, f"{cluster} is not available; add its context to roll this back.")
         require_allowed(fleet, cluster, [change.ref for change in waiting if change.cluster == cluster])
     return waiting
 
 
-async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIterator[ActionEvent]:
-    """Bring every object of a propagation back to what it was, for a caller that has locked the action already.
+async def take_back(action: Action, fleet: Fleet, journal: Journal, claim: Claim) -> AsyncIterator[ActionEvent]:
+    """Bring every object of a propagation back to what it was, for a caller that has claimed the action already.
+
+    After losing one of the claim's Leases, the remaining objects are left to its new holder.
 
     Raises ActionError (refused) before anything is sent when a cluster may not be written to.
     """
@@ -118,6 +127,7 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
     left: list[ActionError] = []
     for change in waiting:
         try:
+            await claim.renew_leases()
             message = await _back(change, fleet.members[change.cluster].api)
         except ActionError as error:
             left.append(error)
@@ -144,9 +154,9 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
     yield ActionEvent(
         kind=EventKind.ENDED,
         action=action.id,
-        message=f"{len(left)} of {len(waiting)} objects could not be taken back."
+        message=f"{len(left)} of {len(waiting)} objects could not be restored."
         if left
-        else "Every cluster has what it had before.",
+        else "All objects are as they were before.",
         outcome=outcome_of(worst) if worst is not None else ActionOutcome.ROLLED_BACK,
         restored=not left,
         error=worst,
@@ -154,7 +164,7 @@ async def take_back(action: Action, fleet: Fleet, journal: Journal) -> AsyncIter
 
 
 async def _back(change: WrittenObject, api: KubeApi) -> str:
-    """Take one object back; what was done, in words. Raises ActionError."""
+    """Undo one object; returns what was done, in words. Raises ActionError."""
     ref = change.ref
     live = await read(api, ref)
     if live is None:
@@ -180,7 +190,7 @@ async def _back(change: WrittenObject, api: KubeApi) -> str:
 
 async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None:
     if ref.kind == "Namespace":
-        message = "a namespace is not deleted, for everything in it would go with it; delete it yourself."
+        message = "the namespace is kept, as deleting it would delete everything in it."
         raise ActionError(ErrorKind.CONFLICT, message, cluster=api.cluster)
     metadata = live["metadata"]
     body = {
@@ -192,8 +202,8 @@ async def _delete(ref: ObjectRef, live: Mapping[str, Any], api: KubeApi) -> None
 
 
 async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> Manifest:
-    """The object from before in the place of what stands there, at exactly the version that was looked at."""
-    assert change.before is not None, "what was created is deleted"
+    """Replace the current object, at exactly the version that was read, by the one from before."""
+    assert change.before is not None, "deleted, as this action had created it"
     metadata = {k: v for k, v in change.before.get("metadata", {}).items() if k not in ("managedFields", "generation")}
     metadata |= {name: live["metadata"].get(name) for name in ("resourceVersion", "uid")}
     body = {**change.before, "metadata": metadata}
@@ -207,15 +217,15 @@ async def _restore(change: WrittenObject, live: Mapping[str, Any], api: KubeApi)
     )
     if response.status_code == 404:
         raise ActionError(ErrorKind.CONFLICT, "somebody deleted it since.", cluster=api.cluster)
-    return decode(api, response.content)
+    return decode_manifest(api, response.content)
 
 
 async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeApi) -> str:
-    """Let every field belong again to whom it belonged before: an apply of its owner must not conflict with an action
-    that was taken back. What to say when that cannot be done; empty where there is nothing to say.
+    """Restore the owners of all fields, so that a later apply by an owner does not conflict with an undone action.
+    Returns a remark if that failed, else "".
 
-    A write of its own, for a server gives whoever changes a value the field; only where no value changes does it take
-    managedFields as they are sent.
+    This is a separate write, because the server assigns a field to the client that changes its value; it accepts
+    managedFields only in a write that changes no value.
     """
     before = _entries(change.before or {})
     for _ in range(_TRIES):
@@ -241,7 +251,7 @@ async def _give_back(change: WrittenObject, live: Mapping[str, Any], api: KubeAp
             why = error.message
             if error.kind is not ErrorKind.CONFLICT:
                 break
-        # Somebody wrote, if only a status: its fields are theirs, and the rest is given back all the same.
+        # The object was written to, if only its status: those fields keep their owner, the others are restored.
         live = await read(api, change.ref) or {}
     return f"restored, but fields still belong to {MANAGER}: {why.rstrip('.')}"
 
@@ -251,7 +261,7 @@ def _entries(obj: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _owners(before: list[dict[str, Any]], now: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The managers from before, with those that came since, and what is known by now of subresources."""
+    """The managedFields from before, plus managers added since, with subresources' current entries."""
 
     def own(entry: dict[str, Any]) -> tuple[object, ...]:
         return entry.get("manager"), entry.get("operation"), entry.get("subresource") or ""

@@ -1,4 +1,4 @@
-"""The guard of a step: whether what gained weight is worse than what lost it, in any cluster or all together."""
+"""The guard of a step: whether destinations that gained weight are worse than those that lost it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.analysis.canary.verdict import Comparison
 
 
 def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
-    """The destinations that the shift has given weight by this step (canaries), and those that gave it (baseline)."""
+    """Indices of destinations whose weight rose by this step (canaries), and of those whose weight fell (baseline)."""
     now = target.steps[step]
     total = sum(weight or 0 for weight in target.before)
     old = [100 * (weight or 0) / total if total else 0.0 for weight in target.before]
@@ -23,7 +23,7 @@ def sides(target: ShiftTarget, step: int) -> tuple[list[int], list[int]]:
     return canaries, baseline
 
 
-def watch(
+def guard_verdict(
     targets: Sequence[ShiftTarget],
     step: int,
     tallies: Mapping[str, Sequence[Tally]],
@@ -32,10 +32,10 @@ def watch(
     judging: Judging,
     bound_ms: float | None,
 ) -> CanaryVerdict | None:
-    """The verdict on a step, from tallies since it was set; None when nothing is watched or nobody gained weight.
+    """The verdict on a step, from tallies since it was set; None when nothing is watched or no weight rose.
 
-    `reference` are tallies from before the step, which stand in for a baseline that has no requests any more. Each
-    cluster is asked about by itself and all together; alpha is shared among these questions.
+    `reference` are tallies from before the step, used for a baseline that has no requests any more. Each cluster is
+    tested separately, and all combined; alpha is divided among these tests.
     """
     if not guard.on:
         return None
@@ -54,20 +54,23 @@ def watch(
         names = ("+".join(target.names[i] for i in canaries), "+".join(target.names[i] for i in baseline))
     if names is None:
         return None
-    questions = len(pairs) + 1 if len(pairs) > 1 else 1
-    shared = structs.replace(
-        judging,
-        alpha=judging.alpha / questions,
-        errors=guard.errors and judging.errors,
-        latency=guard.latency,
-    )
+    asked = structs.replace(judging, errors=guard.errors and judging.errors, latency=guard.latency)
+    among = asked_in(len(pairs))
     everything = (Tally(), Tally())
     for canary, usual in pairs.values():
         everything = (everything[0] + canary, everything[1] + usual)
-    together = judge(*everything, shared, bound_ms=bound_ms, names=names)
-    alone = [judge(*pair, shared, bound_ms=bound_ms, names=names) for pair in pairs.values()]
-    worse = [one for one in alone if one.verdict is Comparison.WORSE]
+    together = judge(*everything, asked, among=among, bound_ms=bound_ms, names=names)
+    worse = []
+    for cluster, pair in pairs.items():
+        alone = judge(*pair, asked, among=among, bound_ms=bound_ms, names=names)
+        if alone.verdict is Comparison.WORSE and len(pairs) > 1:
+            worse.append(structs.replace(alone, cluster=cluster, summary=""))
     return worst_verdict([together, *worse])
+
+
+def asked_in(clusters: int) -> int:
+    """How often each question is asked: about every cluster, and about all together where there are several."""
+    return clusters + 1 if clusters > 1 else 1
 
 
 def _sum(tallies: Sequence[Tally], indices: Sequence[int]) -> Tally:

@@ -1,4 +1,4 @@
-"""What telemetry says while a shift runs: the split of each cluster, the guard's verdict, and what counts as slow."""
+"""Measurements during a shift: the split of each cluster, the guard's verdict, and the latency bound."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from msgspec import structs
 
 from meshtop.actions.events import ObservedSplit, SplitStatus
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.shift.guard import sides, watch
+from meshtop.actions.shift.guard import asked_in, guard_verdict, sides
 from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.actions.shift.targets import ShiftTarget, Weights
 from meshtop.actions.shift.verify import count_all, observe
 from meshtop.analysis.canary.judging import CanaryVerdict, latency_bound
-from meshtop.analysis.canary.survey import SurveyedRoute
+from meshtop.analysis.canary.survey import LONGEST_PUSH_SECONDS, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.model.canary import RouteCounts
 from meshtop.model.state import State
@@ -22,13 +22,13 @@ from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.counts import SHORTEST_SECONDS
 
 REFERENCE_SECONDS = 600.0
-"""How long before the shift the baseline's latency is looked at."""
+"""Seconds before the shift over which the baseline's latency is measured."""
 
 Reference = Mapping[str, Sequence[Tally]]
 
 
 class _Seen(NamedTuple):
-    """What each Prometheus counted, who was seen to call, which clusters did not say, why a split cannot be told."""
+    """Counts of each Prometheus, observed callers, clusters without an answer, and why a split cannot be measured."""
 
     counts: Sequence[tuple[str, RouteCounts]]
     callers: Sequence[Caller]
@@ -37,17 +37,23 @@ class _Seen(NamedTuple):
 
 
 class Measures:
-    """Asks every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
+    """Queries every Prometheus of the mesh about the routes of one shift, by the cluster's name in the plan."""
 
     def __init__(self, plan: ShiftPlan, surveyed: Mapping[str, SurveyedRoute], fleet: Fleet) -> None:
         self._plan = plan
         self._surveyed = surveyed
         self._fleet = fleet
 
-    async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
-        """What counts as slow, in milliseconds, by the baseline before the first step; None where it has no histogram.
+    def push_seconds(self, targets: Iterable[ShiftTarget]) -> float:
+        """How long a change may take to reach the proxies: the plan's patience, or what istiod measures, if longer."""
+        read = [self._fleet.members[t.cluster].push_seconds for t in targets if t.cluster in self._fleet.members]
+        longest = max((one for one in read if one is not None), default=0.0)
+        return max(self._plan.pace.settle, min(longest, LONGEST_PUSH_SECONDS))
 
-        It is fixed before anything changes, so that what is judged does not choose its own measure.
+    async def latency_bound(self, targets: Iterable[ShiftTarget]) -> float | None:
+        """The latency bound in milliseconds, from the baseline before the first step; None without a histogram.
+
+        It is fixed before anything changes, so that the canary does not influence its own bound.
         """
         now = self._fleet.clock()
         tallies: list[Tally] = []
@@ -58,7 +64,7 @@ class Measures:
         return latency_bound(tallies, self._fleet.judging.latency_ms)
 
     async def reference(self, targets: Iterable[ShiftTarget], step: int, at: float) -> Reference:
-        """What a baseline that gets no more requests in this step did just before `at`, by cluster."""
+        """Tallies just before `at`, by cluster, of a baseline that gets no more requests in this step."""
         found: dict[str, Sequence[Tally]] = {}
         if not self._plan.guard.on:
             return found
@@ -81,13 +87,14 @@ class Measures:
         now: float,
         late: bool,
     ) -> tuple[tuple[ObservedSplit, ...], CanaryVerdict | None]:
-        """What was seen of a step since it was set, and the guard's verdict; `late` says that patience is over."""
+        """The observed splits of a step since it was set, and the guard's verdict; `late`: patience is over."""
         observed, tallies = [], {}
         judging = self._fleet.judging
         for target in targets:
             seen = await self._callers(target, since=since, at=now)
             tallies[target.cluster] = added(seen.callers, len(target.names))
-            one = observe(target, seen.callers, target.steps[step], before[target.cluster], judging, late=late)
+            weights, old = target.steps[step], before[target.cluster]
+            one = observe(target, seen.callers, weights, old, judging, among=asked_in(len(targets)), late=late)
             if (
                 not seen.counts
                 or target.cluster in seen.failed
@@ -95,12 +102,12 @@ class Measures:
             ):
                 one = structs.replace(one, status=SplitStatus.UNKNOWN if late else SplitStatus.WAITING)
             observed.append(one)
-        return tuple(observed), watch(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
+        return tuple(observed), guard_verdict(targets, step, tallies, reference, self._plan.guard, judging, bound_ms)
 
     async def without_telemetry(self, targets: Iterable[ShiftTarget], at: float) -> list[str]:
-        """The clusters, if they are all of them, about whose routes no Prometheus can say anything: none was found.
+        """The clusters without any Prometheus for their routes, if that applies to all clusters, else none.
 
-        One that does not answer at the moment may answer later, and is waited for.
+        A Prometheus that does not answer at the moment may answer later, so it counts.
         """
         names = []
         for target in targets:

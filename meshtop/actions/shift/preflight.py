@@ -1,4 +1,4 @@
-"""The checks before a shift: rights, Leases, owners, subsets and pods. What refuses comes before anything is sent."""
+"""The checks before a shift: rights, Leases, owners, subsets and pods. Refusals come before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.actions.journal.journal import SHIFT
 from meshtop.actions.lease import GROUP as LEASE_GROUP
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.plan import ShiftPlan
-from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, place_of, target_of, waves_of
+from meshtop.actions.shift.targets import ShiftTarget, chosen_routes, route_object, target_of, waves_of
 from meshtop.analysis.canary.owners import ARGO_ROLLOUTS, FLAGGER, GITOPS, NOBODY, RouteOwner
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.visibility.clients import MESH
@@ -23,7 +23,7 @@ _WORDS = {FLAGGER: ("flagger",), ARGO_ROLLOUTS: ("argo", "rollout"), GITOPS: ("g
 
 
 class CheckStatus(StrEnum):
-    """How a check ended."""
+    """Result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -41,7 +41,7 @@ class Check(Struct, frozen=True, rename="camel"):
 
 
 class Preflight(Struct, frozen=True, kw_only=True):
-    """What the checks say, the plan with its waves filled in, and its targets in the order of the waves."""
+    """The checks, the plan with its waves filled in, and its targets in the order of the waves."""
 
     plan: ShiftPlan
     checks: tuple[Check, ...]
@@ -50,7 +50,7 @@ class Preflight(Struct, frozen=True, kw_only=True):
 
     @property
     def refusal(self) -> ActionError | None:
-        """The first check that refuses, as an error; None when nothing does."""
+        """The first failed check as an error; None if the shift may start."""
         bad = next((c for c in self.checks if c.status is CheckStatus.REFUSED), None)
         return None if bad is None else ActionError(bad.kind or ErrorKind.REFUSED, bad.message, cluster=bad.cluster)
 
@@ -58,7 +58,7 @@ class Preflight(Struct, frozen=True, kw_only=True):
 async def preflight(plan: ShiftPlan, fleet: Fleet, *, clusters: Sequence[str] = ()) -> Preflight:
     """Run every check. Raises ActionError where there is nothing to check (no such route, a cluster unread).
 
-    Read-only clusters and the access policy are asked first; when one of them refuses, nothing is sent at all.
+    Read-only mode and the access policy are checked first; when one of them refuses, no request is sent.
     """
     chosen = chosen_routes(plan, fleet, clusters or plan.clusters)
     waves = waves_of(plan, chosen)
@@ -90,7 +90,7 @@ def _gates(surveyed: SurveyedRoute, fleet: Fleet) -> list[Check]:
 
 async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple[list[Check], ShiftTarget | None]:
     cluster = surveyed.route.cluster
-    api, where = fleet.members[cluster].api, place_of(surveyed.route)
+    api, where = fleet.members[cluster].api, route_object(surveyed.route)
     try:
         may_patch, may_create, may_update, route = await asyncio.gather(
             api.may("patch", where.group, where.plural, where.namespace),
@@ -102,7 +102,7 @@ async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple
         return [Check(cluster, "reach", CheckStatus.REFUSED, error.message, error.kind)], None
     checks = [_rights(cluster, where.plural, where.namespace, may=may_patch)]
     if not (may_create and may_update):
-        message = f"{cluster} does not let you hold a Lease, so that another meshtop cannot see this shift."
+        message = f"{cluster} does not let you hold a Lease, so other meshtop processes cannot see this shift."
         checks.append(Check(cluster, "lease", CheckStatus.WARNING, message))
     else:
         checks.append(await _nobody_else(surveyed, fleet))
@@ -128,7 +128,7 @@ def _rights(cluster: str, plural: str, namespace: str, *, may: bool) -> Check:
 
 
 async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
-    cluster, where = surveyed.route.cluster, place_of(surveyed.route)
+    cluster, where = surveyed.route.cluster, route_object(surveyed.route)
     lease = ShiftLease(fleet.members[cluster].api, where, action="", holder="", seconds=1)
     try:
         held = await lease.holder()
@@ -142,7 +142,7 @@ async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
 
 
 def owner_check(cluster: str, owner: RouteOwner, override: str) -> Check:
-    """Whether somebody else owns the weights, and whether that was overridden in words that name them."""
+    """The check whether a controller owns the weights, and whether the override names it."""
     if owner.controller == NOBODY:
         return Check(cluster, "owner", CheckStatus.OK, "no controller owns it")
     named = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
@@ -156,7 +156,7 @@ def owner_check(cluster: str, owner: RouteOwner, override: str) -> Check:
 
 
 def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
-    """Whoever is to get weight has a subset and a ready pod."""
+    """Checks that every destination to get weight has a subset and a ready pod."""
     found = []
     highest = [max(step[i] for step in target.steps) for i in range(len(target.names))]
     for backend, most, before in zip(surveyed.backends, highest, target.before, strict=True):
@@ -167,7 +167,7 @@ def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
         if backend.subset_exists is False:
             why = f"no DestinationRule defines subset {name} for {backend.destination.host}: it would answer 503 NC"
         elif not backend.service_exists:
-            why = f"{backend.destination.host} is no Service of {target.cluster}"
+            why = f"{backend.destination.host} is not a Service of {target.cluster}"
         elif backend.is_empty:
             why = f"{name} has no ready pod: it would answer 503 UH"
         if why is None:
@@ -181,7 +181,7 @@ def _backed(surveyed: SurveyedRoute, target: ShiftTarget) -> list[Check]:
 
 
 def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
-    """Clusters of the mesh whose callers this shift does not reach, because their configuration is another."""
+    """Checks about clusters of the mesh that are not part of the shift, as they have their own configuration."""
     if not chosen or MESH not in chosen[0].binding.gateways:
         return []
     found = []
@@ -197,7 +197,7 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
             if known and mesh == first.mesh:
                 found.append(_obeys(cluster.name, [s.route.cluster for s in chosen], has=has))
         elif known and mesh == first.mesh:
-            why = "is left out" if has else "has no such route: its callers go wherever the Service leads"
+            why = "is left out" if has else "has no such route: its callers use the Service without weights"
             found.append(Check(cluster.name, "mesh", CheckStatus.WARNING, f"{cluster.name} of the same mesh {why}."))
         elif has and not known:
             message = f"{cluster.name} has that route too, and may be of the same mesh; it is left out."
@@ -206,8 +206,8 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
 
 
 def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:
-    """A cluster without a control plane: its callers obey a primary's objects, its own object nobody."""
-    message = f"its callers obey {' or '.join(primaries)} and move with it"
+    """The check about a remote cluster: its callers follow a primary's objects, and its own object has no effect."""
+    message = f"its callers follow {' or '.join(primaries)} and move with it"
     if has:
         message += "; its own object of that name has no effect and stays as it is"
     return Check(remote, "mesh", CheckStatus.OK, message)

@@ -1,4 +1,4 @@
-"""Which object in which cluster a shift changes: where this mesh's configuration lives."""
+"""The objects and clusters that a shift changes, where the mesh's configuration is stored."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from meshtop.actions.shift.plan import ShiftPlan
 from meshtop.analysis.canary.routes import WeightedRoute, parse_route
 from meshtop.analysis.canary.survey import SurveyedRoute
 from meshtop.analysis.canary.weights import new_weights
+from meshtop.analysis.identity.meshes import TELLING_KINDS
 
 Weights = tuple[int | None, ...]
 
@@ -20,7 +21,7 @@ Weights = tuple[int | None, ...]
 class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
     """One object and its weights: `before` the shift (None: not written), and at each step, in the order of `names`.
 
-    `uid` is the object's own: one of that name that was created since is another (empty: an older journal's).
+    `uid` is the object's UID, to detect an object recreated under the same name (empty: from an older journal).
     """
 
     where: RouteObject
@@ -41,7 +42,7 @@ class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
         return dict(zip(self.names, weights, strict=True))
 
     def same_route(self, route: WeightedRoute) -> bool:
-        """Whether a route that was read again is of the same object, and has these destinations, in this order."""
+        """Whether a newly read route is of the same object, and has these destinations in this order."""
         return (
             not self.recreated(route)
             and tuple(d.name for d in route.destinations) == self.names
@@ -49,7 +50,7 @@ class ShiftTarget(Struct, frozen=True, rename="camel", kw_only=True):
         )
 
     def recreated(self, route: WeightedRoute) -> bool:
-        """Whether the object was deleted, and another of that name created since."""
+        """Whether the object was deleted and recreated under the same name."""
         return bool(self.uid) and bool(route.uid) and route.uid != self.uid
 
 
@@ -59,10 +60,10 @@ def weights_of(route: WeightedRoute) -> Weights:
 
 
 def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> list[SurveyedRoute]:
-    """The surveyed routes that the plan means, one for each cluster whose istiod reads its own configuration.
+    """The surveyed routes of the plan, one for each cluster whose istiod reads its own configuration.
 
-    `clusters` limits them where given. In a mesh with several primaries that is every cluster; a remote cluster obeys
-    its primary, whose object is the only one. Raises ActionError.
+    `clusters` limits them where given. In a multi-primary mesh these are all clusters; a remote cluster is configured
+    by its primary's object alone. Raises ActionError.
     """
     try:
         reference = parse_route(plan.route)
@@ -84,16 +85,23 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
         raise ActionError(ErrorKind.USAGE, f"{plan.route} has several weighted routes; name one: {', '.join(several)}.")
     meshes = {s.mesh or s.route.cluster for s in ruling}
     if len(meshes) > 1 and not clusters:
-        where = ", ".join(s.route.cluster for s in ruling)
+        names = [s.route.cluster for s in ruling]
+        unread = [
+            f"{kind} of {name} ({why.value})"
+            for name in names
+            for kind, why in survey.clusters[name].inventory.unread(*TELLING_KINDS)
+        ]
+        because = f"; what could tell was not read: {', '.join(unread)}" if unread else ""
         raise ActionError(
             ErrorKind.USAGE,
-            f"{plan.route} is in clusters that are not known to be one mesh ({where}); choose with --cluster.",
+            f"{plan.route} is in clusters that are not known to be one mesh ({', '.join(names)}){because};"
+            " choose with --cluster.",
         )
     return ruling
 
 
 def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[SurveyedRoute], fleet: Fleet) -> ActionError:
-    """Every cluster that is meant is a remote one: its callers obey a primary, where the object must be written."""
+    """The error if all given clusters are remote ones, whose callers follow their primary's objects."""
     survey = fleet.survey
     remotes = ", ".join(s.route.cluster for s in named)
     primaries = [
@@ -132,7 +140,7 @@ def waves_of(plan: ShiftPlan, chosen: Sequence[SurveyedRoute]) -> tuple[tuple[st
         if cluster not in names:
             raise ActionError(ErrorKind.USAGE, f"{cluster} is in a wave, but has no route {plan.route} of its own.")
     if len(plan.clusters) != sum(map(len, plan.waves)):
-        raise ActionError(ErrorKind.USAGE, "A cluster stands in two waves; name each in one only.")
+        raise ActionError(ErrorKind.USAGE, "A cluster is in two waves; name each in one only.")
     return plan.waves or (tuple(names),)
 
 
@@ -143,7 +151,7 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     except ValueError as error:
         raise ActionError(ErrorKind.USAGE, f"{route.cluster}: {error}.", cluster=route.cluster) from error
     return ShiftTarget(
-        where=place_of(surveyed.route),
+        where=route_object(surveyed.route),
         label=route.label,
         names=tuple(d.name for d in route.destinations),
         hosts=tuple(d.host for d in route.destinations),
@@ -153,8 +161,8 @@ def target_of(surveyed: SurveyedRoute, route: WeightedRoute, plan: ShiftPlan) ->
     )
 
 
-def place_of(route: WeightedRoute) -> RouteObject:
-    """Where a route's weights are written."""
+def route_object(route: WeightedRoute) -> RouteObject:
+    """The object and index that a route's weights are written to."""
     return RouteObject(
         cluster=route.cluster,
         group=route.group,

@@ -1,8 +1,8 @@
-"""To what a Gateway API route is attached, whether its controllers took it, and which of its backends they resolve.
+"""Parents of Gateway API routes: whether their controllers accepted the route, and which backends they resolved.
 
-`status.parents[].conditions` say it where a controller has spoken of this generation: `Accepted` False is a route that
-is not in force for that parent, `ResolvedRefs` False a share that is answered 500. Where nobody has spoken, neither is
-known.
+This is read from `status.parents[].conditions` of the current generation: with `Accepted` False the route is not in
+force for that parent, with `ResolvedRefs` False a share of requests is answered 500. Without conditions, both are
+unknown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.routes import HOSTNAME, SERVICE, SERVICE_IMPORT, RouteDestination, WeightedRoute
-from meshtop.analysis.inventory.untyped import integer, mapping, maps, text
+from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text
 from meshtop.model.kube import ConfigObject
 
 GATEWAY = "Gateway"
@@ -24,9 +24,9 @@ _ROUTE_GROUP = "gateway.networking.k8s.io"
 
 
 class RouteParent(Struct, frozen=True, kw_only=True):
-    """One parent of a route. `accepted` and `resolved` are None where no controller has said it of this generation.
+    """One parent of a route. `accepted` and `resolved` are None where no controller has reported on this generation.
 
-    `refused` and `unresolved` are the controllers' words for a condition that is False.
+    `refused` and `unresolved` are the controllers' reasons for a condition that is False.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class RouteParent(Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """How it is named to people: `Gateway shop/front, section https`."""
+        """Name for users: `Gateway shop/front, section https`."""
         where = f", section {self.section}" if self.section else f", port {self.port}" if self.port else ""
         return f"{self.kind} {self.namespace}/{self.name}{where}"
 
@@ -50,7 +50,7 @@ _Place = tuple[str, str, str, str, int | None]
 
 
 def parents_of(obj: ConfigObject) -> tuple[RouteParent, ...]:
-    """The parents of a Gateway API route as its spec names them, with what its status says of each."""
+    """The parents of a Gateway API route as its spec names them, each with its status."""
     spoken: dict[_Place, list[Mapping[str, Any]]] = {}
     for entry in maps(obj.status.get("parents")):
         spoken.setdefault(_place(mapping(entry.get("parentRef")), obj), []).append(entry)
@@ -58,8 +58,8 @@ def parents_of(obj: ConfigObject) -> tuple[RouteParent, ...]:
     for reference in maps(obj.spec.get("parentRefs")):
         place = _place(reference, obj)
         kind, namespace, name, section, port = place
-        accepted, refused = _said(spoken.get(place, ()), ACCEPTED, obj.generation)
-        resolved, unresolved = _said(spoken.get(place, ()), RESOLVED, obj.generation)
+        accepted, refused = _condition_of_parent(spoken.get(place, ()), ACCEPTED, obj.generation)
+        resolved, unresolved = _condition_of_parent(spoken.get(place, ()), RESOLVED, obj.generation)
         found[place] = RouteParent(
             kind=kind,
             namespace=namespace,
@@ -80,16 +80,18 @@ def _place(reference: Mapping[str, Any], obj: ConfigObject) -> _Place:
         text(reference.get("namespace")) or obj.meta.namespace,
         text(reference.get("name")) or "",
         text(reference.get("sectionName")) or "",
-        integer(reference.get("port")),
+        integer_or_none(reference.get("port")),
     )
 
 
-def _said(entries: Iterable[Mapping[str, Any]], condition: str, generation: int) -> tuple[bool | None, str]:
-    """What the controllers of one parent say: True as soon as one does, and False only where none does."""
+def _condition_of_parent(
+    entries: Iterable[Mapping[str, Any]], condition: str, generation: int
+) -> tuple[bool | None, str]:
+    """A condition of one parent, and why it is False: True if any controller reports True, False only if none does."""
     why: str | None = None
     for entry in entries:
         for one in maps(entry.get("conditions")):
-            seen = integer(one.get("observedGeneration"))
+            seen = integer_or_none(one.get("observedGeneration"))
             if one.get("type") != condition or (seen is not None and seen < generation):
                 continue
             if one.get("status") == "True":
@@ -100,7 +102,7 @@ def _said(entries: Iterable[Mapping[str, Any]], condition: str, generation: int)
 
 
 class BrokenBackend(Struct, frozen=True):
-    """A destination whose reference leads nowhere, so that its share is answered 500, and why."""
+    """A destination whose reference cannot be resolved, so that its share is answered 500, and the reason."""
 
     destination: RouteDestination | None
     why: str
@@ -112,11 +114,11 @@ def broken_backends(
     grants: Sequence[ConfigObject] | None,
     exists: Mapping[str, bool],
 ) -> tuple[BrokenBackend, ...]:
-    """The destinations that are answered 500, by the status of the route, else by the ReferenceGrants.
+    """The destinations that are answered 500, by the route's status, else by the ReferenceGrants.
 
-    `exists` says of each destination's name whether its backend is there; `grants` is None where they were not read.
-    The status wins: where a controller resolved all references none is broken, and where it did not but none is seen
-    to be broken, the destination that it names is, else an unnamed one (`destination` None).
+    `exists` tells for each destination's name whether its backend exists; `grants` is None where they were not read.
+    The status takes precedence: where a controller resolved all references, none is broken. Where it did not and no
+    broken one is found, the destination that its message names is taken, else an unnamed one (`destination` None).
     """
     if any(parent.resolved for parent in parents):
         return ()
@@ -141,7 +143,7 @@ def _broken(
     route: WeightedRoute, destination: RouteDestination, grants: Sequence[ConfigObject] | None, *, there: bool
 ) -> str | None:
     if destination.kind not in _GROUPS:
-        return f"a {destination.kind} is no backend"
+        return f"a {destination.kind} cannot be a backend"
     crosses = destination.namespace != route.namespace and destination.kind != HOSTNAME
     if crosses and grants is not None and not any(_permits(grant, route, destination) for grant in grants):
         return _NOT_PERMITTED
@@ -149,7 +151,7 @@ def _broken(
 
 
 def _permits(grant: ConfigObject, route: WeightedRoute, destination: RouteDestination) -> bool:
-    """Whether a ReferenceGrant of the backend's namespace lets this kind of route of this namespace name it."""
+    """Whether a ReferenceGrant in the backend's namespace permits references from this route's kind and namespace."""
     if grant.meta.namespace != destination.namespace:
         return False
     comes = any(

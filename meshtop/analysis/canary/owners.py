@@ -1,4 +1,4 @@
-"""Who else may own a route's weights, who changed it last, and what a controller's status says of it.
+"""Controllers that own a route's weights, the last change, and the status that the controller reports.
 
 Marks: Flagger (ownerReference kind Canary, annotation original-configuration), Argo Rollouts (label, or a Rollout that
 names the route), GitOps (managers of managedFields, tracking labels); reference/istio.md, "Who else may own it".
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from meshtop.analysis.canary.binding import rule_place
 from meshtop.analysis.canary.routes import WeightedRoute, numbered
-from meshtop.analysis.inventory.untyped import integer, items, mapping, maps, text
+from meshtop.analysis.inventory.untyped import integer_or_none, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Manager
 
 MESHTOP = "meshtop"
@@ -32,7 +32,7 @@ _STATUS_WRITERS = ("pilot-discovery", "istiod")
 
 
 class RouteOwner(Struct, frozen=True, rename="camel"):
-    """Which controller owns a route (flagger, argo-rollouts, gitops, none), and the object that says so."""
+    """Which controller owns a route (flagger, argo-rollouts, gitops, none), and the object that shows it."""
 
     controller: str = NOBODY
     name: str | None = None
@@ -47,10 +47,10 @@ class LastChange(Struct, frozen=True, rename="camel"):
 
 
 class RouteControllerStatus(Struct, frozen=True, kw_only=True):
-    """What Flagger's or Argo Rollouts' own object says: the canary's weight in percent, and whether it gave up.
+    """Status in Flagger's or Argo Rollouts' own object: the canary's weight in percent, and whether it was aborted.
 
-    `by_request` is True of a rule that goes by what a request carries (Flagger's A/B tests and sticky sessions), to
-    which the weight does not apply.
+    `by_request` is True for a rule that matches request attributes (Flagger's A/B tests and sticky sessions), to which
+    the weight does not apply.
     """
 
     kind: str
@@ -67,14 +67,14 @@ def is_gitops(manager: str) -> bool:
 
 
 def last_change(managers: Iterable[Manager]) -> LastChange | None:
-    """The latest entry of managedFields that is not about status; None where nobody is known."""
+    """The latest entry of managedFields that is not about status; None where there is none."""
     writers = [m for m in managers if m.time > 0 and m.manager not in _STATUS_WRITERS]
     latest = max(writers, key=lambda m: m.time, default=None)
     return LastChange(latest.manager, latest.operation, latest.time) if latest else None
 
 
 def route_owner(obj: ConfigObject, objects: Mapping[str, Sequence[ConfigObject]]) -> RouteOwner:
-    """The controller that will set the weights again, the most specific first."""
+    """The controller that manages the weights; the most specific one is preferred."""
     owner, labels, annotations = obj.meta.owner, obj.meta.labels, obj.meta.annotations
     if owner is not None and owner.kind == "Canary":
         return RouteOwner(FLAGGER, f"{obj.meta.namespace}/{owner.name}")
@@ -106,7 +106,7 @@ def controller_status(
                 kind="Canary",
                 name=canary.meta.name,
                 phase=phase,
-                weight=integer(status.get("canaryWeight")),
+                weight=integer_or_none(status.get("canaryWeight")),
                 aborted=phase in ("Failed", "Terminated"),
                 by_request=_by_request(route, obj, canary),
             )
@@ -117,7 +117,7 @@ def controller_status(
                 kind="Rollout",
                 name=rollout.meta.name,
                 phase=text(status.get("phase")) or "",
-                weight=integer(_at(status, "canary", "weights", "canary", "weight")),
+                weight=integer_or_none(_at(status, "canary", "weights", "canary", "weight")),
                 aborted=bool(status.get("abort")),
             )
     return None
@@ -134,7 +134,7 @@ def _by_request(route: WeightedRoute, obj: ConfigObject, canary: ConfigObject) -
 
 
 def _targets_service_of(canary: ConfigObject, obj: ConfigObject) -> bool:
-    """Flagger names the route after the service: `spec.service.name`, else the target's name."""
+    """Whether a Flagger Canary manages this route: it is named after `spec.service.name`, else the target's name."""
     name = text(_at(canary.spec, "service", "name")) or _at(canary.spec, "targetRef", "name")
     return canary.meta.namespace == obj.meta.namespace and name == obj.meta.name
 
@@ -153,7 +153,7 @@ def _rollout_names(rollout: ConfigObject, obj: ConfigObject) -> bool:
 
 
 def _at(tree: Any, *path: str) -> Any:
-    """What stands at a path of keys; None where a step is missing or no mapping."""
+    """The value at a path of keys; None where a step is missing or not a mapping."""
     for key in path:
         tree = mapping(tree).get(key)
     return tree

@@ -1,4 +1,4 @@
-"""Weighted routes as clusters declare them: VirtualServices and Gateway API routes read into one shape."""
+"""Weighted routes as declared in clusters: VirtualServices and Gateway API routes in one common type."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.inventory.untyped import integer, items, mapping, text, texts
+from meshtop.analysis.inventory.untyped import integer_or_none, items, mapping, text, texts
 from meshtop.analysis.visibility.hosts import full_host
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Manager
@@ -16,9 +16,9 @@ VIRTUAL_SERVICE = "VirtualService"
 _GATEWAY_ROUTES = {"HTTPRoute": "http", "GRPCRoute": "grpc", "TCPRoute": "tcp", "TLSRoute": "tls"}
 ROUTE_KINDS = (VIRTUAL_SERVICE, *_GATEWAY_ROUTES)
 HOST, SERVICE, SERVICE_IMPORT, HOSTNAME = "Host", "Service", "ServiceImport", "Hostname"
-"""What a destination may be: a host of a VirtualService, or the kinds that a Gateway API backend may name."""
+"""Kinds of destinations: a host (VirtualService), or the kinds that a Gateway API backend may reference."""
 CLUSTER_SET_DOMAIN = "svc.clusterset.local"
-"""What follows `NAME.NAMESPACE.` in the host of a service that several clusters import (KEP-1645)."""
+"""What follows `NAME.NAMESPACE.` in the host of a multi-cluster service (KEP-1645)."""
 _PREFIXES = {f"{kind.lower()}/": kind for kind in ROUTE_KINDS}
 
 
@@ -68,12 +68,12 @@ class WeightedRoute(Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> str:
-        """What identifies it across refreshes."""
+        """Identity of the route across refreshes."""
         return f"{self.cluster}/{self.label}"
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The share of each destination, 0 to 1, as its weight says."""
+        """The share of each destination, 0 to 1, by its weight."""
         return tuple(d.share for d in self.destinations)
 
     def destination(self, name: str) -> RouteDestination | None:
@@ -82,7 +82,7 @@ class WeightedRoute(Struct, frozen=True, kw_only=True):
 
 
 class RouteReference(Struct, frozen=True):
-    """What a user named: `NAMESPACE/NAME`, perhaps with a kind in front and `#ROUTE` behind."""
+    """A route as named by the user: `NAMESPACE/NAME`, optionally with a kind prefix and a suffix `#ROUTE`."""
 
     kind: str
     namespace: str
@@ -90,7 +90,7 @@ class RouteReference(Struct, frozen=True):
     route: str | None = None
 
     def names(self, route: WeightedRoute) -> bool:
-        """Whether this is the route meant."""
+        """Whether the reference names this route."""
         same = (route.kind, route.namespace, route.name) == (self.kind, self.namespace, self.name)
         return same and self.route in (None, route.route_name, str(route.index))
 
@@ -104,7 +104,7 @@ def parse_route(text: str) -> RouteReference:
     rest, _, route = rest.partition("#")
     namespace, slash, name = rest.partition("/")
     if not (namespace and slash and name) or "/" in name:
-        raise ValueError(f"{text!r} names no route; write NAMESPACE/NAME or httproute/NAMESPACE/NAME, then #ROUTE")
+        raise ValueError(f"{text!r} is not a route; write NAMESPACE/NAME or httproute/NAMESPACE/NAME, then #ROUTE")
     return RouteReference(kind, namespace, name, route or None)
 
 
@@ -145,16 +145,16 @@ _Rule = tuple[str, str | None, tuple[str, ...], tuple[RouteDestination, ...]]
 
 
 def numbered(value: Any) -> list[tuple[int, Mapping[str, Any]]]:
-    """The mappings of a list with their positions, which JSON pointers are made of."""
+    """The mappings of a list with their indices, for use in JSON pointers."""
     return [(i, e) for i, e in enumerate(items(value)) if isinstance(e, Mapping)]
 
 
 def _weight(element: Mapping[str, Any]) -> int | None:
-    return integer(element.get("weight"))
+    return integer_or_none(element.get("weight"))
 
 
-def shares_of(weights: Sequence[int]) -> list[float]:
-    """Weights over their sum, each 0…1; a negative weight gets nothing, and without any above 0 nobody does."""
+def weight_shares(weights: Sequence[int]) -> list[float]:
+    """Weights divided by their sum, each 0…1; negative weights count as 0; all are 0 if no weight is positive."""
     positive = [max(0, weight) for weight in weights]
     total = sum(positive)
     return [weight / total if total else 0.0 for weight in positive]
@@ -166,7 +166,7 @@ def destination_host(target: Mapping[str, Any], namespace: str, domain: str) -> 
 
 
 def backend_host(reference: Mapping[str, Any], namespace: str, domain: str) -> str:
-    """The host that a Gateway API reference leads to, by which telemetry names it; "" where it names none."""
+    """The host of a Gateway API reference, as telemetry names it; "" where it names none."""
     name, kind = text(reference.get("name")) or "", text(reference.get("kind")) or SERVICE
     home = text(reference.get("namespace")) or namespace
     if kind == HOSTNAME:
@@ -184,7 +184,7 @@ def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
             elements = numbered(rule.get("route"))
             if len(elements) < 2:
                 continue
-            shares = shares_of([_weight(e) or 0 for _, e in elements])
+            shares = weight_shares([_weight(e) or 0 for _, e in elements])
             destinations = []
             for (position, element), share in zip(elements, shares, strict=True):
                 target = mapping(element.get("destination"))
@@ -195,7 +195,7 @@ def _virtual_service(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
                         name=subset or host.split(".")[0] or "?",
                         host=host,
                         subset=subset,
-                        port=integer(mapping(target.get("port")).get("number")),
+                        port=integer_or_none(mapping(target.get("port")).get("number")),
                         weight=_weight(element),
                         share=share,
                         pointer=f"/spec/{protocol}/{number}/route/{position}",
@@ -216,12 +216,12 @@ def _gateway_route(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
         elements = numbered(rule.get("backendRefs"))
         if len(elements) < 2:
             continue
-        shares = shares_of([1 if _weight(e) is None else _weight(e) or 0 for _, e in elements])
+        shares = weight_shares([1 if _weight(e) is None else _weight(e) or 0 for _, e in elements])
         destinations = [
             RouteDestination(
                 name=text(element.get("name")) or "?",
                 host=backend_host(element, home, domain),
-                port=integer(element.get("port")),
+                port=integer_or_none(element.get("port")),
                 weight=_weight(element),
                 share=share,
                 pointer=f"/spec/rules/{number}/backendRefs/{position}",
@@ -235,7 +235,7 @@ def _gateway_route(obj: ConfigObject, domain: str) -> Iterator[_Rule]:
 
 
 def _named_apart(destinations: Sequence[RouteDestination]) -> tuple[RouteDestination, ...]:
-    """Give destinations that share a name the port, else the position, in their name."""
+    """Make destination names unique: those that share a name get the port, else the index, appended."""
     names = [d.name for d in destinations]
     result = []
     for position, destination in enumerate(destinations):

@@ -1,4 +1,4 @@
-"""Where the endpoints of a host are, where its traffic goes, and what would become of it without one cluster."""
+"""Localities: where a host's endpoints are, where its traffic goes, and the effect of losing one cluster."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Load = tuple[float | None, float | None]
 """Requests and TCP bytes per second; None where there are none."""
 DOUBLE = 2.0
 _ENDPOINT_KINDS = ("EndpointSlice", "WorkloadEntry")
-"""What says where endpoints are: of pods, and of virtual machines."""
+"""Kinds that locate endpoints: of pods, and of virtual machines."""
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
 
 
 class LocalityEndpoints(Struct, frozen=True, rename="camel", kw_only=True):
-    """Ready endpoints at one place; None where the place is not known."""
+    """Number of ready endpoints at one place; fields of the place are None where unknown."""
 
     cluster: str
     region: str | None
@@ -43,7 +43,7 @@ class ClusterFlow(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class HostLocality(Struct, frozen=True, kw_only=True):
-    """A host: where its endpoints stand, its traffic between clusters, and the part of it that crosses.
+    """A host: where its endpoints are, its traffic between clusters, and the ratio that crosses clusters or regions.
 
     The ratios are of requests where there are any, else of bytes; None without traffic, and of regions also where a
     cluster's region is not known.
@@ -64,7 +64,7 @@ class HostLocality(Struct, frozen=True, kw_only=True):
 
 
 class EvacuationEffect(StrEnum):
-    """What evacuating a cluster does to a host."""
+    """Effect on a host of evacuating a cluster."""
 
     GONE = "gone"
     DOUBLES = "doubles"
@@ -74,9 +74,9 @@ class EvacuationEffect(StrEnum):
 
 
 class EvacuatedHost(Struct, frozen=True, kw_only=True):
-    """A host that has endpoints in the cluster: how many stay where, and how its load grows there.
+    """A host with endpoints in the evacuated cluster: how many remain where, and how their load grows.
 
-    `factor` is the load of those that stay afterwards over before; None where they have none before, or there are none.
+    `factor` is the load of the remaining endpoints, after divided by before; None without load before or endpoints.
     """
 
     host: str
@@ -109,7 +109,7 @@ def locate(
 
 
 class _Endpoint(Struct, frozen=True, kw_only=True):
-    """A ready endpoint of a host, a pod or a machine, and where it stands."""
+    """A ready endpoint of a host (a pod or a machine) with its place."""
 
     host: str
     namespace: str
@@ -140,9 +140,9 @@ def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
 def _machine_endpoints(
     machines: Iterable[VirtualMachine], regions: Mapping[str, str | None], domains: Mapping[str, str]
 ) -> Iterable[_Endpoint]:
-    """Virtual machines that are not unhealthy, one endpoint for each Service they stand behind.
+    """Virtual machines that are not unhealthy, one endpoint for each Service that selects them.
 
-    Where a machine stands only its locality says; the cluster that knows it may be far away.
+    A machine's place is known by its locality only; the cluster that registers it may be elsewhere.
     """
     for machine in machines:
         if machine.healthy is False or machine.cluster not in regions:
@@ -192,13 +192,13 @@ def _located(
 
 
 def endpoints_unread(cluster: str, inventory: Inventory | None) -> tuple[Unknown, ...]:
-    """What is not known of the endpoints in a cluster; None stands for a cluster of which nothing was read."""
+    """What is unknown about the endpoints in a cluster; inventory None: nothing of the cluster was read."""
     if inventory is None:
         return (Unknown("every endpoint", cluster, WhyUnknown.UNREACHABLE),)
     return tuple(Unknown(kind, cluster, why) for kind, why in inventory.unread(*_ENDPOINT_KINDS))
 
 
-def evacuate(
+def evacuation_effect(
     cluster: str,
     hosts: Sequence[HostLocality],
     unmeasured: Iterable[str] = (),
@@ -206,12 +206,12 @@ def evacuate(
     perhaps: Iterable[str] = (),
     unread: Iterable[str] = (),
 ) -> tuple[EvacuatedHost, ...]:
-    """What becomes of every host that has endpoints in a cluster, if that cluster takes nothing any more.
+    """The effect on every host with endpoints in a cluster if that cluster takes no more traffic.
 
-    Traffic that the cluster answers goes to the endpoints that stay, as observed, in whatever way they share it.
-    `unmeasured` names clusters whose telemetry is not known: of hosts there nobody can tell the load. `perhaps` names
-    clusters that may be of its mesh, and `unread` those, of its mesh or perhaps of it, whose endpoints are not known: a
-    host without endpoints of its own mesh is gone only where none of those may have some.
+    Traffic that the cluster serves now is assumed to go to the remaining endpoints.
+    `unmeasured` names clusters without telemetry: the load of hosts there is unknown. `perhaps` names
+    clusters that may belong to its mesh, and `unread` those, in its mesh or perhaps in it, whose endpoints are unknown:
+    a host without endpoints in its mesh is gone only if none of those may have some.
     """
     silent, unread = frozenset(unmeasured), frozenset(unread) - {cluster}
     elsewhere: dict[str, set[str]] = {}
@@ -230,7 +230,7 @@ def evacuate(
 
 
 def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps: frozenset[str]) -> EvacuatedHost:
-    """What becomes of one host; `perhaps` are clusters that may be of its mesh and may have endpoints of it."""
+    """The effect on one host; `perhaps` are clusters that may belong to its mesh and have endpoints of it."""
     leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
     staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
     stays_in = tuple(name for name in host.clusters if name != cluster)
@@ -241,7 +241,7 @@ def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps
     factor = (amount + base) / base if base else None
     if not staying and perhaps:
         fate = EvacuationEffect.UNKNOWN
-        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} has some: that is not known"
+        why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} has some (unknown)"
     elif not staying:
         fate, why = EvacuationEffect.GONE, "no endpoint is left"
     elif silent & {cluster, *stays_in}:
@@ -250,9 +250,9 @@ def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps
             f"the traffic of {', '.join(sorted(silent & {cluster, *stays_in}))} is not known",
         )
     elif not amount:
-        fate, why = EvacuationEffect.IDLE, f"nothing was asked of it in {cluster}"
+        fate, why = EvacuationEffect.IDLE, f"it had no traffic in {cluster}"
     elif factor is None:
-        fate, why = EvacuationEffect.DOUBLES, f"{', '.join(stays_in)} had nothing to do and gets all of it"
+        fate, why = EvacuationEffect.DOUBLES, f"{', '.join(stays_in)} had no load and gets all of it"
     else:
         fate = EvacuationEffect.DOUBLES if factor >= DOUBLE else EvacuationEffect.GROWS
         why = f"the load in {', '.join(stays_in)} grows to {factor:.1f} times"
@@ -296,7 +296,7 @@ def _total(flows: Iterable[ClusterFlow]) -> Load:
 
 
 def _share(known: Mapping[tuple[str, str], Load], crosses: Callable[[str, str], bool | None]) -> float | None:
-    """The part of the traffic that crosses, of what is known to cross or not."""
+    """The ratio of traffic that crosses, among traffic of which that is known."""
     unit = 0 if any(load[0] for load in known.values()) else 1
     judged = [(crosses(*pair), load[unit] or 0.0) for pair, load in known.items()]
     total = sum(amount for crossing, amount in judged if crossing is not None)

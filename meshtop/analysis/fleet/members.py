@@ -1,4 +1,4 @@
-"""Members as their registries declare them, held against the clusters that are really read."""
+"""Members declared by registries, compared with the clusters that meshtop reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from meshtop.analysis.fleet.registries import ISTIO, RegistryEntry, registered
-from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.analysis.inventory.untyped import Condition
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot
@@ -16,7 +16,7 @@ from meshtop.model.state import Finding, Health, HealthStatus, Severity, State
 
 _LOST = (State.UNREACHABLE, State.DENIED, State.STALE)
 _SAYS_ISSUE = ("Offline", "KubeConfigCertExpiresInSevenDays", "Conflict")
-"""Conditions whose True is what is wrong."""
+"""Types of conditions that report a problem when True."""
 _SAYS_GOOD = (
     "CompleteAPIEnablements",
     "ManagedClusterClockSynced",
@@ -26,15 +26,15 @@ _SAYS_GOOD = (
     "AgentAvailable",
     "KSCoreReady",
 )
-"""Conditions whose False is a warning where the registry calls the member ready, whichever registry writes them."""
+"""Types of conditions whose False is a warning although the registry calls the member ready; of any registry."""
 _SAYS_READY = ("Ready", "ManagedClusterConditionAvailable", "ControlPlaneHealthy")
-"""Conditions by which registries call a member ready; Unknown is written when they no longer hear from it."""
+"""Conditions by which registries call a member ready; the status is Unknown when it stops reporting."""
 
 
 class RegisteredMember(Struct, frozen=True, kw_only=True):
-    """A member with its health as the registry says, and the cluster that meshtop reads for it (None: nobody does).
+    """A member with its health by the registry, and the name of the cluster that meshtop reads for it (None: none).
 
-    A cluster that no registry knows is a Member without a registry.
+    A cluster that is in no registry is a member without a registry.
     """
 
     entry: RegistryEntry
@@ -47,7 +47,7 @@ class RegisteredMember(Struct, frozen=True, kw_only=True):
 
 
 def endpoint(url: str) -> str:
-    """What tells one API server from another: scheme, host, port and path, written in one way; "" for no URL."""
+    """An API server's identity: scheme, host, port and path, normalised; "" if this is not a URL."""
     try:
         parts = urlsplit(url.strip())
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
@@ -57,7 +57,7 @@ def endpoint(url: str) -> str:
 
 
 def kube_system(inventory: Inventory | None) -> str | None:
-    """The UID of kube-system, by which projects tell clusters apart; None when it is not known."""
+    """The UID of kube-system, by which federation projects identify clusters; None when it is not known."""
     if inventory is None or inventory.uid:
         return inventory.uid if inventory is not None else None
     for namespace in inventory.namespaces:
@@ -67,11 +67,11 @@ def kube_system(inventory: Inventory | None) -> str | None:
 
 
 def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> str | None:
-    """The cluster that a registry's entry means, None when it is none of these.
+    """The cluster that a registry's entry refers to; None when it is none of these.
 
-    Certain first: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
+    By certainty: the UID of kube-system, then the API server's URL, then the Istio cluster id (of remote secrets),
     the cluster's name or context, by each name that identifies the entry. An API server's URL with several clusters
-    behind it (an access proxy) means the one of that name. An entry whose UID belongs to nobody is matched by the rest
+    sharing it (an access proxy) means the one of that name. An entry whose UID no cluster has is matched by the rest
     only with clusters whose own UID is not known.
     """
     if entry.itself:
@@ -91,7 +91,7 @@ def match(entry: RegistryEntry, clusters: Sequence[ClusterSnapshot], facts: Mapp
 
 
 class _ClusterIdentity(Struct, frozen=True, kw_only=True):
-    """By what a registry may mean a cluster; `uid` and the ids are None where they are not known."""
+    """Attributes by which a registry may refer to a cluster; `uid` and the ids are None where unknown."""
 
     name: str
     context: str
@@ -122,13 +122,15 @@ def _by_name(names: Sequence[str], clusters: Sequence[_ClusterIdentity]) -> str 
 
 
 def _by_cluster_id(cluster_id: str, mesh_id: str | None, clusters: Iterable[_ClusterIdentity]) -> str | None:
-    """The cluster with an Istio cluster id, before all one of the mesh in whose cluster the remote secret stands."""
+    """The cluster with an Istio cluster id; one in the mesh of the remote secret's cluster is preferred."""
     named = [c for c in clusters if c.cluster_id == cluster_id]
     return next((c.name for c in (*(c for c in named if c.mesh_id == mesh_id), *named)), None)
 
 
-def members(clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]) -> tuple[RegisteredMember, ...]:
-    """Every member of every registry, then the clusters that no registry knows (where there is a registry at all)."""
+def registered_members(
+    clusters: Sequence[ClusterSnapshot], facts: Mapping[str, MeshFacts]
+) -> tuple[RegisteredMember, ...]:
+    """Every member of every registry, then the clusters in no registry (if there is any registry)."""
     entries = [
         entry
         for cluster in clusters
@@ -233,11 +235,11 @@ def _member(entry: RegistryEntry, cluster: str | None, by_name: Mapping[str, Clu
 
 
 def _verdict(entry: RegistryEntry) -> Health:
-    """The registry's own verdict. Unknown is not ready, and not unready either."""
+    """The registry's own verdict on a member. Unknown counts neither as ready nor as not ready."""
     wrong = tuple(_words(c) for c in entry.conditions if c.status == ("True" if c.type in _SAYS_ISSUE else "False"))
     if entry.ready is None:
         unknown = tuple(_words(c) for c in entry.conditions if c.status == "Unknown")
-        return Health(HealthStatus.UNKNOWN, unknown or ("the registry says nothing of its health",))
+        return Health(HealthStatus.UNKNOWN, unknown or ("the registry reports no health",))
     if entry.ready is False:
         return Health(HealthStatus.FAILING, wrong or ("not ready",))
     warned = tuple(
@@ -248,11 +250,11 @@ def _verdict(entry: RegistryEntry) -> Health:
     return Health(HealthStatus.DEGRADED, warned) if warned else Health(HealthStatus.HEALTHY)
 
 
-def _no_longer_heard(entry: RegistryEntry) -> StatusCondition | None:
+def _no_longer_heard(entry: RegistryEntry) -> Condition | None:
     return next((c for c in entry.conditions if c.type in _SAYS_READY and c.status == "Unknown"), None)
 
 
-def _words(condition: StatusCondition) -> str:
+def _words(condition: Condition) -> str:
     more = ": ".join(part for part in (condition.reason, condition.message) if part)
     return f"{condition.type} is {condition.status}" + (f" ({more})" if more else "")
 
@@ -262,7 +264,7 @@ def _stranger(cluster: ClusterSnapshot) -> RegisteredMember:
         entry=RegistryEntry(registry="", host="", name=cluster.name, server=cluster.server),
         cluster=cluster.name,
         state=cluster.kubernetes.state,
-        says=Health(HealthStatus.UNKNOWN, ("no registry knows it",)),
+        says=Health(HealthStatus.UNKNOWN, ("it is in no registry",)),
         findings=(
             Finding(
                 code="MEMBER-UNREGISTERED",

@@ -1,25 +1,27 @@
-"""Control planes: what each revision serves, how far an upgrade has come, and what istiod's metrics say of it.
+"""Control planes: the proxies of each revision, the progress of upgrades, and istiod's metrics.
 
-istiod's metrics are read summed over its replicas (never by pod), so what they say is of a cluster's control plane as
-a whole: every revision of it shows the same figures.
+istiod's metrics are summed over its replicas (never by pod), so they describe a cluster's control plane as a whole:
+every revision of it shows the same figures.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf, isinf
 
 from msgspec import Struct
 
 from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.traffic.bounds import proves
+from meshtop.analysis.traffic.convergence import convergence_times
 from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.telemetry import Telemetry
+from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.model.traffic import Buckets
 
 SLOW_MS = 5_000.0
-"""A p99 of convergence above which proxies live with old configuration for too long."""
+"""p99 of convergence, in milliseconds, above which proxies keep outdated configuration for too long."""
 CONFLICTS = (
     "pilot_conflict_inbound_listener",
     "pilot_conflict_outbound_listener_tcp_over_current_tcp",
@@ -31,13 +33,15 @@ _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
 
 
 class IstiodMetrics(Struct, frozen=True, kw_only=True):
-    """What istiod's metrics say; None where there is no such series.
+    """Figures from istiod's metrics; None where there is no such series.
 
+    `slow` says that the p99 is proven to lie above what proxies should wait: a few pushes prove nothing.
     `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
     """
 
     p50_ms: float | None = None
     p99_ms: float | None = None
+    slow: bool = False
     rejects: float | None = None
     push_errors: float | None = None
     conflicts: int | None = None
@@ -45,14 +49,14 @@ class IstiodMetrics(Struct, frozen=True, kw_only=True):
 
 
 class RemoteCluster(Struct, frozen=True, rename="camel"):
-    """A remote cluster by its id, and what istiod says of the connection; None where nothing says it."""
+    """A remote cluster by its id, and istiod's sync state; None where it is not reported."""
 
     cluster: str
     status: str | None = None
 
 
 class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
-    """A revision of a cluster's control plane; for a cluster without one, who serves it.
+    """A revision of a cluster's control plane; for a cluster without one, the clusters that serve it.
 
     `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
     `stale` those of them whose version is not the control plane's; `share` is the part of the cluster's proxies.
@@ -79,20 +83,15 @@ def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -
     return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
 
 
-def figures(telemetry: Telemetry | None) -> IstiodMetrics:
-    """What the metrics of a cluster's istiods say."""
+def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
+    """Figures from the metrics of a cluster's istiods."""
     if telemetry is None:
         return IstiodMetrics()
     total: dict[str, float] = {}
-    buckets: dict[float, float] = {}
     connected: dict[str, int] = {}
     for sample in telemetry.control:
         metric, labels, value = sample.metric, sample.labels, sample.value
-        if metric == "pilot_proxy_convergence_time_bucket":
-            bound = inf if labels.get("le") in ("+Inf", "Inf") else _number(labels.get("le"))
-            if bound is not None:
-                buckets[bound * 1000] = buckets.get(bound * 1000, 0.0) + value
-        elif metric == "pilot_xds":
+        if metric == "pilot_xds":
             version = labels.get("version") or "unknown"
             connected[version] = connected.get(version, 0) + round(value)
         elif metric == "pilot_xds_pushes":
@@ -104,11 +103,11 @@ def figures(telemetry: Telemetry | None) -> IstiodMetrics:
             total["rejects"] = total.get("rejects", 0.0) + value
         elif metric in CONFLICTS:
             total["conflicts"] = total.get("conflicts", 0.0) + value
-    bounds = tuple(sorted(buckets))
-    spread = Buckets(bounds, tuple(buckets[bound] for bound in bounds)) if bounds and isinf(bounds[-1]) else Buckets()
+    spread = convergence_times(telemetry)
     return IstiodMetrics(
         p50_ms=spread.quantile(0.50),
         p99_ms=spread.quantile(0.99),
+        slow=_proven_slow(spread, telemetry.window_seconds),
         rejects=total.get("rejects"),
         push_errors=total.get("errors"),
         conflicts=round(total["conflicts"]) if "conflicts" in total else None,
@@ -116,15 +115,8 @@ def figures(telemetry: Telemetry | None) -> IstiodMetrics:
     )
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text or "")
-    except ValueError:
-        return None
-
-
 def minor(version: str | None) -> int | None:
-    """A version as one number that counts its minor releases; None where it says none."""
+    """A version as one number that counts minor releases; None if it is not a version."""
     found = _MINOR.match(version or "")
     return int(found[1]) * 1000 + int(found[2]) if found else None
 
@@ -146,10 +138,10 @@ def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -
 
 
 class _Installed(Struct, frozen=True, kw_only=True):
-    """The control plane of one cluster, read: the proxies of each of its revisions, and what its metrics say.
+    """The control plane of one cluster: the proxies of each of its revisions, and its metrics.
 
-    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` how many proxies (pods)
-    there are of all of them.
+    `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` the number of proxies
+    (pods) over all revisions.
     """
 
     tags: Mapping[str, str]
@@ -173,7 +165,7 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
         proxies=by_revision,
         pods=sum(w.pods.total for w in proxies),
-        figures=figures(site.telemetry),
+        figures=istiod_metrics(site.telemetry),
         remotes=tuple(
             RemoteCluster(cluster, site.synced.get(cluster))
             for cluster in sorted((site.remotes - {*site.facts.config_of}) | {*site.synced})
@@ -184,7 +176,7 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
 def _revision(
     site: Site, plane: ControlPlane, installed: _Installed, of_cluster: Iterable[Finding]
 ) -> ControlPlaneRevision:
-    """One revision judged; `of_cluster` are findings of the cluster's whole control plane, told with its newest one."""
+    """One revision with its findings; `of_cluster` are the whole control plane's, shown at the newest revision."""
     proxies = installed.proxies[plane.revision]
     count = sum(w.pods.total for w in proxies)
     share = count / installed.pods if installed.pods else None
@@ -213,7 +205,7 @@ def _revision(
 
 
 def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> ControlPlaneRevision:
-    """A cluster whose proxies another cluster's control plane serves."""
+    """The row of a cluster whose proxies are served by another cluster's control plane."""
     mine = site.facts.cluster_id or site.name
     by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
     revisions = sorted({w.revision for w in proxies if w.revision})
@@ -224,12 +216,12 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
             Finding(
                 code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
                 severity=Severity.INFO,
-                message=f"{site.name} is served by a control plane that is in none of these clusters.",
+                message=f"{site.name} is served by a control plane outside of these clusters.",
                 fix="Add a context for the cluster that serves it, to see its health.",
             ),
         )
     )
-    reason = f"served by {', '.join(by)}" if by else "its control plane is in none of these clusters"
+    reason = f"served by {', '.join(by)}" if by else "its control plane is outside of these clusters"
     return ControlPlaneRevision(
         cluster=site.name,
         revision=",".join(revisions),
@@ -244,8 +236,20 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
 
 
 def _behind(proxy: str | None, control: str | None) -> bool:
-    """Whether a proxy's version is another one than its control plane's; what is not known is not behind."""
+    """Whether a proxy's version differs from its control plane's; False where either is unknown."""
     return bool(proxy and control and proxy[:1].isdigit() and proxy != control)
+
+
+def _proven_slow(spread: Buckets, window_seconds: float) -> bool:
+    """Whether more than one in a hundred pushes took longer than is good, by the exact bound of health."""
+    if (spread.quantile(0.99) or 0.0) <= SLOW_MS:
+        return False
+    # The bound next below tells of all that took longer than it; none of Istio's own lies elsewhere.
+    within = max(
+        (rate for bound, rate in zip(spread.bounds, spread.rates, strict=True) if bound <= SLOW_MS), default=0.0
+    )
+    total = spread.rates[-1]
+    return proves((total - within) * window_seconds, total * window_seconds, 0.01, DEFAULT_THRESHOLDS.alpha)
 
 
 def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteCluster]) -> Health:
@@ -254,7 +258,7 @@ def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteC
     reasons = []
     if plane.pods.ready < plane.pods.total:
         reasons.append(f"{plane.pods.total - plane.pods.ready} of {plane.pods.total} pods are not ready")
-    if found.p99_ms is not None and found.p99_ms > SLOW_MS:
+    if found.slow and found.p99_ms is not None:
         reasons.append(f"proxies wait {found.p99_ms / 1000:.1f} s (p99) for their configuration")
     if found.rejects:
         reasons.append("proxies reject configuration")
@@ -266,20 +270,20 @@ def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteC
     if reasons:
         return Health(HealthStatus.DEGRADED, tuple(reasons))
     if not plane.pods.total:
-        return Health(HealthStatus.IDLE, ("scaled to nothing",))
+        return Health(HealthStatus.IDLE, ("scaled to zero",))
     if found == IstiodMetrics():
-        return Health(HealthStatus.UNKNOWN, ("its pods are ready, and no metric of istiod is known",))
+        return Health(HealthStatus.UNKNOWN, ("its pods are ready; there are no metrics of istiod",))
     return Health(HealthStatus.HEALTHY)
 
 
 def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
-    """What istiod's metrics find wrong, once for all revisions of a cluster."""
+    """Findings from istiod's metrics, once for all revisions of a cluster."""
     who = f"The control plane of {cluster}"
 
     def warn(code: str, message: str, fix: str) -> Finding:
         return Finding(code=code, severity=Severity.WARNING, message=message, fix=fix)
 
-    if found.p99_ms is not None and found.p99_ms > SLOW_MS:
+    if found.slow and found.p99_ms is not None:
         yield warn(
             "CONTROLPLANE-SLOW",
             f"{who} takes {found.p99_ms / 1000:.1f} s (p99) to configure a proxy.",
@@ -306,7 +310,7 @@ def _cluster_findings(cluster: str, found: IstiodMetrics) -> Iterable[Finding]:
 
 
 def _mesh_skew(site: Site, sites: Sequence[Site]) -> Iterable[Finding]:
-    """Control planes of one mesh that are more than one minor apart, said of the older one."""
+    """Findings about control planes of one mesh more than one minor version apart, reported at the older one."""
     mine = _newest_minor(site)
     for other in sites:
         theirs = _newest_minor(other)
@@ -348,7 +352,7 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
 
 
 def _skewed(proxy: str | None, control: str | None) -> bool:
-    """Istio supports a data plane that is at most one minor older, and none that is newer."""
+    """Whether the skew is unsupported: Istio allows a data plane at most one minor older, and none that is newer."""
     one, two = minor(proxy), minor(control)
     return one is not None and two is not None and (one > two or two - one > 1)
 
@@ -371,7 +375,7 @@ def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) 
 
 
 def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]:
-    """Namespaces whose label names a revision that is not there: their next pods get no proxy."""
+    """Findings about namespaces whose label names a missing revision: their new pods get no proxy."""
     known = {plane.revision for plane in site.facts.control_planes} | {*tags}
     for namespace in site.inventory.namespaces:
         wanted = namespace.meta.labels.get(_REVISION)

@@ -1,4 +1,4 @@
-"""Registries of member clusters: what each project's objects declare, read into one shape (reference: Federation)."""
+"""Registries of member clusters: each project's objects parsed into one common type (reference: Federation)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, structs
 
 from meshtop.analysis.identity.remotes import hinted_id, remote_ids
-from meshtop.analysis.inventory.untyped import StatusCondition, condition_holds, conditions, items, mapping, text, texts
+from meshtop.analysis.inventory.untyped import Condition, condition_holds, conditions, items, mapping, text, texts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.telemetry import Telemetry
 
@@ -33,10 +33,10 @@ class RegistryEntry(Struct, frozen=True, kw_only=True):
     """A member as a registry declares it.
 
     `host` is the cluster that holds the registry. `ready` is the registry's own verdict, None where it gives none.
-    `ids` are UIDs of the member's kube-system namespace, by which a cluster is known for certain. `aliases` are other
+    `ids` are UIDs of the member's kube-system namespace, which identify a cluster for certain. `aliases` are other
     names that identify it, ids that do not look like a UID among them. `display_name` is for people: it is not unique.
     `prefix` is the path below the host's API server under which it forwards to the member, None where it does not.
-    `itself` is set where the registry says that this member is the host.
+    `itself` is set where the registry declares that this member is the host.
     """
 
     registry: str
@@ -44,7 +44,7 @@ class RegistryEntry(Struct, frozen=True, kw_only=True):
     name: str
     server: str = ""
     ready: bool | None = None
-    conditions: tuple[StatusCondition, ...] = ()
+    conditions: tuple[Condition, ...] = ()
     region: str | None = None
     zones: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ def registered(host: str, inventory: Inventory, telemetry: Telemetry | None = No
 
 
 def _told_apart(inventory: Inventory, found: list[RegistryEntry]) -> list[RegistryEntry]:
-    """The entries, where ClusterProfiles of several namespaces have one name with the namespace before it."""
+    """The entries; ClusterProfiles with the same name in several namespaces get the namespace as a prefix."""
     profiles = iter(sorted(inventory.config.get("ClusterProfile", ()), key=lambda o: o.meta.key))
     named = Counter(entry.name for entry in found if entry.registry == PROFILES)
     apart = []
@@ -82,7 +82,7 @@ def _told_apart(inventory: Inventory, found: list[RegistryEntry]) -> list[Regist
 
 
 def sync_states(telemetry: Telemetry | None) -> dict[str, str]:
-    """What istiod says of each remote cluster, by cluster id: synced, syncing, timeout or closed."""
+    """istiod's sync state of each remote cluster, by cluster id: synced, syncing, timeout or closed."""
     states: dict[str, str] = {}
     for sample in telemetry.control if telemetry is not None else ():
         if sample.metric == SYNC_METRIC and sample.value > 0 and sample.labels.get("cluster"):
@@ -204,7 +204,7 @@ _READERS: Mapping[str, Callable[[str, ConfigObject], RegistryEntry]] = {
 
 
 def _remotes(host: str, inventory: Inventory, synced: Mapping[str, str]) -> list[RegistryEntry]:
-    """The remote clusters of istiod, by id: those that its metrics name, and those that remote secrets hint at.
+    """The remote clusters of istiod, by id: those in its metrics, and those that remote secrets hint at.
 
     A secret whose metadata hints at none is listed by its own name, unless the metrics name more than the hints do.
     """
@@ -214,7 +214,7 @@ def _remotes(host: str, inventory: Inventory, synced: Mapping[str, str]) -> list
     found = []
     for name in sorted(names | frozenset(silent if len(names - hints) < len(silent) else ())):
         state = synced.get(name)
-        told = StatusCondition(type="Synced", status=str(state == "synced"), reason=state) if state else None
+        told = Condition(type="Synced", status=str(state == "synced"), reason=state) if state else None
         found.append(
             RegistryEntry(
                 registry=ISTIO,
@@ -235,7 +235,7 @@ def _named(value: object) -> dict[str, str]:
 
 
 def _identifiers(properties: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ids in a cluster's properties, and those of them that may as well be a name: no form is prescribed."""
+    """All ids in a cluster's properties, and those of them that are not UIDs (no format is prescribed)."""
     told = [properties[name] for name in _CLUSTER_PROPERTIES if name in properties]
     return tuple(told), tuple(one for one in told if not _UID.fullmatch(one))
 

@@ -1,4 +1,4 @@
-"""The graph in other notations: Graphviz dot, Mermaid, JSON; every name is data and quoted as such."""
+"""Exports of the graph: Graphviz dot, Mermaid, JSON; every name is quoted as data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
-from meshtop.analysis.graph.wording import flow, percent
+from meshtop.analysis.graph.wording import flow, percent_text
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
@@ -22,7 +22,7 @@ _SHAPE = {NodeKind.EXTERNAL: "ellipse", NodeKind.UNKNOWN: "ellipse", NodeKind.GA
 
 
 def _numbers(graph: ServiceGraph) -> dict[str, str]:
-    """Short names for a notation whose ids may not hold everything; by place, so that two never meet."""
+    """Short unique names, by position, for notations that restrict ids."""
     ids = [*(n.id for n in graph.nodes), *(g.id for g in graph.groups)]
     return {name: f"n{i}" for i, name in enumerate(ids)}
 
@@ -40,9 +40,9 @@ def _children(graph: ServiceGraph) -> tuple[dict[str | None, list[str]], dict[st
 def _edge_text(edge: GraphEdge) -> str:
     parts = [flow(edge)]
     if edge.sums.requests and edge.sums.errors:
-        parts.append(f"{percent(edge.sums.errors / edge.sums.requests)} errors")
+        parts.append(f"{percent_text(edge.sums.errors / edge.sums.requests)} errors")
     if edge.mtls_ratio is not None:
-        parts.append("mTLS" if edge.mtls_ratio >= 1 else f"mTLS {percent(edge.mtls_ratio)}")
+        parts.append("mTLS" if edge.mtls_ratio >= 1 else f"mTLS {percent_text(edge.mtls_ratio)}")
     return ", ".join(parts)
 
 
@@ -123,7 +123,7 @@ def _health(health: Health | None) -> dict[str, Any] | None:
     return None if health is None else {"status": health.status.value, "reasons": list(health.reasons)}
 
 
-def to_json(graph: ServiceGraph) -> dict[str, Any]:
+def graph_json(graph: ServiceGraph) -> dict[str, Any]:
     """The graph as plain data, ready for a JSON printer; unknown numbers are null."""
     return {
         "nodes": [

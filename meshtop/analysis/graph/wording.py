@@ -1,4 +1,4 @@
-"""The words of the drawing: captions and tags of boxes, labels of edges, in several lengths."""
+"""Texts of the drawing: captions and tags of boxes, labels of edges, in several lengths."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def caption(node: GraphNode) -> str:
 
 
 def tag(node: GraphNode) -> str:
-    """What kind of thing it is, where that is not plain from its frame: a gateway, a namespace of 12 workloads."""
+    """The kind of a node where its frame does not show it: a gateway, a namespace of 12 workloads."""
     if node.kind in _GROUPS:
         return f"{node.kind.value} {node.members}" if node.members < 10_000 else node.kind.value
     return _TAGS.get(node.kind, "")
 
 
 def tag_width(node: GraphNode) -> int:
-    """The room that any tag of such a node needs, whatever its numbers are: refreshing must not move boxes."""
+    """The width reserved for a node's tag, whatever its numbers are, so that a refresh does not move boxes."""
     return len(node.kind.value) + 5 if node.kind in _GROUPS else len(_TAGS.get(node.kind, ""))
 
 
 def title_of(name: str, groups: Mapping[str, GraphGroup], frames: Container[str]) -> str:
-    """A frame's title: the group's name after the names of the groups whose frames are one with it."""
+    """A frame's title: the names of the groups merged into it, then the group's own."""
     labels: list[str] = []
     group = groups.get(name)
     while group is not None:
@@ -64,7 +64,7 @@ def rate(value: float) -> str:
 
 
 def flow(edge: GraphEdge) -> str:
-    """How much runs over an edge: requests, else bytes, else connections, per second; `-` where nothing is known."""
+    """An edge's volume per second: requests, else bytes, else connections; `-` where nothing is known."""
     s = edge.sums
     if s.requests is not None:
         return f"{rate(s.requests)}/s"
@@ -77,7 +77,7 @@ def flow(edge: GraphEdge) -> str:
     return "-"
 
 
-def percent(ratio: float) -> str:
+def percent_text(ratio: float) -> str:
     """A ratio as a percentage, never rounded up to 100 or down to 0."""
     value = ratio * 100
     if 0 < value < 0.01:
@@ -90,17 +90,18 @@ def percent(ratio: float) -> str:
 def edge_labels(edge: GraphEdge, signs: dict[HealthStatus, str], locked: str, open_: str) -> list[str]:
     """The label of an edge from its longest to its shortest form.
 
-    Rate, verdict's sign with the share of errors, p95, mutual TLS; plaintext outlives the rest except rate and sign.
+    Rate, health sign with the error ratio, p95, mutual TLS. Shorter forms drop p95 first; plaintext is kept longest
+    after rate and sign.
     """
     how_much = flow(edge)
     sign = signs.get(edge.health.status, "")
     errors = ""
     if edge.sums.requests and edge.sums.errors:
-        errors = percent(edge.sums.errors / edge.sums.requests)
+        errors = percent_text(edge.sums.errors / edge.sums.requests)
     p95 = edge.sums.buckets.quantile(0.95)
     slow = "" if p95 is None else f"{rate(p95 / 1000)}s" if p95 >= 999.5 else f"{rate(p95)}ms"
     ratio = edge.mtls_ratio
-    lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent(ratio)}" if ratio > 0 else open_
+    lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent_text(ratio)}" if ratio > 0 else open_
     plain = lock if ratio is not None and ratio < 1 else ""
     fault = f"{sign}{errors}" if sign or errors else ""
     forms = (

@@ -1,4 +1,4 @@
-"""Reading the untyped parts of objects: spec and status, in which people and controllers may write anything."""
+"""Safe reading of untyped parts of objects (spec and status), in which any value may have any type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 
-class StatusCondition(Struct, frozen=True, rename="camel"):
+class Condition(Struct, frozen=True, rename="camel"):
     """A condition of a status, as its controller wrote it; `status` is True, False or Unknown."""
 
     type: str
@@ -32,25 +32,25 @@ def text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def integer(value: object) -> int | None:
+def integer_or_none(value: object) -> int | None:
     """The value if it is a whole number (True and False are none), else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def maps(value: object) -> list[Mapping[str, Any]]:
-    """The mappings of a list; anything else in it is skipped."""
+    """The mappings in a list; other items are skipped."""
     return [entry for entry in items(value) if isinstance(entry, Mapping)]
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """The strings of a list that are not empty; anything else in it is skipped."""
+    """The non-empty strings in a list; other items are skipped."""
     return tuple(entry for entry in items(value) if isinstance(entry, str) and entry)
 
 
-def conditions(status: Mapping[str, Any]) -> tuple[StatusCondition, ...]:
+def conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
     """The conditions of a status; entries without a type are skipped."""
     return tuple(
-        StatusCondition(
+        Condition(
             type=entry["type"],
             status=text(entry.get("status")) or "Unknown",
             reason=text(entry.get("reason")) or "",
@@ -61,7 +61,7 @@ def conditions(status: Mapping[str, Any]) -> tuple[StatusCondition, ...]:
     )
 
 
-def condition_holds(found: Sequence[StatusCondition], kind: str) -> bool | None:
+def condition_holds(found: Sequence[Condition], kind: str) -> bool | None:
     """Whether a condition of this type is True; None for Unknown and where it is missing."""
     status = next((condition.status for condition in found if condition.type == kind), None)
     return {"True": True, "False": False}.get(status or "")

@@ -1,8 +1,8 @@
-"""Which AuthorizationPolicies and RequestAuthentications apply to a workload, and what becomes of a request.
+"""AuthorizationPolicies and RequestAuthentications that apply to a workload, and the resulting decision on requests.
 
 Rules of istiod: a policy applies by namespace (the root namespace's to all), then by `targetRefs` (gateways and
-waypoints only) or by `selector`; CUSTOM is asked first, then DENY, then ALLOW. Without an ALLOW policy a request is
-allowed, with one only what it names is. `spec: {}` allows nothing.
+waypoints only) or by `selector`; CUSTOM is evaluated first, then DENY, then ALLOW. Without an ALLOW policy a request
+is allowed, with one only what it names is. `spec: {}` allows nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
 
 
 class PolicyAction(StrEnum):
-    """What a policy does with requests that it matches, in the order in which actions are asked."""
+    """Action of a policy on matching requests, in the order of evaluation."""
 
     CUSTOM = "CUSTOM"
     DENY = "DENY"
@@ -33,7 +33,7 @@ _ORDER = tuple(PolicyAction)
 
 
 class PolicyTarget(Struct, frozen=True, kw_only=True):
-    """A workload as policies see it; `services` are those it stands behind, which a waypoint guards."""
+    """The attributes of a workload that policies match; `services` select it and may be behind a waypoint."""
 
     namespace: str
     labels: Mapping[str, str]
@@ -43,7 +43,7 @@ class PolicyTarget(Struct, frozen=True, kw_only=True):
 
 
 class AppliedPolicy(Struct, frozen=True):
-    """A policy that applies: its action, its name, how many rules it has, and what that means in a sentence."""
+    """A policy that applies: its action, name and number of rules, and a sentence about its effect."""
 
     action: PolicyAction
     policy: str
@@ -53,7 +53,7 @@ class AppliedPolicy(Struct, frozen=True):
 
 
 class Authorization(Struct, frozen=True):
-    """All that decides on requests to a workload, in the order in which it is asked."""
+    """All policies that decide on requests to a workload, in the order of evaluation."""
 
     policies: tuple[AppliedPolicy, ...]
     authentications: tuple[str, ...]
@@ -61,7 +61,7 @@ class Authorization(Struct, frozen=True):
 
     @property
     def verdict(self) -> str:
-        """What becomes of a request that no rule names."""
+        """The decision on a request that no rule matches."""
         return "denied: an ALLOW policy applies, and only what it names passes" if self.default_deny else "allowed"
 
 
@@ -71,20 +71,24 @@ def authorization(
     subject: PolicyTarget,
     root_namespace: str,
 ) -> Authorization:
-    """What applies to one workload, out of all AuthorizationPolicies and RequestAuthentications of its config."""
+    """The policies that apply to one workload, out of all AuthorizationPolicies and RequestAuthentications."""
     applied = [
-        _applied(policy, by) for policy in oldest_first(policies) if (by := applies(policy, subject, root_namespace))
+        _applied(policy, by)
+        for policy in oldest_first(policies)
+        if (by := policy_applies(policy, subject, root_namespace))
     ]
     applied.sort(key=lambda one: _ORDER.index(one.action))
-    requests = [_authentication(obj) for obj in oldest_first(authentications) if applies(obj, subject, root_namespace)]
+    requests = [
+        _authentication(obj) for obj in oldest_first(authentications) if policy_applies(obj, subject, root_namespace)
+    ]
     return Authorization(tuple(applied), tuple(requests), any(one.action is PolicyAction.ALLOW for one in applied))
 
 
-def applies(obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
-    """By what a policy applies to a workload, in words; None when it does not.
+def policy_applies(obj: ConfigObject, subject: PolicyTarget, root_namespace: str) -> str | None:
+    """Why a policy applies to a workload, in words; None when it does not.
 
-    A policy with `targetRefs` counts for what it names and never by a selector; one without does not count for
-    waypoints, and a selector means nothing to gateways that Gateway API made (istio IST0166).
+    A policy with `targetRefs` applies only to those, never by a selector; one without does not apply to waypoints, and
+    a selector is ignored for gateways deployed by Gateway API (istio IST0166).
     """
     namespace = obj.meta.namespace
     targets = list(_targets(obj.spec))
@@ -124,7 +128,7 @@ def _applied(policy: ConfigObject, by: str) -> AppliedPolicy:
     rules = items(policy.spec.get("rules"))
     count = len(rules)
     if not count:
-        meaning = "names nothing: all is denied" if action is PolicyAction.ALLOW else "names nothing: it never matches"
+        meaning = "no rules: all is denied" if action is PolicyAction.ALLOW else "no rules: never matches"
     elif any(not rule for rule in rules):
         meaning = {PolicyAction.ALLOW: "allows everything", PolicyAction.DENY: "denies everything"}.get(
             action, "matches everything"
@@ -136,5 +140,5 @@ def _applied(policy: ConfigObject, by: str) -> AppliedPolicy:
 
 def _authentication(obj: ConfigObject) -> str:
     issuers = [str(rule.get("issuer", "?")) for rule in maps(obj.spec.get("jwtRules"))]
-    told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, which accepts no token"
+    told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, so no token is accepted"
     return f"{title(obj)}: {told}; requests without a token still pass"

@@ -1,4 +1,4 @@
-"""What is wrong with the tenants: traffic that the settings forbid, marks that disagree, selectors without a match."""
+"""Findings about tenants: traffic that the settings forbid, marks that disagree, selectors without a match."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from msgspec import Struct
 from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
 from meshtop.analysis.tenancy.traffic import Within, in_scope, owner_of
 from meshtop.analysis.traffic.figures import namespace_of
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
-from meshtop.settings.tenancy import Tenancy, selects, split_selector
+from meshtop.settings.tenancy import Tenancy, selector_matches, split_selector
 
 PLAINTEXT = "TENANT-PLAINTEXT"
 OUTSIDE = "TENANT-OUTSIDE"
@@ -25,7 +26,7 @@ _NOISE = 1e-9
 
 
 class TenantFinding(Struct, frozen=True):
-    """A finding and the tenant and workspace ("" without one) that it is about.
+    """A finding about a tenant and workspace ("" without one).
 
     A crossing also names the tenants at both ends, a disagreement the namespace.
     """
@@ -37,7 +38,7 @@ class TenantFinding(Struct, frozen=True):
 
 
 class _Forbidden(Struct):
-    """Traffic of one pair that a setting forbids: per second, and by whom it is caused."""
+    """Forbidden traffic between one pair, per second, with its callers."""
 
     requests: float = 0.0
     byte_rate: float = 0.0
@@ -53,10 +54,10 @@ def tenant_findings(
     clusters: Collection[str] | None = None,
     read: Collection[str] = (),
 ) -> tuple[TenantFinding, ...]:
-    """All that is wrong with the tenants, the worst first; with `within`, of what is asked in a scope only.
+    """All findings about tenants, the worst first; with `within`, only about requests into a scope.
 
-    `clusters` are the names of all clusters and `read` those whose namespaces are known, by which the selectors of the
-    tenancy file are judged; None judges no selector.
+    `clusters` are the names of all clusters, `read` those whose namespaces are known; both are used to check the
+    tenancy file's selectors, None skips that.
     """
     found = [*forbidden_crossings(edges, owners, within), *disagreements(owners, within)]
     if owners.tenancy is not None and clusters is not None:
@@ -65,9 +66,9 @@ def tenant_findings(
 
 
 def forbidden_crossings(edges: Iterable[Edge], owners: Owners, within: Within | None = None) -> list[TenantFinding]:
-    """Plaintext where mutual TLS is required, and requests from outside of a closed group or workspace.
+    """Findings on plaintext where mutual TLS is required, and on requests into a closed group or workspace.
 
-    With `within`, of what is asked in a scope only.
+    With `within`, only about requests into a scope.
     """
     found: dict[tuple[str, tuple[str, str], str], _Forbidden] = {}
     modes: dict[tuple[str, str], str] = {}
@@ -112,7 +113,7 @@ def _bytes(sums: Sums) -> float:
 
 
 def _allowed(source: NamespaceOwner, target: NamespaceOwner) -> bool:
-    """Whether the target's authorization mode lets the source in; a namespace in no group has its workspace as one."""
+    """Whether the target's authorization mode admits the source; without a group, the workspace counts as one."""
     if not source.declared or source.unit != target.unit:
         return False
     group = target.security_group
@@ -145,10 +146,10 @@ def _located(
 
 def _rate(rates: _Forbidden) -> str:
     if rates.requests:
-        return f"{rates.requests:.3g}/s"
+        return f"{quantity(rates.requests)}/s"
     if rates.byte_rate:
-        return f"{rates.byte_rate:.3g} B/s"
-    return f"{rates.connections:.3g} connections/s"
+        return f"{quantity(rates.byte_rate)} B/s"
+    return f"{quantity(rates.connections)} connections/s"
 
 
 def _name(unit: tuple[str, str]) -> str:
@@ -156,7 +157,7 @@ def _name(unit: tuple[str, str]) -> str:
 
 
 def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFinding]:
-    """Namespaces whose marks name several tenants, or another tenant than tenancy.yaml."""
+    """Findings on namespaces whose marks name several tenants, or another tenant than tenancy.yaml."""
     found = []
     for (cluster, namespace), owner in sorted(owners.all_known().items()):
         if within is not None and not within(cluster, namespace):
@@ -175,7 +176,7 @@ def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFi
             finding = Finding(
                 code=DIFFER,
                 severity=Severity.INFO,
-                message=f"{namespace} in {cluster} is {owner.tenant}'s by the tenancy file, but {said}.",
+                message=f"{namespace} in {cluster} belongs to {owner.tenant} by the tenancy file, but {said}.",
                 fix="The tenancy file decides; correct the marks or the file.",
             )
             found.append(TenantFinding(owner.unit, finding, place=(cluster, namespace)))
@@ -185,7 +186,7 @@ def disagreements(owners: Owners, within: Within | None = None) -> list[TenantFi
 def unmatched(
     tenancy: Tenancy, clusters: Collection[str], read: Collection[str], owners: Owners
 ) -> list[TenantFinding]:
-    """Selectors that name an unknown cluster or match no namespace.
+    """Findings on selectors that name an unknown cluster or match no namespace.
 
     `clusters` are the names of all clusters; `read` those whose namespaces are known. A selector of a cluster that
     was not read is not judged.
@@ -201,7 +202,7 @@ def unmatched(
             )
             found.append(_of_file(unit, NO_CLUSTER, message))
         elif (cluster in read or (cluster == "*" and set(clusters) == set(read))) and not any(
-            selects(selector, *place) for place in owners.known
+            selector_matches(selector, *place) for place in owners.known
         ):
             found.append(_of_file(unit, NOTHING, f"{tenancy.where(path)}: {selector} selects no existing namespace."))
     return found

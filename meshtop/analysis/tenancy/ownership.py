@@ -1,7 +1,7 @@
-"""Whose each namespace is: the tenancy file decides where it speaks, else the marks that other systems set.
+"""Owner of each namespace: from the tenancy file, else from the marks (labels and annotations) of other systems.
 
-Several systems mark namespaces (reference: tenancy marks found on namespaces); where their marks differ, all are kept:
-which one is right is not ours to say.
+Several systems mark namespaces (reference: tenancy marks found on namespaces); where their marks differ, all are kept,
+since meshtop cannot know which one is right.
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from msgspec import Struct
 
 from meshtop.model.kube import Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.tenancy import GROUP_KINDS, LevelSettings, Tenancy, Tenant, Workspace, selects, split_selector
+from meshtop.settings.tenancy import (
+    GROUP_KINDS,
+    LevelSettings,
+    Tenancy,
+    Tenant,
+    Workspace,
+    selector_matches,
+    split_selector,
+)
 
 NONE = "(none)"
-"""Stands for the tenant of what belongs to nobody; no tenant may be named so, as names of tenants hold no brackets."""
+"""Placeholder for "no tenant"; it cannot clash, as tenant names contain no brackets."""
 HIDDEN = "(hidden)"
-"""Stands for a namespace that the access policy keeps from the user."""
+"""Placeholder for a namespace that the access policy hides from the user."""
 
 WORKSPACE_MARK = "kubesphere.io/workspace"
 PROJECT_MARK = "field.cattle.io/projectId"
@@ -30,7 +38,7 @@ TENANT_MARKS = (
     REQUESTER_MARK,
 )
 _ANNOTATION_FIRST = (PROJECT_MARK, REQUESTER_MARK)
-"""Marks whose system goes by the annotation (Rancher writes the label as its copy); the others are labels."""
+"""Marks whose system uses the annotation (Rancher copies it to a label); all others are labels."""
 HNC_SUFFIX = ".tree.hnc.x-k8s.io/depth"
 
 
@@ -42,9 +50,9 @@ class TenantMark(Struct, frozen=True):
 
 
 def marks_of(namespace: Namespace, tenant_label: str | None = None) -> tuple[TenantMark, ...]:
-    """Every mark on a namespace; `tenant_label`, the label of the user's own choice, beats all others.
+    """Every mark on a namespace; `tenant_label`, a label chosen in the settings, overrides all others.
 
-    OpenShift's requester is who asked for the namespace (a person, a GitOps tool): it counts where nothing else does.
+    OpenShift's requester is whoever created the namespace (a person, a GitOps tool): it is used only without others.
     """
     meta = namespace.meta
     if tenant_label and (value := meta.labels.get(tenant_label) or meta.annotations.get(tenant_label)):
@@ -54,12 +62,12 @@ def marks_of(namespace: Namespace, tenant_label: str | None = None) -> tuple[Ten
 
 
 def workspace_of(namespace: Namespace) -> str | None:
-    """The workspace that KubeSphere put a namespace in."""
+    """The KubeSphere workspace of a namespace, if any."""
     return namespace.meta.labels.get(WORKSPACE_MARK) or None
 
 
 def _known_marks(labels: Mapping[str, str], annotations: Mapping[str, str]) -> Iterator[TenantMark]:
-    """Each mark once, from where its system keeps it: a copy in the other place, be it old or edited, says nothing."""
+    """Each mark once, from where its system stores it; a copy in the other place may be outdated and is ignored."""
     for name in TENANT_MARKS:
         first, second = (annotations, labels) if name in _ANNOTATION_FIRST else (labels, annotations)
         value = first[name] if name in first else second.get(name, "")
@@ -96,7 +104,7 @@ class Declaration(Struct, frozen=True):
 
 
 class Declarations:
-    """The tenancy file by namespace: exact names and prefixes are looked up, not tried one after another."""
+    """The tenancy file indexed by namespace: exact names and prefixes are looked up rather than scanned."""
 
     def __init__(self, tenancy: Tenancy) -> None:
         self._tenancy = tenancy
@@ -110,7 +118,7 @@ class Declarations:
                 index.setdefault(namespace.removesuffix("*"), []).append((cluster, tenant, workspace))
 
     def of(self, cluster: str, namespace: str) -> Declaration | None:
-        """What the file says; None where no workspace owns the namespace."""
+        """The declaration of a namespace; None where no workspace owns it."""
         found = self._find(cluster, namespace)
         if found is None:
             return None
@@ -119,7 +127,7 @@ class Declarations:
             (kind, group.name)
             for kind in GROUP_KINDS
             for group in workspace.groups.of_kind(kind)
-            if not group.namespaces or any(selects(s, cluster, namespace) for s in group.namespaces)
+            if not group.namespaces or any(selector_matches(s, cluster, namespace) for s in group.namespaces)
         )
         key = (tenant.name, workspace.name, groups)
         if key not in self._made:
@@ -134,7 +142,7 @@ class Declarations:
         return next(((tenant, workspace) for where, tenant, workspace in candidates if where in ("*", cluster)), None)
 
     def _settings(self, tenant: Tenant, workspace: Workspace, groups: Iterable[tuple[str, str]]) -> LevelSettings:
-        """What the organization, tenant, workspace and groups say, each replacing what stood above it."""
+        """The settings of organization, tenant, workspace and groups merged, lower levels overriding higher ones."""
         named = set(groups)
         of_groups = [
             group.settings
@@ -149,12 +157,12 @@ class Declarations:
 
 
 def tenant_order(tenant: str) -> tuple[int, str]:
-    """The order of tenants: by name, and after all of them what is hidden and what belongs to nobody."""
+    """Sort key of tenants: by name, with the hidden and unowned placeholders last."""
     return ({HIDDEN: 1, NONE: 2}.get(tenant, 0), tenant)
 
 
 class NamespaceOwner(Struct, frozen=True, kw_only=True):
-    """Who owns a namespace. `tenants` holds several where marks conflict; `declared` when tenancy.yaml says so.
+    """The owner of a namespace. `tenants` has several entries where marks conflict; `declared`: from tenancy.yaml.
 
     `groups` are (kind, name); the modes are those in force, None where no level sets any.
     """
@@ -169,17 +177,17 @@ class NamespaceOwner(Struct, frozen=True, kw_only=True):
 
     @property
     def tenant(self) -> str:
-        """The tenant in one word: `(none)` for nobody's, all of several joined by `|`."""
+        """The tenant as one text: `(none)` without one, several joined by `|`."""
         return "|".join(self.tenants) or NONE
 
     @property
     def is_tenants(self) -> bool:
-        """Whether it belongs to one tenant; what is nobody's, in dispute or hidden stands outside of all tenants."""
+        """Whether it belongs to exactly one tenant; unowned, disputed and hidden namespaces do not."""
         return len(self.tenants) == 1 and self.tenant != HIDDEN
 
     @property
     def found_by(self) -> tuple[str, ...]:
-        """By what its tenant was found: `tenancy` for the tenancy file, else the names of its marks."""
+        """Source of its tenant: `tenancy` for the tenancy file, else the names of its marks."""
         return ("tenancy",) if self.declared else tuple(mark.name for mark in self.marks)
 
     @property
@@ -207,7 +215,7 @@ _HIDDEN_OWNER = NamespaceOwner(tenants=(HIDDEN,))
 
 
 class Owners:
-    """The owner of every namespace, known or not; the same question is worked out once."""
+    """The owner of any namespace, known or not; answers are cached."""
 
     def __init__(
         self,
@@ -225,14 +233,14 @@ class Owners:
         self._found: dict[tuple[str, str], NamespaceOwner] = {}
 
     def of(self, cluster: str, namespace: str) -> NamespaceOwner:
-        """The owner of a namespace; what has no cluster or no namespace is nobody's."""
+        """The owner of a namespace; none where the cluster or namespace is empty."""
         place = (cluster, namespace)
         if place not in self._found:
             self._found[place] = self._owner(cluster, namespace)
         return self._found[place]
 
     def all_known(self) -> dict[tuple[str, str], NamespaceOwner]:
-        """The owner of every namespace that is there."""
+        """The owner of every existing namespace."""
         return {place: self.of(*place) for place in self.known}
 
     def _owner(self, cluster: str, namespace: str) -> NamespaceOwner:

@@ -1,7 +1,7 @@
-"""The ledger: every sample of every cluster, booked once, under the edge and the reporter that it belongs to.
+"""The ledger: every sample of every cluster is counted once, under its edge and reporter.
 
-The rules are Istio's own quirks (docs of the standard metrics, istio/istio issues named below). One lookup in a
-memo decides where a sample goes, because a refresh books a hundred thousand of them.
+The rules follow quirks of Istio's metrics (docs of the standard metrics, istio/istio issues named below). A memo maps
+a sample's labels to its report in one lookup, because a refresh counts a hundred thousand samples.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from meshtop.analysis.traffic.naming import (
     domain_of,
     is_address,
     known,
-    rank_of,
     service_key,
+    service_key_rank,
     version_of,
 )
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
@@ -33,31 +33,31 @@ from meshtop.model.traffic import PeerKind
 ARRIVING = ("destination", "waypoint")
 """Reporters at the called end."""
 DEPARTING = ("source", "gateway")
-"""Reporters at the calling end; a gateway is one whose own requests begin at a gateway."""
+"""Reporters at the calling end; "gateway" marks reports of requests that start at a gateway."""
 UNSAID = "?"
-"""Stands for the cluster of an end that its reporter did not know, until both reports are held together."""
+"""Placeholder for a cluster that the reporter did not know, until it is resolved with the other report."""
 
 _REPORTERS = frozenset((*ARRIVING, *DEPARTING))
 _NOBODY = KnownPeer(PeerKind.WORKLOAD)
 _NOT_COUNTED = EdgeReport(plain_if_unknown=False)
-"""Stands in a memo for series that must not be counted."""
+"""Memo entry for series that must not be counted."""
 _what_decides = attrgetter(*ENDS, *VERSIONS, "request_protocol")
-"""The labels of a series that decide where it is booked, as a tuple (`attrgetter` makes it at C's speed)."""
+"""The labels that determine a series' report, as a tuple (`attrgetter` builds it at C speed)."""
 _MemoKey = tuple[str, ...]
 
 
 class Ledger:
-    """Reports by edge and reporter ("source", "gateway", "destination", "waypoint"), and what the ends are called."""
+    """Reports by edge and reporter ("source", "gateway", "destination", "waypoint"), and names of the ends."""
 
     def __init__(self, clusters: Sequence[ClusterTraffic]) -> None:
         self.clusters = {cluster.name: cluster for cluster in clusters}
         self.reports: dict[EdgeKey, dict[str, EdgeReport]] = {}
         self.hosts: dict[str, str] = {}
-        """The full host of each service, by its key, once all samples are booked."""
+        """The full host of each service, by its key, once all samples are counted."""
         self.versions: dict[WorkloadPlace, tuple[str, str]] = {}
-        """App and version of a workload, as its own telemetry says."""
+        """App and version of a workload, from its own telemetry."""
         self.outside: set[SourceKey] = set()
-        """Callers that were seen to ask for hosts outside of the mesh by their names."""
+        """Callers with observed requests to hosts outside of the mesh by name."""
         self._kubernetes: set[str] = set()
         self._domains: dict[str, int] = {}
         self._own: dict[EdgeKey, str] = {}
@@ -71,11 +71,11 @@ class Ledger:
         self._name_hosts()
 
     def rank(self, service: str) -> int:
-        """How well a service's key says what was asked for; more is better."""
-        return rank_of(service, service in self._kubernetes)
+        """How precisely a service's key names the requested service; higher is better."""
+        return service_key_rank(service, service in self._kubernetes)
 
     def likely_home(self, key: EdgeKey, end: str) -> str:
-        """The cluster of an end that no reporter tells: the only one that has the workload, else the reporter's own."""
+        """The likely cluster of an end without one: the only cluster with the workload, else the reporter's own."""
         place = key.source.place if end == "source" else key.target.place
         own = self._own[key]
         return self._names.having((place.namespace, place.workload), own)
@@ -85,24 +85,24 @@ class Ledger:
         return self.told_of(place)[0] or self.peer(place).app
 
     def told_of(self, place: WorkloadPlace) -> tuple[str, str]:
-        """App and version of a workload, as its own telemetry says, or one that did not know the cluster."""
+        """App and version of a workload, from its own telemetry, else from a report without its cluster."""
         nowhere = ("", "")
         return self.versions.get(place) or self.versions.get(structs.replace(place, cluster=UNSAID), nowhere)
 
     def _name_hosts(self) -> None:
-        """Give each Kubernetes service its full host, where samples named it in short or by a pod of it."""
+        """Record the full host of each Kubernetes service, also where samples used a short name or a pod's."""
         domain = min(self._domains, key=lambda name: (-self._domains[name], name), default=CLUSTER_DOMAIN)
         for service in self._kubernetes:
             host = self.hosts.get(service, "")
             self.hosts[service] = host or f"{service}.svc.{domain}"
 
     def peer(self, place: WorkloadPlace) -> KnownPeer:
-        """What the inventory knows of a workload; an ordinary workload where it knows nothing."""
+        """The inventory's entry of a workload; an ordinary workload where there is none."""
         home = self.clusters.get(place.cluster)
         return home.peers.get((place.namespace, place.workload), _NOBODY) if home else _NOBODY
 
     def home_of(self, homes: Sequence[ClusterTraffic], labels: Labels) -> ClusterTraffic:
-        """The cluster whose proxy reported a series: of clusters that share a Prometheus, the one its labels name."""
+        """The cluster whose proxy reported a series; of clusters that share a Prometheus, the one in its labels."""
         if len(homes) == 1:
             return homes[0]
         label = labels.destination_cluster if labels.reporter in ARRIVING else labels.source_cluster
@@ -112,7 +112,7 @@ class Ledger:
         return next((home for home in homes if home.name == name), homes[0])
 
     def open(self, homes: Sequence[ClusterTraffic], labels: Labels, protocol: str) -> EdgeReport | None:
-        """The report that a series with these labels is booked in; None when it must not be counted.
+        """The report that a series with these labels is counted in; None when it must not be counted.
 
         `homes` are the clusters that share the Prometheus which holds the series, sorted by name.
         """
@@ -181,7 +181,7 @@ class Ledger:
         return TargetKey(place, service=service)
 
     def _service(self, name: str, host: str, namespace: str) -> tuple[str, str]:
-        """The key of the service that was asked for, and its namespace."""
+        """The key of the requested service, and its namespace."""
         if name in CATCH_ALLS:
             return name, ""
         service, namespace = service_key(host, name, namespace)
@@ -198,10 +198,10 @@ class Ledger:
     def _reported_by_other_prometheus(
         self, home: ClusterTraffic, labels: Labels, source: SourceKey, target: TargetKey
     ) -> bool:
-        """Whether the proxy that reported this lives in another cluster, whose own Prometheus has these series too.
+        """Whether the reporting proxy is in another cluster whose own Prometheus has these series too.
 
-        A Prometheus above several clusters repeats what each of them says itself. A waypoint may stand in another
-        cluster than the workloads it serves, so its reports are taken wherever a waypoint can be.
+        A Prometheus above several clusters repeats their own series. A waypoint may be in another cluster than the
+        workloads it serves, so its reports are accepted from any cluster.
         """
         if labels.reporter == "waypoint" and home.name in self._waypoints:
             return False
@@ -215,7 +215,7 @@ class Ledger:
 
 
 def _telemetry_id(cluster: ClusterTraffic) -> str:
-    """What tells one Prometheus from another; one that does not say is its cluster's own."""
+    """Identity of a cluster's Prometheus; without one in the telemetry, it is unique to the cluster."""
     identity = cluster.telemetry.identity if cluster.telemetry else ""
     return identity or f"the Prometheus of {cluster.name}"
 
@@ -223,7 +223,7 @@ def _telemetry_id(cluster: ClusterTraffic) -> str:
 def _one_for_each_prometheus(
     clusters: Sequence[ClusterTraffic],
 ) -> list[tuple[tuple[ClusterTraffic, ...], Telemetry]]:
-    """Clusters that share one Prometheus hold the same samples: all of them, with the freshest copy."""
+    """Clusters grouped by Prometheus, each group with the freshest copy of the samples."""
     sharing: dict[str, list[ClusterTraffic]] = {}
     freshest: dict[str, Telemetry] = {}
     for cluster in clusters:
@@ -241,7 +241,7 @@ def _has_traffic(telemetry: Telemetry) -> bool:
 
 
 class _Booking:
-    """Books what one Prometheus said, of all clusters that it serves."""
+    """Counts the samples of one Prometheus for all clusters that it serves."""
 
     def __init__(self, ledger: Ledger, homes: Sequence[ClusterTraffic], telemetry: Telemetry) -> None:
         self._ledger = ledger
@@ -338,7 +338,7 @@ class _Booking:
                     report.lost_flags[flags] = report.lost_flags.get(flags, 0.0) + value
 
     def _each(self, samples: Iterable[Sample], protocol: str | None = None) -> Iterator[tuple[EdgeReport, Sample]]:
-        """Each sample that counts, with the report it is booked in; without `protocol` the series says it."""
+        """Each sample to be counted with its report; without `protocol`, the series' labels determine it."""
         memo: dict[_MemoKey, EdgeReport] = {}
         for sample in samples:
             labels = sample.labels
@@ -352,7 +352,7 @@ class _Booking:
 
 
 def _book_bytes(report: EdgeReport, sample: Sample) -> None:
-    """Book bytes as seen in mutual TLS or in plaintext; neither where the reporter does not know."""
+    """Count bytes as mutual TLS or as plaintext; as neither where the reporter does not know."""
     report.has_bytes = True
     policy = sample.labels.connection_security_policy
     if policy == "mutual_tls":
@@ -363,7 +363,7 @@ def _book_bytes(report: EdgeReport, sample: Sample) -> None:
 
 
 def _protocol(labels: Labels) -> str:
-    """The protocol of an L7 series; where the Telemetry API dropped the label, a gRPC status tells."""
+    """The protocol of an L7 series; where the Telemetry API removed the label, a gRPC status decides."""
     protocol = labels.request_protocol.lower()
     if protocol.startswith("grpc") or (not protocol and labels.grpc_response_status):
         return "grpc"

@@ -1,6 +1,6 @@
-"""Sums of edges: for each workload, service, namespace, cluster or any other group, and for the whole mesh.
+"""Sums of edges for each workload, service, namespace, cluster or other group, and for the whole mesh.
 
-Nothing is lost: over all groups, inbound + internal and outbound + internal both add up to the mesh's total.
+Over all groups, inbound + internal and outbound + internal each add up to the mesh's total.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Figures(Struct, frozen=True):
 
     @property
     def received(self) -> Sums:
-        """All that was asked of the group, by others and by itself."""
+        """All requests to the group, from others and from itself."""
         return self.inbound + self.internal
 
 
@@ -35,7 +35,7 @@ _values = attrgetter(*_FIELDS)
 
 
 def add_all(parts: Sequence[Sums]) -> Sums:
-    """Add many Sums, column by column, exactly (`fsum`), so that their order does not matter; none is no traffic."""
+    """The sum of many Sums, field by field with `fsum`, so that order does not matter; empty input is no traffic."""
     if not parts:
         return Sums()
     if len(parts) == 1:
@@ -50,7 +50,7 @@ def add_all(parts: Sequence[Sums]) -> Sums:
 
 
 def _add_buckets(parts: Sequence[Buckets]) -> Buckets:
-    """Add histograms; where bounds differ, the bounds that all of them have are kept."""
+    """The sum of histograms; where bounds differ, only the bounds common to all are kept."""
     alike: dict[tuple[float, ...], list[tuple[float, ...]]] = {}
     for part in parts:
         alike.setdefault(part.bounds, []).append(part.rates)
@@ -60,17 +60,12 @@ def _add_buckets(parts: Sequence[Buckets]) -> Buckets:
     return result
 
 
-def total(edges: Iterable[Edge]) -> Sums:
-    """The whole mesh: every edge once."""
-    return add_all([edge.sums for edge in edges])
-
-
-def figures(
+def group_figures(
     edges: Iterable[Edge],
     source: Callable[[Peer], Group],
     target: Callable[[Target], Group],
 ) -> dict[Group, Figures]:
-    """Traffic by group, where `source` and `target` say to which group an edge's ends belong."""
+    """Traffic by group; `source` and `target` give the groups of an edge's ends."""
     inbound: dict[Group, list[Sums]] = {}
     outbound: dict[Group, list[Sums]] = {}
     internal: dict[Group, list[Sums]] = {}
@@ -90,7 +85,7 @@ def figures(
 def matrix(
     edges: Iterable[Edge], source: Callable[[Peer], Group], target: Callable[[Target], Group]
 ) -> dict[tuple[Group, Group], Sums]:
-    """Traffic from each group to each group."""
+    """Traffic by (source group, target group)."""
     parts: dict[tuple[Group, Group], list[Sums]] = {}
     for edge in edges:
         parts.setdefault((source(edge.source), target(edge.destination)), []).append(edge.sums)
@@ -114,14 +109,14 @@ def cluster_of(end: Peer | Target) -> str:
 
 def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
     """Traffic of each workload."""
-    return figures(edges, workload_of, workload_of)
+    return group_figures(edges, workload_of, workload_of)
 
 
 def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:
     """Traffic of each namespace of each cluster."""
-    return figures(edges, namespace_of, namespace_of)
+    return group_figures(edges, namespace_of, namespace_of)
 
 
 def by_cluster(edges: Iterable[Edge]) -> dict[str, Figures]:
     """Traffic of each cluster: from and to others, and within."""
-    return figures(edges, cluster_of, cluster_of)
+    return group_figures(edges, cluster_of, cluster_of)

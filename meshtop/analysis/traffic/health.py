@@ -1,11 +1,14 @@
-"""Health of edges and workloads, with its reasons in words and with the confidence of what it rests on.
+"""Health of edges and workloads, with its reasons in numbers and with the confidence of what it rests on.
 
-No traffic is idle; idle, unknown, stale and partial are never healthy.
+A share of failures is judged by what it proves (`judge.py`): one failed request of 95 says nothing, five of five say
+much. No traffic is idle; idle, unknown, stale and partial are never healthy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
 
 from meshtop.analysis.traffic.flags import (
     GRPC_STATUS,
@@ -14,12 +17,20 @@ from meshtop.analysis.traffic.flags import (
     connection_failed,
     flag_meaning,
 )
+from meshtop.analysis.traffic.judge import HealthJudge, Proof
+from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Health, HealthStatus, State
-from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds, status_of
+from meshtop.model.thresholds import Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
 
-_KINDS = {"http5xx": "5xx", "http4xx": "4xx", "grpc": "gRPC errors", "no_response": "without an answer"}
+_KINDS = {
+    "http5xx": "requests failed",
+    "http4xx": "requests were answered 4xx",
+    "grpc": "gRPC calls failed",
+    "no_response": "requests got no answer",
+}
 SEVERITY = {
     HealthStatus.FAILING: 5,
     HealthStatus.DEGRADED: 4,
@@ -27,32 +38,50 @@ SEVERITY = {
     HealthStatus.HEALTHY: 2,
     HealthStatus.IDLE: 1,
 }
-"""How verdicts are ranked where several become one, the worst highest: idle gives way to whatever has traffic."""
-_FLOWING = Health(HealthStatus.HEALTHY, ("TCP flows; it carries no codes to judge by",))
-_NOWHERE = Health(HealthStatus.FAILING, ("TCP ends in the black hole: no host is known for it",))
+"""Rank of verdicts when several are combined, the worst highest; idle gives way to anything with traffic."""
+_FLOWING = Health(HealthStatus.HEALTHY, ("TCP traffic; it has no response codes to judge by",))
+_NOWHERE = Health(HealthStatus.FAILING, ("TCP goes to the BlackHoleCluster: its host is unknown",))
 _UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
 _DOUBT = {
-    State.STALE: "what {cluster} said is stale",
-    State.PARTIAL: "what {cluster} said is partial",
+    State.STALE: "telemetry of {cluster} is stale",
+    State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
-    State.DENIED: "{cluster} denies the reading of its telemetry",
-    State.NONE: "nothing is known of {cluster} yet",
+    State.DENIED: "{cluster} denies access to its telemetry",
+    State.NONE: "the traffic of {cluster} is not known",
 }
 
 
-def edge_health(
-    edge: Edge, thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
-) -> Health:
+class Lately(Struct, frozen=True, kw_only=True):
+    """What a workload's courses say of its last minute, and of its latency against its own past.
+
+    `failed` of `requests` are per second over `seconds`. `latency_ms` and `usual_ms` are means, both None where the
+    latency is no slower than it used to be, or where its past is not known.
+    """
+
+    requests: float
+    failed: float
+    seconds: float
+    latency_ms: float | None = None
+    usual_ms: float | None = None
+
+
+DEFAULT_JUDGE = HealthJudge()
+"""Judges every share alone, over the default window and by the default bounds."""
+
+
+def edge_health(edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[str, State] | None = None) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
-    return calls_health((edge,), thresholds, states)
+    return calls_health((edge,), judge, states)
 
 
 def calls_health(
-    edges: Sequence[Edge], thresholds: Thresholds = DEFAULT_THRESHOLDS, states: Mapping[str, State] | None = None
+    edges: Sequence[Edge],
+    judge: HealthJudge = DEFAULT_JUDGE,
+    states: Mapping[str, State] | None = None,
 ) -> Health:
-    """The health of some edges taken together, protocol by protocol: many calls to one service are one service's."""
+    """The health of several edges combined, protocol by protocol, such as all calls to one service."""
     clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
-    verdicts = _of_calls(edges, thresholds)
+    verdicts = _of_calls(edges, judge, "")
     if verdicts:
         verdict = worst(verdicts)
     elif edges and all(edge.protocol != "tcp" and edge.sums.requests is None for edge in edges):
@@ -68,29 +97,51 @@ def workload_health(
     readiness: Health,
     inbound: Sequence[Edge],
     outbound: Sequence[Edge] = (),
-    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    judge: HealthJudge = DEFAULT_JUDGE,
     states: Mapping[str, State] | None = None,
     cluster: str = "",
+    lately: Lately | None = None,
+    question: Hashable = None,
 ) -> Health:
-    """The worst of a workload's readiness and of what is asked of it and what it asks, protocol by protocol.
+    """The worst of a workload's readiness and the health of its inbound and outbound traffic, by protocol.
 
-    Ready without traffic is idle. `cluster` is the workload's own, for the doubt when it has no edge.
+    Ready without traffic is idle; what runs no pod at all (scaled to 0, finished) idles whatever is known of its
+    traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
+    which needs no window to fill; `question` tells it from others in the judge's memory.
     """
-    verdicts = []
-    if readiness.status not in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN):
-        verdicts.append(readiness)
-    for edges in (inbound, outbound):
-        verdicts += _of_calls(edges, thresholds)
+    calls = [v for side, edges in (("in", inbound), ("out", outbound)) for v in _of_calls(edges, judge, side, question)]
+    if readiness.status is HealthStatus.IDLE and not calls:
+        return readiness
+    verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
+    verdicts += calls
+    if lately is not None:
+        verdicts += _of_late(lately, judge, question, known=worst(verdicts).status if verdicts else HealthStatus.IDLE)
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
     clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
     return _with_doubt(worst(verdicts), clusters - {""}, states or {})
 
 
-def worst(verdicts: Iterable[Health]) -> Health:
-    """The worst verdict, its reasons first; what is healthy or idle adds none to what is not. Nothing is unknown.
+def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
+    """What the last minute adds: failures, where the window does not say as much already (`known`), and latency."""
+    bounds = judge.thresholds
+    asked = None if question is None else (question, "lately")
+    counted = judge.share(
+        lately.failed, lately.requests, bounds.http5xx_degraded, bounds.http5xx_failing, asked, seconds=lately.seconds
+    )
+    verdicts = []
+    if counted.status is not HealthStatus.HEALTHY and SEVERITY[counted.status] > SEVERITY[known]:
+        verdicts.append(Health(counted.status, (_told(counted, _KINDS["http5xx"], judge),)))
+    if lately.latency_ms is not None and lately.usual_ms is not None:
+        slow = f"{_ms(lately.latency_ms)} on average, {_ms(lately.usual_ms)} before"
+        verdicts.append(Health(HealthStatus.DEGRADED, (f"slower than in its own past: {slow}",)))
+    return verdicts
 
-    A part that idles says nothing of the whole: only where every part idles is the whole idle.
+
+def worst(verdicts: Iterable[Health]) -> Health:
+    """The worst verdict, its reasons first; healthy and idle parts add no reasons to others. No verdicts give unknown.
+
+    Idle parts are ignored: the whole is idle only if every part is.
     """
     ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.status])
     if len(ordered) == 1:
@@ -102,7 +153,7 @@ def worst(verdicts: Iterable[Health]) -> Health:
     return Health(status, tuple(dict.fromkeys(reason for verdict in telling for reason in verdict.reasons)))
 
 
-def _of_calls(edges: Sequence[Edge], thresholds: Thresholds) -> list[Health]:
+def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Hashable = None) -> list[Health]:
     """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
@@ -114,12 +165,24 @@ def _of_calls(edges: Sequence[Edge], thresholds: Thresholds) -> list[Health]:
     for protocol in sorted(codes):
         rate = sum(codes[protocol].values())
         if rate > 0:
-            verdicts.append(_of_codes(protocol, codes[protocol], rate, thresholds))
+            verdicts.append(_of_codes(protocol, codes[protocol], rate, judge, (edges, side, question)))
     flows = [edge for edge in edges if edge.protocol == "tcp" and _moves(edge)]
-    return [*verdicts, _of_flows(flows, thresholds)] if flows else verdicts
+    return [*verdicts, _of_flows(flows, judge, (edges, side, question))] if flows else verdicts
 
 
-def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
+_Asked = tuple[Sequence[Edge], str, Hashable]
+"""What a verdict is about: the edges, their side, and what is asked for; the edges themselves where that is None."""
+
+
+def _question(asked: _Asked, *what: Hashable) -> Hashable:
+    """The same words for the same thing at every refresh. Made only where something fails, which is seldom."""
+    edges, side, question = asked
+    if question is None:
+        question = frozenset((edge.source, edge.destination) for edge in edges)
+    return (question, side, *what)
+
+
+def _of_flows(edges: Sequence[Edge], judge: HealthJudge, asked: _Asked) -> Health:
     """Judge TCP by its connections: those that the flags say failed, and those that ended in the black hole."""
     if all(edge.destination.service == BLACK_HOLE and not edge.destination.workload for edge in edges):
         return _NOWHERE
@@ -135,13 +198,14 @@ def _of_flows(edges: Sequence[Edge], thresholds: Thresholds) -> Health:
         failed += min(connections, sum(flags.values()))
         for flag, rate in flags.items():
             told[flag] = told.get(flag, 0.0) + rate
-    if opened > 0:
-        share = failed / opened
-        status = status_of(share, thresholds.no_response_degraded, thresholds.no_response_failing)
-        if status is not HealthStatus.HEALTHY:
+    if opened > 0 and failed > 0:
+        bounds = judge.thresholds
+        degraded, failing = bounds.no_response_degraded, bounds.no_response_failing
+        counted = judge.share(failed, opened, degraded, failing, _question(asked, "tcp"))
+        if counted.status is not HealthStatus.HEALTHY:
             mostly = max(told, key=lambda flag: (told[flag], flag), default="")
             why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
-            return Health(status, (f"{_percent(share)} of {_rate(opened)} connections/s fail{why}",))
+            return Health(counted.status, (_told(counted, "connections failed", judge) + why,))
     silent = [edge for edge in edges if not edge.sums.sent and not edge.sums.received]
     if len(silent) == len(edges) and any(edge.flags.get("") for edge in edges):
         return _UNTOLD
@@ -153,18 +217,25 @@ def _moves(edge: Edge) -> bool:
     return bool(sums.sent or sums.received or sums.connections)
 
 
-def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds: Thresholds) -> Health:
+def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge, asked: _Asked) -> Health:
     """Judge codes that came at `rate` requests per second in all."""
-    shares: dict[tuple[str, float, float], float] = {}
+    parts: dict[tuple[str, float, float], float] = {}
     examples: dict[tuple[str, float, float], tuple[float, str]] = {}
     for code, part in codes.items():
-        judged = _threshold(protocol, code, thresholds)
+        judged = _threshold(protocol, code, judge.thresholds)
         if judged is None or part <= 0:
             continue
-        shares[judged] = shares.get(judged, 0.0) + part / rate
+        parts[judged] = parts.get(judged, 0.0) + part
         examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
-    judgements = (_verdict(judged, share, rate, protocol, examples[judged][1]) for judged, share in shares.items())
-    verdicts = [verdict for verdict in judgements if verdict is not None]
+    verdicts = []
+    for judged, part in parts.items():
+        what, degraded, failing = judged
+        counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
+        if counted.status is HealthStatus.HEALTHY:
+            continue
+        code = examples[judged][1]
+        mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
+        verdicts.append(Health(counted.status, (_told(counted, what, judge) + mostly,)))
     untold = codes.get("", 0.0) / rate
     if untold > UNKNOWN_THAT_MATTERS:
         doubt = f"how {_percent(untold)} of {_rate(rate)} req/s end is not known: the metrics hold no code"
@@ -175,7 +246,7 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, thresholds
 
 
 def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
-    """What kind of failure a code is, and its two bounds; None where it is no failure."""
+    """The kind of failure that a code is, and its two thresholds; None where it is not a failure."""
     if code == NO_RESPONSE:
         kind = "no_response"
     elif len(code) == 3 and code[0] in "45":
@@ -188,20 +259,25 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
 
 
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
-    """What the share of one code (or `-`, no answer) in a service's answers says of its health."""
+    """Health by the share of one code (or `-`, no response) in a service's responses."""
     judged = _threshold(protocol, code, thresholds)
-    return HealthStatus.HEALTHY if judged is None else status_of(share, judged[1], judged[2])
+    return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
 
-def _verdict(judged: tuple[str, float, float], share: float, rate: float, protocol: str, code: str) -> Health | None:
-    what, degraded, failing = judged
-    status = status_of(share, degraded, failing)
-    if status is HealthStatus.HEALTHY:
-        return None
-    bound = failing if status is HealthStatus.FAILING else degraded
-    above = "above" if bound == 0 else "at or above"
-    mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
-    return Health(status, (f"{_percent(share)} {what} of {_rate(rate)} req/s, {above} {_percent(bound)}{mostly}",))
+def _told(counted: Proof, what: str, judge: HealthJudge) -> str:
+    """`12 of 240 requests failed in 5m: 5.0 %, at least 1.7 %`; what is only held says by which bound."""
+    numbers = f"{_count(counted.failed)} of {_count(counted.total)} {what} in {duration_text(counted.seconds)}"
+    if counted.held:
+        return f"{numbers}: {_percent(counted.share)}, and {_percent(counted.bound)} or more a while ago"
+    return f"{numbers}: {_percent(counted.share)}, at least {_percent(judge.least(counted))}"
+
+
+def _count(number: float) -> str:
+    return f"{max(1.0, number):,.0f}" if number > 0 else "0"
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds / 1000:.3g} s" if milliseconds >= 1000 else f"{milliseconds:.3g} ms"
 
 
 def _percent(share: float) -> str:
@@ -213,11 +289,11 @@ def _percent(share: float) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    return quantity(rate)
 
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:
-    """Say what is doubtful; what looks healthy or idle on doubtful data is unknown."""
+    """The verdict with doubts about its data added as reasons; healthy or idle on doubtful data becomes unknown."""
     doubts = tuple(
         _DOUBT[state].format(cluster=cluster)
         for cluster in sorted(clusters)

@@ -1,8 +1,8 @@
-"""Finding the two reports of one call: by its ends and protocol, whatever host name, cluster or app a side wrote.
+"""Matches the two reports of one call by ends and protocol, although host name, cluster or app may differ.
 
-A client's proxy names the host that was asked for; a server's proxy names the first service of its port, ztunnel one
-that it guesses, and both may know none (istio#46961). So names only say which of a workload's services was meant; they
-never make two calls of one. Every step takes reports by edge and gives new ones.
+A client's proxy reports the requested host; a server's proxy reports the first service of its port, ztunnel guesses
+one, and both may report none (istio#46961). So names only tell which of a workload's services was requested; different
+names never make two calls out of one. Every step takes reports by edge and returns new ones.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from meshtop.analysis.traffic.naming import BLACK_HOLE, CATCH_ALLS
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, WorkloadPlace
 
 Roles = Mapping[str, EdgeReport]
-"""The reports of one edge by who made them: "source", "gateway", "destination", "waypoint"."""
+"""The reports of one edge by reporter: "source", "gateway", "destination", "waypoint"."""
 Reports = Mapping[EdgeKey, Roles]
 _Ends = tuple[SourceKey, WorkloadPlace, str]
 
 _NOISE = 0.1
-"""What arrived beyond what its callers told: up to this share, the two sides merely counted at different moments."""
+"""Excess of the called side over its callers, up to this share, is attributed to different scrape times."""
 
 
 def place_guessed_ends(ledger: Ledger) -> Reports:
-    """Give ends whose cluster their reporter did not know the cluster that the other reporter tells.
+    """Fill in clusters that one reporter did not know from the other reporter.
 
-    Where nobody tells it, the only cluster of the inventory that has the workload, else the reporter's own.
+    Where neither knows it, take the only cluster whose inventory has the workload, else the reporter's own.
     """
     reports: dict[EdgeKey, Roles] = {}
     open_ends: list[EdgeKey] = []
@@ -49,7 +49,7 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
         ]
         candidates = [there for there in candidates if there.target.service == key.target.service] or candidates
         if candidates:
-            shares = shares_of({there: ledger.reports[there] for there in candidates}, others)
+            shares = call_shares({there: ledger.reports[there] for there in candidates}, others)
         else:
             shares = [(_placed(key, end, ledger.likely_home(key, end)), 1.0)]
         for there, share in shares:
@@ -70,7 +70,7 @@ def _placed(key: EdgeKey, end: str, cluster: str) -> EdgeKey:
 
 
 def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], str]) -> Reports:
-    """Give what arrived from an app whose workload the server's proxy did not know to the workloads that told of it."""
+    """Attribute calls from an app whose workload the server's proxy did not know to workloads that reported them."""
     half = [key for key in reports if key.source.app and not has_any(reports[key], DEPARTING)]
     if not half:
         return reports
@@ -88,7 +88,7 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
             and not has_any(reports[other], ARRIVING)
             and app_of(other.source.place) == key.source.app
         }
-        for there, share in shares_of(callers, DEPARTING):
+        for there, share in call_shares(callers, DEPARTING):
             joined[there] = merged(joined[there], reports[key], share)
         if callers:
             del joined[key]
@@ -98,11 +98,11 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
 def match_names(
     reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]
 ) -> dict[EdgeKey, Roles]:
-    """Bring the reports of one pair of ends together under the names of the side that knows its services best.
+    """Merge the reports of one pair of ends under the service names of the side that knows them best.
 
-    Where both sides know as much, the client's: it is the client that asks for a service. What the other side says
-    under a name goes to that name as far as the naming side counted there, the rest to where its count lacks. A hop
-    passes many services on, so that their names tell its calls apart.
+    If both know as much, the client's names are used, since the client chooses the service. The other side's count
+    under a name goes to that name up to the naming side's count, the rest to names with missing counts. A hop forwards
+    to many services, so there the names do distinguish calls.
     """
     ends: dict[_Ends, list[EdgeKey]] = {}
     for key in reports:
@@ -141,7 +141,7 @@ def _give_across(
     side: Sequence[str],
     even: Mapping[EdgeKey, float],
 ) -> None:
-    """Give the other side's reports to the names: what both sides name alike first, the rest where it lacks."""
+    """Distribute the other side's reports to the names: equal names first, the rest where counts are missing."""
     wanted = {key: _size(roles, side) for key, roles in named.items()}
     lacking = dict(wanted)
     rest: list[tuple[EdgeKey, Roles, float, float]] = []
@@ -170,12 +170,12 @@ def _give_across(
 
 
 def join_passed_through(reports: Reports, leaving: Set[SourceKey] = frozenset()) -> Reports:
-    """Take calls by a pod's address out of what a client saw leave by PassthroughCluster.
+    """Remove calls to pod addresses from the calls that a client reported as PassthroughCluster.
 
-    The client's proxy says only that the request left; the server's proxy says who it was. So much of it as arrived
-    at workloads from this client, and that no report of the client accounts for, is theirs; the rest left the mesh. So
-    did all of a caller in `leaving`, which was seen to ask for hosts of other places by their names: what of its calls
-    went to addresses cannot be told.
+    The client's proxy reports only that the request left; the server's proxy reports the server. The amount that
+    arrived at workloads from this client, and that no other report of the client accounts for, is moved to them; the
+    rest left the mesh. For callers in `leaving`, with observed requests to outside hosts by name, everything counts as
+    having left: their calls to addresses cannot be distinguished.
     """
     left = [
         key
@@ -225,12 +225,12 @@ def join_passed_through(reports: Reports, leaving: Set[SourceKey] = frozenset())
 
 
 def has_any(roles: Roles, names: Sequence[str]) -> bool:
-    """Whether one of these reporters told of the edge."""
+    """Whether one of these reporters reported the edge."""
     return any(role in roles for role in names)
 
 
-def shares_of(ends: Reports, names: Sequence[str]) -> list[tuple[EdgeKey, float]]:
-    """How calls divide among edges, by what these reporters told of each; evenly where they counted nothing."""
+def call_shares(ends: Reports, names: Sequence[str]) -> list[tuple[EdgeKey, float]]:
+    """Shares of calls among edges by these reporters' counts; even where they counted nothing."""
     sizes = {key: _size(roles, names) for key, roles in ends.items()}
     total = sum(sizes.values())
     return [(key, size / total if total else 1.0 / len(sizes)) for key, size in sizes.items()]
@@ -250,5 +250,5 @@ def _only(roles: Roles, names: Sequence[str]) -> Roles:
 
 
 def _size(roles: Roles, names: Sequence[str]) -> float:
-    """What one side counted: its fullest report, because each reporter of a side tells of all calls."""
+    """The count of one side: its largest report, because each reporter of a side reports all calls."""
     return max((roles[role].volume for role in names if role in roles), default=0.0)

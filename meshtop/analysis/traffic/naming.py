@@ -1,4 +1,4 @@
-"""Whose cluster a `*_cluster` label means, and which service a `destination_service*` label means."""
+"""Resolves `*_cluster` labels to clusters and `destination_service*` labels to services."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _DOMAIN = re.compile(r"[^.:]+\.[^.:]+\.svc\.([^:]+)")
 BLACK_HOLE = "BlackHoleCluster"
 PASSTHROUGH = "PassthroughCluster"
 CATCH_ALLS = frozenset({PASSTHROUGH, BLACK_HOLE})
-"""Names of Envoy clusters for what no service claims, outbound."""
+"""Names of Envoy's catch-all clusters for outbound traffic without a matching service."""
 _INBOUND_PASSTHROUGH = "InboundPassthroughCluster"
 
 
 def known(value: str) -> str:
-    """The label's value, or "" where telemetry says that it does not know."""
+    """The label's value, or "" for `unknown`."""
     return "" if value == UNKNOWN else value
 
 
 def version_of(version: str, revision: str) -> str:
-    """The version label, else the canonical revision; `latest` is no version."""
+    """The version label, else the canonical revision; `latest` does not count as a version."""
     for value in (version, revision):
         if value not in ("", UNKNOWN, "latest"):
             return value
@@ -39,9 +39,9 @@ def is_address(name: str) -> bool:
 
 
 def service_key(host: str, name: str, namespace: str) -> tuple[str, str]:
-    """A key that both reporters' labels lead to, and the service's namespace ("" when it is not known).
+    """A key that is equal for both reporters' labels, and the service's namespace ("" when it is not known).
 
-    `reviews.shop.svc.cluster.local`, `reviews.shop.svc.cluster.local:9080` and the pair (`reviews`, `shop`) are one.
+    `reviews.shop.svc.cluster.local`, `reviews.shop.svc.cluster.local:9080` and (`reviews`, `shop`) give one key.
     """
     match = _KUBERNETES_HOST.match(host) or _POD_HOST.match(host)
     if match:
@@ -54,15 +54,16 @@ def service_key(host: str, name: str, namespace: str) -> tuple[str, str]:
 
 
 def domain_of(host: str) -> str:
-    """The Kubernetes domain that a service's full host ends with; "" where it says none."""
+    """The Kubernetes domain at the end of a service's full host; "" where there is none."""
     match = _DOMAIN.match(host)
     return match[1] if match else ""
 
 
-def rank_of(service: str, is_kubernetes: bool) -> int:
-    """How well a service's key says what was asked for; more is better.
+def service_key_rank(service: str, is_kubernetes: bool) -> int:
+    """How precisely a service's key names the requested service; higher is better.
 
-    A Service of the mesh, another host (of a ServiceEntry), a bare name, a catch-all, nothing, an address.
+    From best to worst: a Service of the mesh, another host (of a ServiceEntry), a bare name, a catch-all, nothing, an
+    address.
     """
     if is_kubernetes:
         return 6
@@ -78,10 +79,10 @@ def rank_of(service: str, is_kubernetes: bool) -> int:
 
 
 class ClusterNames:
-    """Turns the cluster ids of labels into meshtop's cluster names.
+    """Resolves the cluster ids in labels to meshtop's cluster names.
 
-    Two unconfigured clusters share the id "Kubernetes". Then a label means the cluster whose Prometheus it came
-    from, unless only another cluster of that id (and of the same mesh) has the workload.
+    Unconfigured clusters share the id "Kubernetes". Then a label refers to the cluster whose Prometheus it came from,
+    unless only another cluster with that id (and in the same mesh) has the workload.
     """
 
     def __init__(self, clusters: Sequence[ClusterTraffic]) -> None:
@@ -92,7 +93,7 @@ class ClusterNames:
                 self._owners.setdefault(cluster.cluster_id, []).append(cluster.name)
 
     def resolve(self, label: str, workload: tuple[str, str], home: str) -> str:
-        """The cluster that `label` means in telemetry of `home`; an id that no cluster here has stays as it is."""
+        """The cluster that `label` refers to in telemetry of `home`; an unknown id is returned unchanged."""
         owners = self._owners.get(label)
         if owners is None:
             return label
@@ -107,7 +108,7 @@ class ClusterNames:
         return elsewhere[0] if len(elsewhere) == 1 else home
 
     def having(self, workload: tuple[str, str], home: str) -> str:
-        """The cluster that has a workload of which no label says the cluster: `home`, unless only one other has it."""
+        """The cluster of a workload without a cluster label: `home`, unless exactly one other cluster has it."""
         peers = self._clusters[home].peers
         if not peers or workload in peers:
             return home

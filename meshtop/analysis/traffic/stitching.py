@@ -1,6 +1,6 @@
-"""Joining what belongs to one logical edge: hops through waypoints and gateways, and half-known destinations.
+"""Joins reports of one logical edge: hops through waypoints and gateways, and incompletely known destinations.
 
-Every step takes reports by edge and gives new ones; no report that it was given is changed.
+Every step takes reports by edge and returns new ones; its input is not changed.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.matching import (
     Reports,
     Roles,
+    call_shares,
     has_any,
     join_half_known_sources,
     join_passed_through,
     match_names,
     merged,
     place_guessed_ends,
-    shares_of,
 )
 from meshtop.analysis.traffic.reports import EdgeKey, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.traffic import PeerKind
@@ -32,7 +32,7 @@ Hops = Mapping[EdgeKey, Collection[str]]
 
 
 class HopKind(Enum):
-    """What stands between a client and a server."""
+    """Kind of a hop between a client and a server."""
 
     NONE = 0
     WAYPOINT = 1
@@ -40,7 +40,7 @@ class HopKind(Enum):
 
 
 class Way(NamedTuple):
-    """A hop and the service that is asked for through it."""
+    """A hop and the service requested through it."""
 
     hop: WorkloadPlace
     service: str
@@ -54,7 +54,7 @@ class Segments(Struct, frozen=True):
 
 
 class Stitched(NamedTuple):
-    """Logical edges, and the hops that they pass through."""
+    """Logical edges with the hops that they pass through."""
 
     reports: Reports
     hops: Hops
@@ -71,7 +71,7 @@ def stitch(ledger: Ledger) -> Stitched:
 
 
 def _hop_kinds(ledger: Ledger) -> Callable[[WorkloadPlace], HopKind]:
-    """What the inventory says of a place, looked up once for each."""
+    """A cached function: the hop kind of a place by the inventory."""
     memo: dict[WorkloadPlace, HopKind] = {}
 
     def kind_of(place: WorkloadPlace) -> HopKind:
@@ -91,7 +91,7 @@ def _hop_kinds(ledger: Ledger) -> Callable[[WorkloadPlace], HopKind]:
 def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> Stitched:
     """Replace client → hop and hop → server by client → server.
 
-    A waypoint, or a server behind a gateway, that reports from end to end itself wins: then the segments only name
+    A waypoint, or a server behind a gateway, that reports from end to end takes precedence: then the segments only name
     the hop, and their bytes are dropped, because L4 bytes of a tunnel are not added to the requests inside it.
     """
     ways = find_segments(reports, kind_of)
@@ -132,7 +132,7 @@ def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> 
 
 
 def _last_segments_of_unknown_service(ways: Mapping[Way, Segments]) -> dict[WorkloadPlace, list[EdgeKey]]:
-    """Segments from a hop to a server under a name that nobody asked this hop for.
+    """Segments from a hop to a server under a service name that no client requested from this hop.
 
     The ztunnel of a server does not know which service a waypoint was asked for, and guesses one or none.
     """
@@ -149,7 +149,7 @@ def _drop_last_segments(
     hops: Mapping[EdgeKey, Collection[str]],
     last: Mapping[WorkloadPlace, Sequence[EdgeKey]],
 ) -> None:
-    """Take away the last segments whose servers are ends of logical edges through that hop: these tell of them."""
+    """Remove last segments whose servers are ends of logical edges through that hop, which already count them."""
     reached: dict[str, set[WorkloadPlace]] = {}
     for key, passed in hops.items():
         for hop in passed:
@@ -161,9 +161,9 @@ def _drop_last_segments(
 
 
 def find_segments(keys: Iterable[EdgeKey], kind_of: Callable[[WorkloadPlace], HopKind]) -> dict[Way, Segments]:
-    """The edges that end or begin at a hop, by hop and service asked for.
+    """The edges that end or begin at a hop, by hop and requested service.
 
-    An east-west gateway passes TCP through; what it asks in HTTP is its own doing, as an ingress.
+    An east-west gateway only passes TCP through; its HTTP requests are its own, as an ingress.
     """
     ways: dict[Way, Segments] = {}
     for key in keys:
@@ -181,7 +181,7 @@ def find_segments(keys: Iterable[EdgeKey], kind_of: Callable[[WorkloadPlace], Ho
 
 
 def end_to_end(reports: Reports, segments: Collection[EdgeKey]) -> dict[str, list[EdgeKey]]:
-    """Edges from client to server that somebody at the far end reported, by service."""
+    """Edges from client to server that were reported at the far end, by service."""
     whole: dict[str, list[EdgeKey]] = {}
     for key, roles in reports.items():
         if key not in segments and key.target.place.workload and has_any(roles, ARRIVING):
@@ -197,16 +197,16 @@ def _reported_by_hop(key: EdgeKey, roles: Roles, hop: WorkloadPlace) -> bool:
 
 
 def credit_client(ends: Reports, segment: Roles) -> dict[EdgeKey, Roles]:
-    """Edges that lack a client's report, with their share of the one of the segment, so that both can be compared."""
+    """Edges without a client's report, with a share of the segment's, so that both sides can be compared."""
     told = {role: report for role, report in segment.items() if role in DEPARTING}
     lacking = {key: roles for key, roles in ends.items() if not has_any(roles, DEPARTING)}
     if not told:
         return {}
-    return {key: merged(lacking[key], told, share) for key, share in shares_of(lacking, ARRIVING)}
+    return {key: merged(lacking[key], told, share) for key, share in call_shares(lacking, ARRIVING)}
 
 
 def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, float]]:
-    """Where a segment leads, by the shares of the hop's own onward traffic; to the service where that is unknown."""
+    """Targets of a segment with shares, by the hop's own onward traffic; the bare service where that is unknown."""
     weights: dict[TargetKey, float] = {}
     for key, roles in onward.items():
         if key.protocol == segment.protocol:
@@ -227,9 +227,9 @@ def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, floa
 def merge_service_only_edges(
     reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: ""
 ) -> dict[EdgeKey, Roles]:
-    """A source that knows only the service or the app, and destinations that no source claimed, tell of one request.
+    """Merge a source's report that names only the service or app with destinations that no source reported.
 
-    What the source's own proxy ended (no healthy host, no route) stays on the edge to the service: it reached nobody.
+    Requests that the source's own proxy ended (no healthy host, no route) stay on the edge to the service.
     """
     unclaimed: dict[tuple[SourceKey, str], list[EdgeKey]] = {}
     half_known: list[EdgeKey] = []
@@ -246,7 +246,7 @@ def merge_service_only_edges(
         if not ends:
             continue
         delivered = {role: report.without_lost() for role, report in reports[key].items()}
-        for end, share in shares_of({end: joined[end] for end in ends}, ARRIVING):
+        for end, share in call_shares({end: joined[end] for end in ends}, ARRIVING):
             joined[end] = merged(joined[end], delivered, share)
         lost = {
             role: report.only_lost()
@@ -261,7 +261,7 @@ def merge_service_only_edges(
 
 
 def _ends_of(target: TargetKey, unclaimed: Sequence[EdgeKey], app_of: Callable[[WorkloadPlace], str]) -> list[EdgeKey]:
-    """The edges that a half-known called end can mean: of its service, of its app, or of a service nobody named."""
+    """The edges that an incompletely known target may refer to: by service, by app, or with an unnamed service."""
     if target.app:
         return [
             key
@@ -277,7 +277,7 @@ def _ends_of(target: TargetKey, unclaimed: Sequence[EdgeKey], app_of: Callable[[
 def gateways_between_networks(
     keys: Iterable[EdgeKey], clusters: Mapping[str, ClusterTraffic]
 ) -> dict[EdgeKey, list[str]]:
-    """The east-west gateways of the network that an edge leads into, whether or not they reported."""
+    """The east-west gateways of the network that each edge leads into, whether or not they reported."""
     found: dict[EdgeKey, list[str]] = {}
     for key in keys:
         if not key.target.place.workload or key.source.place.cluster == key.target.place.cluster:

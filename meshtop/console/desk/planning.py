@@ -1,4 +1,4 @@
-"""The shift dialog's fields without the dialog: what each may hold, its initial value, and the plan that they make."""
+"""The shift dialog's fields without the dialog: valid values, initial values, and the plan made from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GUARDS = ("errors, latency", "errors", "latency", "none")
 
 
 class FormField(Struct, frozen=True):
-    """A field of the form: its name, a help text on what to write, and its choices where it has some."""
+    """A field of the form: its name, a help text, and its choices if any."""
 
     name: str
     help: str
@@ -33,26 +33,26 @@ class FormField(Struct, frozen=True):
 
 
 FIELDS = (
-    FormField("weights", "Whole percents, such as v3=20 or v2=10,v3=5; who is not named shares the rest as now."),
+    FormField("weights", "Whole percents, such as v3=20 or v2=10,v3=5; others share the rest in proportion."),
     FormField("steps", "Percents such as 5,25,50,100, each watched; they replace the weight above. Empty: at once."),
     FormField("every", "How long each step is watched: 30s, 2m, 1h."),
     FormField("guard", "What rolls everything back when the canary is worse in it. ← → choose.", GUARDS),
-    FormField("on failure", "When a cluster is lost, or changed by another. ← → choose.", (ROLL_BACK, HOLD)),
+    FormField("on failure", "When a cluster fails, or others change it. ← → choose.", (ROLL_BACK, HOLD)),
     FormField(
         "after each step",
         "Watch until the split follows and the guard passes, or only write. ← → choose.",
         (WATCH, LEAVE),
     ),
-    FormField("clusters", "Only these, with commas. Empty: every cluster of the mesh whose callers obey the route."),
+    FormField("clusters", "Comma-separated. Empty: every cluster of the mesh whose callers follow the route."),
     FormField("waves", "Clusters that go one after another: us-east; eu-west,ap-south. Empty: all together."),
-    FormField("owner", "Only where a controller owns the weights; say so to override: flagger owns it."),
-    FormField("reason", "Why; it is kept in the journal."),
+    FormField("owner", "Only if a controller owns the weights; to override, write: flagger owns it."),
+    FormField("reason", "The reason; it is kept in the journal."),
 )
 NAMES = tuple(field.name for field in FIELDS)
 
 
 class FieldProblem(MeshtopError):
-    """What is wrong with one field, and how to write it."""
+    """An invalid field: the problem, and how to write it."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -60,10 +60,10 @@ class FieldProblem(MeshtopError):
 
 
 class ShiftSubject(Struct, frozen=True):
-    """What the dialog is about: a route as ROUTE names it, in each cluster whose callers obey it.
+    """The subject of the dialog: a route (ROUTE), in each cluster whose callers follow it.
 
-    `routes` are those of one mesh, that of the row it was opened on; `others` are clusters that have such a route too
-    and are of another mesh, or not known to be of the same.
+    `routes` are those of one mesh, that of the row it was opened on; `others` are clusters with such a route in another
+    mesh, or not known to be in the same.
     """
 
     route: str
@@ -79,7 +79,7 @@ class ShiftSubject(Struct, frozen=True):
 
 
 def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
-    """The route of a row as the latest picture has it; None when it is gone."""
+    """The subject for a row, from the latest picture; None when the route no longer exists."""
     survey = picture.canaries.survey
     alike = [s for s in survey.surveyed if s.route.label == row.label and survey.clusters[s.route.cluster].obeys_itself]
     own = next((s for s in survey.surveyed if s.route.label == row.label and s.route.cluster == row.cluster), None)
@@ -97,7 +97,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
 
 
 def initial_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
-    """The form's initial values: the weights as they stand in a cluster, and the command's defaults."""
+    """The form's initial values: the current weights in a cluster, and the command's defaults."""
     route = next((r for r in subject.routes if r.cluster == cluster), subject.routes[0])
     shares = [d.share for d in route.destinations]
     percents = apportion(WHOLE, shares) if any(shares) else [0] * len(shares)
@@ -116,7 +116,7 @@ def initial_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
 
 
 def limit_of(subject: ShiftSubject) -> str:
-    """What the clusters' field begins with: where other clusters have such a route too, those that are meant."""
+    """Initial value of the clusters' field: empty, or the subject's clusters if others have such a route too."""
     return ",".join(subject.clusters) if subject.others else ""
 
 
@@ -125,7 +125,7 @@ def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
     from meshtop.settings.durations import parse_duration
 
-    clusters = clusters_of(values["clusters"], subject)
+    clusters = named_clusters(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])
     for route in subject.routes:
         if not clusters or route.cluster in clusters:
@@ -133,7 +133,7 @@ def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan
                 _fits(route, step)
     every = _checked("every", lambda: parse_duration(values["every"]))
     if every <= 0:
-        raise FieldProblem("every", "a duration must be longer than nothing")
+        raise FieldProblem("every", "a duration must be longer than zero")
     wait = values["after each step"] != LEAVE
     if not wait and len(steps) > 1:
         raise FieldProblem("after each step", "steps need to be watched; leave steps empty, or choose watch")
@@ -166,7 +166,7 @@ def steps_of(weights: str, steps: str) -> tuple[dict[str, int], ...]:
     return _checked("steps", lambda: parse_steps(name, steps))
 
 
-def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
+def named_clusters(text: str, subject: ShiftSubject) -> tuple[str, ...]:
     """The clusters that the field names. Raises FieldProblem."""
     named = _names(text)
     for name in named:
@@ -175,8 +175,8 @@ def clusters_of(text: str, subject: ShiftSubject) -> tuple[str, ...]:
 
 
 def effect(values: Mapping[str, str], subject: ShiftSubject) -> str:
-    """What would become of the weights: `us-east, eu-west: v2 80 → 70 · v3 20 → 30`. Raises FieldProblem."""
-    clusters = clusters_of(values["clusters"], subject)
+    """The resulting change of weights: `us-east, eu-west: v2 80 → 70 · v3 20 → 30`. Raises FieldProblem."""
+    clusters = named_clusters(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])
     alike: dict[str, list[str]] = {}
     for route in subject.routes:
@@ -206,7 +206,7 @@ def _waves(text: str, clusters: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     for name in (name for wave in waves for name in wave):
         _known("waves", name, clusters)
         if name in seen:
-            raise FieldProblem("waves", f"{name} stands there twice; each cluster belongs to one wave")
+            raise FieldProblem("waves", f"{name} is named twice; each cluster belongs to one wave")
         seen.add(name)
     return waves
 

@@ -1,4 +1,4 @@
-"""One thing opened: facts, its course over time, and what it is connected to."""
+"""The detail screen of an item: facts, charts and related items."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from meshtop.console.places import name_of
+from meshtop.console.places import place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, detail_lines, read_courses
 from meshtop.console.widgets.chart import ChartView
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 WIDE = 120
-"""From so many cells on, facts, charts and relations are shown side by side."""
+"""Width in cells from which facts, charts and relations are shown side by side."""
 OVERVIEW, COURSE = "Overview", "Over time"
 MOST_CHARTS = 2
 
 
 class DetailPage(Struct, frozen=True, kw_only=True):
-    """A page of a detail: its name in the line of pages, and what it shows (`charts`: how many)."""
+    """A page of a detail: its name in the line of pages, and its content (`charts`: how many)."""
 
     name: str
     facts: bool = False
@@ -47,8 +47,8 @@ class DetailPage(Struct, frozen=True, kw_only=True):
 def pages_of_detail(found: Detail | None, *, wide: bool) -> tuple[DetailPage, ...]:
     """The pages of a detail, at least one.
 
-    Where there is room for everything, facts and charts stand above each relation; else they are pages of their own.
-    A page without a name is all there is.
+    Where there is room, facts and charts are above each relation; else they are separate pages. A page without a name
+    is the only one.
     """
     charts = min(MOST_CHARTS, len(found.charts)) if found is not None else 0
     related = [(f"{one.title} {len(one.table)}", one) for one in found.related] if found is not None else []
@@ -63,7 +63,7 @@ def pages_of_detail(found: Detail | None, *, wide: bool) -> tuple[DetailPage, ..
 
 
 class LinesArrived(Message):
-    """A chart's lines came."""
+    """Message: a chart's lines arrived."""
 
     def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class LinesArrived(Message):
 
 
 class DetailScreen(MeshScreen):
-    """A thing of any kind; tab goes through its pages, esc goes back."""
+    """The detail of an item of any kind; tab goes through its pages, esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "graph", "graph", id="detail.graph"),
@@ -94,21 +94,21 @@ class DetailScreen(MeshScreen):
 
     @property
     def place(self) -> str:
-        """The place of its kind."""
-        return name_of(self.kind)
+        """The title in the top bar."""
+        return place_title(self.kind)
 
     @property
     def is_place(self) -> bool:
-        """It was opened from a place, and closes to it."""
+        """False: it was opened from a place, and closes to it."""
         return False
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return f"One {view(self.kind).singular}: {self.key}"
 
     def crumbs(self) -> tuple[str, ...]:
-        """Its name."""
+        """The breadcrumb after the place."""
         return (self._detail.title if self._detail is not None else self.key,)
 
     def body(self) -> ComposeResult:
@@ -123,17 +123,17 @@ class DetailScreen(MeshScreen):
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
     def on_mount(self) -> None:
-        """Ask for charts again as time goes on."""
+        """Refresh charts periodically."""
         self.set_interval(COURSE_AGAIN_SECONDS, self._ask_charts)
 
     def kinds(self) -> frozenset[str]:
-        """Its own kind, and those of what it is connected to."""
+        """Its own kind, and those of related items."""
         related = {one.kind for one in self._detail.related} if self._detail is not None else set()
         return frozenset({self.kind} | related)
 
     @property
     def wide(self) -> bool:
-        """Whether everything has room at once."""
+        """Whether there is room for everything on one page."""
         return self.size.width >= WIDE
 
     @property
@@ -148,7 +148,7 @@ class DetailScreen(MeshScreen):
         return pages[min(self._page, len(pages) - 1)]
 
     def refresh_picture(self, picture: Picture) -> None:
-        """Show the thing as it is, or that it is gone."""
+        """Show the item, or that it no longer exists."""
         found = self._detail = self.make_detail(picture)
         self.query_one("#facts", LineView).show(lambda width: detail_lines(found, width))
         self._arrange()
@@ -159,11 +159,11 @@ class DetailScreen(MeshScreen):
             self._ask_charts()
 
     def make_detail(self, picture: Picture) -> Detail | None:
-        """What is known of it; None when it is not there (any more)."""
+        """The item's detail; None if it does not exist (any more)."""
         return detail(picture, self.kind, self.key)
 
     def _arrange(self) -> None:
-        """Show the current page; the keyboard goes where something can be chosen."""
+        """Show the current page and focus its table, if any."""
         pages = self.detail_pages
         self._page = min(self._page, len(pages) - 1)
         page = pages[self._page]
@@ -211,29 +211,29 @@ class DetailScreen(MeshScreen):
         self._arrange()
 
     def action_graph(self) -> None:
-        """The graph around it, or around the row that is chosen."""
+        """Open the graph around the item, or around the selected row."""
         self.host.open_graph(*self._meant())
 
     def action_narrow(self) -> None:
-        """Look only at where it stands, or the row that is chosen, and go back to the place."""
+        """Narrow the scope to the item's place, or the selected row's, and go back to the place."""
         kind, key = self._meant()
         self.narrow_to(kind, key)
 
     def _meant(self) -> tuple[str, str]:
-        """The kind and key under the cursor of a relation, else the thing itself."""
+        """The kind and key of the selected related row, else of the item itself."""
         table, related = self.query_one("#related", LiveTable), self.shown_page.related
         if related is None or not table.has_focus or table.cursor_key is None:
             return self.kind, self.key
         return related.kind, table.cursor_key
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open what it is connected to."""
+        """Open the related item."""
         related = self.shown_page.related
         if related is not None:
             self.host.open_detail(related.kind, event.key)
 
     def _ask_charts(self) -> None:
-        """Ask Prometheus for the course of the last half hour, or of that before the moment that is shown."""
+        """Query the charts' data of the last half hour, or of the half hour before the shown moment."""
         found, app = self._detail, self.host
         if found is None or app.picture is None:
             return
@@ -255,11 +255,11 @@ class DetailScreen(MeshScreen):
             self._show_chart(message.index, self._detail.charts[message.index])
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
-        """The lines that came last; before the first, and where none came, a sentence."""
+        """Show the latest lines of a chart, or a sentence if there are none."""
         self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index)))
 
     def action_as_text(self) -> None:
-        """The thing as JSON, to read and to copy."""
+        """Show the item as JSON, to read and copy."""
         from meshtop.console.screens.text import TextScreen, as_json
 
         picture = self.host.picture
@@ -270,5 +270,5 @@ class DetailScreen(MeshScreen):
             self.app.push_screen(TextScreen(self.key, as_json(item)))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
-        """The columns of its kind."""
+        """Columns and their meanings, for the help."""
         return tuple((c.title, c.help) for c in view(self.kind).columns if not c.hidden)

@@ -1,4 +1,4 @@
-"""The service graph: who calls whom, at any level, now or back then; walked with the arrow keys."""
+"""The service graph screen: calls at any level, now or at a past moment, navigated with the arrow keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
-from meshtop.console.places import GRAPH, name_of
+from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
@@ -43,8 +43,8 @@ from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import (
     Sight,
+    edges_between,
     is_group,
-    members,
     place_of_row,
     readable_level,
     row_of_node,
@@ -59,17 +59,17 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 WIDE = 140
-"""From so many cells on, what is chosen is described beside the graph."""
+"""Width in cells from which the selection is described beside the graph."""
 PANEL_WIDTH = 62
 
 
 def _without(*names: str) -> list[BindingType]:
-    """The keys of every screen but these."""
+    """The bindings of every screen without the given ones."""
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
 class GraphScreen(MeshScreen, inherit_bindings=False):
-    """Levels, focus, paths, hiding: each a step that esc takes back."""
+    """The graph with levels, focus, paths and hiding; esc undoes the last step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "open_node", "level", id="graph.in", show=True, key_display="+ -"),
@@ -102,30 +102,30 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._searching = False
         self._playback = Playback()
         self.path_from: str | None = None
-        """Where a path begins, while its end is looked for."""
+        """Start of a path while its end is being chosen."""
 
     @property
     def place(self) -> str:
-        """Its name."""
-        return name_of(GRAPH)
+        """The title in the top bar."""
+        return place_title(GRAPH)
 
     @property
     def is_place(self) -> bool:
-        """Around a row it was opened from a table, and closes to it."""
+        """False if it was opened from a table around a row, and closes to it."""
         return self._opened_by_key
 
     @property
     def about(self) -> str:
-        """What it is for."""
+        """The screen's purpose, for the help."""
         return (
-            "Who calls whom, how much and how well. A box is a cluster, tenant, namespace, service or workload; "
-            "a frame is what it belongs to. An edge says its rate, its verdict with the share of errors, p95 and "
-            "whether it is mutual TLS. Arrow keys walk along edges, tab goes through the edges of a node, esc takes "
-            "the last step back."
+            "Calls, with their rates and health. A box is a cluster, tenant, namespace, service or workload; "
+            "a frame is what it belongs to. An edge shows its rate, health with the error ratio, p95 and "
+            "whether it is mutual TLS. Arrow keys walk along edges, tab goes through the edges of a node, esc undoes "
+            "the last step."
         )
 
     def body(self) -> ComposeResult:
-        """The drawing, what is chosen beside it, and in one line below."""
+        """The drawing, with the selection beside it and in one line below."""
         with Horizontal(classes="graph"):
             yield GraphView(waiting=Note("Reading the mesh …", "The first cluster to answer is shown at once."))
             yield GraphPanel(id="panel")
@@ -141,12 +141,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         return frozenset({"edges"})
 
     def crumbs(self) -> tuple[str, ...]:
-        """The level and every step that narrows what is shown."""
+        """The breadcrumb after the place."""
         crumbs = crumbs_of(self.sight, self.view.graph)
         return (*crumbs, "playing") if self._playback.playing else crumbs
 
     def refresh_picture(self, picture: Picture) -> None:
-        """Draw what is new; places stay unless something else is looked at."""
+        """Show a new picture; boxes keep their places unless the selection changes."""
         query = self.scope_query()
         afresh = self._shown_for is not None and self._shown_for != (self.sight, query)
         opened = afresh and self._shown_for is not None and _only_opened(self._shown_for, (self.sight, query))
@@ -158,7 +158,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._play_on(picture)
 
     def scope_query(self) -> Query:
-        """The scope; a filter for columns that edges do not have is named and not used."""
+        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
         query = self.host.scope.for_kind("edges")
         try:
             VIEW.check(query)
@@ -168,7 +168,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         return query
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
-        """What the worker thread makes the graph with; it finds a readable level where none was chosen."""
+        """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
         sight, size = self.sight, self.size
         if not self._auto:
             return lambda: service_graph(picture, query, sight)
@@ -184,7 +184,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         return make
 
     def on_graph_view_shown(self) -> None:
-        """Another graph is on screen: the words about it follow."""
+        """Update the description for the new graph."""
         if self._auto and self._readable is not None and self._shown_for is not None:
             self.sight = replace(self.sight, level=self._readable[1])
             self._shown_for = (self.sight, self._shown_for[1])
@@ -200,7 +200,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._describe()
 
     def _describe(self) -> None:
-        """The chosen thing in one line, and beside the graph where there is room."""
+        """Describe the selection in one line, and beside the graph if there is room."""
         view, line, picture = self.view, self.query_one(CellsLine), self.host.picture
         graph, node, edge = view.graph, view.node, view.edge
         if graph is None or node is None or picture is None:
@@ -225,7 +225,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.update()
 
     def look(self, sight: Sight, at: GraphCursor | None = None, *, auto: bool = False) -> None:
-        """Look at something else; esc comes back."""
+        """Change what is shown; esc undoes it."""
         if sight == self.sight:
             return
         self._steps.append((self.sight, self._auto))
@@ -233,7 +233,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.update()
 
     def action_back(self) -> None:
-        """Take the last step back; without one, widen the scope or leave."""
+        """Undo the last step; without one, widen the scope or leave."""
         if self.path_from is not None:
             self.path_from = None
             self.say("")
@@ -253,7 +253,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.view.go_to_edge(edge_after(bad, self.view.cursor.edge))
 
     def _take(self, step: GraphStep) -> None:
-        """Look at what a step leads to, or say why it leads nowhere."""
+        """Apply a step, or show why it is not possible."""
         if step.sight is None:
             self.say(step.why)
         else:
@@ -272,17 +272,17 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             self._take(close_frame(self.sight, graph, node))
 
     def action_level(self, step: int) -> None:
-        """Another level for everything."""
+        """Change the level of all nodes."""
         self._take(change_level(self.sight, self.view.node, step))
 
     def action_around(self) -> None:
-        """Only this node and what is a hop away; again: a hop more."""
+        """Show only this node and its neighbours; each further press adds a hop."""
         node = self.view.node
         if node is not None:
             self._take(focus_on(self.sight, node))
 
     def action_hide(self) -> None:
-        """Leave the node under the cursor out; esc brings it back."""
+        """Hide the node under the cursor; esc shows it again."""
         node = self.view.node
         if node is not None:
             self.look(replace(self.sight, hidden=self.sight.hidden | {node.id}))
@@ -295,25 +295,25 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             self.host.set_scope(scope)
 
     def action_unhealthy(self) -> None:
-        """Only edges that are degraded, failing or unknown, or all again."""
+        """Toggle between all edges and only degraded, failing or unknown ones."""
         self.look(replace(self.sight, unhealthy=not self.sight.unhealthy))
 
     def action_idle(self) -> None:
-        """Idle edges on or off."""
+        """Show or hide idle edges."""
         self.look(replace(self.sight, idle=not self.sight.idle))
 
     def action_arrange(self) -> None:
-        """Frame by cluster, by tenant, by both, or take all clusters as one."""
+        """Change the grouping: by cluster, by tenant, by both, or with all clusters merged."""
         self._take(change_grouping(self.sight, self.host.picture))
 
     def action_path(self) -> None:
-        """Mark where a path begins; on another node: show the paths from there to here."""
+        """Mark the start of a path; on another node, show the paths from the start to it."""
         node = self.view.node
         if node is None:
             return
         if self.path_from is None or self.path_from == node.id:
             self.path_from = node.id
-            self.say(f"A path from {node_name(node)}: walk to where it ends and press p.", Tone.ACCENT)
+            self.say(f"A path from {node_name(node)}: walk to its end and press p.", Tone.ACCENT)
             return
         path, self.path_from = (self.path_from, node.id), None
         self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
@@ -324,12 +324,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
 
     async def action_find(self) -> None:
-        """Type a filter; the cursor goes to what it finds, and nothing is left out."""
+        """Search by a filter; the cursor goes to the first match, and nothing is hidden."""
         self._searching = True
         await self.query_one(BottomBar).open_filter("")
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter or find while one types; until the text is a filter, the bottom line says why not."""
+        """Filter or search while typing; an invalid filter is explained in the bottom line."""
         scope, picture = self.host.scope, self.host.picture
         query = scope.filtered(event.text).for_kind("edges")
         try:
@@ -361,12 +361,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """Go to the next edge that the search found."""
         edge = self._search.next_edge(self.view.graph, self.view.cursor.edge)
         if edge is None:
-            self.say("Nothing was searched for, or nothing was found; F searches.")
+            self.say("No search, or no matches; F searches.")
         else:
             self.view.go_to_edge(edge)
 
     def action_play(self) -> None:
-        """Play forward through the past, a step each second; pause; from the present, begin half an hour ago."""
+        """Play the past forward, a step each second, or pause; from the present, start half an hour ago."""
         picture = self.host.picture
         if picture is None:
             return
@@ -379,7 +379,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.update_chrome()
 
     def _play_on(self, picture: Picture) -> None:
-        """Once a moment is on screen, go on to the next after a while."""
+        """Schedule the next moment once this one is shown."""
         moment = picture.snapshot.moment
         if self._playback.on_shown(moment):
             self.set_timer(PLAY_SECONDS, lambda: self._advance(moment))
@@ -390,7 +390,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             self.host.travel(1)
 
     def on_graph_view_node_chosen(self) -> None:
-        """Open the node's row; what has none is opened by a level."""
+        """Open the node's row; a node without one is opened by a level."""
         picture, node = self.host.picture, self.view.node
         if picture is None or node is None:
             return
@@ -400,14 +400,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         elif is_group(node) and node.expandable:
             self.action_open_node()
         else:
-            self.say(f"{node_name(node)} is known from its traffic only; tab goes through its edges.")
+            self.say(f"{node_name(node)} is known only from traffic; tab goes through its edges.")
 
     def on_graph_view_edge_chosen(self) -> None:
-        """Open the edge; where it adds up several, list them."""
+        """Open the edge; if it combines several, list them."""
         picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
         if picture is None or graph is None or edge is None:
             return
-        found = members(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
+        found = edges_between(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
             self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:
@@ -417,7 +417,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             self.app.push_screen(GraphEdgesScreen(name, self.sight, edge.source, edge.target))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
-        """What can be filtered by."""
+        """Columns and their meanings, for the help."""
         return tuple((column.name, column.help) for column in VIEW.columns)
 
 
@@ -425,13 +425,13 @@ _BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
 
 
 def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
-    """Whether only something was opened, closed or hidden: what stays then stays where it is."""
+    """Whether nodes were only opened, closed or hidden, so that the others keep their places."""
     (old, query), (new, same) = before, after
     return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
 
 
 def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:
-    """The graph around a row of a kind; None where the row is gone, or the graph does not show its kind."""
+    """The graph around a row of a kind; None if the row no longer exists, or the graph does not show its kind."""
     kind_view = view(kind)
     items = kind_view.all_items(picture) if picture is not None else []
     item = next((item for item in items if kind_view.key(item) == key), None)

@@ -1,8 +1,7 @@
-"""The journal: what was written from this machine, what is under way, and what is unfinished."""
+"""The journal screen: what was written from this machine, what is in progress, and what is unfinished."""
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,14 +12,14 @@ from textual.containers import Vertical
 from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_journal
 from meshtop.console.desk.permissions import denial_of
 from meshtop.console.desk.rights import RightsArrived
-from meshtop.console.places import CANARIES, name_of
+from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.run import LogLine, log_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.log import defects_logged
 from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
@@ -29,9 +28,8 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
-_log = logging.getLogger(__name__)
 READ_SECONDS = 2.0
-"""Another process may be writing to it."""
+"""Seconds between reads, as another process may write to the journal."""
 
 
 def _when(moment: float) -> str:
@@ -58,7 +56,7 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
     Column(
         name="state",
         title="STATE",
-        help="interrupted: its process is gone; held: stopped on purpose; running: a living meshtop runs it.",
+        help="interrupted: its process ended; held: stopped on purpose; running: a meshtop process runs it.",
         value=lambda t: t.course.value,
         cell=_course_cell,
         priority=0,
@@ -71,12 +69,12 @@ COLUMNS: tuple[Column[JournalRow], ...] = (
            max_width=40),
     c.text("who", "WHO", "Who began it.", lambda t: t.action.who, priority=3, max_width=20),
     c.text("reason", "REASON", "Why.", lambda t: t.action.reason, priority=5, max_width=60),
-    c.text("id", "ID", "What the command line calls it.", lambda t: t.action.id, priority=6, min_width=20),
+    c.text("id", "ID", "Its id for the command line.", lambda t: t.action.id, priority=6, min_width=20),
 )  # fmt: skip
 
 
 class JournalScreen(MeshScreen):
-    """The latest actions; what is under the cursor is shown below, and may be resumed or rolled back."""
+    """The latest actions; the selected one is shown below, and can be resumed or rolled back."""
 
     AUTO_FOCUS = "LiveTable"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,45 +88,47 @@ class JournalScreen(MeshScreen):
         self._filter = ""
         self._sort = "when"
         self._problem = ""
+        self._wrong: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
-        """Canaries."""
-        return name_of(CANARIES)
+        """The title in the top bar."""
+        return place_title(CANARIES)
 
     @property
     def is_place(self) -> bool:
-        """It is opened from anywhere."""
+        """False: it is opened over any screen."""
         return False
 
     @property
     def about(self) -> str:
-        """What is shown."""
+        """The screen's purpose, for the help."""
         return (
             "What meshtop wrote from this machine: each intention before its request, each outcome after it. "
-            "What was interrupted or held is resumed at its step, or rolled back to the exact weights from before."
+            "Interrupted and held actions can be resumed at their step, or rolled back to the exact weights before."
         )
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
-        """What each column means."""
+        """Columns and their meanings, for the help."""
         return tuple((column.title, column.help) for column in COLUMNS)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The journal, and its filter."""
+        """The breadcrumb after the place."""
         return ("journal", f"/{self._filter}") if self._filter else ("journal",)
 
     def body(self) -> ComposeResult:
         """The actions, and the one under the cursor."""
         with Vertical(classes="journal"):
+            yield LineView(id="wrong")
             yield LiveTable(id="actions", waiting=Note("Reading the journal …"))
             yield LineView(id="summary")
 
     def on_mount(self) -> None:
-        """Read it, again and again."""
+        """Read the journal periodically."""
         self.set_interval(READ_SECONDS, self.read_again)
 
     def on_screen_resume(self) -> None:
-        """What was done on another screen is in it by now."""
+        """Read the journal again, as another screen may have written to it."""
         self.read_again()
 
     def read_again(self) -> None:
@@ -137,13 +137,13 @@ class JournalScreen(MeshScreen):
             self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        with defects_logged(_log, "reading the journal"):
-            self.post_message(read_journal(MOST))
+        self.post_message(read_journal(MOST))
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show it."""
         message.stop()
         self._actions, self._problem = message.actions, message.problem
+        self._wrong = (*message.damaged, *message.notes)
         self._show()
 
     @property
@@ -159,6 +159,10 @@ class JournalScreen(MeshScreen):
             self.rows.explain_empty(Note("Nothing passes the filter", "", "esc shows everything again"))
         else:
             self.rows.explain_empty(Note("Nothing was written from here yet", "", "6, then S shifts a route"))
+        wrong = self.query_one("#wrong", LineView)
+        wrong.display = bool(self._wrong)
+        said = [LogLine(f"▲ {one}", Tone.DEGRADED, hang=2) for one in self._wrong]
+        wrong.show(lambda width: log_lines(said, width))
         keys = parse_sort(self._sort, COLUMNS)
         rows = sort_items([row for row in self._actions if passes(row)], keys)
         self.rows.show(Table(COLUMNS, rows, lambda row: row.action.id), (keys[0].column.name, keys[0].descending))
@@ -198,7 +202,7 @@ class JournalScreen(MeshScreen):
             self.app.push_screen(ActionScreen(row, ask))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done to the selected action is disabled, with its reason."""
+        """Disable keys that do not apply to the selected action."""
         if action in ENDINGS:
             return None if self.why_disabled(action) is not None else True
         return super().check_action(action, parameters)
@@ -212,7 +216,7 @@ class JournalScreen(MeshScreen):
         return why
 
     def on_rights_arrived(self, message: RightsArrived) -> None:
-        """What is disabled may have changed."""
+        """Update disabled keys."""
         self.refresh_bindings()
 
     def action_resume(self) -> None:
@@ -228,7 +232,7 @@ class JournalScreen(MeshScreen):
         await self.query_one(BottomBar).open_filter(self._filter)
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while one types."""
+        """Filter while typing."""
         try:
             parse_filter(event.text, COLUMNS)
         except FilterError as error:
@@ -240,7 +244,7 @@ class JournalScreen(MeshScreen):
         self.update_chrome()
 
     def action_back(self) -> None:
-        """The filter goes first."""
+        """Remove the filter, else close the screen."""
         if self._filter:
             self._filter = ""
             self._show()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NOTHING = Cell("·", Tone.DIM)
 
 
-def table_of(matrix: Matrix) -> Table[str]:
+def table_of_matrix(matrix: Matrix) -> Table[str]:
     """A matrix as a table: a row for each name, a column for each name across the top."""
 
     def column(name: str, number: int) -> Column[str]:
@@ -49,7 +49,7 @@ def table_of(matrix: Matrix) -> Table[str]:
 
 
 class MatrixScreen(TableScreen):
-    """A kind of pairs: a matrix where all of it fits, else the list, the worst first; `m` goes between the two.
+    """A kind of pairs: as a matrix if all of it fits, else as a list, the worst first; `m` switches.
 
     The rows of the list can be opened, sorted and filtered.
     """
@@ -63,7 +63,7 @@ class MatrixScreen(TableScreen):
 
     @property
     def as_matrix(self) -> bool:
-        """Whether the matrix is drawn: as was asked for by key, else where it fits."""
+        """Whether the matrix is shown: as chosen by key, else if it fits."""
         return self._fits if self._wanted is None else self._wanted
 
     def refresh_picture(self, picture: Picture) -> None:
@@ -85,15 +85,17 @@ class MatrixScreen(TableScreen):
             from meshtop.views.kinds.tenantmatrix import matrix_table
 
             return matrix_table(self.kind_view.items(picture, query))
-        return table_of(trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query))
+        return table_of_matrix(
+            trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query)
+        )
 
     def action_matrix(self) -> None:
-        """Draw the other of the two."""
+        """Switch between matrix and list."""
         self._wanted = not self.as_matrix
         self.update()
 
     def open_row(self, key: str) -> None:
-        """Open a pair; a row of the matrix is many pairs, so these are listed."""
+        """Open a pair; for a row of the matrix, list its pairs."""
         if self.as_matrix:
             self.action_matrix()
         else:

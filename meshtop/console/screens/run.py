@@ -1,4 +1,4 @@
-"""What the screens on which an action runs share: its status in place, a log of what happens, keys that control it."""
+"""The base of screens that run an action: status, log, and control keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Label
 
 from meshtop.console.desk.shifting import ShiftDesk, ShiftEventArrived, ShiftFailed
-from meshtop.console.places import CANARIES, name_of
+from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
@@ -36,7 +36,7 @@ class LogLine(NamedTuple):
 
 
 class Phase(StrEnum):
-    """Where the screen stands: `idle` is its own (a form, a history)."""
+    """Phase of the screen: `idle` shows its own content (a form, a history)."""
 
     IDLE = "idle"
     CHECKING = "checking"
@@ -58,7 +58,7 @@ def log_lines(entries: Sequence[LogLine], width: int) -> list[TextLine]:
 
 
 class RunScreen(MeshScreen):
-    """While something runs the screen stays, and ctrl-c asks once before it ends the console."""
+    """A screen that stays open while its action runs; ctrl-c must be pressed twice to end the console then."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "pause/resume", id="shift.pause"),
@@ -80,12 +80,12 @@ class RunScreen(MeshScreen):
 
     @property
     def place(self) -> str:
-        """Canaries."""
-        return name_of(CANARIES)
+        """The title in the top bar."""
+        return place_title(CANARIES)
 
     @property
     def is_place(self) -> bool:
-        """It was opened from somewhere."""
+        """False: it was opened over another screen."""
         return False
 
     def running_body(self) -> ComposeResult:
@@ -99,14 +99,14 @@ class RunScreen(MeshScreen):
                 yield Input(id="confirm", compact=True)
 
     def on_mount(self) -> None:
-        """Nothing runs yet."""
+        """Start idle."""
         app = self.host
         self.desk = ShiftDesk(app.session, lambda: app.picture, self, app.now)
         self.query_one("#question").display = False
         self.set_interval(1.0, self._tick)
 
     def _tick(self) -> None:
-        """Time goes by."""
+        """Update the remaining time."""
         progress = self.status.progress
         if self.phase is Phase.RUNNING and progress is not None:
             self._show(progress)
@@ -131,13 +131,13 @@ class RunScreen(MeshScreen):
         self.log_view.scroll_end(animate=False)
 
     def show_log(self, entries: Iterable[LogLine]) -> None:
-        """Put something else into the log, to be read from its beginning."""
+        """Replace the log, and show its beginning."""
         self.log_entries = list(entries)
         self.log_view.show(lambda width: log_lines(self.log_entries, width))
         self.log_view.scroll_home(animate=False)
 
     def ask(self, about: str, question: str) -> None:
-        """Ask for something to be typed; the answer comes to `answered`. `about` is shown above the question."""
+        """Ask a question; the typed answer goes to `answered`. `about` is shown above the question."""
         self.phase = Phase.ASKING
         self.query_one("#question").display = True
         self.query_one("#about-question", Label).update(clean(about))
@@ -148,12 +148,12 @@ class RunScreen(MeshScreen):
         self.refresh_bindings()
 
     def stop_asking(self) -> None:
-        """Take the question away."""
+        """Remove the question."""
         self.query_one("#question").display = False
         self.log_view.focus()
 
     def answered(self, text: str) -> None:
-        """What was typed."""
+        """Handle the typed answer."""
         raise NotImplementedError
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -164,7 +164,7 @@ class RunScreen(MeshScreen):
             self.answered(event.value.strip())
 
     def begin(self, progress: Progress | None) -> None:
-        """Something runs from here on."""
+        """Switch to the running phase."""
         self.phase = Phase.RUNNING
         if progress is not None:
             self._show(progress)
@@ -172,7 +172,7 @@ class RunScreen(MeshScreen):
         self.refresh_bindings()
 
     def on_shift_event_arrived(self, message: ShiftEventArrived) -> None:
-        """Show what happened: where things stand in place, the rest in the log."""
+        """Show an event: progress in the status, its text in the log."""
         from meshtop.actions.events import ActionOutcome, EventKind
         from meshtop.actions.shift.narration import line_of
         from meshtop.actions.shift.progress import after
@@ -190,19 +190,19 @@ class RunScreen(MeshScreen):
             self.ended()
 
     def on_shift_failed(self, message: ShiftFailed) -> None:
-        """Show why it ended without an outcome."""
+        """Show the error of an action that ended without an outcome."""
         self.append_log(f"✗ {message.problem}", Tone.FAILING)
         self.ended()
 
     def ended(self) -> None:
-        """Nothing runs any more."""
+        """Switch to the ended phase."""
         self.phase = Phase.ENDED
         self.host.session.refresh()
         self.host.journal.check()
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what runs can be controlled."""
+        """Disable control keys unless an action runs."""
         if action in STEERING:
             return self.phase is Phase.RUNNING and self.status.progress is not None
         return super().check_action(action, parameters)
@@ -214,7 +214,7 @@ class RunScreen(MeshScreen):
             self.desk.steer(lambda controls: controls.resume() if paused else controls.pause())
 
     def action_skip(self) -> None:
-        """To the next step at once."""
+        """Skip to the next step."""
         if self.desk is not None:
             self.desk.steer(lambda controls: controls.skip())
 
@@ -229,18 +229,18 @@ class RunScreen(MeshScreen):
             self.desk.steer(lambda controls: controls.abort())
 
     def action_scroll_said(self, lines: int) -> None:
-        """Scroll the log, wherever the keyboard is."""
+        """Scroll the log, whichever widget has the focus."""
         self.log_view.scroll_relative(y=lines, animate=False)
 
     @property
     def busy(self) -> str | None:
-        """While something runs, this screen is not left by accident."""
+        """Why the screen cannot be left: an action is running."""
         if self.phase is not Phase.RUNNING:
             return None
         steerable = self.query("#status") and self.status.progress is not None
         if not steerable:
-            return "It is under way; wait for its end."
-        return "A shift is running: H holds it, A rolls all back; ctrl-c again leaves it held."
+            return "It is in progress; wait for its end."
+        return "A shift is running: H holds it, A rolls it back; ctrl-c again leaves it held."
 
     def action_back(self) -> None:
         """Leave, unless something runs."""

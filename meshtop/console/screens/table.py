@@ -1,4 +1,4 @@
-"""A kind as a table, with what is selected beside it where there is room."""
+"""The table screen of a kind, with the selected row's detail beside it if there is room."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.console.places import name_of, page_name, pages_of
+from meshtop.console.places import page_name, pages_of, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.session import PictureRequest
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 WIDE = 160
-"""From so many cells on, what is selected is shown beside the table."""
+"""Width in cells from which the selected row's detail is shown beside the table."""
 
 
 class TableScreen(MeshScreen):
@@ -56,17 +56,17 @@ class TableScreen(MeshScreen):
 
     @cached_property
     def kind_view(self) -> AnyView:
-        """The kind's view; it brings the analysis with it, which the first frame does not need."""
+        """The kind's view; imported lazily, as it imports the analysis, which the first frame does not need."""
         return view(self.kind)
 
     @property
     def place(self) -> str:
-        """What the top bar calls it."""
-        return name_of(self.kind)
+        """The title in the top bar."""
+        return place_title(self.kind)
 
     @property
     def about(self) -> str:
-        """What its rows are, as the commands say it."""
+        """The screen's purpose, for the help."""
         summary = find_kind(self.kind).summary.partition(";")[0]
         return f"{summary[:1].upper()}{summary[1:]}."
 
@@ -91,7 +91,7 @@ class TableScreen(MeshScreen):
             self.query_one("#places", Pages).show(names, self.pages.index(self.kind))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where there is one page only, no key leads to the next."""
+        """Hide the key for pages if there is only one."""
         return len(self.pages) > 1 if action == "page" else super().check_action(action, parameters)
 
     def action_page(self, step: int) -> None:
@@ -110,7 +110,7 @@ class TableScreen(MeshScreen):
 
     @property
     def chosen(self) -> tuple[str, str] | None:
-        """The kind and key of what the cursor is on."""
+        """The kind and key of the selected row."""
         key = self.rows.cursor_key
         return None if key is None else (self.kind, key)
 
@@ -125,7 +125,7 @@ class TableScreen(MeshScreen):
         return frozenset({self.kind})
 
     def request(self) -> PictureRequest:
-        """All rows, those chosen by the scope and in its order, and what stands beside them."""
+        """All rows, those in the scope in its order, and the detail beside them."""
         beside = () if self._beside is None else ((self.kind, self._beside),)
         return PictureRequest(
             kinds=self.kinds(), table=(self.kind, self.host.scope.for_kind(self.kind)), details=beside
@@ -148,7 +148,7 @@ class TableScreen(MeshScreen):
         return self.kind_view.table(picture, query, wide=self.size.width >= WIDE)
 
     def usable_query(self) -> Query:
-        """The scope as this kind understands it: a filter for columns that it does not have is named and not used."""
+        """The scope's query for this kind; a filter on columns that it does not have is reported and ignored."""
         scope = self.host.scope
         query = scope.for_kind(self.kind)
         try:
@@ -159,7 +159,7 @@ class TableScreen(MeshScreen):
         return query
 
     def why_empty(self, picture: Picture) -> Note:
-        """Whether nothing is there, nothing passes the filter, or nothing was read."""
+        """The note for an empty table: no rows, none that match the filter, or nothing read."""
         if self.kind_view.all_items(picture):
             return self._why_none_left()
         if not picture.snapshot.settled:
@@ -170,7 +170,7 @@ class TableScreen(MeshScreen):
         return Note(f"No {self.kind_view.title.lower()}", self.kind_view.nothing(picture, self.usable_query()))
 
     def _why_none_left(self) -> Note:
-        """What hides everything, and what esc takes away first."""
+        """The note that the filter or scope hides all rows, and what esc removes first."""
         scope = self.host.scope
         if scope.query.filter:
             return Note(
@@ -191,7 +191,7 @@ class TableScreen(MeshScreen):
             side.show(lambda width: detail_lines(found, width))
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
-        """What stands beside the table of a row."""
+        """The detail beside the table for a row."""
         return detail(picture, self.kind, key)
 
     def on_resize(self) -> None:
@@ -199,13 +199,13 @@ class TableScreen(MeshScreen):
         self.update()
 
     def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """The side panel follows the cursor of the kind's rows; other tables of the screen leave it as it is."""
+        """Update the side panel for the kind's table; other tables of the screen do not change it."""
         mine = event.table is self.rows and type(event) is LiveTable.RowHighlighted
         if mine and self.host.picture is not None:
             self._show_side(self.host.picture, event.key)
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
-        """Open the row of the kind, or do what a row of another table of the screen stands for."""
+        """Open a row of the kind's table, or handle a row of another table of the screen."""
         if event.table is self.rows:
             self.open_row(event.key)
         else:
@@ -216,7 +216,7 @@ class TableScreen(MeshScreen):
         self.host.open_detail(self.kind, key)
 
     def open_other(self, table: LiveTable, key: str) -> None:
-        """Do what a row of another table of the screen stands for."""
+        """Handle a chosen row of another table of the screen."""
 
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the rows in another order."""
@@ -228,7 +228,7 @@ class TableScreen(MeshScreen):
         await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
 
     def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while one types; until the text is a filter, the bottom line says why not."""
+        """Filter while typing; an invalid filter is explained in the bottom line."""
         query = self.host.scope.filtered(event.text).for_kind(self.kind)
         try:
             self.kind_view.check(query)
@@ -243,12 +243,12 @@ class TableScreen(MeshScreen):
             event.prompt.show_message(f"{shown} of {total}")
 
     def action_narrow(self) -> None:
-        """Look at this row's cluster and namespace only."""
+        """Narrow the scope to this row's cluster and namespace."""
         if self.chosen is not None:
             self.narrow_to(*self.chosen)
 
     def action_worst(self) -> None:
-        """Go to the worst row, whatever the order is: the first by health, else as the kind is sorted by itself."""
+        """Go to the worst row in any order: the first by health, else by the kind's own order."""
         picture = self.host.picture
         if picture is None:
             return
@@ -259,7 +259,7 @@ class TableScreen(MeshScreen):
             self.rows.go_to(self.kind_view.key(items[0]))
 
     def action_graph(self) -> None:
-        """The graph around this row."""
+        """Open the graph around this row."""
         if self.chosen is not None:
             self.host.open_graph(*self.chosen)
 
@@ -280,11 +280,11 @@ class TableScreen(MeshScreen):
             self.app.push_screen(TextScreen(chosen[1], as_json(item)))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
-        """The columns, with the names by which they are filtered."""
+        """Columns and their meanings, for the help."""
         return tuple((c.title, _meaning(c)) for c in self.kind_view.columns if not c.hidden)
 
 
 def _meaning(column: AnyColumn) -> str:
-    """What a column means, and the name by which it is filtered where its title does not tell it."""
+    """A column's help, with its filter name if the title does not show it."""
     named = column.title.lower() in (column.name.lower(), *column.aliases)
     return column.help if named else f"{column.help} Filter: {column.name}"

@@ -1,4 +1,4 @@
-"""What the command bar understands: names, aliases, completion and history, without a widget."""
+"""Logic of the command bar: names, aliases, completion and history, without a widget."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HISTORY_LENGTH = 100
 
 
 class Command(Struct, frozen=True):
-    """A command: its name, other names, what it does, and the arguments it offers when asked."""
+    """A command: its name, aliases, description, and a function for its argument proposals."""
 
     name: str
     help: str
@@ -19,9 +19,9 @@ class Command(Struct, frozen=True):
 
 
 def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]:
-    """The command of a typed line and its argument; the start of a name is enough where it is the only one.
+    """The command of a typed line and its argument; a unique prefix of a name suffices.
 
-    Raises ValueError with one sentence that names what there is.
+    Raises ValueError with one sentence that names the candidates.
     """
     word, _, argument = text.strip().removeprefix(":").strip().partition(" ")
     if not word:
@@ -38,8 +38,8 @@ def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]
     raise ValueError(f"there is no command {word!r}; the help (?) lists them")
 
 
-def explain(text: str, commands: Sequence[Command]) -> str:
-    """What the command that is being typed does; nothing while it could be several."""
+def describe_command(text: str, commands: Sequence[Command]) -> str:
+    """The description of the command being typed; empty while it is ambiguous."""
     try:
         return parse_command(complete(text, commands) or text, commands)[0].help
     except ValueError:
@@ -47,7 +47,7 @@ def explain(text: str, commands: Sequence[Command]) -> str:
 
 
 def complete(text: str, commands: Sequence[Command]) -> str | None:
-    """The typed line with its command or its argument completed; None where nothing begins so."""
+    """The typed line with its command or argument completed; None without a completion."""
     word, space, argument = text.partition(" ")
     if not word:
         return None
@@ -65,7 +65,7 @@ def complete(text: str, commands: Sequence[Command]) -> str | None:
 
 
 class InputHistory:
-    """Lines typed before, the last one first; what is being typed is kept while one looks back."""
+    """The history of typed lines; the line being typed is kept while browsing."""
 
     def __init__(self, lines: Sequence[str] = ()) -> None:
         self.lines = list(lines)[-HISTORY_LENGTH:]
@@ -79,7 +79,7 @@ class InputHistory:
             self.lines = [*self.lines, line][-HISTORY_LENGTH:]
 
     def back(self, typed: str) -> str:
-        """The line before."""
+        """The previous line of the history."""
         if not self.lines:
             return typed
         if self._at is None:
@@ -88,7 +88,7 @@ class InputHistory:
         return self.lines[self._at]
 
     def forward(self, typed: str) -> str:
-        """The line after, and at the end what was being typed."""
+        """The next line of the history, and at its end the line that was being typed."""
         if self._at is None:
             return typed
         self._at += 1

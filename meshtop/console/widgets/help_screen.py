@@ -1,4 +1,4 @@
-"""`?`: this screen's keys, and what each of its columns means.
+"""The help (`?`): a screen's keys, and the meaning of its columns.
 
 Usage::
 
@@ -16,7 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.screen import ModalScreen, Screen
 
-from meshtop.console.widgets.key_hints import description_of, rank_of
+from meshtop.console.widgets.key_hints import description_of, hint_rank
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -26,7 +26,7 @@ _MARGIN = 2
 
 
 _TWO_COLUMNS = 70
-"""From so many cells on, keys stand in two columns."""
+"""Width in cells from which keys are in two columns."""
 _MOVING = frozenset(
     {
         *("row_down", "row_up", "first_row", "last_row", "page_forward", "page_back", "half_forward", "half_back"),
@@ -39,9 +39,9 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class HelpText(Struct, frozen=True):
-    """A screen's help: what it is for, and pairs of a term and its meaning.
+    """A screen's help: its purpose, and pairs of a term and its meaning.
 
-    `keys` are what this screen does, `moving` how one gets about, `everywhere` what works on every screen.
+    `keys` are the screen's own keys, `moving` those for navigation, `everywhere` the global ones.
     """
 
     title: str
@@ -61,7 +61,7 @@ class HelpText(Struct, frozen=True):
 
 
 class KeyGroups(Struct, frozen=True):
-    """The keys of a screen: what it does itself, how one gets about in it, and what works on every screen."""
+    """The keys of a screen: its own, those for navigation, and the global ones."""
 
     own: Pairs
     moving: Pairs
@@ -69,9 +69,9 @@ class KeyGroups(Struct, frozen=True):
 
 
 def key_groups(screen: Screen[object]) -> KeyGroups:
-    """Every key that does something on a screen, keys of one action together, its own in the order of the hints.
+    """All active keys of a screen, grouped by action; its own in the order of the hints.
 
-    Only bindings with an id count: those are meshtop's own, and the ones that settings can rebind.
+    Only bindings with an id are included: those are meshtop's own, which settings can rebind.
     """
     found: dict[tuple[str, str], list[str]] = {}
     ranked: dict[tuple[str, str], tuple[str, int]] = {}
@@ -80,7 +80,7 @@ def key_groups(screen: Screen[object]) -> KeyGroups:
         words = description_of(screen, binding) or binding.description
         if words and binding.id and not binding.system:
             keys = found.setdefault((binding.action, words), [])
-            ranked[binding.action, words] = (_group(binding.id), rank_of(binding))
+            ranked[binding.action, words] = (_group(binding.id), hint_rank(binding))
             display = screen.app.get_key_display(binding)
             if display not in keys:
                 keys.append(display)
@@ -128,7 +128,7 @@ def _left(pairs: Pairs, width: int) -> int:
 
 
 def _side_by_side(pairs: Pairs, width: int) -> list[TextLine]:
-    """Pairs in two columns, read downwards; nothing where one is too long for that."""
+    """Pairs in two columns, read downwards; empty if one is too long for that."""
     half = width // 2
     left = _left(pairs, half)
     room = half - left - 2 * _MARGIN
@@ -162,7 +162,7 @@ def _pairs(pairs: Sequence[tuple[str, str]], left: int, width: int) -> list[Text
 
 
 class HelpScreen(ModalScreen[None]):
-    """The help over the screen that it explains; any of `?`, esc and q goes back."""
+    """The help over its screen; `?`, esc and q close it."""
 
     BINDINGS = [Binding("question_mark,escape,q", "dismiss", "back", id="help.back", show=False)]  # noqa: RUF012
 

@@ -1,7 +1,7 @@
-"""The line at the bottom: the keys that do something here, and why one that is off is off.
+"""The line of key hints at the bottom, with reasons for disabled keys.
 
-The hints come from the screen's active bindings (`show=True`). A node may say why an action is off, in its
-method `why_disabled(action) -> str | None`; it is asked where `check_action` returned None.
+The hints come from the screen's active bindings (`show=True`). A node may give the reason why an action is disabled
+in its method `why_disabled(action) -> str | None`, which is called where `check_action` returned None.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ ORDER = (
     "detail.text",
     "console.command",
 )
-"""Bindings that many screens have, by what they are worth: a screen's own come before them."""
+"""Bindings common to many screens, by importance: a screen's own come before them."""
 SHARED = ("table", "detail", "place", "scope", "console")
-"""Families of bindings (what stands before the dot of their id) that many screens have."""
+"""Families of bindings (the part of their id before the dot) common to many screens."""
 NOTICE_SECONDS = 6.0
 
 
 class KeyHint(Struct, frozen=True):
-    """A key, what it does here, and why it does not do so now (empty: it does)."""
+    """A key, its action's description, and the reason if it is disabled."""
 
     key: str
     text: str
@@ -50,9 +50,9 @@ class KeyHint(Struct, frozen=True):
 
 
 def hints_of(screen: Screen[object]) -> list[KeyHint]:
-    """The hints of a screen's active bindings, its own before those that many screens have.
+    """The hints of a screen's active bindings, its own before common ones.
 
-    Of several keys for one action the first is named.
+    Of several keys for one action the first is shown.
     """
     hints: dict[str, KeyHint] = {}
     ranks: dict[str, int] = {}
@@ -68,12 +68,12 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
         if words is None:
             continue
         hints[binding.action] = KeyHint(screen.app.get_key_display(binding), words, off, binding.key)
-        ranks[binding.action] = rank_of(binding)
+        ranks[binding.action] = hint_rank(binding)
     return [hints[action] for action in sorted(hints, key=ranks.__getitem__)]
 
 
-def rank_of(binding: Binding) -> int:
-    """Where a key stands among the others: opening first, then what only this screen does, then the rest by worth."""
+def hint_rank(binding: Binding) -> int:
+    """Sort key of hints: opening first, then the screen's own keys, then common ones by importance."""
     if binding.id == FIRST:
         return -1
     if binding.id in ORDER:
@@ -89,7 +89,7 @@ def description_of(screen: Screen[object], binding: Binding) -> str | None:
 
 
 def hint_line(hints: Sequence[KeyHint], width: int) -> tuple[TextLine, list[tuple[int, int, str]]]:
-    """The hints in one line; what does not fit leaves from the right, but `?` and `q` stay."""
+    """The hints in one line; those that do not fit are dropped from the right, except `?` and `q`."""
     kept = _fitting(hints, width)
     runs: list[TextRun] = []
     spots: list[tuple[int, int, str]] = []
@@ -144,7 +144,7 @@ class KeyHints(LineWidget):
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self.draw())
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
-        """Show one sentence instead of the hints for some seconds; an empty one brings the hints back."""
+        """Show a sentence instead of the hints for some seconds; an empty one restores the hints."""
         self._notice = (clean(text), tone) if text else None
         if self._timer is not None:
             self._timer.stop()

@@ -1,4 +1,4 @@
-"""The lines to type in, at the bottom in place of the key hints: the filter (`/`) and the command bar (`:`)."""
+"""The prompts at the bottom instead of the key hints: the filter (`/`) and the command bar (`:`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
-from meshtop.console.widgets.commands import Command, InputHistory, complete, explain, parse_command
+from meshtop.console.widgets.commands import Command, InputHistory, complete, describe_command, parse_command
 from meshtop.model.text import clean
 
 
 class Prompt(Horizontal):
-    """A sign, a line to type in, and at its right a count or, in one sentence, what is wrong with it."""
+    """A prompt: a sign, an input line, and at its right a count or an error."""
 
     SIGN = ""
     BINDINGS = [  # noqa: RUF012
@@ -27,7 +27,7 @@ class Prompt(Horizontal):
     ]
 
     class Left(Message):
-        """The prompt was left without a result, or after it."""
+        """Message: the prompt was closed."""
 
         def __init__(self, prompt: Prompt) -> None:
             super().__init__()
@@ -46,7 +46,7 @@ class Prompt(Horizontal):
         yield Label("", classes="message", markup=False)
 
     def suggester(self) -> Suggester | None:
-        """What completes the line as a ghost."""
+        """The suggester for completions."""
         return None
 
     @property
@@ -55,7 +55,7 @@ class Prompt(Horizontal):
         return self.query_one(Input)
 
     def open(self, text: str = "") -> None:
-        """Show the prompt with a text, and type in it."""
+        """Show the prompt with a text, and focus it."""
         self.display = True
         self.show_message("")
         self.input.value = text
@@ -64,12 +64,12 @@ class Prompt(Horizontal):
         self.screen.set_focus(self.input)
 
     def close(self) -> None:
-        """Hide the prompt, and say so."""
+        """Hide the prompt, and post `Left`."""
         self.display = False
         self.post_message(self.Left(self))
 
     def show_message(self, sentence: str, *, wrong: bool = False) -> None:
-        """Say something at the right of the line."""
+        """Show a message at the right of the line."""
         label = self.query_one(".message", Label)
         label.set_class(wrong, "wrong")
         label.update(clean(("✗ " if wrong else "") + sentence) if sentence else "")
@@ -79,11 +79,11 @@ class Prompt(Horizontal):
         self.close()
 
     def action_older(self) -> None:
-        """Type the line before again."""
+        """Insert the previous line of the history."""
         self._put(self.history.back(self.input.value))
 
     def action_newer(self) -> None:
-        """Type the line after."""
+        """Insert the next line of the history."""
         self._put(self.history.forward(self.input.value))
 
     def _put(self, text: str) -> None:
@@ -92,7 +92,7 @@ class Prompt(Horizontal):
 
 
 class FilterLine(Prompt):
-    """`/`: filters while one types; enter keeps the filter, escape goes back to the one before.
+    """The filter prompt (`/`): filters while typing; enter keeps the filter, escape restores the previous one.
 
     Answer `Changed` with `show_message("12 of 310")`, or with `show_message(sentence, wrong=True)` for a FilterError.
     """
@@ -100,7 +100,7 @@ class FilterLine(Prompt):
     SIGN = "/"
 
     class Changed(Message):
-        """The filter to use from now on; `final` where the line was left with it."""
+        """Message: the filter changed; `final` if the line was closed with it."""
 
         def __init__(self, prompt: FilterLine, text: str, final: bool) -> None:
             super().__init__()
@@ -133,7 +133,7 @@ class FilterLine(Prompt):
         self.close()
 
     def action_leave(self) -> None:
-        """Go back to the filter that was active before."""
+        """Restore the previous filter."""
         self.post_message(self.Changed(self, self._before, True))
         self.close()
 
@@ -148,13 +148,13 @@ class _Completion(Suggester):
 
 
 class CommandBar(Prompt):
-    """`:`: a command by name, alias or beginning, with its argument; tab takes the ghost's proposal."""
+    """The command bar (`:`): a command by name, alias or prefix, with its argument; tab accepts the completion."""
 
     SIGN = ":"
     BINDINGS = [Binding("tab", "take", "complete", id="prompt.take", show=False)]  # noqa: RUF012
 
     class Given(Message):
-        """A command was given."""
+        """Message: a command was entered."""
 
         def __init__(self, prompt: CommandBar, command: Command, argument: str) -> None:
             super().__init__()
@@ -171,14 +171,14 @@ class CommandBar(Prompt):
         return _Completion(self._commands)
 
     def action_take(self) -> None:
-        """Take what the ghost proposes."""
+        """Accept the completion."""
         if (proposal := complete(self.input.value, self._commands)) is not None:
             self._put(proposal)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.show_message(explain(event.value, self._commands) if event.value.strip() else "tab completes")
+        self.show_message(describe_command(event.value, self._commands) if event.value.strip() else "tab completes")
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -1,4 +1,4 @@
-"""How a table is drawn: its rows and its heading as fitted text, columns in steady places."""
+"""Drawing of tables: rows and heading as fitted text, with stable column positions."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
-    """A row as a line: the gutter with its signs, then each column in its place."""
+def table_row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
+    """A row as a line: the gutter with its signs, then the columns."""
     cursor = ground == "cursor"
     gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
     runs = [TextRun(0, gutter.ljust(GUTTER), Tone.ACCENT)]
@@ -48,7 +48,7 @@ def row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: 
 def header_line(
     columns: Sequence[AnyColumn], layout: ColumnLayout, *, sort: tuple[str, bool] | None, picked: int | None, width: int
 ) -> TextLine:
-    """The titles, the sort arrow, and signs for columns that are out of sight."""
+    """The titles, the sort arrow, and signs for hidden columns."""
     runs = [TextRun(0, "‹ " if layout.hidden_left else " " * GUTTER, Tone.DIM)]
     end = layout.places[-1].end if layout.places else GUTTER
     more = f"+{layout.hidden_right}›"
@@ -71,7 +71,7 @@ def header_line(
 
 
 class TableFrame:
-    """Draws a table's state for a size; formats no row out of sight, and keeps widths and places while it can."""
+    """Draws a table's state for a size; formats only visible rows, and keeps widths and positions if possible."""
 
     def __init__(self) -> None:
         self.layout = ColumnLayout()
@@ -81,7 +81,7 @@ class TableFrame:
         self._rows_of: tuple[int, int] | None = None
 
     def take(self, *, other_columns: bool) -> None:
-        """Other rows have come: format them anew, and place their columns anew where these are others."""
+        """Mark rows as changed, to format them again, and to lay out columns again if they differ."""
         self._rows_of = None
         if other_columns:
             self.layout = ColumnLayout()
@@ -112,7 +112,7 @@ class TableFrame:
             if index == state.cursor.index:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
-            lines.append(row_line(row, layout, ground=ground, marked=marked))
+            lines.append(table_row_line(row, layout, ground=ground, marked=marked))
         lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
 

@@ -10,7 +10,7 @@ from meshtop.demo.kube.status import ApiError
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """One RBAC PolicyRule; `namespaces` None means all of them and the cluster scope (a ClusterRoleBinding)."""
 
     verbs: tuple[str, ...]
@@ -62,11 +62,11 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Account:
-    """Somebody with a token. Everybody is in ``system:authenticated`` and may ask about themselves."""
+    """A user with a token. All users are in ``system:authenticated`` and may review their own rights."""
 
     name: str
     token: str
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
     groups: tuple[str, ...] = ()
 
     @property
@@ -103,10 +103,10 @@ def _in(value: str, among: Sequence[str]) -> bool:
 
 
 EVERYBODY = (
-    Rule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews")),
-    Rule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",)),
-    Rule(("get",), urls=("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version", "/version/")),
-    Rule(("get",), urls=("/healthz", "/livez", "/readyz", "/livez/*", "/readyz/*")),
+    PolicyRule(("create",), ("authorization.k8s.io",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews")),
+    PolicyRule(("create",), ("authentication.k8s.io",), ("selfsubjectreviews",)),
+    PolicyRule(("get",), urls=("/api", "/api/*", "/apis", "/apis/*", "/openapi/*", "/version", "/version/")),
+    PolicyRule(("get",), urls=("/healthz", "/livez", "/readyz", "/livez/*", "/readyz/*")),
 )
 """What the default roles system:basic-user, system:discovery and system:public-info-viewer grant."""
 
@@ -131,15 +131,15 @@ MESH_GROUPS = (
 
 
 def admin(name: str = "admin", token: str = "demo-admin") -> Account:
-    """Somebody bound to cluster-admin."""
-    everything = Rule(("*",), ("*",), ("*",))
-    return Account(name, token, (everything, Rule(("*",), urls=("*",))), ("system:masters",))
+    """A user bound to cluster-admin."""
+    everything = PolicyRule(("*",), ("*",), ("*",))
+    return Account(name, token, (everything, PolicyRule(("*",), urls=("*",))), ("system:masters",))
 
 
 def viewer(
     name: str = "viewer", token: str = "demo-viewer", *, proxy_verbs: tuple[str, ...] = ("get", "create")
 ) -> Account:
-    """Somebody on call who reads everything but Secrets, and reaches services through the proxy with `proxy_verbs`."""
+    """A user who reads everything except Secrets, and reaches services through the proxy with `proxy_verbs`."""
     core = (
         "namespaces",
         "nodes",
@@ -152,15 +152,15 @@ def viewer(
         "events",
     )
     rules = [
-        Rule(READ, ("",), core),
-        Rule(READ, ("apps",), ("deployments", "statefulsets", "daemonsets", "replicasets")),
-        Rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
-        Rule(READ, ("coordination.k8s.io",), ("leases",)),
-        Rule(READ, ("rbac.authorization.k8s.io",), ("*",)),
-        Rule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
-        Rule(READ, ("admissionregistration.k8s.io",), ("*",)),
-        Rule(READ, MESH_GROUPS, ("*",)),
+        PolicyRule(READ, ("",), core),
+        PolicyRule(READ, ("apps",), ("deployments", "statefulsets", "daemonsets", "replicasets")),
+        PolicyRule(READ, ("discovery.k8s.io",), ("endpointslices",)),
+        PolicyRule(READ, ("coordination.k8s.io",), ("leases",)),
+        PolicyRule(READ, ("rbac.authorization.k8s.io",), ("*",)),
+        PolicyRule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
+        PolicyRule(READ, ("admissionregistration.k8s.io",), ("*",)),
+        PolicyRule(READ, MESH_GROUPS, ("*",)),
     ]
     if proxy_verbs:
-        rules.append(Rule(proxy_verbs, ("",), ("services/proxy",)))
+        rules.append(PolicyRule(proxy_verbs, ("",), ("services/proxy",)))
     return Account(name, token, tuple(rules), ("meshtop:viewers",))

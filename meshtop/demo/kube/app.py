@@ -20,7 +20,7 @@ from meshtop.demo.kube.resource import Json
 from meshtop.demo.kube.reviews import review
 from meshtop.demo.kube.status import ApiError, method_not_allowed, no_such_path, unauthorized
 from meshtop.demo.kube.store import KubeStore
-from meshtop.demo.kube.target import Target, find_resource, parse_target
+from meshtop.demo.kube.target import RequestTarget, find_resource, parse_target
 from meshtop.demo.kube.watching import Watches, watch_objects
 from meshtop.demo.kube.writing import Writer
 
@@ -121,7 +121,7 @@ class _Server:
             "platform": "linux/amd64",
         }
 
-    async def _resource(self, request: web.Request, account: Account, target: Target) -> web.StreamResponse:
+    async def _resource(self, request: web.Request, account: Account, target: RequestTarget) -> web.StreamResponse:
         resource = find_resource(self.store, target)
         if resource.verbs == ("create",):
             return await review(resource.kind, account, request)
@@ -156,7 +156,7 @@ def kube_app(
     A request without a token is `anonymous`'s, or gets 401 where that is None. `services` answer behind the service
     proxy (an Application, or a handler that gets the request and the path); their Services must be in the store.
     `latency` gives the seconds to wait before each answer; `faults` may answer in the server's place.
-    The store may be touched by the loop that runs the application, and by nobody else.
+    The store may only be used from the event loop that runs the application.
     """
     server = _Server(store, git_version, accounts, anonymous, services, latency, faults, bookmark_seconds)
     app = web.Application(client_max_size=16 * 1024 * 1024)

@@ -12,7 +12,7 @@ from aiohttp import web
 from meshtop.demo.kube.protobuf import PROTOBUF, decode_protobuf
 from meshtop.demo.kube.resource import Json, Resource, group_version
 from meshtop.demo.kube.status import bad_request, invalid, unsupported_media_type
-from meshtop.demo.kube.target import Target
+from meshtop.demo.kube.target import RequestTarget
 
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -71,7 +71,7 @@ async def read_options(request: web.Request) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def fit(resource: Resource, target: Target, obj: Json) -> None:
+def fit(resource: Resource, target: RequestTarget, obj: Json) -> None:
     """Fill in what the path says and the object leaves out. Raises 400 where they contradict each other."""
     wanted = resource.api_version(target.version)
     if not obj.get("kind"):

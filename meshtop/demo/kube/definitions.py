@@ -7,7 +7,7 @@ from typing import Any
 from meshtop.demo.kube import jsonpath
 from meshtop.demo.kube.columns import AGE, NAME, age_of
 from meshtop.demo.kube.ownership import compact_json
-from meshtop.demo.kube.resource import Column, Json, Resource
+from meshtop.demo.kube.resource import Json, PrinterColumn, Resource
 
 
 def _cell(path: str, kind: str, value_now: tuple[Json, float]) -> Any:
@@ -23,9 +23,9 @@ def _cell(path: str, kind: str, value_now: tuple[Json, float]) -> Any:
     return value
 
 
-def _column(printer: Json) -> Column:
+def _column(printer: Json) -> PrinterColumn:
     path, kind = printer["jsonPath"], printer.get("type", "string")
-    return Column(
+    return PrinterColumn(
         name=printer["name"],
         cell=lambda obj, now: _cell(path, kind, (obj, now)),
         type=kind,
@@ -35,7 +35,7 @@ def _column(printer: Json) -> Column:
     )
 
 
-def _columns(version: Json) -> tuple[Column, ...]:
+def _columns(version: Json) -> tuple[PrinterColumn, ...]:
     printers = version.get("additionalPrinterColumns")
     return (NAME, *map(_column, printers)) if printers else (NAME, AGE)
 

@@ -10,7 +10,7 @@ from yarl import URL
 from meshtop.demo.kube.resource import Resource
 from meshtop.demo.kube.status import ApiError, not_found
 from meshtop.demo.kube.store import KubeStore
-from meshtop.demo.kube.target import Target
+from meshtop.demo.kube.target import RequestTarget
 
 Handler = Callable[[web.Request, str], Awaitable[web.StreamResponse]]
 """Answers a request for a service; the second argument is the path behind the proxy, with its leading slash."""
@@ -26,7 +26,7 @@ def service_name(text: str) -> str:
 
 
 async def proxied(
-    store: KubeStore, resource: Resource, target: Target, request: web.Request, services: Services
+    store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request, services: Services
 ) -> web.StreamResponse:
     """Hand a request on. Raises 404 for a service that is not there, 503 for one that nothing answers for."""
     name = service_name(target.name)

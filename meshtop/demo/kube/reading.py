@@ -15,7 +15,7 @@ from meshtop.demo.kube.resource import Json, Resource
 from meshtop.demo.kube.selectors import Test, both, field_selector, label_selector
 from meshtop.demo.kube.status import bad_request, expired, not_found
 from meshtop.demo.kube.store import KubeStore, within
-from meshtop.demo.kube.target import Target
+from meshtop.demo.kube.target import RequestTarget
 
 CONTINUE_GONE = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
@@ -56,7 +56,7 @@ def whole_number(request: web.Request, name: str) -> int:
 
 
 def _page(
-    store: KubeStore, resource: Resource, target: Target, request: web.Request
+    store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request
 ) -> tuple[list[Entry] | tuple[Entry, ...], Json]:
     """The entries of the page that was asked for, and the list's metadata."""
     limit = whole_number(request, "limit")
@@ -101,7 +101,9 @@ def _join(kind: str, api_version: str, metadata: Json, items: list[bytes]) -> by
     return head + b",".join(items) + b"]}\n"
 
 
-async def list_objects(store: KubeStore, resource: Resource, target: Target, request: web.Request) -> web.Response:
+async def list_objects(
+    store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request
+) -> web.Response:
     """Answer a list in the form that was asked for."""
     form = form_of(request)
     entries, metadata = _page(store, resource, target, request)
@@ -118,7 +120,7 @@ async def list_objects(store: KubeStore, resource: Resource, target: Target, req
     return await body_answer(request, body)
 
 
-async def get_object(store: KubeStore, resource: Resource, target: Target, request: web.Request) -> web.Response:
+async def get_object(store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request) -> web.Response:
     """Answer a get of one object (or its status subresource, which has the same form)."""
     form = form_of(request)
     entry = store.entry(resource.group, resource.kind, target.namespace, target.name)

@@ -14,7 +14,7 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class PrinterColumn:
     """A printer column of ``kubectl get``: `cell` gets the object and the time (Unix seconds)."""
 
     name: str
@@ -41,8 +41,8 @@ class Resource:
     singular: str = ""
     short_names: tuple[str, ...] = ()
     namespaced: bool = True
-    columns: tuple[Column, ...] = ()
-    version_columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)
+    columns: tuple[PrinterColumn, ...] = ()
+    version_columns: Mapping[str, tuple[PrinterColumn, ...]] = field(default_factory=dict)
     status_subresource: bool = False
     schemas: Mapping[str, Json] = field(default_factory=dict)
     custom: bool = False
@@ -65,7 +65,7 @@ class Resource:
         """The apiVersion of this kind in a version."""
         return f"{self.group}/{version}" if self.group else version
 
-    def columns_in(self, version: str) -> tuple[Column, ...]:
+    def columns_in(self, version: str) -> tuple[PrinterColumn, ...]:
         """The printer columns in a version."""
         return self.version_columns.get(version, self.columns)
 

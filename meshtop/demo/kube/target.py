@@ -1,4 +1,4 @@
-"""What a request asks for: its path and query as verb, kind, namespace, name and subresource."""
+"""The target of a request: its path and query as verb, kind, namespace, name and subresource."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestTarget:
     """The thing a request is about; `rest` is what follows the subresource (the path behind a proxy)."""
 
     verb: str
@@ -38,7 +38,7 @@ def truth(request: web.Request, name: str) -> bool:
     return request.query.get(name, "").lower() in ("1", "t", "true")
 
 
-def parse_target(request: web.Request) -> Target | None:
+def parse_target(request: web.Request) -> RequestTarget | None:
     """The target of a request for a resource; None for every other path. Path parts arrive percent-decoded."""
     parts = request.path.split("/")[1:]
     if parts[0] == "api" and len(parts) > 2:
@@ -65,10 +65,10 @@ def parse_target(request: web.Request) -> Target | None:
         verb = "delete" if name else "deletecollection"
     else:
         verb = _VERBS.get(method, method.lower())
-    return Target(verb, group, version, plural, namespace, name, subresource, rest)
+    return RequestTarget(verb, group, version, plural, namespace, name, subresource, rest)
 
 
-def find_resource(store: KubeStore, target: Target) -> Resource:
+def find_resource(store: KubeStore, target: RequestTarget) -> Resource:
     """The kind a target names. Raises 404 for one that is not served, or not there (namespaced or not)."""
     for resource in store.resources():
         if resource.group == target.group and resource.plural == target.plural:

@@ -18,7 +18,7 @@ from meshtop.demo.kube.resource import Json, Resource
 from meshtop.demo.kube.selectors import Test
 from meshtop.demo.kube.status import expired
 from meshtop.demo.kube.store import KubeStore
-from meshtop.demo.kube.target import Target, truth
+from meshtop.demo.kube.target import RequestTarget, truth
 
 DEFAULT_SECONDS = 1800.0
 """How long a watch lasts that names no limit."""
@@ -78,7 +78,7 @@ class Watches:
 class _Encoder:
     """Changes as the lines that one client wants to see."""
 
-    def __init__(self, store: KubeStore, resource: Resource, target: Target, request: web.Request) -> None:
+    def __init__(self, store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request) -> None:
         self._store = store
         self._resource = resource
         self._version = target.version
@@ -134,7 +134,7 @@ class _Encoder:
 
 
 async def watch_objects(
-    store: KubeStore, resource: Resource, target: Target, request: web.Request, watches: Watches
+    store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request, watches: Watches
 ) -> web.StreamResponse:
     """Answer a watch."""
     encoder = _Encoder(store, resource, target, request)

@@ -42,7 +42,7 @@ from meshtop.demo.kube.status import (
     not_found,
 )
 from meshtop.demo.kube.store import KubeStore, copy_json, within
-from meshtop.demo.kube.target import Target, truth
+from meshtop.demo.kube.target import RequestTarget, truth
 
 __all__ = ["Writer"]
 
@@ -64,7 +64,7 @@ class Writer:
     """Everything that changes the store on behalf of one request."""
 
     def __init__(
-        self, store: KubeStore, resource: Resource, target: Target, request: web.Request, account: Account
+        self, store: KubeStore, resource: Resource, target: RequestTarget, request: web.Request, account: Account
     ) -> None:
         self._store = store
         self._resource = resource
@@ -74,7 +74,7 @@ class Writer:
         self._warnings: list[str] = []
 
     async def answer(self) -> web.StreamResponse:
-        """Do what the request's verb says."""
+        """Execute a writing request by its verb."""
         if self._target.subresource not in ("", "status") or (
             self._target.subresource == "status" and not self._resource.status_subresource
         ):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from meshtop.demo.prom.columns import Column, Labels, Values, Vector, assemble
+from meshtop.demo.prom.columns import Labels, SeriesColumn, Values, Vector, assemble
 from meshtop.demo.prom.errors import ExecutionError
 from meshtop.demo.prom.numbers import format_value, square_root
 from meshtop.demo.prom.overtime import greatest, least, quantile
@@ -113,7 +113,7 @@ def _reduce(
         for step, row in enumerate(rows):
             present = [value for value in row if value is not None]
             values.append(reduce(step, present) if present else None)
-        result.append(Column(group_labels(group[0].labels, labels, without), values))
+        result.append(SeriesColumn(group_labels(group[0].labels, labels, without), values))
     return result
 
 
@@ -140,7 +140,7 @@ def extremes(op: str, vector: Vector, k: list[float], labels: Sequence[str], wit
                 chosen[index][step] = group[index].values[step]
                 first += [index] if step == 0 else []
         order = first + [index for index in range(len(group)) if index not in set(first)]
-        result += [Column(group[index].labels, chosen[index]) for index in order]
+        result += [SeriesColumn(group[index].labels, chosen[index]) for index in order]
     return assemble(result)
 
 
@@ -152,7 +152,7 @@ def count_values(name: str, vector: Vector, labels: Sequence[str], without: bool
     if not LABEL_NAME.fullmatch(name):
         raise ExecutionError(f"invalid label name {quote_go(name)}")
     by = labels if without else (*labels, name)
-    counted: dict[object, Column] = {}
+    counted: dict[object, SeriesColumn] = {}
     key = grouping(by, without)
     for column in vector:
         for step, value in enumerate(column.values):
@@ -161,7 +161,9 @@ def count_values(name: str, vector: Vector, labels: Sequence[str], without: bool
             marked = {**column.labels, name: format_value(value)}
             group = counted.get(key(marked))
             if group is None:
-                group = counted[key(marked)] = Column(group_labels(marked, by, without), [None] * len(column.values))
+                group = counted[key(marked)] = SeriesColumn(
+                    group_labels(marked, by, without), [None] * len(column.values)
+                )
             group.values[step] = (group.values[step] or 0.0) + 1.0
     return list(counted.values())
 

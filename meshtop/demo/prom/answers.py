@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from meshtop.demo.prom.columns import Column
+from meshtop.demo.prom.columns import SeriesColumn
 from meshtop.demo.prom.engine import Answer
 from meshtop.demo.prom.errors import QueryError
 from meshtop.demo.prom.numbers import format_value
@@ -62,7 +62,7 @@ def instant_data(answer: Answer) -> dict[str, Any]:
 
 def range_data(answer: Answer) -> dict[str, Any]:
     """``data`` of ``/api/v1/query_range``."""
-    vector = answer.vector if answer.kind == "vector" else [Column({}, list(answer.scalar))]
+    vector = answer.vector if answer.kind == "vector" else [SeriesColumn({}, list(answer.scalar))]
     times = [seconds(time) for time in answer.times]
     result = []
     for column in vector:

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from meshtop.demo.prom.columns import Column, Values, Vector, assemble, without_name
+from meshtop.demo.prom.columns import SeriesColumn, Values, Vector, assemble, without_name
 from meshtop.demo.prom.numbers import divide, modulo, power
 
 ARITHMETIC: dict[str, Callable[[float, float], float]] = {
@@ -65,5 +65,5 @@ def vector_scalar(op: str, vector: Vector, scalar: list[float], scalar_left: boo
             values = [None if v is None else apply(s, v) for v, s in zip(column.values, scalar, strict=True)]
         else:
             values = [None if v is None else apply(v, s) for v, s in zip(column.values, scalar, strict=True)]
-        result.append(Column(without_name(column.labels) if drops else column.labels, values))
+        result.append(SeriesColumn(without_name(column.labels) if drops else column.labels, values))
     return assemble(result)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meshtop.demo.prom.columns import Column
+from meshtop.demo.prom.columns import SeriesColumn
 from meshtop.demo.prom.errors import ExecutionError, QueryTimeout
 
 
@@ -44,7 +44,7 @@ class Budget:
         self.touch(0)
 
     def release(self, samples: int) -> None:
-        """Let go of samples."""
+        """Release samples from the budget."""
         self.held -= samples
 
     def touch(self, samples: int) -> None:
@@ -59,7 +59,7 @@ class Budget:
         if time.monotonic() > self._deadline:
             raise QueryTimeout(f"query timed out in expression evaluation after {self._timeout:g}s")
 
-    def account(self, before: int, inputs: Sequence[Column], result: Sequence[Column], steps: int) -> None:
+    def account(self, before: int, inputs: Sequence[SeriesColumn], result: Sequence[SeriesColumn], steps: int) -> None:
         """Charge for a step-by-step operation: its arguments, one step's copy of them, and its result.
 
         Afterwards only the result is held on top of ``before``.
@@ -74,6 +74,6 @@ class Budget:
         self.held = before + made
 
 
-def count(column: Column) -> int:
+def count(column: SeriesColumn) -> int:
     """How many samples a column has."""
     return len(column.values) - column.values.count(None)

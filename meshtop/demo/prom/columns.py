@@ -19,14 +19,14 @@ SAME_LABELSET = "vector cannot contain metrics with the same labelset"
 
 
 @dataclass(slots=True)
-class Column:
+class SeriesColumn:
     """One series of a vector, a value or None for each step."""
 
     labels: Labels
     values: Values
 
 
-Vector = list[Column]
+Vector = list[SeriesColumn]
 
 
 def identity(labels: Labels) -> frozenset[tuple[str, str]]:
@@ -43,7 +43,7 @@ def without_name(labels: Labels) -> Labels:
     return rest
 
 
-def drop_names(vector: Iterable[Column]) -> Vector:
+def drop_names(vector: Iterable[SeriesColumn]) -> Vector:
     """Drop the metric name of every column, in place. Raises ExecutionError where two become the same series."""
     names: set[str | None] = set()
     dropped = []
@@ -55,13 +55,13 @@ def drop_names(vector: Iterable[Column]) -> Vector:
     return dropped if len(names) <= 1 else assemble(dropped)
 
 
-def assemble(vector: Iterable[Column], clash: str = SAME_LABELSET) -> Vector:
+def assemble(vector: Iterable[SeriesColumn], clash: str = SAME_LABELSET) -> Vector:
     """Join columns of the same labels whose values are at different steps.
 
     Raises ExecutionError(clash) when two of them have a value at the same step. Columns without any value are left
     out.
     """
-    seen: dict[frozenset[tuple[str, str]], Column] = {}
+    seen: dict[frozenset[tuple[str, str]], SeriesColumn] = {}
     for column in vector:
         key = identity(column.labels)
         first = seen.get(key)

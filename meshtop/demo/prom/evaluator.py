@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from meshtop.demo.prom import aggregation, functions, relabel
 from meshtop.demo.prom.arithmetic import scalars, vector_scalar
 from meshtop.demo.prom.budget import Budget, Limits, count
-from meshtop.demo.prom.columns import Column, Values, Vector, drop_names
+from meshtop.demo.prom.columns import SeriesColumn, Values, Vector, drop_names
 from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.histogram import histogram_quantile
 from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
@@ -17,8 +17,8 @@ from meshtop.demo.prom.syntax import (
     Aggregate,
     At,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Negation,
     Number,
     Range,
@@ -76,11 +76,11 @@ class Evaluator:
                 return [-value for value in self.scalar(inner)]
             case Binary(op=op, left=left, right=right):
                 return scalars(op, self.scalar(left), self.scalar(right))
-            case Call(name="time"):
+            case FunctionCall(name="time"):
                 return [time / 1000 for time in self._steps.times]
-            case Call(name="pi"):
+            case FunctionCall(name="pi"):
                 return [3.141592653589793] * len(self._steps)
-            case Call(name="scalar", args=(argument,)):
+            case FunctionCall(name="scalar", args=(argument,)):
                 return functions.as_scalar(self.vector(argument), len(self._steps))
         raise BadData(f"parse error: a {kind(expr)} is not a scalar")
 
@@ -96,7 +96,7 @@ class Evaluator:
                 return self._charged(lambda: self._aggregate(expr))
             case Binary():
                 return self._charged(lambda: self._binary(expr))
-            case Call():
+            case FunctionCall():
                 if expr.args and kind(expr.args[-1 if expr.name == "quantile_over_time" else 0]) == "matrix":
                     return self._over_windows(expr)
                 return self._charged(lambda: self._call(expr))
@@ -160,7 +160,7 @@ class Evaluator:
                 None if high <= low else times[high - 1] / 1000 if timestamps else values[high - 1]
                 for low, high in windows.bounds(times)
             ]
-            column = Column(series.labels, picked)
+            column = SeriesColumn(series.labels, picked)
             if samples := count(column):
                 self._budget.hold(samples)
                 self._budget.read += samples
@@ -182,7 +182,7 @@ class Evaluator:
 
     # Functions of windows
 
-    def _over_windows(self, call: Call) -> Vector:
+    def _over_windows(self, call: FunctionCall) -> Vector:
         function = self._window_function(call)
         keeps_name = call.name == "last_over_time"
         argument = call.args[-1 if call.name == "quantile_over_time" else 0]
@@ -196,7 +196,7 @@ class Evaluator:
             sizes = [high - low for low, high in bounds]
             budget.read += sum(sizes)
             budget.touch(max(sizes))
-            column = Column(samples.labels, function(samples, bounds))
+            column = SeriesColumn(samples.labels, function(samples, bounds))
             if made := count(column):
                 budget.hold(made)
                 result.append(column)
@@ -208,7 +208,7 @@ class Evaluator:
             return functions.absent(present, call.args[0])
         return result if keeps_name else drop_names(result)
 
-    def _window_function(self, call: Call) -> WindowFunction:
+    def _window_function(self, call: FunctionCall) -> WindowFunction:
         match call.name:
             case "rate" | "increase" | "delta":
                 return Extrapolation(call.name, _length(call.args[0]))
@@ -248,20 +248,20 @@ class Evaluator:
             return inputs, set_operation(node.op, left, right, node.matching, steps)
         return inputs, match_vectors(node.op, left, right, node.matching, node.returns_bool, steps)
 
-    def _call(self, call: Call) -> tuple[Vector, Vector]:
+    def _call(self, call: FunctionCall) -> tuple[Vector, Vector]:
         name, args = call.name, call.args
         if name == "vector":
             values: Values = list(self.scalar(args[0]))
-            return [], [Column({}, values)]
+            return [], [SeriesColumn({}, values)]
         if name in functions.DATES and not args:
-            return [], [Column({}, [functions.DATES[name](t / 1000) for t in self._steps.times])]
+            return [], [SeriesColumn({}, [functions.DATES[name](t / 1000) for t in self._steps.times])]
         if name == "histogram_quantile":
             q = self.scalar(args[0])
             vector = self.vector(args[1])
             return vector, histogram_quantile(q, vector)
         if name == "timestamp" and isinstance(selector := args[0], Selector):
             vector = self._select(selector, timestamps=True)
-            return vector, drop_names([Column(c.labels, c.values) for c in vector])
+            return vector, drop_names([SeriesColumn(c.labels, c.values) for c in vector])
         vector = self.vector(args[0])
         return vector, self._of_vector(name, vector, args)
 

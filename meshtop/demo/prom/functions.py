@@ -7,7 +7,7 @@ import datetime
 import math
 from collections.abc import Callable
 
-from meshtop.demo.prom.columns import Column, Labels, Values, Vector, drop_names
+from meshtop.demo.prom.columns import Labels, SeriesColumn, Values, Vector, drop_names
 from meshtop.demo.prom.numbers import INF, NAN, ceil, divide, floor, logarithm, maximum, minimum, square_root, total
 from meshtop.demo.prom.series import NAME
 from meshtop.demo.prom.syntax import Expr, Range, Selector
@@ -83,13 +83,13 @@ DATES: dict[str, Callable[[float], float]] = {
 
 def each(vector: Vector, function: Callable[[float], float]) -> Vector:
     """Apply a function to every value; the metric name goes."""
-    return drop_names(Column(c.labels, [None if v is None else function(v) for v in c.values]) for c in vector)
+    return drop_names(SeriesColumn(c.labels, [None if v is None else function(v) for v in c.values]) for c in vector)
 
 
 def each_step(vector: Vector, function: Callable[[int, float], float | None]) -> Vector:
     """Apply a function of step and value to every value; the metric name goes."""
     return drop_names(
-        Column(c.labels, [None if v is None else function(i, v) for i, v in enumerate(c.values)]) for c in vector
+        SeriesColumn(c.labels, [None if v is None else function(i, v) for i, v in enumerate(c.values)]) for c in vector
     )
 
 
@@ -128,7 +128,7 @@ def absent(present: list[bool], argument: Expr) -> Vector:
     """``absent``: 1 at the steps without any value, with the labels that the selector's ``=`` matchers promise."""
     if all(present):
         return []
-    return [Column(_absent_labels(argument), [None if there else 1.0 for there in present])]
+    return [SeriesColumn(_absent_labels(argument), [None if there else 1.0 for there in present])]
 
 
 def _absent_labels(argument: Expr) -> Labels:
@@ -150,7 +150,7 @@ def _absent_labels(argument: Expr) -> Labels:
 def ordered(vector: Vector, descending: bool) -> Vector:
     """``sort`` and ``sort_desc`` by the first step's value; NaN last. Range queries order by labels anyway."""
 
-    def key(column: Column) -> tuple[bool, float]:
+    def key(column: SeriesColumn) -> tuple[bool, float]:
         value = column.values[0]
         if value is None or value != value:
             return True, 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 
-from meshtop.demo.prom.columns import Column, Vector, assemble, identity, without_name
+from meshtop.demo.prom.columns import SeriesColumn, Vector, assemble, identity, without_name
 from meshtop.demo.prom.numbers import INF, NAN, divide, parse_float
 
 BUCKET = "le"
@@ -75,7 +75,7 @@ def _search(counts: list[float], rank: float) -> int:
 
 def histogram_quantile(q: list[float], vector: Vector) -> Vector:
     """The quantile of each histogram at each step. Series without a number in ``le`` are left out."""
-    histograms: dict[object, list[tuple[float, Column]]] = {}
+    histograms: dict[object, list[tuple[float, SeriesColumn]]] = {}
     for column in vector:
         bound = parse_float(column.labels.get(BUCKET, ""))
         if bound is None:
@@ -91,5 +91,5 @@ def histogram_quantile(q: list[float], vector: Vector) -> Vector:
             buckets = [(bound, v) for bound, v in zip(bounds, row, strict=True) if v is not None]
             values.append(bucket_quantile(q[step], buckets) if buckets else None)
         labels = {name: value for name, value in members[0][1].labels.items() if name != BUCKET}
-        result.append(Column(without_name(labels), values))
+        result.append(SeriesColumn(without_name(labels), values))
     return assemble(result)

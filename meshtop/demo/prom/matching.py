@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meshtop.demo.prom.arithmetic import DROPS_NAME, elementwise
-from meshtop.demo.prom.columns import Column, Labels, Values, Vector, assemble, join, without_name
+from meshtop.demo.prom.columns import Labels, SeriesColumn, Values, Vector, assemble, join, without_name
 from meshtop.demo.prom.errors import ExecutionError
 from meshtop.demo.prom.exposition import show
 from meshtop.demo.prom.series import NAME
@@ -33,7 +33,7 @@ def _by_signature(vector: Vector, sign: Callable[[Labels], Signature]) -> dict[S
     return groups
 
 
-def _presence(columns: Iterable[Column], steps: int) -> list[bool]:
+def _presence(columns: Iterable[SeriesColumn], steps: int) -> list[bool]:
     present = [False] * steps
     for column in columns:
         for step, value in enumerate(column.values):
@@ -53,7 +53,7 @@ def set_operation(op: str, left: Vector, right: Vector, matching: Matching, step
     for column in kept:
         mask = present.get(sign(column.labels), nowhere)
         values = [v if there is wanted else None for v, there in zip(column.values, mask, strict=True)]
-        filtered.append(Column(column.labels, values))
+        filtered.append(SeriesColumn(column.labels, values))
     return assemble([*left, *filtered] if op == "or" else filtered)
 
 
@@ -74,7 +74,7 @@ def match_vectors(op: str, left: Vector, right: Vector, matching: Matching, retu
         if not partners:
             continue
         pairs = [
-            Column(
+            SeriesColumn(
                 _result_labels(a.labels, b.labels, op, matching, returns_bool),
                 _pair(b.values, a.values, apply) if swapped else _pair(a.values, b.values, apply),
             )
@@ -105,7 +105,7 @@ def _refuse_many_to_many(
         return
     needed = _presence(many, steps)
     for group in ones.values():
-        seen: list[Column | None] = [None] * steps
+        seen: list[SeriesColumn | None] = [None] * steps
         for column in group:
             for step, value in enumerate(column.values):
                 if value is None or not needed[step]:

@@ -17,8 +17,8 @@ from meshtop.demo.prom.syntax import (
     Aggregate,
     At,
     Binary,
-    Call,
     Expr,
+    FunctionCall,
     Matching,
     Negation,
     Number,
@@ -140,11 +140,11 @@ def _at(node: Any) -> At:
         raise BadData("parse error: timestamp out of bounds for @ modifier") from err
 
 
-def _call(node: Any) -> Call:
+def _call(node: Any) -> FunctionCall:
     name = node.func.name
     if name not in FUNCTIONS:
         raise BadData(f'parse error: unknown function with name "{name}"')
-    return Call(name, tuple(_expr(arg) for arg in node.args), _KINDS[str(node.func.return_type)])
+    return FunctionCall(name, tuple(_expr(arg) for arg in node.args), _KINDS[str(node.func.return_type)])
 
 
 _KINDS: dict[str, ValueKind] = {

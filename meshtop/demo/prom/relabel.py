@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from meshtop.demo.prom.aggregation import LABEL_NAME
-from meshtop.demo.prom.columns import Column, Labels, Vector, assemble
+from meshtop.demo.prom.columns import Labels, SeriesColumn, Vector, assemble
 from meshtop.demo.prom.errors import BadData, ExecutionError
 from meshtop.demo.prom.matchers import compile_regex
 
@@ -50,7 +50,7 @@ def label_replace(vector: Vector, target: str, template: str, source: str, patte
     for column in vector:
         match = regex.fullmatch(column.labels.get(source, ""))
         labels = column.labels if match is None else _with(column.labels, target, expand(template, match))
-        result.append(Column(labels, column.values))
+        result.append(SeriesColumn(labels, column.values))
     return assemble(result)
 
 
@@ -64,5 +64,5 @@ def label_join(vector: Vector, target: str, separator: str, sources: Sequence[st
     result = []
     for column in vector:
         value = separator.join(column.labels.get(name, "") for name in sources)
-        result.append(Column(_with(column.labels, target, value), column.values))
+        result.append(SeriesColumn(_with(column.labels, target, value), column.values))
     return assemble(result)

@@ -62,7 +62,7 @@ class Negation:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function call with its arguments."""
 
     name: str
@@ -102,7 +102,7 @@ class Binary:
     matching: Matching
 
 
-Expr = Number | String | Selector | Range | Subquery | Negation | Call | Aggregate | Binary
+Expr = Number | String | Selector | Range | Subquery | Negation | FunctionCall | Aggregate | Binary
 
 
 def kind(expr: Expr) -> ValueKind:
@@ -118,7 +118,7 @@ def kind(expr: Expr) -> ValueKind:
             return "matrix"
         case Negation(inner):
             return kind(inner)
-        case Call():
+        case FunctionCall():
             return expr.kind
         case Binary():
             return "scalar" if kind(expr.left) == kind(expr.right) == "scalar" else "vector"

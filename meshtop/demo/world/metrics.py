@@ -16,7 +16,7 @@ KEPT = 2_000
 COUNTER, HISTOGRAM, GAUGE = "counter", "histogram", "gauge"
 
 
-class Series(Protocol):
+class WorldSeries(Protocol):
     """A time series as the query engine reads it."""
 
     @property
@@ -124,16 +124,16 @@ class _Pulse:
 
 
 class Metrics:
-    """The series of one cluster's Prometheus, built family by family when they are first asked for."""
+    """The series of one cluster's Prometheus, built family by family on first use."""
 
     def __init__(self, state: MeshState, cluster: str, control: ControlPlane) -> None:
         self._state = state
         self._cluster = cluster
         self._control = control
-        self._built: dict[str, tuple[int, list[Series]]] = {}
+        self._built: dict[str, tuple[int, list[WorldSeries]]] = {}
 
-    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
-        """All series of a metric, or of all metrics that `among` says yes to."""
+    def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[WorldSeries]:
+        """All series of a metric, or of all metrics accepted by `among`."""
         self._state.advance()
         if name is None:
             names = (family for family in self._names() if among is None or among(family))
@@ -145,7 +145,7 @@ class Metrics:
         return {**_HELP, **self._control.metadata()}
 
     def targets(self) -> Sequence[dict[str, Any]]:
-        """What is scraped, as /api/v1/targets says it."""
+        """The scrape targets, in the form of /api/v1/targets."""
         self._state.advance()
         return [self._described(target) for target in self._all_targets() if target.up]
 
@@ -179,7 +179,7 @@ class Metrics:
         yield from ("up", "scrape_samples_scraped")
         yield from self._control.names()
 
-    def _family(self, name: str) -> Iterable[Series]:
+    def _family(self, name: str) -> Iterable[WorldSeries]:
         streams = self._state.streams[self._cluster]
         size = len(streams) + len(self._all_targets()) + self._control.size()
         known = self._built.get(name)
@@ -190,7 +190,7 @@ class Metrics:
             self._built[name] = (size, made)
         return made
 
-    def _make(self, name: str, streams: list[tuple[str, Stream]]) -> Iterator[Series]:
+    def _make(self, name: str, streams: list[tuple[str, Stream]]) -> Iterator[WorldSeries]:
         if name in _COUNTERS:
             family, weight, whole = _COUNTERS[name]
             for kind, stream in streams:

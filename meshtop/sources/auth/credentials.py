@@ -1,4 +1,4 @@
-"""The credentials of one context, as its kubeconfig, its plugin or its pod gives them at this moment.
+"""The current credentials of one context, from its kubeconfig, its plugin or its pod.
 
 Reading them blocks and imports slowly (a quarter of a second): `load` does it in a thread of its own, with a time
 limit, and never touches the terminal.
@@ -22,19 +22,20 @@ from meshtop.model.state import State
 from meshtop.sources.auth import official
 from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
+from meshtop.sources.auth.openid import AskProvider, Tokens, renewed
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
-from meshtop.sources.problem import SourceProblem, in_words, sendable
+from meshtop.sources.problem import SourceProblem, error_text, sendable
 
 _log = logging.getLogger(__name__)
 
 FILE_TOKEN_SECONDS = 60.0
-"""How long a token from a file is trusted before the file is read again; Kubernetes rotates them."""
+"""Seconds for which a token from a file is used before the file is read again; Kubernetes rotates them."""
 
 _LONGEST_REASON = 300
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """What a connection needs: the server, how to prove who asks, and how to know the server.
+    """Input of a connection: the server, the client's credentials, and the trust in the server.
 
     `headers` hold the Authorization header and impersonation (one header for each group). `ca`, `certificate` and `key`
     are PEM text: no secret that came inline or from a plugin is kept in a file. `expires_at` is Unix seconds, None when
@@ -67,7 +68,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
         )
 
 
-async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
+async def load_credentials(ref: ClusterRef, *, limit_seconds: float, ask: AskProvider | None = None) -> Credentials:
     """The credentials of a context as its files say at this moment, running its plugin where it has one.
 
     Raises SourceProblem: denied, with the command that renews the login.
@@ -88,7 +89,7 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         value: Credentials | None = None
         error: BaseException | None = None
         try:
-            value = load_now(ref, limit_seconds=limit_seconds, guard=guard)
+            value = load_now(ref, limit_seconds=limit_seconds, guard=guard, ask=ask)
         except BaseException as caught:  # noqa: BLE001 - handed to whoever waits
             error = caught
         with contextlib.suppress(RuntimeError):
@@ -109,10 +110,12 @@ async def load(ref: ClusterRef, *, limit_seconds: float) -> Credentials:
         guard.kill()
 
 
-def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | None = None) -> Credentials:
+def load_now(
+    ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | None = None, ask: AskProvider | None = None
+) -> Credentials:
     """The credentials of a context, read in this thread: blocks as long as its plugin runs, at most `limit_seconds`.
 
-    Raises SourceProblem, as `load` does.
+    `ask` is how an identity provider is asked for new tokens. Raises SourceProblem, as `load` does.
     """
     try:
         ref = reread(ref)
@@ -121,7 +124,7 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
         if ref.in_cluster:
             return _service_account(ref)
         _check_files(ref)
-        return _from_context(ref, limit_seconds, guard or ProcessGuard())
+        return _from_context(ref, limit_seconds, guard or ProcessGuard(), ask)
     except SourceProblem:
         raise
     except KubeconfigError as error:
@@ -129,19 +132,19 @@ def load_now(ref: ClusterRef, *, limit_seconds: float, guard: ProcessGuard | Non
     except official.config_exception() as error:
         raise SourceProblem(
             State.DENIED,
-            f"The login of {ref.name} cannot be used: {in_words(error)[:_LONGEST_REASON]}.",
+            f"The login of {ref.name} cannot be used: {error_text(error)[:_LONGEST_REASON]}.",
             login_remedy(ref),
         ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
         _log.warning("the login of %s failed", ref.name, exc_info=True)
-        reason = in_words(error)[:_LONGEST_REASON] or type(error).__name__
+        reason = error_text(error)[:_LONGEST_REASON] or type(error).__name__
         raise SourceProblem(
             State.DENIED, f"The login of {ref.name} failed: {reason}.", login_remedy(ref), code=401
         ) from None
 
 
 def _check_files(ref: ClusterRef) -> None:
-    """Read what the entries name; raises SourceProblem that says which key names a file that cannot be read."""
+    """Check the files named in the entries; raises SourceProblem with the key of a file that cannot be read."""
     cluster = ref.document["clusters"][0]["name"]
     for kind, entry, keys, state in (
         (f"cluster {cluster}", ref.cluster_entry, ("certificate-authority",), State.UNREACHABLE),
@@ -164,13 +167,13 @@ def _check_files(ref: ClusterRef) -> None:
 
 
 def _pem(entry: Mapping[str, Any], key: str) -> str | None:
-    """The text that an entry holds inline (`KEY-data`, in base64) or names a file of; None where it does neither."""
+    """The text of an entry, inline (`KEY-data`, in base64) or from a file; None if neither is set."""
     if entry.get(f"{key}-data"):
         return base64.standard_b64decode(entry[f"{key}-data"]).decode("utf-8", "replace")
     return Path(entry[key]).read_text(encoding="utf-8", errors="replace") if entry.get(key) else None
 
 
-def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) -> Credentials:
+def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, ask: AskProvider | None) -> Credentials:
     cluster, user = ref.cluster_entry, ref.user_entry
     plugin, provider = user.get("exec"), user.get("auth-provider")
     issued: dict[str, str] = {}
@@ -203,6 +206,16 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
             code=401,
         )
 
+    def renew_openid(settings: Mapping[str, Any]) -> Tokens:
+        remedy = provider_remedy(provider if isinstance(provider, Mapping) else {})
+        if ask is None:
+            raise SourceProblem(State.DENIED, f"The login of {ref.name} has expired.", remedy, code=401)
+        try:
+            return renewed(settings, ask)
+        except SourceProblem as problem:
+            message = f"The login of {ref.name} has expired. {problem.message}"
+            raise SourceProblem(State.DENIED, message, remedy, code=401) from problem
+
     login = official.user_login(
         ref.document,
         ref.context,
@@ -210,6 +223,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
         token=_user_token(ref),
         run_plugin=run if isinstance(plugin, Mapping) else None,
         google_token_expired=google_token_expired,
+        renew_openid=renew_openid,
     )
     headers = _impersonation(user)
     if login.authorization:
@@ -234,7 +248,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard) ->
 
 
 def _user_token(ref: ClusterRef) -> str | None:
-    """The user's bearer token as kubectl takes it: the file's without white space, else the one in the kubeconfig.
+    """The user's bearer token as in kubectl: from the file, stripped of white space, else from the kubeconfig.
 
     None where the user has neither. Raises SourceProblem where the file holds no token and there is no other.
     """
@@ -261,7 +275,7 @@ def _file_token_end() -> float:
 
 
 def _check_headers(ref: ClusterRef, headers: list[tuple[str, str]]) -> None:
-    """Raise SourceProblem for what no HTTP header can carry, without showing it: a line's end, other than ASCII."""
+    """Raise SourceProblem, without showing the value, for line ends and non-ASCII characters in a header."""
     for name, value in headers:
         if not sendable(value):
             what = "The token or password" if name == "Authorization" else f"What is sent as {name}"
@@ -287,7 +301,7 @@ def _service_account(ref: ClusterRef) -> Credentials:
 
 
 def _impersonation(user: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The `as` of a kubeconfig's user; without it requests would have other rights than kubectl's."""
+    """Impersonation headers for `as` in a kubeconfig's user, so that requests have the same rights as kubectl's."""
     headers = [
         (header, str(user[key]))
         for key, header in (("as", "Impersonate-User"), ("as-uid", "Impersonate-Uid"))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
 
-from meshtop.sources.auth.credentials import Credentials, load, load_now
+from meshtop.sources.auth.credentials import Credentials, load_credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.auth.openid import AskProvider
 from meshtop.sources.problem import SourceProblem
 
 _RENEW_BEFORE_SECONDS = 60.0
@@ -19,16 +19,18 @@ class Login:
     """The credentials of one context: loaded at the first request, renewed before they expire or when refused.
 
     A login that failed is tried again at later requests, with pauses from 5 s to a minute between the tries; in
-    between, requests fail with the same problem. `clock` gives Unix seconds.
+    between, requests fail with the same problem. `clock` gives Unix seconds; `ask` asks an identity provider.
     """
 
-    def __init__(self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, ref: ClusterRef, *, limit_seconds: float, clock: Callable[[], float], ask: AskProvider | None = None
+    ) -> None:
         self.credentials: Credentials | None = None
         self._ref = ref
         self._limit_seconds = limit_seconds
+        self._ask = ask
         self._clock = clock
         self._loading = asyncio.Lock()
-        self._blocking = threading.Lock()
         self._renew_at: float | None = None
         self._problem: SourceProblem | None = None
         self._refusals = 0
@@ -44,14 +46,6 @@ class Login:
             assert self.credentials is not None
             return self.credentials
 
-    def current_blocking(self) -> Credentials:
-        """Valid credentials, for other threads: those in use, else new ones. Blocks; raises SourceProblem."""
-        credentials = self.credentials
-        if credentials is not None and not self._due():
-            return credentials
-        with self._blocking:
-            return load_now(self._ref, limit_seconds=self._limit_seconds)
-
     async def renew(self, refused: Credentials) -> None:
         """After a 401: load again, unless another request has done so in the meantime. Raises SourceProblem."""
         async with self._loading:
@@ -63,7 +57,7 @@ class Login:
         self._refusals = 0
 
     def refuse(self, problem: SourceProblem) -> None:
-        """The server did not accept them: `problem` is raised until it is time for another try."""
+        """The server rejected the credentials: `problem` is raised until the next attempt is due."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
         self._refusals += 1
         self._problem = problem
@@ -71,7 +65,7 @@ class Login:
         self.credentials = None
 
     def forget(self) -> None:
-        """Load again at the next request: the files may have been corrected by then."""
+        """Load again at the next request, as the files may have been corrected."""
         self.credentials = None
 
     def _due(self) -> bool:
@@ -82,7 +76,7 @@ class Login:
             raise self._problem
         old = self.credentials
         try:
-            credentials = await load(self._ref, limit_seconds=self._limit_seconds)
+            credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)
         except SourceProblem as problem:
             if not refused and old is not None and (old.expires_at or 0.0) > self._clock():
                 # Not renewed in time, but still valid: use it to its end.

@@ -1,4 +1,4 @@
-"""Which kinds are installed, by API discovery."""
+"""API discovery: which kinds are installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.kinds import GROUPS, ApiKind
 from meshtop.sources.kubernetes.lists import fetch
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = ",".join(
     (
@@ -27,8 +27,8 @@ Served = dict[tuple[str, str], frozenset[str]]
 """(group, plural) → the versions that are served."""
 
 
-class Discovery(Struct, frozen=True):
-    """What a server serves; `unsure` says of a (group, version) why its kinds could not be told.
+class ApiDiscovery(Struct, frozen=True):
+    """The kinds that a server serves; `unsure` maps a (group, version) to the reason why its kinds are unknown.
 
     A kind that is not among the `served` of a group without an unsure version is not installed.
     """
@@ -37,7 +37,7 @@ class Discovery(Struct, frozen=True):
     unsure: dict[tuple[str, str], SourceProblem] = msgspec.field(default_factory=dict)
 
     def doubt(self, group: str) -> SourceProblem | None:
-        """Why some kinds of a group could not be told; None where all were."""
+        """Why some kinds of a group are unknown; None if all are known."""
         return next((problem for (name, _), problem in self.unsure.items() if name == group), None)
 
 
@@ -73,8 +73,8 @@ class _Resources(Struct):
     resources: list[_Name] | None = None
 
 
-async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Discovery:
-    """What of `groups` the server serves: one request where it aggregates, else one more for each group version.
+async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> ApiDiscovery:
+    """The kinds of `groups` that the server serves: one request with aggregated discovery, else one per group version.
 
     A group version whose server is down (503), or whose entry is marked stale, is unsure: its kinds are not absent.
     Raises SourceProblem.
@@ -102,7 +102,7 @@ async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Di
                     raise
                 if problem.code != 404:
                     unsure[group.name, version.version] = problem
-    return Discovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
+    return ApiDiscovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
 
 
 def version_for(kind: ApiKind, served: Served) -> str | None:
@@ -117,8 +117,8 @@ async def _resources(connection: Connection, group: str, version: str) -> list[s
     response = await fetch(connection, f"/apis/{what}", what=what, verb="discover")
     try:
         resources = msgspec.json.decode(response.content, type=_Resources).resources
-    except msgspec.MsgspecError as error:
-        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error}."
+    except NOT_UNDERSTOOD as error:
+        message = f"{connection.name} sent an API discovery of {what} that cannot be understood: {error_text(error)}."
         raise SourceProblem(State.STALE, message) from None
     return [resource.name for resource in resources or () if "/" not in resource.name]
 
@@ -126,7 +126,7 @@ async def _resources(connection: Connection, group: str, version: str) -> list[s
 def _decode(connection: Connection, body: bytes) -> _Groups:
     try:
         return msgspec.json.decode(body, type=_Groups)
-    except msgspec.MsgspecError as error:
+    except NOT_UNDERSTOOD as error:
         raise SourceProblem(
-            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {error}."
+            State.STALE, f"{connection.name} sent an API discovery that cannot be understood: {error_text(error)}."
         ) from None

@@ -11,16 +11,18 @@ from meshtop.model.kube import KindStatus
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import lists, watches
 from meshtop.sources.kubernetes.kinds import ApiKind, Codec, codec
-from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.kubernetes.link import STALE_REFRESHES, ServerLink
 from meshtop.sources.problem import SourceProblem
 
 Key = tuple[str, str]
 
-_STALE_REFRESHES = 3
+_LONGEST_GAP_REFRESHES = 2
+_MOST_NAMED = 3
+"""The most objects that a sentence names."""
 
 
 class KindReader:
-    """Reads one kind in one version; whatever goes wrong stays here and costs no other kind anything.
+    """Reads one kind in one version; failures do not affect other kinds.
 
     `revision` grows with every change of `objects`. `settled` is set when the first listing came or failed, `refused`
     while the server forbids the list, `granted` once it gave one and as long as it does. Without a `namespace` the
@@ -42,6 +44,7 @@ class KindReader:
         self._codec: Codec = codec(kind, version)
         self._path = kind.path(version, namespace)
         self._objects: dict[Key, Any] = {}
+        self._odd: dict[Key, str] = {}
         self._sorted: tuple[Any, ...] = ()
         self._sorted_revision = 0
         self._resume = ""
@@ -68,21 +71,38 @@ class KindReader:
             state = "missing"
         elif not self.listed:
             state = "failed"
-        elif problem is not None and self._is_old():
+        elif self._is_old():
             state = "stale"
-        error = problem.message if problem is not None and state != "fresh" else None
+        if state == "fresh":
+            error = self._gaps()
+        elif problem is not None:
+            error = problem.message
+        else:
+            error = f"{self._link.connection.name} sends no whole list of {self._what} in time."
         return KindStatus(kind=self.kind.key, group=self.kind.group, state=state, count=len(self._objects), error=error)
 
     def _is_old(self) -> bool:
-        """Whether what is known may no longer be true: after a failed listing at once, after a broken watch later."""
+        """Whether the objects may be outdated by age alone: they were not confirmed in the last refreshes."""
         if self._watching:
             return False
         if self._current_at is None:
             return True
-        return self._link.clock() - self._current_at > _STALE_REFRESHES * self._link.pace.refresh
+        return self._link.clock() - self._current_at > self._link.stale_seconds
+
+    def _gaps(self) -> str | None:
+        """Which objects are left out because they could not be understood; None where none are."""
+        if not self._odd:
+            return None
+        names = ["/".join(filter(None, key)) for key in sorted(self._odd)]
+        more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        why = self._odd[min(self._odd)]
+        return (
+            f"{self._link.connection.name} sent {self._what} that cannot be understood and are left out: "
+            f"{', '.join(names[:_MOST_NAMED])}{more} ({why})."
+        )
 
     async def list_once(self) -> None:
-        """List everything; never raises for the cluster's sake."""
+        """List everything; failures of the cluster are stored in the status."""
         try:
             await self._list()
         except SourceProblem as problem:
@@ -101,10 +121,13 @@ class KindReader:
                 if not self._resume:
                     await self._list()
                     self._link.changed()
-                if await self._watch():
-                    failures = 0
+                lasted, useful = await self._watch()
+                failures = 0 if lasted or useful else failures
+                if lasted:
                     continue
-                pause = self._link.pace.pause(failures)
+                # It ended at once: opened again as soon, it would do so hundreds of times a second. Each watch shows
+                # what happened since the one before, so that the pause must only be shorter than a kind takes to age.
+                pause = min(self._link.pace.pause(failures), self._link.pace.refresh * _LONGEST_GAP_REFRESHES)
             except SourceProblem as problem:
                 if self._link.clock() - began > self._link.pace.backoff_most:
                     failures = 0
@@ -115,7 +138,7 @@ class KindReader:
             await asyncio.sleep(pause)
 
     def mark_unreachable(self, problem: SourceProblem) -> None:
-        """The server did not answer, so that this kind could not be asked for."""
+        """Note that the server did not answer, so that this kind could not be read."""
         self._failed(problem)
         self.settled.set()
 
@@ -124,9 +147,10 @@ class KindReader:
         if self._objects:
             self._objects = {}
             self.revision += 1
+        self._odd = {}
 
     def _after(self, problem: SourceProblem, failures: int) -> float:
-        """What a failure means and how long to wait: forbidden → much later; lost connection → ask whether it is there.
+        """Handle a failure; returns the seconds to wait: long if forbidden; a lost connection triggers a check.
 
         A watch that the server answers with an error begins anew with a list, as client-go's reflector does: what it
         resumes from may have expired, or belong to a store that was restored since. Only a login that ran out (401) and
@@ -137,7 +161,6 @@ class KindReader:
             return 0.0 if failures == 0 else self._link.pace.pause(failures)
         if problem.code in (403, 404, 405) and self._resume:
             # It may be listed but not watched: list it often enough to stay true.
-            self.problem = problem
             self._resume = ""
             return self._link.pace.refresh * 2
         self._failed(problem)
@@ -159,11 +182,16 @@ class KindReader:
             self.refused.set()
 
     async def _list(self) -> None:
-        async with self._link.listing:
-            if not self._link.up.is_set() and self._link.problem is not None:
-                raise self._link.problem
-            listing = await lists.list_all(self._link.connection, self._path, self._codec, what=self._what)
+        link = self._link
+        patience = max(link.stale_seconds, link.connection.answer_seconds)
+        late = asyncio.get_running_loop().call_later(patience, self._late) if link.following else None
+        try:
+            listing = await lists.list_all(link.connection, self._path, self._codec, what=self._what, turn=_Turn(link))
+        finally:
+            if late is not None:
+                late.cancel()
         self._replace(listing.objects)
+        self._odd = listing.odd
         self._resume = listing.resource_version
         self.listed = True
         self.problem = None
@@ -173,8 +201,14 @@ class KindReader:
         self._link.answered()
         self.settled.set()
 
+    def _late(self) -> None:
+        """Note that the first list takes too long to wait for."""
+        if not self.settled.is_set():
+            self.settled.set()
+            self._link.changed()
+
     def _replace(self, objects: Iterable[Any]) -> None:
-        """Take a new list, keeping the objects that did not change, and with them what was derived from them."""
+        """Store a new list, reusing unchanged objects, so that results derived from them stay valid."""
         old = self._objects
         new = {}
         same = True
@@ -191,19 +225,19 @@ class KindReader:
             self._objects = new
             self.revision += 1
 
-    async def _watch(self) -> bool:
-        """Watch until the server ends it; whether that was of use (it lasted or brought something)."""
+    async def _watch(self) -> tuple[bool, bool]:
+        """Watch until the server ends it; whether it lasted, and whether it brought any news (bookmarks are none)."""
         link = self._link
         began = link.clock()
         useful = False
-        batches = watches.watch(
+        batches = watches.watch_kind(
             link.connection,
             self._path,
             self._codec,
             what=self._what,
             resource_version=self._resume,
             seconds=link.pace.jitter(link.pace.watch),
-            params={},
+            line_seconds=STALE_REFRESHES * link.pace.refresh,
         )
         try:
             async with link.lease(), contextlib.aclosing(batches):
@@ -212,20 +246,50 @@ class KindReader:
                     self.problem = None
                     useful = self._apply(batch) or useful
         except TimeoutError:
-            return True
+            # The server does not answer: what it was silent about may have happened since it last did.
+            self._end_watching(link.answered_at)
+            return True, useful
         finally:
-            if self._watching:
-                self._current_at = link.clock()
-                self._watching = False
-        return useful or link.clock() - began > link.pace.refresh
+            self._end_watching(link.clock())
+        return link.clock() - began > link.pace.refresh, useful
+
+    def _end_watching(self, at: float | None) -> None:
+        """The watch ended; what it kept up to date was current at Unix seconds `at`."""
+        if self._watching:
+            self._current_at = at
+            self._watching = False
 
     def _apply(self, batch: watches.EventBatch) -> bool:
+        """Take what a batch brought; whether that was news."""
         self._resume = batch.resource_version or self._resume
+        news = False
         for item in batch.changed:
-            self._objects[item.meta.key] = item
-        for item in batch.gone:
-            self._objects.pop(item.meta.key, None)
-        if batch.changed or batch.gone:
+            key, version = item.meta.key, item.meta.resource_version
+            before = self._objects.get(key)
+            news = news or before is None or not version or before.meta.resource_version != version
+            self._objects[key] = item
+            self._odd.pop(key, None)
+        for key in (*(item.meta.key for item in batch.gone), *batch.odd):
+            news = self._objects.pop(key, None) is not None or news
+            self._odd.pop(key, None)
+        self._odd.update({key: why for key, why in batch.odd.items() if why})
+        if batch.changed or batch.gone or batch.odd:
             self.revision += 1
             self._link.changed()
-        return bool(batch.resource_version)
+        return news
+
+
+class _Turn:
+    """A turn among the lists of one cluster, for one page; given up at once where the server is down."""
+
+    def __init__(self, link: ServerLink) -> None:
+        self._link = link
+
+    async def __aenter__(self) -> None:
+        await self._link.listing.acquire()
+        if not self._link.up.is_set() and self._link.problem is not None:
+            self._link.listing.release()
+            raise self._link.problem
+
+    async def __aexit__(self, *error: object) -> None:
+        self._link.listing.release()

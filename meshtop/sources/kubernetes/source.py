@@ -1,4 +1,4 @@
-"""One cluster's inventory: every kind read on its own, folded into one frozen Inventory."""
+"""One cluster's inventory: every kind is read independently and combined into one immutable Inventory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
-from meshtop.sources.kubernetes.discovery import Discovery, discover, version_for
+from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
@@ -69,7 +69,7 @@ class KubernetesSource:
         self._tasks: dict[ApiKind, tuple[ScopedReader, asyncio.Task[None]]] = {}
         self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
-        self._discovery: Discovery | None = None
+        self._discovery: ApiDiscovery | None = None
         self._inventory: Inventory | None = None
         self._built_from: tuple[object, ...] = ()
         self._cost = Cost()
@@ -84,13 +84,14 @@ class KubernetesSource:
             problem=self._link.problem,
             kinds=self._kinds(),
             resources=self._resources(),
-            refresh_seconds=self._pace.refresh,
+            stale_seconds=self._link.stale_seconds,
             endpoint=self._connection.server,
+            note=self._connection.note,
         )
 
     @property
     def waited_seconds(self) -> float:
-        """How many seconds it has waited for its turn, which is not the cluster's fault."""
+        """Seconds spent waiting for its turn, which are not caused by the cluster."""
         if self._waiting_since is None:
             return self._waited
         return self._waited + asyncio.get_running_loop().time() - self._waiting_since
@@ -133,7 +134,7 @@ class KubernetesSource:
             self._measure(self._clock() - began)
 
     async def _read_immediately(self) -> None:
-        """Read before it is known whether the server is there, and stop when it is not."""
+        """Read without waiting for the first check of the server, and stop if it fails."""
         reading = asyncio.create_task(self._read_everything())
         try:
             if not await self._answers():
@@ -146,7 +147,7 @@ class KubernetesSource:
             reading.result()
 
     async def _answers(self) -> bool:
-        """Whether the server is worth asking; one that answers badly to something small may answer the rest."""
+        """Whether the server answers at all; one that fails a small request may still answer others."""
         alive = await self._link.ping()
         return alive or self._link.problem is None or self._link.problem.state is State.STALE
 
@@ -165,7 +166,7 @@ class KubernetesSource:
         self._waited, self._waiting_since = self.waited_seconds, None
 
     async def _take_turn(self, queue: ListingQueue) -> None:
-        """Let the readers begin once the server answers and it is this cluster's turn; hold it until all were read."""
+        """Start the readers once the server answers and it is this cluster's turn; hold the turn until all are read."""
         await self._link.asked.wait()
         if self._link.problem is not None:
             self._link.queued = False
@@ -183,6 +184,7 @@ class KubernetesSource:
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it up to date until cancelled; `changed` is called after each change."""
         self._link.changed = changed
+        self._link.following = True
         if self._queue is not None and not self._link.asked.is_set():
             self._link.queued = True
             self._link.up.clear()
@@ -201,11 +203,11 @@ class KubernetesSource:
             self._tasks.clear()
 
     async def who_am_i(self) -> Identity:
-        """Who the cluster says the user is. Raises SourceProblem."""
+        """The user's identity by the cluster. Raises SourceProblem."""
         return await who_am_i(self._connection)
 
     async def rules(self, namespaces: list[str]) -> dict[str, SubjectRules]:
-        """What the user may do in these namespaces, as the cluster says; one whose review fails is left out."""
+        """The user's rules in these namespaces, by the cluster; those whose review fails are left out."""
         return await rules_of(self._connection, namespaces)
 
     async def close(self) -> None:
@@ -239,7 +241,7 @@ class KubernetesSource:
             await asyncio.sleep(pace.pause(failures) if failures else pace.jitter(pace.discovery))
 
     def _follow_installed(self, group: asyncio.TaskGroup) -> None:
-        """Start reading what is installed, and stop reading what is not (or is served in a better version)."""
+        """Start reading installed kinds, and stop reading those no longer installed or served in a better version."""
         for kind, (reader, task) in list(self._tasks.items()):
             if self._config.get(kind) is not reader:
                 task.cancel()
@@ -249,7 +251,7 @@ class KubernetesSource:
                 self._tasks[kind] = (reader, group.create_task(reader.follow()))
 
     async def _discover(self) -> bool:
-        """Find out which kinds are installed; False when the server does not say."""
+        """Discover which kinds are installed; False if the server does not answer."""
         try:
             found = await discover(self._connection)
         except SourceProblem as problem:
@@ -262,8 +264,8 @@ class KubernetesSource:
         self._install(found)
         return True
 
-    def _install(self, found: Discovery) -> None:
-        """Read what is served; what was read before goes on where the server does not know at present."""
+    def _install(self, found: ApiDiscovery) -> None:
+        """Read the kinds that are served; a kind whose state is currently unknown continues to be read."""
         for kind in self._installable:
             version = version_for(kind, found.served)
             reader = self._config.get(kind)
@@ -280,13 +282,13 @@ class KubernetesSource:
         return ScopedReader(self._link, kind, version, self._scope if by_namespace else None, self._namespace_names)
 
     async def _namespace_names(self) -> list[str]:
-        """The namespaces that the cluster lists; none where it does not say."""
+        """The namespaces that the cluster lists; none if listing is not permitted."""
         namespaces = self._builtin["Namespace"]
         await namespaces.settled.wait()
         return [namespace.meta.name for namespace in namespaces.objects]
 
     async def _read_extras(self, *, sparing: bool = False) -> None:
-        """Read what is not watched; where control planes are is known once Deployments and Namespaces are."""
+        """Read what is not watched; control planes are located once Deployments and Namespaces are read."""
         builtin = self._builtin
         await self._extras.read_webhooks(sparing=sparing)
         await builtin["Deployment"].settled.wait()

@@ -1,4 +1,4 @@
-"""What an engine answers: samples decoded straight into the model, and failures as sentences."""
+"""Responses of an engine: samples decoded directly into the model, and failures as sentences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
-from meshtop.sources.problem import SourceProblem
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 _TOO_MUCH = re.compile(
@@ -21,11 +21,11 @@ _TOO_MUCH = re.compile(
     re.IGNORECASE,
 )
 CHUNK = 2_000
-"""Series decoded between two breaths of the event loop: a few milliseconds."""
+"""Number of series decoded before yielding to the event loop (a few milliseconds)."""
 
 
 class QueryFailed(SourceProblem):
-    """A query without an answer; `too_much` means that a narrower query may succeed."""
+    """A failed query; `too_much` means that a narrower query may succeed."""
 
     def __init__(
         self,
@@ -36,8 +36,7 @@ class QueryFailed(SourceProblem):
         too_much: bool = False,
         code: int | None = None,
     ) -> None:
-        super().__init__(state, message, remedy, code=code)
-        self.too_much = too_much
+        super().__init__(state, message, remedy, code=code, too_much=too_much)
 
 
 class _Data(Struct):
@@ -86,15 +85,19 @@ Item = TypeVar("Item")
 
 
 class Vector(Struct, Generic[Item]):
-    """The usable samples of one answer and what is to be said of it; `partial` when the engine left something out."""
+    """The usable samples of one answer and what is to be said of it; `partial` when something was left out.
+
+    `dropped` counts series without a usable number, `odd` those that could not be understood.
+    """
 
     items: list[Item] = field(default_factory=list)
     dropped: int = 0
+    odd: int = 0
     notes: tuple[str, ...] = ()
     partial: bool = False
 
 
-def number(text: str) -> float:
+def sample_value(text: str) -> float:
     """A sample's value as Prometheus writes it, `+Inf` and `NaN` included."""
     return float(text)
 
@@ -102,7 +105,7 @@ def number(text: str) -> float:
 async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[Sample]:
     """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted.
 
-    `known` keeps labels from one refresh to the next; a question that is asked once needs none.
+    `known` keeps labels from one refresh to the next; a single query needs none.
     """
     vector: Vector[Sample] = Vector()
     raws = _open(body, "vector", vector)
@@ -111,44 +114,59 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
-        try:
-            for raw in raws[start : start + CHUNK]:
+        for raw in raws[start : start + CHUNK]:
+            try:
                 series = decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
                 if isfinite(value):
                     items.append(Sample(labels(series.metric), value))
                 else:
                     vector.dropped += 1
-        except ValueError as error:
-            raise _unreadable(error) from error
+            except NOT_UNDERSTOOD as error:
+                _leave_out(vector, error, len(raws))
     return vector
 
 
 async def decode_scalars(body: bytes, name_label: str) -> Vector[Scalar]:
     """An instant vector of metrics with whatever labels they carry; `name_label` holds the metric's name."""
     vector: Vector[Scalar] = Vector()
-    try:
-        for raw in _open(body, "vector", vector):
+    raws = _open(body, "vector", vector)
+    for raw in raws:
+        try:
             series = _any_series.decode(raw)
             value = float(series.value[1]) if series.value is not None else math.nan
-            if math.isfinite(value):
-                name = series.metric.pop("__name__", "") or series.metric.pop(name_label, "")
-                vector.items.append(Scalar(name, series.metric, value))
-            else:
-                vector.dropped += 1
-    except ValueError as error:
-        raise _unreadable(error) from error
+        except NOT_UNDERSTOOD as error:
+            _leave_out(vector, error, len(raws))
+            continue
+        if math.isfinite(value):
+            name = series.metric.pop("__name__", "") or series.metric.pop(name_label, "")
+            vector.items.append(Scalar(name, series.metric, value))
+        else:
+            vector.dropped += 1
     return vector
 
 
 def decode_matrix(body: bytes) -> list[list[tuple[float, float]]]:
-    """A range answer: for each series its (Unix seconds, value) pairs, without NaN and infinities."""
+    """A range answer: for each series its (Unix seconds, value) pairs, without NaN and infinities.
+
+    Series are added to one line, which would be too low without one of them: an odd one costs the answer.
+    """
     frame: Vector[None] = Vector()
     try:
         return [
             [(at, value) for at, text in _range_series.decode(raw).values if math.isfinite(value := float(text))]
             for raw in _open(body, "matrix", frame)
         ]
+    except NOT_UNDERSTOOD as error:
+        raise _unreadable(error) from error
+
+
+def decode_labelled_matrix(body: bytes) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
+    """A range answer with the labels of each series, without NaN and infinities."""
+    frame: Vector[None] = Vector()
+    try:
+        series = [_range_series.decode(raw) for raw in _open(body, "matrix", frame)]
+        return [(s.metric, [(at, v) for at, text in s.values if math.isfinite(v := float(text))]) for s in series]
     except ValueError as error:
         raise _unreadable(error) from error
 
@@ -169,17 +187,18 @@ async def decode_split(body: bytes, label: str) -> Split[Sample]:
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
-        try:
-            for raw in raws[start : start + CHUNK]:
+        for raw in raws[start : start + CHUNK]:
+            try:
                 series = _series.decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
-                if math.isfinite(value):
-                    cluster = tag.decode(raw).metric.cluster
-                    parts.setdefault(cluster, []).append(Sample(series.metric, value))
-                else:
-                    split.vector.dropped += 1
-        except ValueError as error:
-            raise _unreadable(error) from error
+                cluster = tag.decode(raw).metric.cluster
+            except NOT_UNDERSTOOD as error:
+                _leave_out(split.vector, error, len(raws))
+                continue
+            if math.isfinite(value):
+                parts.setdefault(cluster, []).append(Sample(series.metric, value))
+            else:
+                split.vector.dropped += 1
     return split
 
 
@@ -196,11 +215,19 @@ def _tag_decoder(label: str) -> msgspec.json.Decoder[_Tagged]:
     return msgspec.json.Decoder(msgspec.defstruct("Tagged", [("metric", tag)]))
 
 
+def _leave_out(vector: Vector[Item], error: Exception, series: int) -> None:
+    """Leave out one series that is none; raises QueryFailed where every one of them was."""
+    vector.odd += 1
+    vector.partial = True
+    if vector.odd == series:
+        raise _unreadable(error) from error
+
+
 def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]:
     """The raw results of a good answer; its warnings go into `vector`. Raises QueryFailed."""
     try:
         envelope = _envelope.decode(body)
-    except ValueError as error:
+    except NOT_UNDERSTOOD as error:
         raise _unreadable(error, body) from error
     if envelope.status != "success" or envelope.data is None:
         raise refused(envelope.error or "no reason given", None)
@@ -212,7 +239,7 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
 
 
 def refused(message: str, code: int | None) -> QueryFailed:
-    """The engine said no to this query; whether it said that the answer would be too big is read from its words."""
+    """The failure of a query that the engine refused; `too_much` is derived from its message."""
     return QueryFailed(
         State.PARTIAL,
         f"Prometheus refused a query: {message.strip().rstrip('.')}.",
@@ -225,7 +252,7 @@ def error_of(body: bytes) -> str | None:
     """The sentence of a failed answer, by Prometheus or by the API server's proxy; None when there is none."""
     try:
         said = msgspec.json.decode(body, type=dict[str, object])
-    except ValueError:
+    except NOT_UNDERSTOOD:
         return None
     for key in ("error", "message"):
         if isinstance(said.get(key), str) and said[key]:
@@ -248,6 +275,6 @@ def _unreadable(error: Exception, body: bytes = b"") -> QueryFailed:
         )
     return QueryFailed(
         State.UNREACHABLE,
-        f"The answer is not what Prometheus writes ({error}).",
+        f"The answer is not what Prometheus writes ({error_text(error)}).",
         "See whether the address is that of a Prometheus API: meshtop doctor shows it.",
     )

@@ -1,4 +1,4 @@
-"""One engine above all clusters: one fan of queries, split by the label that names the cluster."""
+"""One engine above all clusters: one set of queries, with answers split by the cluster's label."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.settings.schema import TelemetrySettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
 from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Collected, QueryCollector, Question
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, EngineAddress
 from meshtop.sources.prometheus.promql import equal
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 SHARE_SECONDS = 1.0
-"""Clusters that ask within this time of one another get the same answer."""
+"""Seconds within which requests of several clusters share one answer."""
 
 
 class CentralTelemetry:
     """Reads one Thanos, Mimir, Cortex or VictoriaMetrics for every cluster.
 
     `settings.cluster_names` gives a cluster's value of `settings.cluster_label` where it is not its name.
-    `cluster(name)` is that cluster's part, which looks like a source of its own: whichever part is refreshed
-    first in a round asks for all. Raises ValueError for a cluster label or matcher that is no label's name.
+    `cluster(name)` is that cluster's part, used like a source of its own: the part that is refreshed first in a round
+    queries for all. Raises ValueError for an invalid label name in the cluster label or a matcher.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CentralTelemetry:
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         # Raises ValueError for what cannot be a label's name, before anything is asked.
         equal({settings.cluster_label: "", **settings.matchers})
@@ -48,7 +50,7 @@ class CentralTelemetry:
         self.parts: dict[str, ClusterPart] = {}
         self._open: set[str] = set()
         self._clock = clock
-        self._direct = DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only)
+        self._direct = DirectWire(settings, name="all clusters", timeout=timeout, read_only=read_only, limits=limits)
         self.engine = Engine(
             self._direct,
             EngineAddress(label="The telemetry engine above all clusters"),
@@ -70,7 +72,7 @@ class CentralTelemetry:
         return self.parts[name]
 
     async def release(self, name: str) -> None:
-        """A cluster's part was closed; the engine's connection is closed with the last of them."""
+        """Close a cluster's part; the engine's connection is closed with the last part."""
         self._open.discard(name)
         if not self._open:
             await self.close()
@@ -108,8 +110,13 @@ class CentralTelemetry:
             failure = whole_failure(whole)
             if failure is not None:
                 raise failure
-            self.status = status_of(
-                whole, at=now, window_seconds=window_seconds, endpoint=self.engine.url, recording_rules=False
+            self.status = prometheus_status(
+                whole,
+                at=now,
+                window_seconds=window_seconds,
+                endpoint=self.engine.url,
+                recording_rules=False,
+                note=self._direct.note,
             )
             for part in self.parts.values():
                 part.take(split(self.value(part.cluster)), at=now if at is None else at, window_seconds=window_seconds)
@@ -122,7 +129,7 @@ class CentralTelemetry:
         )
 
     async def _collect(self, question: Question) -> tuple[Answers, Callable[[str], Answers]]:
-        """Everything once, and a function that gives one cluster's share of it."""
+        """All answers, and a function that gives one cluster's share of them."""
         limit = asyncio.Semaphore(PARALLEL_QUERIES)
         label = self.settings.cluster_label
         samples: dict[str, dict[str, list[Sample]]] = {}
@@ -175,7 +182,7 @@ def _share(whole: Collected[Item], items: list[Item]) -> Collected[Item]:
 
 
 class ClusterPart(SeriesReader):
-    """One cluster's share of a central engine; it answers like a PrometheusSource."""
+    """One cluster's share of a central engine, with the interface of PrometheusSource."""
 
     needs_services = False
 
@@ -193,7 +200,7 @@ class ClusterPart(SeriesReader):
 
     @property
     def status(self) -> SourceStatus:
-        """How the central reading went; none where the engine holds nothing of this cluster."""
+        """The status of the central read; state none if the engine has no data of this cluster."""
         shared = self._central.status
         if shared.state in (State.FRESH, State.PARTIAL) and self._own_status is not None:
             return self._own_status
@@ -201,7 +208,7 @@ class ClusterPart(SeriesReader):
 
     @property
     def cost(self) -> Cost:
-        """What the central reading cost, divided among the clusters."""
+        """The cost of the central read, divided among the clusters."""
         whole, count = self._central.cost, max(1, len(self._central.parts))
         return Cost(seconds=whole.seconds, bytes=whole.bytes // count, requests=-(-whole.requests // count))
 
@@ -212,7 +219,7 @@ class ClusterPart(SeriesReader):
         await self._central.refresh(services, window_seconds=window_seconds, at=at)
 
     def take(self, answers: Answers, *, at: float, window_seconds: float) -> None:
-        """Keep this cluster's share of a reading."""
+        """Store this cluster's share of a read."""
         central = self._central
         label, value = central.settings.cluster_label, central.value(self.cluster)
         telemetry = telemetry_of(

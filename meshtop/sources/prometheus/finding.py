@@ -31,7 +31,7 @@ NAMESPACES = (
 )
 MOST_PROBED = 8
 GRACE_SECONDS = 0.5
-"""How much longer a likelier candidate is waited for once another has answered."""
+"""Seconds to wait for a likelier candidate once another has answered."""
 
 _NOT_IT = re.compile(
     r"alertmanager|exporter|kube-state|pushgateway|adapter|operator|blackbox|grafana|webhook|sidecar|ruler|compact"
@@ -79,7 +79,7 @@ class Candidate(Struct, frozen=True, order=True):
         return EngineAddress(path, proxied=True, label=f"{self.kind} {self.namespace}/{self.service}:{self.port}")
 
 
-def candidates(services: Sequence[Service]) -> list[Candidate]:
+def engine_candidates(services: Sequence[Service]) -> list[Candidate]:
     """Services that may be the engine, the likeliest first."""
     found = (candidate for service in services if (candidate := _candidate(service)) is not None)
     return sorted(found)
@@ -125,7 +125,7 @@ def _port(ports: Sequence[ServicePort], likely: Sequence[int]) -> ServicePort | 
 
 
 class Found(Struct, frozen=True):
-    """The engine that was chosen (None when none answered), and what came of each that was tried."""
+    """The chosen engine (None when none answered), and the result of each candidate."""
 
     engine: Engine | None
     tried: tuple[str, ...]
@@ -145,12 +145,12 @@ async def find_engine(
     meter: Meter | None = None,
     avoid: str | None = None,
 ) -> Found:
-    """Ask the likeliest candidates at once which of them holds Istio's metrics.
+    """Query the likeliest candidates concurrently for Istio's metrics.
 
-    The likeliest that does is chosen, else the likeliest that answers at all. `avoid` is the path of an engine that has
-    just died: it goes to the end of the line.
+    The likeliest one with metrics is chosen, else the likeliest that answers at all. `avoid` is the path of an engine
+    that has just failed: it is tried last.
     """
-    line = candidates(services)
+    line = engine_candidates(services)
     line.sort(key=lambda candidate: candidate.address.path == avoid)
     engines = [
         Engine(wire, candidate.address, timeout=timeout, read_only=read_only, headers=headers, meter=meter)
@@ -177,7 +177,7 @@ async def find_engine(
 
 
 def _tried(label: str, said: str) -> str:
-    """What became of a candidate; its answer may name it already."""
+    """The result of a candidate in words."""
     return said if label in said else f"{label}: {said}"
 
 
@@ -191,7 +191,7 @@ async def _probe(engine: Engine) -> int | QueryFailed:
 
 
 async def _until_clear(tasks: Sequence[asyncio.Task[int | QueryFailed]]) -> None:
-    """Wait until the best answer is known: a likelier candidate gets a moment's grace, a dead one no more than that."""
+    """Wait until the best answer is known: a likelier candidate gets some extra time, but no more."""
     pending = set(tasks)
     while pending:
         _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""From the answers of one refresh to a Telemetry and a status; shared by the source of one cluster and of many."""
+"""Builds Telemetry and status from the answers of one refresh, for sources of one cluster and of many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshtop.sources.prometheus.answers import QueryFailed
 from meshtop.sources.prometheus.collecting import Answers, notes_of
 
 SCRAPE_SECONDS = 15.0
-"""The scrape interval of Istio's own Prometheus; a rate over less than four scrapes is shaky."""
+"""The scrape interval of Istio's own Prometheus in seconds; a rate over fewer than four scrapes is unreliable."""
 
 
 def telemetry_of(
@@ -22,7 +22,7 @@ def telemetry_of(
     recording_rules: bool,
     plaintext_day: PlaintextDay | None = None,
 ) -> Telemetry:
-    """The samples that came, each under its field."""
+    """The received samples, each in its field."""
     fields: dict[str, tuple[Sample, ...]] = {
         name: tuple([item for part in one.parts for item in part.items]) for name, one in answers.traffic.items()
     }
@@ -39,7 +39,7 @@ def telemetry_of(
 
 
 def whole_failure(answers: Answers) -> QueryFailed | None:
-    """Why nothing at all came; None when something did."""
+    """The failure if all queries failed, else None."""
     everything = answers.all.values()
     if any(one.parts for one in everything):
         return None
@@ -48,11 +48,17 @@ def whole_failure(answers: Answers) -> QueryFailed | None:
     return min(failures, key=lambda failure: worst.get(failure.state, 2), default=None)
 
 
-def status_of(
-    answers: Answers, *, at: float, window_seconds: float, endpoint: str, recording_rules: bool
+def prometheus_status(
+    answers: Answers,
+    *,
+    at: float,
+    window_seconds: float,
+    endpoint: str,
+    recording_rules: bool,
+    note: str | None = None,
 ) -> SourceStatus:
-    """Fresh, or partial with the reason; notes say what else is worth knowing."""
-    notes = notes_of(answers.all)
+    """Fresh, or partial with the reason; notes say what else is worth knowing, `note` first."""
+    notes = [*((note,) if note else ()), *notes_of(answers.all)]
     if recording_rules:
         notes.append("Uses the recording rules of meshtop.")
     if window_seconds < 4 * SCRAPE_SECONDS:
@@ -72,7 +78,7 @@ def status_of(
 
 
 def failed_status(failure: QueryFailed, before: SourceStatus, endpoint: str | None) -> SourceStatus:
-    """What to say when nothing came: denied; stale where there was an answer before; else none or unreachable."""
+    """The status if all queries failed: denied; stale if there was an answer before; else none or unreachable."""
     state = failure.state
     if state is not State.DENIED and before.answered_at is not None:
         state = State.STALE

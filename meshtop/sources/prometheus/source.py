@@ -1,4 +1,4 @@
-"""One cluster's Prometheus: found among its Services or named by the settings, asked once each refresh."""
+"""One cluster's Prometheus: found among its Services or configured, queried once per refresh."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
 from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
 from meshtop.sources.prometheus.promql import equal, recorded_query
-from meshtop.sources.prometheus.reading import failed_status, status_of, telemetry_of, whole_failure
+from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 CONTROL_EVERY_SECONDS = 15.0
-"""Between two questions about the control plane: its rates and counts change no faster than they are scraped."""
+"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped."""
 STAY_NARROW_SECONDS = 600.0
 
 
 class PrometheusSource(SeriesReader):
-    """Reads one cluster's own Prometheus; refreshing never raises for the cluster's sake, `status` says how it went.
+    """Reads one cluster's own Prometheus; failures of a refresh go to `status` and are not raised.
 
     `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
     `clock` gives Unix seconds.
@@ -43,6 +44,7 @@ class PrometheusSource(SeriesReader):
         timeout: float = 5.0,
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
+        limits: Limits = LIMITS,
     ) -> None:
         self._settings = settings or PrometheusSettings()
         super().__init__(
@@ -52,7 +54,7 @@ class PrometheusSource(SeriesReader):
         self.cost = Cost()
         self._direct = None
         if self._settings.url:
-            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only)
+            self._direct = DirectWire(self._settings, name=cluster, timeout=timeout, read_only=read_only, limits=limits)
         self._wire = self._direct or connection
         self._timeout = timeout
         self._read_only = read_only
@@ -91,7 +93,7 @@ class PrometheusSource(SeriesReader):
         )
 
     def _forget_engine(self) -> None:
-        """Forget an engine that was found and died, so that the next refresh looks again."""
+        """Drop a discovered engine that failed, so that the next refresh searches again."""
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died = self._engine.address.path
             self._use(None)
@@ -207,8 +209,13 @@ class PrometheusSource(SeriesReader):
             recording_rules=used,
             plaintext_day=self._plaintext_day(at),
         )
-        self.status = status_of(
-            answers, at=now, window_seconds=window_seconds, endpoint=engine.url, recording_rules=used
+        self.status = prometheus_status(
+            answers,
+            at=now,
+            window_seconds=window_seconds,
+            endpoint=engine.url,
+            recording_rules=used,
+            note=self._direct.note if self._direct is not None else None,
         )
 
     def _kept_control(self, question: Question, now: float) -> dict[str, Collected[Scalar]] | None:
@@ -218,7 +225,7 @@ class PrometheusSource(SeriesReader):
         return self._control if fits and 0 <= now - asked_at < CONTROL_EVERY_SECONDS else None
 
     async def _look_for_rules(self, engine: Engine, now: float, at: float | None) -> None:
-        """Look for meshtop's recording rules now and then; not for a past moment, which they may not reach."""
+        """Check for meshtop's recording rules at intervals; not at a past moment, where they may have no data."""
         if at is not None:
             self._rules, self._rules_at = frozenset(), None
             return
@@ -235,7 +242,7 @@ class PrometheusSource(SeriesReader):
         self._rules_at = now
 
     async def close(self) -> None:
-        """Close what is this source's own; the API server's connection belongs to whoever made it."""
+        """Close this source's own connections; the API server's connection is closed by its owner."""
         self._use(None)
         if self._direct is not None:
             await self._direct.close()

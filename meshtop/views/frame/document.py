@@ -1,4 +1,4 @@
-"""The document that `-o json` and `-o yaml` print: one kind's items, and how sure we are of each source."""
+"""The document of `-o json` and `-o yaml`: one kind's items, and the state of each source."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class ClusterSources(Struct, frozen=True, rename="camel"):
 
 
 class Document(Struct, frozen=True, rename="camel", kw_only=True):
-    """What scripts read (INTERFACE.md, "JSON"); `generatedAt` is the moment that was asked for, when one was.
+    """The JSON document (INTERFACE.md, "JSON"); `generatedAt` is the requested moment, if there is one.
 
-    `unknowns` is what the items could not take into account. `hidden` is there only where the access policy leaves
-    something out, and says so.
+    `unknowns` lists what the items could not take into account. `hidden` is present only where the access policy
+    leaves something out, and has the sentence about it.
     """
 
     api_version: str = API_VERSION
@@ -56,7 +56,7 @@ class Document(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def document(view: AnyView, picture: Picture, items: Sequence[Any], query: Query) -> Document:
-    """The document of these items of a Picture, which a query asked for."""
+    """The document of a query's items of a Picture."""
     snapshot = picture.snapshot
     return Document(
         kind=view.list_kind,
@@ -78,7 +78,7 @@ def sources(snapshot: Snapshot) -> tuple[ClusterSources, ...]:
 
 
 def missing(snapshot: Snapshot) -> list[str]:
-    """A sentence for each source that gave no whole answer, and what to do about it."""
+    """A sentence for each source without a complete answer, and what to do about it."""
     sentences = []
     for cluster in snapshot.clusters:
         asked = (("Kubernetes", cluster.kubernetes), ("Prometheus", cluster.prometheus))
@@ -94,7 +94,7 @@ def missing(snapshot: Snapshot) -> list[str]:
     return list(dict.fromkeys(sentences))
 
 
-def json_schema(view: AnyView) -> dict[str, Any]:
+def kind_schema(view: AnyView) -> dict[str, Any]:
     """The JSON Schema of a kind's document."""
     items = msgspec.defstruct(view.list_kind, [("items", list[view.item])], bases=(Document,), frozen=True)  # type: ignore[name-defined]
     return msgspec.json.schema(items)

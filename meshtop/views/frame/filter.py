@@ -3,8 +3,8 @@
 `column:value` terms: the same column twice is OR, different columns are AND, `!` before a term negates it (every
 negated term must hold). A value is compared whole and without regard to case, `*` stands for any run of characters;
 `~` before it makes it a regular expression that may match anywhere. Numeric columns take `>`, `>=`, `<`, `<=`, a
-plain number, a range `10..20`, and units (`500ms`, `1.2s`, `5%`, `12k`, `3Mi`). `null` is what is not known. A bare
-word is looked for in every column. Quotes keep spaces and colons: `"10.0.0.1:9090"`.
+plain number, a range `10..20`, and units (`500ms`, `1.2s`, `5%`, `12k`, `3Mi`). `null` matches unknown values. A bare
+word is searched for in every column. Quotes protect spaces and colons: `"10.0.0.1:9090"`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from meshtop.views.frame.table import AnyColumn, Column
 
 Item = TypeVar("Item")
 Test = Callable[[Item], bool]
-"""Whether an item passes."""
+"""Predicate: whether an item matches."""
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z%µ/]*)")
 _TIMES_MS = {"ms": 1.0, "s": 1000.0, "m": 60_000.0, "h": 3_600_000.0}
@@ -39,11 +39,11 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
 
 
 class FilterError(MeshtopError):
-    """A filter or sort that cannot be understood: one sentence that says what and how to write it."""
+    """An invalid filter or sort: one sentence about the problem and how to write it."""
 
 
 class Filter(Generic[Item]):
-    """A parsed filter; `text` is what was typed, `matches` says whether an item passes."""
+    """A parsed filter; `text` is the input, `matches` tests an item."""
 
     def __init__(self, text: str, groups: Sequence[tuple[Sequence[Test[Item]], Sequence[Test[Item]]]]) -> None:
         self.text = text
@@ -62,7 +62,7 @@ class Filter(Generic[Item]):
 def parse_filter(text: str, columns: Sequence[Column[Item]], fields: Sequence[Column[Item]] = ()) -> Filter[Item]:
     """Parse a filter for these columns; raises FilterError.
 
-    `fields` can be named too, and are not looked into by bare words.
+    `fields` can be named too, but are not searched by bare words.
     """
     by_column: dict[str, tuple[list[Test[Item]], list[Test[Item]]]] = {}
     words: list[tuple[list[Test[Item]], list[Test[Item]]]] = []
@@ -85,8 +85,8 @@ def find_column(
 ) -> Column[Item]:
     """The column of that name or alias, in any case, else one of `fields`, whose names are JSON paths.
 
-    Without `fields`, a path such as `traffic.latencyMs.p99` counts by its end. Raises FilterError with the nearest
-    name.
+    Without `fields`, a path such as `traffic.latencyMs.p99` is matched by its last part. Raises FilterError with the
+    nearest name.
     """
     wanted = name.lower()
     known = {field.name.lower(): field for field in fields}
@@ -102,7 +102,7 @@ def find_column(
 
 
 class _Term(Struct, frozen=True):
-    """One term; `column` is None for a bare word, `literal` says that the value stood in quotes and means itself."""
+    """One term; `column` is None for a bare word; `literal`: the value was quoted and has no special characters."""
 
     negated: bool
     column: str | None
@@ -131,7 +131,7 @@ def _terms(text: str) -> list[_Term]:
 
 
 def _tokens(text: str) -> list[tuple[str, list[int]]]:
-    """Words and, for each, where in it quotes were opened."""
+    """Words, each with the positions at which quotes were opened."""
     tokens: list[tuple[str, list[int]]] = []
     word: list[str] = []
     quoted: list[int] = []
@@ -152,7 +152,7 @@ def _tokens(text: str) -> list[tuple[str, list[int]]]:
         else:
             word.append(char)
     if quote:
-        raise FilterError(f"A quote {quote} is opened and never closed.")
+        raise FilterError(f"The quote {quote} is not closed.")
     if word or quoted:
         tokens.append(("".join(word), quoted))
     return tokens
@@ -180,17 +180,17 @@ def _test(column: Column[Item], term: _Term) -> Test[Item]:
 def _numeric(column: Column[Item], operator: str, value: str) -> Test[Item]:
     read = column.value
     if operator:
-        compare, bound = _COMPARE[operator], number(value[len(operator) :], column)
+        compare, bound = _COMPARE[operator], number_in_unit(value[len(operator) :], column)
         return lambda item: (found := read(item)) is not None and compare(found, bound)
     low, dots, high = value.partition("..")
     if dots:
-        least, most = number(low, column), number(high, column)
+        least, most = number_in_unit(low, column), number_in_unit(high, column)
         return lambda item: (found := read(item)) is not None and least <= found <= most
-    exact = number(value, column)
+    exact = number_in_unit(value, column)
     return lambda item: (found := read(item)) is not None and abs(found - exact) <= 1e-9 * max(1.0, abs(exact))
 
 
-def number(text: str, column: AnyColumn) -> float:
+def number_in_unit(text: str, column: AnyColumn) -> float:
     """A number with its unit in the column's own unit; raises FilterError."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
@@ -238,7 +238,7 @@ def _known(value: Any) -> bool:
 
 
 def _words_of(column: Column[Item], item: Item) -> Sequence[str]:
-    """What a column says of an item, as words; nothing where it is not known, numbers as they are drawn."""
+    """A column's value as words; empty where unknown, numbers as drawn."""
     value = column.value(item)
     if not _known(value):
         return ()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from meshtop.analysis.fleet.members import RegisteredMember
-from meshtop.analysis.inventory.untyped import StatusCondition
+from meshtop.analysis.inventory.untyped import Condition
+from meshtop.log import redact
 from meshtop.model.state import Finding, Health, State
 from meshtop.views.frame.columns import (
     HEALTH_ORDER,
@@ -28,10 +29,10 @@ from meshtop.views.picture.query import Place
 
 
 class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A member (INTERFACE.md, kind members); `state` is how it is seen from here, `says` what its registry says.
+    """A member (INTERFACE.md, kind members); `state` is as seen from here, `says` the verdict of its registry.
 
-    `cluster` is the cluster that is read for it, None where no context leads to it. `registry` is "" for a cluster
-    that no registry knows. `via` is the cluster whose API server forwards to it.
+    `cluster` is the cluster that meshtop reads for it, None where no context leads to it. `registry` is "" for a
+    cluster in no registry. `via` is the cluster whose API server proxies to it.
     """
 
     registry: str
@@ -39,7 +40,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     server: str
     state: State
-    conditions: tuple[StatusCondition, ...]
+    conditions: tuple[Condition, ...]
     region: str | None
     zones: tuple[str, ...]
     adopted: bool
@@ -51,7 +52,7 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MemberItem]:
     """A row for each member of each registry."""
-    return [_item(member) for member in members_of(picture)]
+    return picture.rows("members", members_of(picture), lambda member: _item(member))
 
 
 def _item(member: RegisteredMember) -> MemberItem:
@@ -60,7 +61,7 @@ def _item(member: RegisteredMember) -> MemberItem:
         registry=entry.registry,
         host=entry.host,
         name=entry.name,
-        server=entry.server,
+        server=redact(entry.server),
         state=member.state,
         conditions=entry.conditions,
         region=entry.region,
@@ -74,14 +75,14 @@ def _item(member: RegisteredMember) -> MemberItem:
 
 
 def _seen(item: MemberItem) -> Cell:
-    """How it is seen from here; that no context leads to it is not a failure of the member."""
+    """The member's state as seen from here; a missing context is not a failure of the member."""
     if item.cluster is None:
         return Cell("no context", Tone.DIM)
     return state_cell(item.state)
 
 
 def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
-    """Everything about one member."""
+    """The detail of one member."""
     entry = next(m.entry for m in members_of(picture) if (m.entry.registry, m.entry.host, m.entry.name)
                  == (item.registry, item.host, item.name))  # fmt: skip
     conditions = [
@@ -141,14 +142,14 @@ VIEW: View[MemberItem] = View(
                  value=lambda i: i.state.value, cell=_seen, order=lambda i: STATE_ORDER[i.state], priority=0,
                  min_width=10, max_width=14),
         c.text("cluster", "CLUSTER", "The cluster that is read for it.", "cluster", priority=3, max_width=32),
-        c.text("via", "VIA", "The cluster whose API server forwards to it.", "via", priority=4, max_width=32),
+        c.text("via", "VIA", "The cluster whose API server proxies to it.", "via", priority=4, max_width=32),
         c.text("region", "REGION", "The region.", "region", priority=5),
         c.words("zones", "ZONES", "The zones.", "zones", aliases=("zone",), wide=True, priority=6),
         c.text("server", "SERVER", "The API server, as the registry knows it.", "server", priority=6, max_width=60),
-        c.flag("adopted", "ADOPTED", "Whether it is read with the credentials that the registry keeps.", "adopted",
+        c.flag("adopted", "ADOPTED", "Whether it is read with credentials from the registry.", "adopted",
                wide=True, priority=6),
-        c.words("reason", "WHY", "Why the registry says so.", lambda i: i.says.reasons, priority=4, max_width=80),
-        c.words("finding", "FINDINGS", "What is wrong with it.", lambda i: tuple(f.code for f in i.findings),
+        c.words("reason", "WHY", "The registry's reasons.", lambda i: i.says.reasons, priority=4, max_width=80),
+        c.words("finding", "FINDINGS", "Findings by code.", lambda i: tuple(f.code for f in i.findings),
                 wide=True, priority=7, max_width=60),
     ),
     build=build,

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from meshtop.analysis.traffic.health import workload_health, worst
+from meshtop.analysis.traffic.health import worst
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import (
-    ARRIVED,
-    DESTINATION_SIDE,
-    SOURCE_SIDE,
-    Chart,
-    charts_by_cluster,
-    request_charts,
-)
+from meshtop.views.frame.charts import Chart, answered_in, charts_of_calls
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -31,9 +25,6 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
 EXPORT_SUFFIX = "svc.clusterset.local"
-
-_MOST = 0.9
-"""From which share of what its callers told on a service's own side knows as much as they do."""
 
 
 class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
@@ -65,20 +56,25 @@ def build(picture: Picture) -> list[ServiceItem]:
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += [_service(picture, cluster.name, s, s.meta.key in exported) for s in inventory.services]
-        items += [_entry(picture, cluster.name, entry) for entry in inventory.config.get("ServiceEntry", ())]
+        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
+        entries = inventory.config.get("ServiceEntry", ())
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
     return items
 
 
-def host_of(namespace: str, name: str, domain: str) -> str:
-    """A Service's name in the cluster's DNS, which is also what Istio's telemetry calls it."""
+def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
+    return _service(picture, cluster, service, service.meta.key in exported)
+
+
+def dns_name(namespace: str, name: str, domain: str) -> str:
+    """A Service's name in the cluster's DNS, which is also its name in Istio's telemetry."""
     return f"{name}.{namespace}.svc.{domain}"
 
 
 def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
     namespace, name = service.meta.key
     facts = picture.facts.get(cluster)
-    hosts = [host_of(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
+    hosts = [dns_name(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
     if exported:
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:
@@ -140,7 +136,7 @@ def _item(
 def _health(
     picture: Picture, cluster: str, hosts: tuple[str, ...], behind: tuple[Workload | VirtualMachine, ...]
 ) -> Health:
-    """The worst of what it is asked and, where it selects workloads or machines, of their readiness."""
+    """The worst of its inbound traffic's health and the readiness of the workloads and machines it selects."""
     ready = [w.readiness for w in behind if isinstance(w, Workload)]
     machines = [m for m in behind if isinstance(m, VirtualMachine)]
     unhealthy = sum(m.healthy is False for m in machines)
@@ -149,20 +145,14 @@ def _health(
         why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
         ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
     readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
-    return workload_health(
-        readiness,
-        picture.edges_to_service(cluster, hosts),
-        thresholds=picture.thresholds,
-        states=picture.telemetry_states,
-        cluster=cluster,
-    )
+    return picture.verdicts.asked(cluster, hosts, readiness, picture.edges_to_service(cluster, hosts))
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
-    """The health of a Service as the list of services says it; None where nothing is known of one of that name."""
+    """The health of a Service as in the list of services; None for an unknown name."""
     facts = picture.facts.get(cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
-    hosts = (host_of(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
+    hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
     if not behind and not picture.edges_to_service(cluster, hosts):
         return None
@@ -170,32 +160,20 @@ def health_of_service(picture: Picture, cluster: str, namespace: str, name: str)
 
 
 def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
-    """What its figures count, over time: asked where the fuller reports are, in every cluster that holds some.
-
-    Callers in other clusters report to their own Prometheus, so there the service's own side tells all of it.
-    """
+    """What its figures count, over time."""
     calls = picture.edges_to_service(item.cluster, item.hosts)
-    window = picture.snapshot.window_seconds
-    asked = one_of("destination_service", item.hosts)
-    arrived = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter in ARRIVED)
-    left = sum(rate for e in calls for reporter, rate in e.reports.items() if reporter not in ARRIVED)
-    callers = sorted({e.source.cluster for e in calls} - {""})
-    alone = callers in ([], [item.cluster])
-    if arrived and (arrived > left if alone else arrived >= _MOST * left):
-        return request_charts(item.cluster, (DESTINATION_SIDE, asked), window_seconds=window)
-    facts = picture.facts.get(item.cluster)
     elsewhere = any(
         e.destination.service.lower() in item.hosts and e.destination.cluster not in ("", item.cluster)
-        for cluster in callers or [item.cluster]
+        for cluster in dict.fromkeys((*(call.source.cluster for call in calls), item.cluster))
         for e in picture.edges_leaving(cluster)
     )
-    answered = (
-        (one_of("destination_cluster", (facts.cluster_id, "unknown", "")),)
-        if elsewhere and facts is not None and facts.cluster_id
-        else ()
+    return charts_of_calls(
+        calls,
+        item.cluster,
+        (one_of("destination_service", item.hosts),),
+        answered=answered_in(picture.cluster_id(item.cluster)) if elsewhere else (),
+        window_seconds=picture.snapshot.window_seconds,
     )
-    matchers = (SOURCE_SIDE, asked, *answered)
-    return charts_by_cluster(dict.fromkeys(callers or [item.cluster], matchers), window_seconds=window)
 
 
 def _port_text(port: ServicePort) -> str:
@@ -208,7 +186,7 @@ BY_HOST = Index("by host", lambda e: (e.destination.service.lower(),))
 
 
 def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
-    """Everything about one service of one cluster."""
+    """The detail of one service of one cluster."""
     hosts = {host.lower() for host in item.hosts}
     selecting = item.hosts if item.kind == "ServiceEntry" else (item.name,)
     places = [(cluster, item.namespace, name) for cluster in (item.cluster, *item.clusters) for name in selecting]
@@ -260,7 +238,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
 
 
 def _answered_by(picture: Picture, item: ServiceItem, selecting: tuple[str, ...]) -> tuple[str, ...]:
-    """What answers for it in its cluster, with how many pods: a Service may select some of a workload's only."""
+    """The workloads that serve it in its cluster, with counts of the pods that the Service selects."""
     found = []
     for backend in picture.backends(item.cluster, item.namespace, selecting):
         if isinstance(backend, VirtualMachine):
@@ -292,16 +270,16 @@ VIEW: View[ServiceItem] = View(
         c.text("name", "SERVICE", "The service.", "name",
                aliases=("service", "svc"), priority=0, min_width=7, max_width=48),
         c.health(),
-        c.words("hosts", "HOSTS", "The names it is asked by.", "hosts", aliases=("host",), wide=True, priority=8,
+        c.words("hosts", "HOSTS", "Its full host names.", "hosts", aliases=("host",), wide=True, priority=8,
                 max_width=60),
         c.words("ports", "PORTS", "Its ports.", lambda i: tuple(_port_text(p) for p in i.ports), aliases=("port",),
                 priority=5, max_width=20),
         tenant_column(priority=4),
-        c.words("workloads", "WORKLOADS", "What answers for it in this cluster.", "workloads",
+        c.words("workloads", "WORKLOADS", "The workloads that serve it in this cluster.", "workloads",
                 aliases=("workload", "wl"), wide=True, priority=6, max_width=48),
         c.words("clusters", "RUNS IN", "Clusters of its mesh in which it has workloads.", "clusters",
                 wide=True, priority=5),
-        *c.golden(),
+        *c.golden(verdict=lambda item: item.health),
         c.mtls(priority=2),
         c.text("kind", "KIND", "Service or ServiceEntry.", "kind", wide=True, priority=7),
     ),
@@ -313,7 +291,7 @@ VIEW: View[ServiceItem] = View(
     else f"{i.kind}/{i.cluster}/{i.namespace}/{i.name}",
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="health,requestsPerSecond,namespace,name",
-    empty="No service is in this scope.",
+    empty="There is no service in this scope.",
     needs=Needs(("Service", "EndpointSlice", "Pod"), traffic=True),
     related=("workloads", "edges"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What follows from a Picture for many clusters together, each worked out once, and the findings of all of it."""
+"""Fleet-wide analyses of a Picture, each computed once, and their findings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, de
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
-from meshtop.analysis.fleet.members import RegisteredMember, members
+from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.analysis.security.mtls.config import MeshMember, exports_of
+from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 LATELY_SECONDS = 30.0
-"""How old drift may be where it is always on screen."""
+"""Maximum age in seconds of drift where it is always on screen."""
 
 _MEMBERS: Key[tuple[RegisteredMember, ...]] = Key("fleet members")
 _SITES: Key[tuple[Site, ...]] = Key("sites")
@@ -39,29 +42,29 @@ _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 
 
 def members_of(picture: Picture) -> tuple[RegisteredMember, ...]:
-    """Every member of every registry, and the clusters that none knows."""
-    return picture.cached(_MEMBERS, lambda: members(picture.snapshot.clusters, picture.facts))
+    """Every member of every registry, and the clusters that are in none."""
+    return picture.cached(_MEMBERS, lambda: registered_members(picture.snapshot.clusters, picture.facts))
 
 
 def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
-    """`host` for a cluster that holds a registry, `member` for one that a registry knows; not by Istio's secrets."""
+    """`host` for a cluster that holds a registry, `member` for one in a registry; Istio's secrets do not count."""
     found = [m for m in members_of(picture) if m.entry.registry not in ("", ISTIO)]
     host = ("host",) if any(m.entry.host == cluster for m in found) else ()
     return (*host, *(("member",) if any(m.cluster == cluster for m in found) else ()))
 
 
 def drift_of(picture: Picture) -> tuple[Drift, ...]:
-    """Every object that is not the same wherever it should be."""
+    """Every object that differs between clusters that should have it."""
     return picture.unless_changed(_DRIFT, lambda: _drift(picture))
 
 
 def stands_in(kind: str, namespace: str, name: str) -> str:
-    """The namespace of an object, which a Namespace is itself; empty for what belongs to the whole cluster."""
+    """The namespace of an object (a Namespace's own name); empty for cluster-scoped objects."""
     return namespace or (name if kind == "Namespace" else "")
 
 
 def drift_lately(picture: Picture) -> tuple[Drift, ...]:
-    """Drift as it was at most half a minute ago, for what is always on screen.
+    """Drift that may be up to half a minute old, for displays that are always on screen.
 
     Pods come and go all the time, and comparing fifty clusters takes a second.
     """
@@ -77,8 +80,13 @@ def _drift(picture: Picture) -> tuple[Drift, ...]:
 
 
 def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
-    """What the comparison of clusters could not take into account; while it is not empty, nothing says "no drift"."""
-    return picture.unless_changed(_DRIFT_UNKNOWNS, lambda: not_compared(_compared(picture)))
+    """What the comparison of clusters could not take into account; unless it is empty, "no drift" is not claimed.
+
+    Two clusters of which it is unknown whether they are one mesh are not compared, although they may have to be alike.
+    """
+    return picture.unless_changed(
+        _DRIFT_UNKNOWNS, lambda: (*not_compared(_compared(picture)), *picture.meshes.unknowns())
+    )
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
@@ -91,31 +99,39 @@ def _compared(picture: Picture) -> list[DriftCluster]:
 
 
 def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftCluster:
-    facts = picture.facts.get(name, MeshFacts())
+    facts = picture.facts.get(name)
     group = _group(picture, name)
-    if inventory is None:
-        return DriftCluster(name=name, group=group, inventory=None)
+    if inventory is None or facts is None:
+        return DriftCluster(name=name, group=group, inventory=inventory)
     found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
     platform = {*homes(found, inventory.namespaces, inventory.webhooks), *filter(None, (facts.root_namespace,))}
+    # Without a mesh nothing fills in what an object leaves out.
+    meshed = bool(facts.control_planes or facts.roles)
+    exports = exports_of(MeshMember(name=name, inventory=inventory, facts=facts)) if meshed else ExportDefaults()
     return DriftCluster(
         name=name,
         group=group,
         inventory=inventory,
         read=facts.obeys in (None, name),
         platform=frozenset(platform),
-        domain=facts.domain,
+        domain=facts.cluster_domain if meshed else CLUSTER_DOMAIN,
+        exports=exports,
     )
 
 
 def _group(picture: Picture, cluster: str) -> str:
-    """Clusters of one mesh are compared; those of no mesh with the other members of their registry."""
+    """The comparison group of a cluster: its mesh, or without a mesh the members of its registry.
+
+    A cluster in neither is alone; whether it is in another's mesh may be unknown (`meshes`).
+    """
     facts = picture.facts.get(cluster)
     if facts is not None and (facts.mesh_id or len(picture.meshes.peers(cluster)) > 1):
         return f"mesh {facts.mesh}"
+    alone = f"cluster {cluster}"
     if facts is not None and facts.control_planes:
-        return ""
+        return alone
     registries = [m for m in members_of(picture) if m.cluster == cluster and m.entry.registry not in ("", ISTIO)]
-    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else ""
+    return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else alone
 
 
 def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
@@ -138,7 +154,7 @@ def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
 
 
 def sites_of(picture: Picture) -> tuple[Site, ...]:
-    """Every cluster whose inventory is known, as discovery sees it."""
+    """Every cluster with a known inventory, as input of discovery."""
     return picture.cached(
         _SITES,
         lambda: tuple(
@@ -161,7 +177,7 @@ def _discovery(picture: Picture) -> Discovery:
 
 
 def _machines(picture: Picture) -> Counter[tuple[str, str, str]]:
-    """How many virtual machines stand behind each Service; those whose probe fails do not."""
+    """The number of virtual machines of each Service; those whose probe fails do not count."""
     return Counter(
         (machine.cluster, machine.namespace, service)
         for machine in picture.machines

@@ -1,4 +1,4 @@
-"""The service graph of a Picture: what is looked at, at which level, and by which names one asks for it.
+"""The service graph of a Picture: selection, level, and lookup of nodes by name.
 
 The console and `meshtop graph` share this; the graph itself is pure (meshtop.analysis.graph).
 """
@@ -24,7 +24,6 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
 from meshtop.views.kinds.services import health_of_service
-from meshtop.views.picture.picture import group_health
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ GROUPINGS: tuple[tuple[str, Grouping], ...] = (
     ("by tenant", (NodeKind.TENANT, NodeKind.NAMESPACE)),
     ("clusters as one", (NodeKind.NAMESPACE,)),
 )
-"""How nodes may be framed, from the outside in, and how that is said."""
+"""Groupings of nodes into frames, from the outside in, with their names."""
 
 _LEVEL_OF = {NodeKind.CLUSTER: Level.CLUSTERS, NodeKind.TENANT: Level.TENANTS, NodeKind.NAMESPACE: Level.NAMESPACES}
 _GROUP_KINDS = tuple(_LEVEL_OF)
@@ -46,17 +45,17 @@ _ROW_KINDS = {"cluster": "clusters", "namespace": "namespaces", "service": "serv
 
 
 MOST_READABLE = 60
-"""More boxes than this nobody takes in at once."""
+"""Maximum number of boxes of an initial drawing, for readability."""
 _CELLS_PER_NODE = 100
 _OVER = 1.25
-"""How much larger than the screen a drawing may be that one begins with."""
+"""Maximum size of an initial drawing relative to the screen."""
 
 
 class Sight(Struct, frozen=True, kw_only=True):
-    """What one looks at, besides the scope: the level and what is opened or closed, hidden, focused.
+    """The view of the graph besides the scope: the level, and nodes that are opened, closed, hidden or focused.
 
-    `hidden` are ids of nodes and groups; `focus` shows a node with `hops` hops around it; `path` the ways from one
-    node to another.
+    `hidden` are ids of nodes and groups; `focus` shows a node with `hops` hops around it; `path` shows the paths from
+    one node to another.
     """
 
     level: Level = Level.NAMESPACES
@@ -77,7 +76,7 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 
 def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
-    """The graph of the scope; the query's filter is one of edges. Raises FilterError."""
+    """The graph of the scope; the query's filter applies to edges. Raises FilterError."""
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -99,9 +98,9 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
 
 
 def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
-    """Give each node the health that the list of its kind says; what no list holds keeps the health of its calls.
+    """Give each node its health from the list of its kind; other nodes keep the health of their calls.
 
-    Of a node that is not asked anything but calls, a list's "idle" would say too much.
+    A node that only calls also keeps it, as "idle" from a list would be misleading.
     """
     nodes = []
     for node in graph.nodes:
@@ -117,12 +116,12 @@ def _listed_health(picture: Picture, node: GraphNode) -> Health | None:
         return None
     if kind == NodeKind.CLUSTER:
         workloads = picture.workloads_in(node.cluster)
-        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+        return picture.group_health(workloads) if workloads else None
     if not node.namespace:
         return None
     if kind == NodeKind.NAMESPACE:
         workloads = picture.workloads_in(node.cluster, node.namespace)
-        return group_health([picture.workload_health(w) for w in workloads]) if workloads else None
+        return picture.group_health(workloads) if workloads else None
     name = unquote(node.id.rsplit("/", 1)[1])
     if kind == NodeKind.SERVICE:
         return health_of_service(picture, node.cluster, node.namespace, name)
@@ -131,7 +130,7 @@ def _listed_health(picture: Picture, node: GraphNode) -> Health | None:
 
 
 def _kept(picture: Picture, query: Query) -> set[CallId] | None:
-    """The edges that the query asks for; None where it asks for all."""
+    """The edges that match the query's filter; None where it has none."""
     if not (query.clusters or query.namespaces or query.tenant or query.filter):
         return None
     return {identity(item) for item in VIEW.items(picture, query)}
@@ -167,7 +166,7 @@ def tenants(picture: Picture) -> dict[tuple[str, str], str]:
 
 
 def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, height: int | None = None) -> Level:
-    """The finest level whose drawing about fits into so many cells, or the coarsest; services are fine enough.
+    """The finest level, at most services, whose drawing roughly fits into the given cells, else the coarsest.
 
     Raises FilterError.
     """
@@ -184,7 +183,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     return sight.levels[0]
 
 
-def members(
+def edges_between(
     picture: Picture, query: Query, sight: Sight, *, source: str | None = None, target: str | None = None
 ) -> list[tuple[Edge, EdgeItem]]:
     """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node."""
@@ -205,9 +204,9 @@ def members(
 
 
 def resolve(graph: ServiceGraph, text: str) -> GraphNode:
-    """The node that is meant: by id, by name, or by the end of its place (`shop/reviews`).
+    """The node for a user's text: by id, by name, or by the end of its place (`shop/reviews`).
 
-    Raises FilterError with what it could be.
+    Raises FilterError with the candidates.
     """
     exact = graph.node(text)
     if exact is not None:
@@ -270,7 +269,7 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
 
 
 def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:
-    """The kind and key of the row that a node stands for, to open it; None where there is no such row."""
+    """The kind and key of a node's row, to open it; None where there is no such row."""
     parts = path_of(node)
     step = node.id.split("/", 1)[0]
     if node.kind is NodeKind.VIRTUAL_MACHINE:
@@ -286,5 +285,5 @@ def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:
 
 
 def is_group(node: GraphNode) -> bool:
-    """Whether a node stands for a cluster, tenant or namespace."""
+    """Whether a node represents a cluster, tenant or namespace."""
     return node.kind in _GROUP_KINDS

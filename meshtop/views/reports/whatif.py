@@ -1,4 +1,4 @@
-"""What STRICT would do, as people and scripts read it: the calls that would break, and what is unknown."""
+"""The report on STRICT, as sentences, table and JSON: the calls that would break, and what is unknown."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SIGNS = {Effect.BREAKS: "✗ ", Effect.UNKNOWN: "? ", Effect.FINE: ""}
 STRICT_NEEDS = Needs(
     ("Pod", "Service", "Namespace", "PeerAuthentication", "DestinationRule", "ConfigMap"), traffic=True
 )
-"""What the answer stands on."""
+"""Data that the answer depends on."""
 
 
 class Affected(Struct, frozen=True, rename="camel", kw_only=True):
-    """A call and what STRICT would do to it."""
+    """A call and the effect of STRICT on it."""
 
     source: Peer
     destination: Target
@@ -43,7 +43,7 @@ class Affected(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Summary(Struct, frozen=True, rename="camel", kw_only=True):
-    """How many calls break, are unknown, are fine; how many workloads are concerned; whether the last day counts."""
+    """Counts of calls that break, are unknown or fine, of workloads concerned, and whether the last day is included."""
 
     breaks: int
     unknown: int
@@ -54,14 +54,14 @@ class Summary(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Earlier(Struct, frozen=True, rename="camel"):
-    """Plaintext of the last day that is not there in this window: to which workload, and from whom."""
+    """Plaintext of the last day that was not seen in this window: the workload, and the sender."""
 
     destination: str
     source: PlaintextSource
 
 
 class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to `whatif strict`: calls, the worst first, and the workloads of which nothing can be told."""
+    """The answer to `whatif strict`: calls, the worst first, and workloads with unknown callers."""
 
     scope: str
     summary: Summary
@@ -71,7 +71,7 @@ class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
-    """What `-o json` prints."""
+    """The document of `-o json`."""
 
     question: str
     summary: Summary
@@ -80,7 +80,7 @@ class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
 
 
 def strict_answer(picture: Picture, scope: str) -> StrictAnswer:
-    """What STRICT in a namespace of every cluster, or in the whole mesh (`mesh`), would do."""
+    """The effect of STRICT in a namespace of every cluster, or in the whole mesh (`mesh`)."""
     found = what_if(picture, scope)
     return StrictAnswer(
         scope=scope,
@@ -130,7 +130,7 @@ def knows_scope(picture: Picture, scope: str) -> bool | None:
     return False if all(inventory.evidence("Namespace").known for inventory in inventories) else None
 
 
-def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
+def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
     """The document of an answer."""
     return WhatIfDocument(
         kind="WhatIfStrict",
@@ -146,8 +146,8 @@ def document_of(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDo
     )
 
 
-def sentences(answer: StrictAnswer) -> tuple[str, ...]:
-    """The answer in words; what is unknown is said, never left out."""
+def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
+    """The answer as sentences, including what is unknown."""
     s = answer.summary
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
     lines = [
@@ -166,7 +166,7 @@ def sentences(answer: StrictAnswer) -> tuple[str, ...]:
         )
     if not s.day_measured:
         lines.append("The last day was not measured for all of them: only this window counts.")
-    lines.append("Exceptions that policies of this scope make for workloads and ports are taken away in this answer.")
+    lines.append("This answer assumes that exceptions for workloads and ports in this scope are removed.")
     return tuple(lines)
 
 
@@ -184,10 +184,10 @@ COLUMNS: tuple[Column[Affected], ...] = (
     *_ENDS[2:],
     c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "traffic.requests_per_second", priority=1),
     c.mtls(priority=2),
-    c.text("why", "WHY", "Why, in a sentence.", "why", priority=2, max_width=100),
+    c.text("why", "WHY", "The reason, in a sentence.", "why", priority=2, max_width=100),
 )  # fmt: skip
 
 
-def table_of(items: Sequence[Affected]) -> Table[Affected]:
+def affected_table(items: Sequence[Affected]) -> Table[Affected]:
     """The calls as a table."""
     return Table(COLUMNS, items, lambda i: f"{end_text(i.source)}->{i.destination.cluster}/{end_text(i.destination)}")

@@ -17,7 +17,7 @@ from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind
 from meshtop.actions.journal.journal import Action, ActionState, EntryKind
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.propagate.apply import MANAGER, apply, lease_place, read
-from meshtop.actions.propagate.copy import ObjectChange, ObjectCopy, Propagation, prepare, run
+from meshtop.actions.propagate.copy import ObjectChange, ObjectCopy, Propagation, plan_copies, run
 from meshtop.actions.propagate.objects import ObjectRef, in_order
 from meshtop.actions.propagate.undo import undo
 from meshtop.demo.kube.resource import Json
@@ -67,7 +67,7 @@ def wanted(*waves: tuple[str, ...], force: bool = True, refs: tuple[ObjectRef, .
 async def go(
     scene: Scene, plan: Propagation, copies: list[ObjectCopy] | None = None
 ) -> tuple[list[ActionEvent], Action]:
-    copies = copies if copies is not None else await prepare(plan, scene.fleet)
+    copies = copies if copies is not None else await plan_copies(plan, scene.fleet)
     said = [one async for one in run(plan, copies, scene.fleet, scene.journal)]
     action = scene.journal.last(kind="propagate")
     assert action is not None
@@ -91,7 +91,7 @@ def writes(scene: Scene, cluster: str) -> list[str]:
 
 
 async def test_a_copy_is_shown_by_the_server_before_it_is_written(scene: Scene) -> None:
-    (copy,) = await prepare(wanted(), scene.fleet)
+    (copy,) = await plan_copies(wanted(), scene.fleet)
     assert copy.change is ObjectChange.UPDATE
     assert "-      weight: 50" in copy.lines
     assert "+      weight: 80" in copy.lines
@@ -114,7 +114,7 @@ async def test_it_is_written_journaled_and_taken_back(scene: Scene) -> None:
 
 async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> None:
     clear(scene.clusters["west"])
-    (copy,) = await prepare(wanted(), scene.fleet)
+    (copy,) = await plan_copies(wanted(), scene.fleet)
     assert copy.change is ObjectChange.CREATE
     _, action = await go(scene, wanted(), [copy])
     assert scene.clusters["west"].weights == (80, 20)
@@ -125,7 +125,7 @@ async def test_what_is_not_there_is_created_and_deleted_again(scene: Scene) -> N
 
 async def test_what_is_the_same_already_is_not_written(scene: Scene) -> None:
     scene.clusters["west"].reset((80, 20))
-    (copy,) = await prepare(wanted(), scene.fleet)
+    (copy,) = await plan_copies(wanted(), scene.fleet)
     assert (copy.change, copy.lines) == (ObjectChange.NONE, ())
     before = scene.clusters["west"].object["metadata"]["resourceVersion"]
     await go(scene, wanted(), [copy])
@@ -134,7 +134,7 @@ async def test_what_is_the_same_already_is_not_written(scene: Scene) -> None:
 
 async def test_a_field_of_another_manager_is_not_taken(scene: Scene) -> None:
     with pytest.raises(ActionError, match="conflict with") as caught:
-        await prepare(wanted(force=False), scene.fleet)
+        await plan_copies(wanted(force=False), scene.fleet)
     assert caught.value.kind is ErrorKind.CONFLICT
     assert "--force" in caught.value.remedy
     assert scene.clusters["west"].weights == (50, 50)
@@ -152,7 +152,7 @@ async def test_read_only_and_the_policy_refuse_before_anything_is_sent(
     for more in ({"read_only": ("west",)}, {"policy": policy}):
         scene = Scene(three, tmp_path, **more)
         with pytest.raises(ActionError) as caught:
-            await prepare(wanted(), scene.fleet)
+            await plan_copies(wanted(), scene.fleet)
         assert caught.value.kind is ErrorKind.REFUSED
         assert not any(wire.sent for wire in scene.wires.values())
         await scene.close()
@@ -162,7 +162,7 @@ async def test_read_only_and_the_policy_refuse_before_anything_is_sent(
 async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_path: Path) -> None:
     scene = Scene(three, tmp_path, user="viewer")
     with pytest.raises(ActionError) as caught:
-        await prepare(wanted(), scene.fleet)
+        await plan_copies(wanted(), scene.fleet)
     assert caught.value.kind is ErrorKind.REFUSED
     await scene.close()
 
@@ -170,7 +170,7 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
 @pytest.mark.parametrize(
     ("plan", "match"),
     [
-        (wanted(("east",)), "where it comes from"),
+        (wanted(("east",)), "is the source"),
         (wanted(("nowhere",)), "no cluster nowhere"),
         (wanted(refs=()), "nothing of"),
         (Propagation(subject="x", source="east", waves=(), refs=(ROUTE,)), "--to"),
@@ -178,7 +178,7 @@ async def test_who_may_not_patch_is_refused(three: Mapping[str, Cluster], tmp_pa
 )
 async def test_what_makes_no_sense_is_said(scene: Scene, plan: Propagation, match: str) -> None:
     with pytest.raises(ActionError, match=match) as caught:
-        await prepare(plan, scene.fleet)
+        await plan_copies(plan, scene.fleet)
     assert caught.value.kind is ErrorKind.USAGE
 
 
@@ -211,7 +211,7 @@ async def test_when_one_cluster_fails_the_waves_before_are_taken_back(scene: Sce
 
 async def test_a_later_wave_is_not_touched_when_an_earlier_one_fails(scene: Scene) -> None:
     plan = wanted(("west",), ("north",))
-    copies = await prepare(plan, scene.fleet)
+    copies = await plan_copies(plan, scene.fleet)
     count = len(writes(scene, "north"))
     scene.wires["west"].faults.append(("PATCH", lose_before))
     await go(scene, plan, copies)
@@ -219,7 +219,7 @@ async def test_a_later_wave_is_not_touched_when_an_earlier_one_fails(scene: Scen
 
 
 async def test_what_changed_since_the_diff_is_not_overwritten(scene: Scene) -> None:
-    copies = await prepare(wanted(), scene.fleet)
+    copies = await plan_copies(wanted(), scene.fleet)
     scene.clusters["west"].reset((10, 90))
     said, _ = await go(scene, wanted(), copies)
     assert said[-1].error is not None
@@ -268,7 +268,7 @@ async def test_a_cluster_that_is_gone_holds_the_action_until_it_is_back(scene: S
 
 @pytest.mark.parametrize("took_effect", [True, False])
 async def test_what_a_kill_left_in_doubt_is_read_from_the_cluster(scene: Scene, took_effect: bool) -> None:
-    (copy,) = await prepare(wanted(), scene.fleet)
+    (copy,) = await plan_copies(wanted(), scene.fleet)
     which = await identities(scene.fleet, ["west"])
     action = scene.journal.begin(kind="propagate", who="m", origin="o", reason="", subject="s", plan={}, clusters=which)
     thing = {name: getattr(ROUTE, name) for name in ObjectRef.__struct_fields__}
@@ -292,7 +292,7 @@ async def test_a_namespace_and_what_is_in_it_go_in_order_and_a_namespace_is_neve
     route: Json = {**east.object, "metadata": {"name": "reviews", "namespace": "fresh"}}
     east.put(route)
     plan = wanted(refs=tuple(in_order([inside, NEW])))
-    copies = await prepare(plan, scene.fleet)
+    copies = await plan_copies(plan, scene.fleet)
     assert [(c.ref.kind, c.change, c.unchecked) for c in copies] == [
         ("Namespace", ObjectChange.CREATE, False),
         ("VirtualService", ObjectChange.CREATE, True),
@@ -405,9 +405,9 @@ async def test_what_a_controller_owns_is_refused_unless_it_is_named(
     clear(scene.clusters["west"])
     scene.clusters["west"].put(virtual_service((50, 50), **marks), manager="kubectl-create")
     with pytest.raises(ActionError, match=f"{owner} owns VirtualService shop/reviews in west") as caught:
-        await prepare(wanted(), scene.fleet)
+        await plan_copies(wanted(), scene.fleet)
     assert caught.value.kind is ErrorKind.CONFLICT
     with pytest.raises(ActionError, match="owns"):
-        await prepare(structs.replace(wanted(), override="somebody owns it"), scene.fleet)
-    (copy,) = await prepare(structs.replace(wanted(), override=f"{owner} owns it"), scene.fleet)
+        await plan_copies(structs.replace(wanted(), override="somebody owns it"), scene.fleet)
+    (copy,) = await plan_copies(structs.replace(wanted(), override=f"{owner} owns it"), scene.fleet)
     assert copy.change is ObjectChange.UPDATE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.actions.kube import RouteObject
-from meshtop.actions.shift.guard import sides, watch
+from meshtop.actions.shift.guard import guard_verdict, sides
 from meshtop.actions.shift.plan import Guard
 from meshtop.actions.shift.targets import ShiftTarget
 from meshtop.analysis.canary.judging import Judging
@@ -41,32 +41,33 @@ def tally(requests: int, *, bad: int, slow: int) -> Tally:
 def verdict(guard: Guard, alpha: float, tallies: list[tuple[Tally, Tally]]) -> Comparison:
     targets = [target(f"c{number}") for number in range(len(tallies))]
     counted = {one.cluster: pair for one, pair in zip(targets, tallies, strict=True)}
-    found = watch(targets, 0, counted, {}, guard, Judging(alpha=alpha), BOUND_MS)
+    found = guard_verdict(targets, 0, counted, {}, guard, Judging(alpha=alpha), BOUND_MS)
     assert found is not None
     return found.verdict
 
 
 ERRORS, LATENCY, BOTH = Guard(latency=False), Guard(errors=False), Guard()
-WORSE_IN_ERRORS = (tally(2000, bad=10, slow=10), tally(2000, bad=40, slow=10))
-WORSE_IN_LATENCY = (tally(2000, bad=10, slow=10), tally(2000, bad=10, slow=40))
+WORSE_IN_ERRORS = (tally(2000, bad=10, slow=10), tally(2000, bad=90, slow=10))
+WORSE_IN_LATENCY = (tally(2000, bad=10, slow=10), tally(2000, bad=10, slow=90))
 
 
 @pytest.mark.parametrize("clusters", [1, 2, 3, 7])
 @pytest.mark.parametrize(
     ("guard", "pair", "asked"),
     [
-        (ERRORS, WORSE_IN_ERRORS, 1),
-        (LATENCY, WORSE_IN_LATENCY, 1),
-        (BOTH, WORSE_IN_ERRORS, 2),
-        (BOTH, WORSE_IN_LATENCY, 2),
+        (ERRORS, WORSE_IN_ERRORS, 2),
+        (LATENCY, WORSE_IN_LATENCY, 2),
+        (BOTH, WORSE_IN_ERRORS, 3),
+        (BOTH, WORSE_IN_LATENCY, 3),
     ],
 )
 def test_alpha_is_shared_by_every_question_of_every_cluster_and_of_all_together(
     clusters: int, guard: Guard, pair: tuple[Tally, Tally], asked: int
 ) -> None:
-    # One cluster has all the requests, so that it and all together have the same evidence.
+    # The split is asked about too. One cluster has all the requests,
+    # so that it and all together have the same evidence.
     tallies = [pair, *[IDLE] * (clusters - 1)]
-    alone = watch([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
+    alone = guard_verdict([target("c0")], 0, {"c0": pair}, {}, guard, Judging(), BOUND_MS)
     assert alone is not None
     assert alone.e_value is not None
     questions = asked * (clusters + 1 if clusters > 1 else 1)

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from meshtop.actions.errors import ActionError, ErrorKind
 from meshtop.actions.lease import ShiftLease
 from meshtop.actions.shift.preflight import CheckStatus, owner_check, preflight
 from meshtop.actions.shift.preview import preview
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import route_object
 from meshtop.analysis.canary.owners import route_owner
-from meshtop.model.kube import ConfigObject, Manager, Meta, Owner
-from tests.actions.mesh import Cluster, Scene, plan, virtual_service
+from meshtop.analysis.canary.survey import Survey
+from meshtop.analysis.identity.meshes import TELLING_KINDS
+from meshtop.model.kube import ConfigObject, KindStatus, Manager, Meta, Owner
+from tests.actions.mesh import Cluster, Scene, board_cluster, plan, virtual_service
 from tests.actions.shift.telling import BEFORE
 
 
@@ -31,6 +34,22 @@ async def test_read_only_and_policy_refuse_before_anything_is_sent(
         assert found.refusal.kind is ErrorKind.REFUSED
         assert [sent for wire in one.wires.values() for sent in wire.sent] == []
         await one.close()
+
+
+async def test_clusters_of_no_known_mesh_say_what_was_not_read(clusters: dict[str, Cluster], tmp_path: Path) -> None:
+    one = Scene(clusters, tmp_path)
+    inventory = clusters["west"].inventory()
+    kinds = tuple(KindStatus(kind=kind, state="denied" if kind == "Secret" else "fresh") for kind in TELLING_KINDS)
+    west = board_cluster("west", structs.replace(inventory, kinds=kinds))
+    one.fleet.survey = Survey(
+        [
+            board_cluster("east", clusters["east"].inventory()),
+            structs.replace(west, facts=structs.replace(west.facts, group="another")),
+        ]
+    )
+    with pytest.raises(ActionError, match=r"not known to be one mesh \(east, west\).*Secret of west \(denied\)"):
+        await preflight(plan(), one.fleet)
+    await one.close()
 
 
 async def test_somebody_without_the_right_is_refused(clusters: dict[str, Cluster], tmp_path: Path) -> None:
@@ -103,7 +122,7 @@ async def test_two_meshtops_at_once(scene: Scene, clusters: dict[str, Cluster], 
     other = Scene(clusters, tmp_path / "other")
     surveyed = other.fleet.survey.surveyed[0]
     lease = ShiftLease(
-        other.fleet.members["east"].api, place_of(surveyed.route), action="theirs", holder="paul@desk", seconds=60
+        other.fleet.members["east"].api, route_object(surveyed.route), action="theirs", holder="paul@desk", seconds=60
     )
     await lease.take(other.clock())
     found = await preflight(plan(), scene.fleet)
@@ -135,9 +154,9 @@ async def test_a_cluster_that_cannot_be_read_must_be_left_out_in_words(
     ("more", "words"),
     [
         ({"route": "shop/nope"}, "No cluster has"),
-        ({"route": "nope"}, "names no route"),
+        ({"route": "nope"}, "is not a route"),
         ({"waves": (("south",),)}, "no cluster south"),
-        ({"waves": (("east",), ("east",))}, "stands in two waves"),
+        ({"waves": (("east",), ("east",))}, "is in two waves"),
     ],
 )
 async def test_plans_that_mean_nothing(scene: Scene, more: dict[str, Any], words: str) -> None:

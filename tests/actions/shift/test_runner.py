@@ -17,7 +17,7 @@ from meshtop.actions.shift.plan import Guard, OnLoss
 from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, resume
 from meshtop.actions.shift.runner import ShiftRunner
-from meshtop.actions.shift.targets import place_of
+from meshtop.actions.shift.targets import route_object
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample
 from meshtop.sources.problem import SourceProblem
@@ -33,6 +33,10 @@ async def test_a_shift_arrives_in_every_cluster(scene: Scene) -> None:
     assert scene.weights == AFTER
     confirmed = [e.cluster for e in events if e.kind is EventKind.CONFIRMED]
     assert sorted(confirmed) == ["east", "west"]
+    reports = [e.message for e in events if e.kind is EventKind.NOTE and e.message.startswith("Guard: ")]
+    assert len(reports) == 1, "each step ends with what the guard made of it"
+    assert "v2 is not worse than v1" in reports[0]
+    assert "; worse from " in reports[0], "and how much it would have taken to take it back"
     after = scene.clusters["east"].object
     for obj in (before, after):
         for route in obj["spec"]["http"][0]["route"]:
@@ -52,7 +56,9 @@ async def test_a_bad_canary_is_taken_back(scene: Scene) -> None:
         cluster.metrics.errors["v2"] = 0.1
     events = await scene.shift(plan())
     assert (ended(events).outcome, ended(events).restored) == (ActionOutcome.GUARD_FAILED, True)
-    assert "v2 is worse than v1 in errors" in ended(events).message
+    message = ended(events).message
+    assert "v2 is worse than v1, certain: " in message
+    assert "errors 600 of 6,000 against 12 of 6,000; worse from " in message
     assert scene.weights == BEFORE
     assert find_action(scene.journal, None).state is ActionState.ROLLED_BACK
 
@@ -61,7 +67,9 @@ async def test_bad_in_one_cluster_only_is_seen(scene: Scene) -> None:
     scene.clusters["east"].metrics.rate = 2000.0
     scene.clusters["west"].metrics.rate = 40.0
     scene.clusters["west"].metrics.errors["v2"] = 0.2
-    assert ended(await scene.shift(plan())).outcome is ActionOutcome.GUARD_FAILED
+    events = await scene.shift(plan())
+    assert ended(events).outcome is ActionOutcome.GUARD_FAILED
+    assert "v2 is worse than v1 in west, certain" in ended(events).message
     assert scene.weights == BEFORE
 
 
@@ -98,7 +106,7 @@ async def test_a_plan_that_cannot_be_judged_is_held_and_can_be_resumed(scene: Sc
         cluster.metrics.rate = 0.5
     events = await scene.shift(plan(steps=({"v2": 50}, {"v2": 60})))
     assert ended(events).outcome is ActionOutcome.HELD
-    assert "Not enough data" in ended(events).message
+    assert "too little traffic yet to compare v2 with v1, about" in ended(events).message
     assert scene.weights == AFTER
     for cluster in scene.clusters.values():
         cluster.metrics.rate = 500.0
@@ -217,7 +225,7 @@ async def test_a_lease_that_is_taken_over_ends_the_shift(
     scene: Scene, clusters: dict[str, Cluster], tmp_path: Path
 ) -> None:
     other = Scene(clusters, tmp_path / "other")
-    place = place_of(other.fleet.survey.surveyed[0].route)
+    place = route_object(other.fleet.survey.surveyed[0].route)
     thief = ShiftLease(other.fleet.members["east"].api, place, action="theirs", holder="paul@desk", seconds=600)
 
     class Stolen(Hurried):

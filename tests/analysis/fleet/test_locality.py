@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, endpoints_unread, evacuate, locate
+from meshtop.analysis.fleet.locality import EvacuationEffect, HostLocality, endpoints_unread, evacuation_effect, locate
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, KindStatus, Meta, Node
 from meshtop.model.mesh import MeshFacts, VirtualMachine
@@ -91,7 +91,7 @@ def test_a_dual_stack_pod_is_one_endpoint_and_one_that_ends_is_none() -> None:
     here = structs.replace(site("a"), inventory=Inventory(endpoint_slices=slices))
     found = locate([here], [], [])
     assert [stand.endpoints for stand in only(found).stands] == [2]
-    assert evacuate("a", found)[0].leaving == 2
+    assert evacuation_effect("a", found)[0].leaving == 2
 
 
 def test_endpoints_that_are_not_ready_are_none() -> None:
@@ -125,18 +125,18 @@ def test_virtual_machines_are_endpoints_unless_their_probe_fails() -> None:
 def test_what_evacuating_does(
     zones_a: tuple[str, ...], zones_b: tuple[str, ...], edges: list[Edge], fate: EvacuationEffect, factor: float | None
 ) -> None:
-    (found,) = evacuate("a", locate([site("a", *zones_a), site("b", *zones_b)], [], edges))
+    (found,) = evacuation_effect("a", locate([site("a", *zones_a), site("b", *zones_b)], [], edges))
     assert found.fate is fate
     assert found.factor == (None if factor is None else pytest.approx(factor))
 
 
 def test_a_host_whose_load_nobody_measured_is_unknown() -> None:
     hosts = locate([site("a", "z"), site("b", "z")], [], [edge("a", "a", 1.0)])
-    assert [e.fate for e in evacuate("a", hosts, ["b"])] == [EvacuationEffect.UNKNOWN]
+    assert [e.fate for e in evacuation_effect("a", hosts, ["b"])] == [EvacuationEffect.UNKNOWN]
 
 
 def test_hosts_without_endpoints_there_do_not_care() -> None:
-    assert evacuate("b", locate([site("a", "z")], [], [edge("a", "a", 1.0)])) == ()
+    assert evacuation_effect("b", locate([site("a", "z")], [], [edge("a", "a", 1.0)])) == ()
 
 
 _RATES = st.lists(st.integers(0, 1000).map(float), min_size=4, max_size=4)
@@ -146,7 +146,7 @@ _RATES = st.lists(st.integers(0, 1000).map(float), min_size=4, max_size=4)
 def test_no_traffic_is_lost_by_evacuating(rates: list[float]) -> None:
     pairs = [("a", "a"), ("a", "b"), ("b", "a"), ("b", "b")]
     edges = [edge(source, target, rate) for (source, target), rate in zip(pairs, rates, strict=True)]
-    (found,) = evacuate("a", locate([site("a", "z"), site("b", "z")], [], edges))
+    (found,) = evacuation_effect("a", locate([site("a", "z"), site("b", "z")], [], edges))
     staying = rates[1] + rates[3]
     assert found.moved[0] == pytest.approx(rates[0] + rates[2])
     if found.factor is not None:
@@ -168,7 +168,7 @@ def test_a_host_is_gone_only_where_all_that_may_have_it_are_known(
 ) -> None:
     other = structs.replace(site("c", "z"), facts=MeshFacts(cluster_id="c", mesh_id="other"))
     hosts = locate([site("a", "z"), site("b"), other], [], [])
-    assert [one.fate for one in evacuate("a", hosts, perhaps=perhaps, unread=unread)] == [fate]
+    assert [one.fate for one in evacuation_effect("a", hosts, perhaps=perhaps, unread=unread)] == [fate]
 
 
 def test_what_is_not_known_of_endpoints() -> None:
@@ -192,6 +192,6 @@ def test_a_machine_stands_where_its_locality_says() -> None:
 
 def test_a_host_is_not_gone_where_a_cluster_that_may_be_of_the_mesh_has_endpoints() -> None:
     hosts = locate([site("a", "z")], [], [edge("a", "a", 1.0)])
-    assert [e.fate for e in evacuate("a", hosts)] == [EvacuationEffect.GONE]
-    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"])] == [EvacuationEffect.GONE], "b has none"
-    assert [e.fate for e in evacuate("a", hosts, perhaps=["b"], unread=["b"])] == [EvacuationEffect.UNKNOWN]
+    assert [e.fate for e in evacuation_effect("a", hosts)] == [EvacuationEffect.GONE]
+    assert [e.fate for e in evacuation_effect("a", hosts, perhaps=["b"])] == [EvacuationEffect.GONE], "b has none"
+    assert [e.fate for e in evacuation_effect("a", hosts, perhaps=["b"], unread=["b"])] == [EvacuationEffect.UNKNOWN]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from meshtop.analysis.fleet.members import RegisteredMember, endpoint, hosts, members
+from meshtop.analysis.fleet.members import RegisteredMember, endpoint, hosts, registered_members
 from meshtop.analysis.fleet.registries import registered, sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.model.kube import Inventory
@@ -36,7 +36,10 @@ KUBESPHERE = "Cluster.cluster.kubesphere.io"
     [
         ("KubeFedCluster", {"apiEndpoint": "https://a"}, {"conditions": [READY]}, {}, True, "https://a", ()),
         ("KubeFedCluster", {"apiEndpoint": "https://a"}, {"conditions": KUBEFED_OFFLINE}, {}, False, "https://a", ()),
+        ("KubeFedCluster", {}, {"conditions": [condition("Offline", "True"), READY]}, {}, False, "", ()),
         ("KubeFedCluster", {}, {}, {}, None, "", ()),
+        (KARMADA, {}, {}, {}, None, "", ()),
+        (KARMADA, {}, {"conditions": [condition("Ready", "False")]}, {}, False, "", ()),
         (KARMADA, {"id": "u1", "apiEndpoint": "https://b"}, {"conditions": [READY]}, {}, True, "https://b", ("u1",)),
         (KARMADA, {}, {"conditions": [condition("Ready", "Unknown")]}, {}, None, "", ()),
         (
@@ -111,7 +114,7 @@ def test_whatever_people_write_is_never_an_error(kind: str, spec: dict[str, Any]
 
 def judged(*clusters: ClusterSnapshot) -> dict[tuple[str, str], RegisteredMember]:
     facts = {c.name: mesh_facts(c.inventory) for c in clusters if c.inventory is not None}
-    return {(m.entry.registry, m.entry.name): m for m in members(clusters, facts)}
+    return {(m.entry.registry, m.entry.name): m for m in registered_members(clusters, facts)}
 
 
 def codes(member: RegisteredMember) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from meshtop.analysis.fleet.links import Site
-from meshtop.analysis.fleet.planes import ControlPlaneRevision, figures, minor, planes
+from meshtop.analysis.fleet.planes import ControlPlaneRevision, istiod_metrics, minor, planes
 from meshtop.model.kube import Inventory, Meta, Namespace
 from meshtop.model.mesh import ControlPlane, MeshFacts, Proxy, Ready, Workload
 from meshtop.model.state import HealthStatus
@@ -61,7 +61,7 @@ def codes(found: ControlPlaneRevision) -> set[str]:
 
 
 def test_figures_are_summed_and_quantiles_come_from_buckets() -> None:
-    found = figures(
+    found = istiod_metrics(
         telemetry(
             *QUIET,
             ("pilot_total_xds_rejects", {"type": "cds"}, 0.1),
@@ -83,9 +83,9 @@ def test_figures_are_summed_and_quantiles_come_from_buckets() -> None:
 
 
 def test_without_series_nothing_is_zero() -> None:
-    found = figures(telemetry())
+    found = istiod_metrics(telemetry())
     assert (found.p50_ms, found.rejects, found.push_errors, found.conflicts) == (None, None, None, None)
-    assert figures(None) == found
+    assert istiod_metrics(None) == found
 
 
 def test_an_upgrade_shows_how_far_it_has_come() -> None:

@@ -14,7 +14,7 @@ from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import GraphEdge, Level
-from meshtop.analysis.graph.wording import edge_labels, percent, rate
+from meshtop.analysis.graph.wording import edge_labels, percent_text, rate
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge, Sums
@@ -154,7 +154,7 @@ def test_rates_have_three_significant_digits(value: float, expected: str) -> Non
     [(0.0, "0%"), (0.00001, "<0.01%"), (0.041, "4.1%"), (0.9999, ">99.9%"), (1.0, "100%")],
 )
 def test_percentages_never_round_to_all_or_nothing(ratio: float, expected: str) -> None:
-    assert percent(ratio) == expected
+    assert percent_text(ratio) == expected
 
 
 def test_labels_shorten_to_what_matters_most() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meshtop.analysis.graph.export import quote_dot, quote_mermaid, to_dot, to_json, to_mermaid
+from meshtop.analysis.graph.export import graph_json, quote_dot, quote_mermaid, to_dot, to_mermaid
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.svg import to_svg
@@ -46,7 +46,7 @@ def test_hostile_names_break_no_notation(names: list[str]) -> None:
     assert len(re.findall(r"^  n\d+ (?:-->|-\.->)\|", mermaid, re.M)) == len(g.edges)
     root = ET.fromstring(to_svg(g, layout(g)))
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert json.loads(json.dumps(to_json(g), allow_nan=False))["nodes"][0]["id"] == g.nodes[0].id
+    assert json.loads(json.dumps(graph_json(g), allow_nan=False))["nodes"][0]["id"] == g.nodes[0].id
 
 
 @settings(max_examples=20, deadline=None)
@@ -67,7 +67,7 @@ def test_svg_shows_every_node_and_edge_inside_its_paper(edges: list[Edge], compa
 
 @pytest.mark.parametrize("name", ALL)
 def test_json_says_null_for_what_is_not_known(name: str) -> None:
-    data = to_json(graph(ALL[name]))
+    data = graph_json(graph(ALL[name]))
     assert len(data["edges"]) == len(graph(ALL[name]).edges)
     edge = data["edges"][0]
     assert edge["traffic"]["bytesPerSecond"] == {"sent": None, "received": None}

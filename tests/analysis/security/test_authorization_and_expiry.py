@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from meshtop.analysis.security.authorization import Authorization, PolicyAction, PolicyTarget, applies, authorization
+from meshtop.analysis.security.authorization import (
+    Authorization,
+    PolicyAction,
+    PolicyTarget,
+    authorization,
+    policy_applies,
+)
 from meshtop.analysis.security.expiry import DAY, CertificateKind, Expiry, expiries, expiry_findings
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -46,9 +52,9 @@ def test_actions_are_asked_in_order_and_any_allow_denies_the_rest() -> None:
 def test_an_empty_spec_denies_all() -> None:
     found = decide(policy("nothing"))
     assert found.default_deny
-    assert found.policies[0].meaning == "names nothing: all is denied"
+    assert found.policies[0].meaning == "no rules: all is denied"
     assert decide(policy("all", rules=[{}])).policies[0].meaning == "allows everything"
-    assert decide(policy("none", action="DENY")).policies[0].meaning == "names nothing: it never matches"
+    assert decide(policy("none", action="DENY")).policies[0].meaning == "no rules: never matches"
 
 
 WAYPOINT = PolicyTarget(namespace="shop", labels={"gateway.networking.k8s.io/gateway-name": "waypoint"}, waypoint=True)
@@ -80,7 +86,7 @@ REF = {"kind": "Gateway", "name": "public"}
     ],
 )  # fmt: skip
 def test_what_applies_to_whom(obj: ConfigObject, subject: PolicyTarget, by: str | None) -> None:
-    assert applies(obj, subject, "istio-system") == by
+    assert policy_applies(obj, subject, "istio-system") == by
 
 
 def test_request_authentications_name_their_issuers() -> None:
@@ -102,7 +108,7 @@ def test_istios_own_analyzer_agrees_on_which_policies_match_nothing(shared_data:
         for d in documents
         if d["kind"] == "AuthorizationPolicy"
         and not any(
-            applies(
+            policy_applies(
                 policy(d["metadata"]["name"], d["metadata"].get("namespace", ""), **(d.get("spec") or {})), s,
                 "istio-system",
             )

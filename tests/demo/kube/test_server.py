@@ -11,7 +11,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from meshtop.demo.kube.access import Account, Rule, admin
+from meshtop.demo.kube.access import Account, PolicyRule, admin
 from meshtop.demo.kube.app import STORE, WATCHES
 from meshtop.demo.kube.resource import Json
 from meshtop.demo.kube.status import ApiError
@@ -225,7 +225,7 @@ def test_who_may_do_what(cluster: Cluster) -> None:
 
 
 def test_the_proxy_needs_the_verb_of_the_method() -> None:
-    reader = Account("reader", "t", (Rule(("get",), ("",), ("services/proxy",)),))
+    reader = Account("reader", "t", (PolicyRule(("get",), ("",), ("services/proxy",)),))
     for cluster in serve(accounts=[admin(), reader]):
         path = "/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query"
         headers = {"Authorization": "Bearer t"}
@@ -236,7 +236,7 @@ def test_the_proxy_needs_the_verb_of_the_method() -> None:
 
 
 def test_a_rule_for_one_namespace() -> None:
-    rule = Rule(("get", "list"), ("",), ("configmaps",), namespaces=frozenset({"default"}))
+    rule = PolicyRule(("get", "list"), ("",), ("configmaps",), namespaces=frozenset({"default"}))
     for cluster in serve(accounts=[admin(), Account("local", "t", (rule,))]):
         headers = {"Authorization": "Bearer t"}
         cluster.ask("GET", CONFIGMAPS, headers=headers)

@@ -16,10 +16,11 @@ from typing import Any
 
 import pytest
 import yaml
+from meshtop.sources.http.provider import ask_provider
 from pytest_httpserver import HTTPServer
 
 from meshtop.model.state import State
-from meshtop.sources.auth.credentials import Credentials, load, load_now
+from meshtop.sources.auth.credentials import Credentials, load_credentials, load_now
 from meshtop.sources.auth.kubeconfig import find_clusters
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
@@ -45,7 +46,7 @@ def credentials_of(
     folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None = None, *, limit: float = 20.0
 ) -> Credentials:
     path = write_kubeconfig(folder / "config", "https://10.0.0.1:6443", user, **(cluster or {}))
-    return load_now(ref_to(path), limit_seconds=limit)
+    return load_now(ref_to(path), limit_seconds=limit, ask=ask_provider)
 
 
 def refused(folder: Path, user: dict[str, Any], limit: float = 20.0) -> SourceProblem:
@@ -233,7 +234,7 @@ def is_running(process: int) -> bool:
 async def test_a_plugin_is_ended_when_nobody_waits_any_more(tmp_path: Path) -> None:
     user = plugin(tmp_path, f"echo $$ > '{tmp_path}/me.new'; mv '{tmp_path}/me.new' '{tmp_path}/me'; exec sleep 600")
     ref = ref_to(write_kubeconfig(tmp_path / "config", "https://10.0.0.1:6443", user))
-    task = asyncio.create_task(load(ref, limit_seconds=600))
+    task = asyncio.create_task(load_credentials(ref, limit_seconds=600))
     await until((tmp_path / "me").exists)
     process = int((tmp_path / "me").read_text())
     task.cancel()
@@ -258,7 +259,7 @@ def test_a_plugin_that_prints_something_else(tmp_path: Path, script: str, words:
 
 def test_a_plugin_that_must_ask_is_not_started(tmp_path: Path) -> None:
     problem = refused(tmp_path, plugin(tmp_path, f"touch '{tmp_path}/started'", interactiveMode="Always"))
-    assert "wants to ask something" in problem.message
+    assert "asks for input" in problem.message
     assert not (tmp_path / "started").exists()
 
 
@@ -331,7 +332,7 @@ def test_a_login_that_was_renewed_outside_is_picked_up(tmp_path: Path) -> None:
 async def test_credentials_are_loaded_beside_the_loop(tmp_path: Path) -> None:
     user = plugin(tmp_path, f"while [ ! -e '{tmp_path}/go' ]; do sleep 0.02; done; echo '{credential(token='t')}'")
     task = asyncio.create_task(
-        load(ref_to(write_kubeconfig(tmp_path / "config", "https://x:1", user)), limit_seconds=60)
+        load_credentials(ref_to(write_kubeconfig(tmp_path / "config", "https://x:1", user)), limit_seconds=60)
     )
     await until(lambda: any(thread.name.startswith("credentials of") for thread in threading.enumerate()))
     (tmp_path / "go").touch()
@@ -361,11 +362,8 @@ def id_token(expires: float) -> str:
     return f"e30.{claims}.c2ln"
 
 
-def test_a_renewed_open_id_login_is_written_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer
-) -> None:
+def test_a_renewed_open_id_login_is_written_back(tmp_path: Path, httpserver: HTTPServer) -> None:
     """The provider may accept a refresh token once only: kubectl must find the new one."""
-    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
     fresh = id_token(time.time() + 3600)
     issuer = httpserver.url_for("").rstrip("/")
     discovery = {"token_endpoint": f"{issuer}/token"}

@@ -59,11 +59,11 @@ def cluster_name(path: Path) -> str:
 
 
 async def problem_of_load(path: Path) -> Any:
-    from meshtop.sources.auth.credentials import load
+    from meshtop.sources.auth.credentials import load_credentials
     from meshtop.sources.problem import SourceProblem
 
     with pytest.raises(SourceProblem) as caught:
-        await load(ref_to(path), limit_seconds=5)
+        await load_credentials(ref_to(path), limit_seconds=5)
     return caught.value
 
 
@@ -73,7 +73,7 @@ async def problem_of_load(path: Path) -> Any:
         (b"caf\xe9: 1", "line 1, is not UTF-8 text"),
         (b"a\x00b: 1", "is not YAML"),
         (b"contexts: [{name: 401}]", "put 401 in quotes"),
-        (b"a: 2026-99-99", "is not YAML"),
+        (b"a: 2026-99-99", "has no contexts"),
     ],
 )
 def test_what_is_no_kubeconfig(tmp_path: Path, content: bytes, said: str) -> None:

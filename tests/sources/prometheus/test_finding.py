@@ -8,7 +8,7 @@ from werkzeug import Response
 
 from meshtop.model.kube import Service
 from meshtop.model.state import State
-from meshtop.sources.prometheus.finding import candidates
+from meshtop.sources.prometheus.finding import engine_candidates
 from meshtop.sources.prometheus.source import PrometheusSource
 from tests.sources.prometheus.fake import PROMETHEUS, Asked, FakePrometheus, refusal, series, service, state_of, vector
 
@@ -46,7 +46,7 @@ from tests.sources.prometheus.fake import PROMETHEUS, Asked, FakePrometheus, ref
     ],
 )
 def test_known_installations_are_recognised(found: Service, path: str) -> None:
-    (candidate,) = candidates([found])
+    (candidate,) = engine_candidates([found])
     assert candidate.address.path == f"/api/v1/namespaces/{path}"
     assert candidate.address.proxied
 
@@ -69,11 +69,11 @@ def test_known_installations_are_recognised(found: Service, path: str) -> None:
     ],
 )
 def test_what_stands_beside_it_is_not_it(name: str) -> None:
-    assert candidates([service("monitoring", name, 9090, 80, 8481)]) == []
+    assert engine_candidates([service("monitoring", name, 9090, 80, 8481)]) == []
 
 
 def test_the_likeliest_comes_first() -> None:
-    line = candidates(
+    line = engine_candidates(
         [
             service("my-team", "prometheus", 9090),
             service("monitoring", "prometheus-k8s", 9090),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from meshtop.views.frame.columns import Columns
-from meshtop.views.frame.filter import FilterError, find_column, number, parse_filter
+from meshtop.views.frame.filter import FilterError, find_column, number_in_unit, parse_filter
 from meshtop.views.frame.sort import parse_sort, sort_items
 from meshtop.views.frame.table import Column
 
@@ -109,7 +109,7 @@ ERRORS = [
     ("name:", "A value is missing in 'name:'; write name:value, or null for unknown."),
     ("!", "A value is missing in '!'"),
     (":x", "A column's name is missing before the colon"),
-    ('"open', 'A quote " is opened and never closed.'),
+    ('"open', 'The quote " is not closed.'),
 ]
 
 
@@ -170,7 +170,7 @@ def test_quoted_text_is_looked_for_as_it_is(text: str, row: Row) -> None:
     ],
 )
 def test_units(text: str, column: str, value: float) -> None:
-    assert number(text, find_column(column, COLUMNS)) == pytest.approx(value)
+    assert number_in_unit(text, find_column(column, COLUMNS)) == pytest.approx(value)
 
 
 SORTS: list[tuple[str, list[str]]] = [

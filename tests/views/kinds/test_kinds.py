@@ -8,12 +8,12 @@ from msgspec import structs
 
 from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import Snapshot
-from meshtop.model.state import Health, HealthStatus, SourceStatus, State
-from meshtop.views.frame.document import document, json_schema, missing
+from meshtop.model.state import HealthStatus, SourceStatus, State
+from meshtop.views.frame.document import document, kind_schema, missing
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view
 from meshtop.views.frame.table import Tone
-from meshtop.views.picture.picture import Picture, group_health
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests import worlds
 
@@ -66,7 +66,7 @@ def test_a_cluster_row(picture: Picture) -> None:
     assert (east["namespaces"], east["services"], east["workloads"]) == (3, 2, 3)
     assert east["virtualMachines"] == {"healthy": 1, "total": 1, "unknown": 0}
     assert east["traffic"]["requestsPerSecond"] == pytest.approx(100.0)
-    assert east["traffic"]["errorRatio"] == pytest.approx(0.01)
+    assert east["traffic"]["errorRatio"] == pytest.approx(0.015)
     assert east["mtlsRatio"] == pytest.approx(1.0)
     assert north["state"] == "unreachable"
     unknown = ("kubernetesVersion", "nodes", "pods", "workloads", "virtualMachines", "mtlsRatio", "autoMtls", "meshId")
@@ -253,7 +253,7 @@ def test_missing_sources_are_one_sentence_each() -> None:
 
 @pytest.mark.parametrize("kind", names())
 def test_every_kind_has_a_json_schema(kind: str) -> None:
-    schema = json_schema(view(kind))
+    schema = kind_schema(view(kind))
     assert view(kind).list_kind in schema["$defs"]
 
 
@@ -265,20 +265,6 @@ def test_kinds_are_found_by_all_their_names() -> None:
         find_kind("edgs")
     with pytest.raises(FilterError, match="there are clusters, namespaces"):
         find_kind("zzz")
-
-
-@pytest.mark.parametrize(
-    ("members", "status"),
-    [
-        ([], "idle"),
-        (["idle", "idle"], "idle"),
-        (["idle", "healthy"], "healthy"),
-        (["idle", "unknown", "healthy"], "unknown"),
-        (["degraded", "failing", "healthy"], "failing"),
-    ],
-)
-def test_the_health_of_a_group(members: list[str], status: str) -> None:
-    assert group_health([Health(HealthStatus(member)) for member in members]).status == status
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence_and_not_two() -> None:

@@ -13,7 +13,7 @@ from meshtop.model.state import HealthStatus
 from meshtop.model.telemetry import Sample
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
-from meshtop.views.reports.evacuate import evacuate_answer, sentences
+from meshtop.views.reports.evacuate import evacuate_answer, evacuation_sentences
 from tests import worlds
 
 LEDGER = "ledger.shop.svc.cluster.local"
@@ -24,7 +24,7 @@ def sick(machine: ConfigObject) -> ConfigObject:
 
 
 def east(*machines: ConfigObject, workload: str = "ledger") -> ClusterSnapshot:
-    """A cluster whose web asks the ledger, ten times a second, one of them in vain."""
+    """A cluster whose web asks the ledger, ten times a second, two of them in vain."""
 
     def asked(rate: float, code: str) -> Sample:
         sample = worlds.request("east/web", "east/v1", rate, code=code, reporter="source")
@@ -39,7 +39,7 @@ def east(*machines: ConfigObject, workload: str = "ledger") -> ClusterSnapshot:
         )
         return Sample(labels, rate)
 
-    cluster = worlds.cluster("east", [asked(9.0, "200"), asked(1.0, "503")], machines=machines)
+    cluster = worlds.cluster("east", [asked(8.0, "200"), asked(2.0, "503")], machines=machines)
     assert isinstance(cluster.inventory, Inventory)
     ledger = Service(meta=Meta(name="ledger", namespace="shop"), selector={"app": "ledger"})
     inventory = structs.replace(cluster.inventory, services=(*cluster.inventory.services, ledger), kinds=())
@@ -99,4 +99,4 @@ def test_with_another_cluster_unread_nothing_is_gone(lost: str) -> None:
     assert answer.summary.gone == 0
     assert answer.summary.unknown == len(answer.items) == 1
     assert "west" in {unknown.cluster for unknown in answer.unknowns}
-    assert any("not known whether an endpoint is left" in sentence for sentence in sentences(answer))
+    assert any("not known whether an endpoint is left" in sentence for sentence in evacuation_sentences(answer))

@@ -13,7 +13,7 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.views.frame.unknowns import told
 from meshtop.views.kinds.canaries import split_word
 from meshtop.views.picture.picture import Picture
-from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, sentences
+from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, evacuation_sentences
 from meshtop.views.reports.whatif import knows_scope
 from tests import worlds
 
@@ -70,6 +70,6 @@ def test_whose_control_plane_would_be_lost_is_said() -> None:
     summary = EvacuateSummary(
         gone=0, doubles=0, unknown=0, grows=0, idle=0, enters_requests_per_second=None, virtual_machines=0
     )
-    lines = sentences(EvacuateAnswer(cluster="east", items=(), summary=summary, serves=("west",)))
+    lines = evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary, serves=("west",)))
     assert any(line.startswith("west has no control plane but that of east: its proxies") for line in lines)
-    assert len(sentences(EvacuateAnswer(cluster="east", items=(), summary=summary))) == 1
+    assert len(evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary))) == 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta
@@ -22,9 +23,8 @@ from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import attention
 from meshtop.views.reports.security import namespace_matrix, overview, shares_table, trust_matrix
-from meshtop.views.reports.whatif import document_of, sentences, strict_answer
+from meshtop.views.reports.whatif import strict_answer, strict_document, strict_sentences
 from tests import worlds
 from tests.analysis.security.mtls.objects import config, destination_rule, peer_authentication
 
@@ -152,9 +152,12 @@ def test_findings_reach_the_overview_and_what_needs_somebody(picture: Picture) -
     table = shares_table(seen.clusters)
     assert table.cell(0, 1).text.startswith("▲ ")
     assert to_ascii(table.cell(0, 1).text).startswith("! ")
-    messages = [a.message for a in attention(picture) if a.kind == "findings"]
+    items = attention(picture)
+    noticed = [(item.id, item.title) for item in items]
+    noticed += [(one.id, one.title) for item in items for one in item.consequences]
+    messages = [title for identity, title in noticed if identity.startswith("finding/")]
     assert any("cannot reach shop/reviews-v1 in east" in m for m in messages)
-    assert len(messages) == len({f.code for f in seen.findings if f.severity is not Severity.INFO})
+    assert len(messages) == len({(f.code, f.cluster) for f in seen.findings if f.severity is not Severity.INFO})
     only = overview(picture, Query(clusters=("west",)))
     assert {f.cluster for f in only.findings} <= {"west"}
 
@@ -203,7 +206,7 @@ def test_a_workloads_detail_has_the_chain_of_decisions_and_who_is_authorized(pic
     assert ("namespace", "STRICT by PeerAuthentication shop/default") in facts["Declared"]
     assert ("last day", "plaintext of the last day was not measured") in facts["Seen"]
     assert facts["Authorization"][0] == (
-        "ALLOW", "AuthorizationPolicy shop/closed: names nothing: all is denied (applies by its whole namespace)",
+        "ALLOW", "AuthorizationPolicy shop/closed: no rules: all is denied (applies by its whole namespace)",
     )  # fmt: skip
     fix = [text for _, text in facts["MTLS-STRICT-CLIENT-DISABLE"]]
     assert "kind: DestinationRule" in fix
@@ -221,8 +224,8 @@ def test_what_strict_would_break_is_told_in_words_and_as_a_document(picture: Pic
     west = [i for i in answer.items if i.destination.cluster == "west" and i.effect == "breaks"]
     assert {i.source.workload for i in west} == {"", "web-v1"}
     assert {i.destination_tenant for i in answer.items} == {"storefront"}
-    assert any("would break" in line for line in sentences(answer))
-    document = msgspec.json.decode(msgspec.json.encode(document_of(picture, answer, "5m")))
+    assert any("would break" in line for line in strict_sentences(answer))
+    document = msgspec.json.decode(msgspec.json.encode(strict_document(picture, answer, "5m")))
     assert (document["kind"], document["question"]) == ("WhatIfStrict", "strict shop")
     assert document["summary"]["breaks"] == answer.summary.breaks
     assert len(document["items"]) == len(answer.items)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from meshtop.views.reports.attention import attention
 
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view
@@ -10,7 +11,6 @@ from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.totals import sums_in
-from meshtop.views.reports.attention import attention
 from tests.analysis.tenancy.fleets import fleet, tenancy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshtop.views.reports.attention import Attention, attention
 from msgspec import structs
 
 from meshtop.model.kube import Meta, Namespace
@@ -10,7 +11,6 @@ from meshtop.views.frame.detail import detail
 from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention import Attention, attention
 from tests import worlds
 from tests.analysis.fleet.objects import obj, with_config
 

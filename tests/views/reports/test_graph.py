@@ -17,7 +17,7 @@ from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import (
     GROUPINGS,
     Sight,
-    members,
+    edges_between,
     place_of_row,
     readable_level,
     resolve,
@@ -123,11 +123,11 @@ def test_one_begins_where_it_can_be_read(picture: Picture, width: int, height: i
 def test_members_are_the_edges_that_a_line_adds_up(picture: Picture) -> None:
     graph = service_graph(picture, Query(), SERVICES)
     for edge in graph.edges:
-        found = members(picture, Query(), SERVICES, source=edge.source, target=edge.target)
+        found = edges_between(picture, Query(), SERVICES, source=edge.source, target=edge.target)
         assert len(found) == edge.members
         assert sum(e.sums.requests or 0.0 for e, _ in found) == pytest.approx(edge.sums.requests)
-    assert len(members(picture, Query(), SERVICES, target=REVIEWS)) == 2
-    assert len(members(picture, Query(clusters=("west",)), SERVICES)) == 2
+    assert len(edges_between(picture, Query(), SERVICES, target=REVIEWS)) == 2
+    assert len(edges_between(picture, Query(clusters=("west",)), SERVICES)) == 2
 
 
 @pytest.mark.parametrize(
@@ -177,11 +177,11 @@ def test_words(picture: Picture) -> None:
     assert edge is not None
     assert across is not None
     said = joined(edge_line(graph, edge, DEFAULT_THRESHOLDS))
-    assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.00 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
+    assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
     assert joined(edge_line(graph, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
     node = graph.node("service/east/shop/web")
     assert node is not None
-    assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  0.91 % errors  p99 98.2 ms"
+    assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  1.36 % errors  p99 98.2 ms"
 
 
 def test_the_panel_of_an_edge(picture: Picture) -> None:
@@ -190,7 +190,7 @@ def test_the_panel_of_an_edge(picture: Picture) -> None:
     assert edge is not None
     panel = edge_panel(picture, Query(), SERVICES, graph, edge)
     said = {s.title: [(f.label, f.cell.text) for f in s.facts] for s in panel.sections}
-    assert ("1.00 %", "503 Service Unavailable, 1/s") in said["Answers"]
+    assert ("1.50 %", "503 Service Unavailable, 1.50/s") in said["Answers"]
     assert said["Reporters"][:2] == [("destination", "100/s"), ("source", "78/s")]
     assert [label for label, _ in said["Versions"]] == ["v1", "v2"]
     assert said["Tenants"] == [("from", "storefront"), ("to", "storefront")]
@@ -220,3 +220,14 @@ def test_the_panel_of_every_node_at_every_level(picture: Picture) -> None:
 )
 def test_charts_of_what_has_no_workload(services: list[str], wanted: tuple[Matcher, ...]) -> None:
     assert to_services(services) == wanted
+
+
+@pytest.mark.parametrize("sick", [False, True])
+def test_a_service_is_as_healthy_in_the_graph_as_in_the_list(sick: bool) -> None:
+    picture = Picture(worlds.world(worlds.east(sick=sick), worlds.west()))
+    listed = {f"service/{i.cluster}/{i.namespace}/{i.name}": i.health for i in view("services").all_items(picture)}
+    nodes = service_graph(picture, Query(), SERVICES).nodes
+    assert nodes
+    for node in nodes:
+        assert node.health is None or node.health == listed[node.id]
+    assert {node.health.status for node in nodes if node.health is not None} >= {listed[REVIEWS].status}

@@ -1,4 +1,4 @@
-"""What federations say should be where: placements, overrides, how far they say they got (reference: Federation)."""
+"""Declared placement by federations: placements, overrides, and their status (reference: Federation)."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
-from meshtop.analysis.inventory.untyped import StatusCondition, conditions, items, mapping, maps, text
+from meshtop.analysis.inventory.untyped import Condition, conditions, items, mapping, maps, text
 from meshtop.model.kube import ConfigObject, Inventory
 
 ObjectKey = tuple[str, str, str]
 """Kind, namespace and name of an object that is propagated."""
 Clusters = Callable[[str, str], str | None]
-"""The cluster that is read for a registry's member, by registry and the member's name."""
+"""Name of the cluster in meshtop by (registry, member's name)."""
 
 
 class Placement(Struct, frozen=True, kw_only=True):
-    """Where an object should be, as a federation says.
+    """The clusters where an object should exist, as a federation declares.
 
-    `clusters` are those that are read; members that nobody reads are left out. `overridden` are JSON pointers that
-    may differ between clusters. `complaints` maps a cluster ("" for the whole) to what the federation's status says.
+    `clusters` are those that meshtop reads; other members are left out. `overridden` are JSON pointers that may differ
+    between clusters. `complaints` maps a cluster ("" for the whole) to the problem in the federation's status.
     """
 
     by: str
@@ -33,7 +33,7 @@ class Placement(Struct, frozen=True, kw_only=True):
 def declared(
     host: str, inventory: Inventory, cluster_of: Clusters, names: Mapping[str, Sequence[str]]
 ) -> dict[ObjectKey, Placement]:
-    """Everything that the federations of one host propagate.
+    """Placements of all objects that the federations of one host cluster propagate.
 
     `names` lists the members of each registry on that host.
     """
@@ -58,7 +58,7 @@ def declared(
 
 
 def add(found: dict[ObjectKey, Placement], thing: ObjectKey, one: Placement) -> None:
-    """Put what two sources say of one thing together."""
+    """Add a placement, merged with an earlier one of the same object."""
     before = found.get(thing)
     if before is not None:
         one = Placement(
@@ -71,17 +71,17 @@ def add(found: dict[ObjectKey, Placement], thing: ObjectKey, one: Placement) -> 
 
 
 def _labels(config: Mapping[str, Sequence[ConfigObject]]) -> dict[tuple[str, str], Mapping[str, str]]:
-    """The labels of KubeFed's and KubeSphere's members, which selectors look at."""
+    """The labels of KubeFed's and KubeSphere's members, which selectors match."""
     kinds = ((KUBEFED, "KubeFedCluster"), (KUBESPHERE, "Cluster.cluster.kubesphere.io"))
     return {(registry, obj.meta.name): obj.meta.labels for registry, kind in kinds for obj in config.get(kind, ())}
 
 
 class _Federated(Struct, frozen=True, kw_only=True):
-    """A Federated* object of KubeFed or KubeSphere, read.
+    """The parsed form of a Federated* object of KubeFed or KubeSphere.
 
     `named` are the members that its placement names, None where it names none (which `clusters: []` does not mean);
-    `selector` are the labels that it selects members by, None without one. `statuses` are pairs of a member and what
-    the federation says of it, `propagation` is the status of the whole.
+    `selector` are the labels that it selects members by, None without one. `statuses` are pairs of a member and its
+    status, `propagation` is the status of the whole.
     """
 
     kind: str
@@ -90,7 +90,7 @@ class _Federated(Struct, frozen=True, kw_only=True):
     named: tuple[str, ...] | None
     selector: Mapping[str, Any] | None
     statuses: tuple[tuple[str, str | None], ...]
-    propagation: StatusCondition | None
+    propagation: Condition | None
     overridden: tuple[str, ...]
 
 
@@ -186,7 +186,7 @@ def _manifests(work: ConfigObject) -> list[ObjectKey]:
 
 
 def _work(host: str, work: ConfigObject, cluster_of: Clusters) -> Placement:
-    """A ManifestWork stands in a namespace of its member's name."""
+    """The placement of a ManifestWork, whose namespace is named after the member."""
     member = work.meta.namespace
     cluster = cluster_of(OCM, member)
     complaints = [
@@ -216,7 +216,7 @@ def _selects(policy: ConfigObject, thing: ObjectKey) -> bool:
 
 
 def _pointers(policy: ConfigObject) -> Iterable[str]:
-    """The paths that a policy may set; whatever it does to images may set any of them."""
+    """The JSON pointers that an override policy may set; an image override may set any image."""
     rules: list[Mapping[str, Any]] = [mapping(rule) for rule in items(policy.spec.get("overrideRules"))]
     for overriders in [mapping(rule.get("overriders")) for rule in rules] or [mapping(policy.spec.get("overriders"))]:
         for change in maps(overriders.get("plaintext")):

@@ -1,4 +1,4 @@
-"""Trees of plain values: lists that mean sets put in order, where two trees differ, and their difference as text."""
+"""Operations on trees of plain values: ordering lists that are sets, finding differences, and writing diffs."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9
 
 
 def key(tree: Tree) -> bytes:
-    """An order for any values: their JSON with sorted keys."""
+    """A sort key for any value: its JSON with sorted keys."""
     return msgspec.json.encode(tree, order="deterministic")
 
 
 def as_set(values: Any) -> list[Tree]:
-    """A list whose order and repetitions mean nothing, in an order of its own."""
+    """The list as a set: sorted and without duplicates."""
     if not isinstance(values, list | tuple):
         return [values] if values is not None else []
     return [value for _, value in sorted({key(value): value for value in values}.items())]
 
 
 def duration(value: Tree) -> Tree:
-    """A duration written in one way: `1.0s`, `1000ms` and `1s` are one; anything else stays as it is."""
+    """A duration in one notation: `1.0s` and `1000ms` become `1s`; other values stay unchanged."""
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         return value
     return f"{sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(value)):g}s"
 
 
 def proportions(weights: list[int]) -> list[int]:
-    """Weights that mean the same written in one way, as percentages where they can be: 1 and 1 are 50 and 50."""
+    """Weights as equivalent proportions, as percentages where possible: 1 and 1 become 50 and 50."""
     common = gcd(*weights) if weights else 0
     if not common:
         return weights
@@ -49,7 +49,7 @@ def proportions(weights: list[int]) -> list[int]:
 
 
 def differences(left: Tree, right: Tree, path: str = "") -> Iterator[str]:
-    """The paths at which two trees differ, the outermost that say it exactly."""
+    """The paths at which two trees differ, each as short as possible."""
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         for name in sorted({*left, *right}, key=str):
             inner = f"{path}.{name}" if path else str(name)
@@ -65,7 +65,7 @@ def differences(left: Tree, right: Tree, path: str = "") -> Iterator[str]:
 
 
 def without(tree: Tree, pointer: str) -> Tree:
-    """The tree without what a JSON pointer means, which may be nothing; the tree itself is not changed."""
+    """A copy of the tree without the value at a JSON pointer, if there is one."""
     steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer.strip("/").split("/")]
     return _without(tree, steps)
 
@@ -86,13 +86,13 @@ def _without(tree: Tree, steps: list[str]) -> Tree:
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Writes no anchors: one list that stands in two places is two lists to a reader."""
+    """A YAML dumper without anchors: a list that is used twice is written twice."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
 
-def as_yaml(tree: Tree) -> str:
+def tree_as_yaml(tree: Tree) -> str:
     """A tree as YAML with its keys in order."""
     text: str = yaml.dump(
         tree, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True, width=1000
@@ -102,5 +102,5 @@ def as_yaml(tree: Tree) -> str:
 
 def unified(left: Tree, right: Tree, *, left_name: str, right_name: str, context: int = 3) -> tuple[str, ...]:
     """The lines of a unified diff, without line ends; None stands for an object that is not there."""
-    one, two = ([] if tree is None else as_yaml(tree).splitlines() for tree in (left, right))
+    one, two = ([] if tree is None else tree_as_yaml(tree).splitlines() for tree in (left, right))
     return tuple(unified_diff(one, two, left_name, right_name, lineterm="", n=context))

@@ -1,6 +1,6 @@
-"""Conflicts between what clients send and what servers take: on edges with traffic, and in rules that nobody uses yet.
+"""Conflicts between the TLS of clients and servers: on edges with traffic, and in configuration without traffic yet.
 
-The conflicts are those of the table in reference/istio.md; each comes with the YAML that mends it.
+The conflicts are those of the table in reference/istio.md; each has a YAML that resolves it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from meshtop.model.traffic import Edge
 
 OUTSIDE = "MTLS-STRICT-OUTSIDE-CLIENT"
 Fault = tuple[str, tuple[str, str, str], str]
-"""Code, the place of the server, and the object that decided for the client."""
+"""Finding code, the server's place, and the object that decided for the client."""
 
 
 def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[TlsVerdict]]]) -> list[LocatedFinding]:
-    """One error for each fault and server: all callers that run into it, with their traffic."""
+    """One error for each conflict and server, with all affected callers and their traffic."""
     faults: dict[Fault, list[tuple[Edge, TlsVerdict]]] = {}
     for edge, verdicts in judged:
         for verdict in verdicts:
@@ -41,7 +41,7 @@ def broken_edges(mesh: MeshTls, judged: Iterable[tuple[Edge, Sequence[TlsVerdict
 
 
 def _refuted(edge: Edge, verdict: TlsVerdict) -> bool:
-    """Plaintext that arrived at a STRICT server is a finding of its own: the call is not broken."""
+    """Whether traffic refutes the conflict: plaintext that arrives at a STRICT server has a finding of its own."""
     return verdict.code == OUTSIDE and edge.sums.judged is not None
 
 
@@ -78,7 +78,7 @@ def _caller(edge: Edge) -> str:
 
 
 def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[LocatedFinding]:
-    """Conflicts that no traffic has run into in this window, for a sidecar of the service's or the rule's namespace."""
+    """Conflicts without traffic in this window, for sidecars of the service's or the rule's namespace."""
     reported = {(f.finding.code, f.where) for f in known}
     found: dict[tuple[str, tuple[str, str, str]], LocatedFinding] = {}
     for cluster in mesh.members:
@@ -98,7 +98,7 @@ def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[Loc
 
 
 def _namespaces(host: Host, speaking: Sequence[ConfigObject], domain: str) -> list[str]:
-    """Whose sidecars are asked: the service's namespace, and those that have a rule of their own for it."""
+    """Namespaces whose sidecars are checked: the service's, and those with a rule of their own for it."""
     foreign = (
         rule.meta.namespace
         for rule in speaking
@@ -124,7 +124,7 @@ def _unused(
             key[0],
             Severity.WARNING,
             f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
-            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No call tried it in this window.",
+            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No such call in this window.",
             fix_of(mesh, verdict),
             cluster=server.cluster,
             namespace=server.namespace,
@@ -133,14 +133,14 @@ def _unused(
 
 
 def _sets_tls(rule: ConfigObject) -> bool:
-    """Whether a rule says anything of TLS, at whatever level."""
+    """Whether a rule sets TLS at any level."""
     holders = (rule.spec, *maps(rule.spec.get("subsets")))
     policies = [mapping(holder.get("trafficPolicy")) for holder in holders]
     return any("tls" in place for policy in policies for place in (policy, *maps(policy.get("portLevelSettings"))))
 
 
 def fix_of(mesh: MeshTls, verdict: TlsVerdict) -> str | None:
-    """The YAML that mends a conflict, or words where no object does."""
+    """The YAML that resolves a conflict, or an instruction where no single object does."""
     client = mesh.config_of(verdict.client.cluster) if verdict.client is not None else ""
     server = mesh.config_of(verdict.server.cluster) if verdict.server is not None else ""
     match verdict.code:
@@ -153,7 +153,7 @@ def fix_of(mesh: MeshTls, verdict: TlsVerdict) -> str | None:
             if host is None:
                 return None
             name = host.service.replace(".", "-").replace("*", "any")
-            return fixes.destination_rule(host.namespace, name, host.name, TlsMode.ISTIO_MUTUAL)
+            return fixes.destination_rule_yaml(host.namespace, name, host.name, TlsMode.ISTIO_MUTUAL)
         case "MTLS-AUTO-TO-DISABLE" | "MTLS-MUTUAL-TO-DISABLE":
             policy = _object(server, verdict.policy.policy_on(verdict.target) if verdict.policy else None)
             return None if policy is None else fixes.with_server_mode(policy, Mode.PERMISSIVE, verdict.target)

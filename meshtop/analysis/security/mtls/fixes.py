@@ -1,4 +1,4 @@
-"""Fixes as YAML to apply: the object as it is, with the one setting changed. They are shown, never applied."""
+"""Fixes as YAML: the existing object with one setting changed. They are shown, never applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from meshtop.model.yaml_text import dump_yaml
 Tree = dict[str, Any]
 
 
-def as_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
+def manifest_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
     """An object as `kubectl apply -f -` takes it."""
     document = {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
     return _text(msgspec.msgpack.encode(document))
@@ -25,12 +25,12 @@ def as_yaml(api: str, kind: str, namespace: str, name: str, spec: Tree) -> str:
 
 @lru_cache(maxsize=4096)
 def _text(document: bytes) -> str:
-    """Writing YAML takes a millisecond, and the same fixes are proposed at every refresh."""
+    """A document as YAML; cached, as writing takes a millisecond and the same fixes are proposed at every refresh."""
     return dump_yaml(msgspec.msgpack.decode(document), width=100)
 
 
 def with_client_tls(rule: ConfigObject, *, port: int | None, subset: str | None, mode: TlsMode | None) -> str:
-    """A DestinationRule whose TLS for a port and subset is this; None takes the setting away (auto mTLS decides)."""
+    """The DestinationRule with this TLS mode for a port and subset; None removes the setting (auto mTLS decides)."""
     spec = deepcopy(rule.spec)
     for policy in _policies(spec, subset):
         for place in (*_port_entries(policy, port), policy):
@@ -45,7 +45,7 @@ def with_client_tls(rule: ConfigObject, *, port: int | None, subset: str | None,
 
 
 def _policies(spec: Tree, subset: str | None) -> list[Tree]:
-    """The traffic policies that may decide, the strongest first."""
+    """The traffic policies that may decide, in order of precedence."""
     subsets = [s for s in spec.get("subsets") or () if subset and isinstance(s, dict) and s.get("name") == subset]
     found = [s.get("trafficPolicy") for s in subsets] + [spec.get("trafficPolicy")]
     return [policy for policy in found if isinstance(policy, dict)]
@@ -61,7 +61,7 @@ def _port_entries(policy: Tree, port: int | None) -> list[Tree]:
 
 
 def with_server_mode(policy: ConfigObject, mode: Mode, port: int | None = None) -> str:
-    """A PeerAuthentication with this mode, for one workload port or as a whole."""
+    """The PeerAuthentication with this mode, for one workload port or as a whole."""
     spec = deepcopy(policy.spec)
     ports = spec.get("portLevelMtls")
     key = next((k for k in ports if str(k) == str(port)), None) if isinstance(ports, dict) else None
@@ -73,7 +73,7 @@ def with_server_mode(policy: ConfigObject, mode: Mode, port: int | None = None) 
 
 
 def without_ports(policy: ConfigObject, unused: set[int]) -> str:
-    """A PeerAuthentication without port settings that do nothing."""
+    """The PeerAuthentication without port settings that have no effect."""
     spec = deepcopy(policy.spec)
     left = {k: v for k, v in spec.get("portLevelMtls", {}).items() if not (str(k).isdigit() and int(k) in unused)}
     if left:
@@ -86,19 +86,19 @@ def without_ports(policy: ConfigObject, unused: set[int]) -> str:
 def peer_authentication(namespace: str, name: str, mode: Mode, labels: Mapping[str, str] | None = None) -> str:
     """A new PeerAuthentication for a namespace, or for the workloads with these labels."""
     spec: Tree = {"selector": {"matchLabels": dict(labels)}} if labels else {}
-    return as_yaml(
+    return manifest_yaml(
         "security.istio.io/v1", "PeerAuthentication", namespace, name, {**spec, "mtls": {"mode": mode.value}}
     )
 
 
-def destination_rule(namespace: str, name: str, host: str, mode: TlsMode) -> str:
+def destination_rule_yaml(namespace: str, name: str, host: str, mode: TlsMode) -> str:
     """A new DestinationRule that sets a host's TLS."""
     spec: Tree = {"host": host, "trafficPolicy": {"tls": {"mode": mode.value}}}
-    return as_yaml("networking.istio.io/v1", "DestinationRule", namespace, name, spec)
+    return manifest_yaml("networking.istio.io/v1", "DestinationRule", namespace, name, spec)
 
 
 def injected(namespace: str) -> str:
-    """A namespace whose new pods get a sidecar; its workloads have to be restarted after it."""
+    """The namespace labelled for sidecar injection; its workloads have to be restarted afterwards."""
     document = {
         "apiVersion": "v1",
         "kind": "Namespace",
@@ -109,4 +109,4 @@ def injected(namespace: str) -> str:
 
 def _again(obj: ConfigObject, spec: Tree) -> str:
     api = f"{obj.group}/{obj.version}" if obj.group else obj.version
-    return as_yaml(api, obj.kind, obj.meta.namespace, obj.meta.name, spec)
+    return manifest_yaml(api, obj.kind, obj.meta.namespace, obj.meta.name, spec)

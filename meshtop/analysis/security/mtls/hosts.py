@@ -1,4 +1,4 @@
-"""The hosts that clients ask for: their namespace, ports, and whether the mesh reaches behind them."""
+"""The hosts that clients request: their namespace, ports, and whether their endpoints are in the mesh."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.inventory.untyped import integer, maps, text, texts
+from meshtop.analysis.inventory.untyped import integer_or_none, maps, text, texts
 from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, EndpointSlice, Service, ServicePort
@@ -19,7 +19,7 @@ _TCP = ("tcp", "tls", "mongo", "mysql", "redis")
 
 
 class Port(Struct, frozen=True):
-    """A Service port and the workload's port behind it; `target` is None where its name leads nowhere that is known."""
+    """A Service port and its target port on the workload; `target` is None where a named port is unknown."""
 
     number: int
     target: int | None
@@ -52,7 +52,7 @@ def _carries(declared: str, protocol: str) -> bool:
 
 
 def _protocol(port: ServicePort) -> str:
-    """What istiod takes a port for: appProtocol, else its name's prefix; "" is left to detection."""
+    """The protocol that istiod derives: from appProtocol, else from the name's prefix; "" means detection."""
     if port.app_protocol:
         return port.app_protocol.lower()
     prefix = port.name.lower()
@@ -127,9 +127,9 @@ def _target(port: ServicePort, resolved: Mapping[str, int]) -> int | None:
 def _entry(host: str, entry: ConfigObject) -> Host:
     ports = []
     for port in maps(entry.spec.get("ports")):
-        number = integer(port.get("number"))
+        number = integer_or_none(port.get("number"))
         if number is not None:
-            target = integer(port.get("targetPort"))
+            target = integer_or_none(port.get("targetPort"))
             protocol = (text(port.get("protocol")) or "").lower()
             ports.append(Port(number, number if target is None else target, protocol))
     return Host(

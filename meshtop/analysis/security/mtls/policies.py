@@ -1,4 +1,4 @@
-"""PeerAuthentications that do not do what they seem to: ignored, shadowed, for ports or workloads that are not."""
+"""Findings about ineffective PeerAuthentications: ignored, shadowed, or for ports or workloads that do not exist."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from meshtop.model.state import Severity
 
 
 def policy_findings(mesh: MeshTls) -> list[LocatedFinding]:
-    """What is wrong with policies themselves, whatever the traffic is."""
+    """Findings about policies themselves, independent of traffic."""
     found: list[LocatedFinding] = []
     served: dict[str, list[str]] = {}
     homes: dict[str, IstioConfig] = {}
@@ -93,7 +93,7 @@ def _shadow(
 
 
 def _selecting(mesh: MeshTls, home: IstioConfig, parties: Sequence[Party], sure: bool) -> Iterable[LocatedFinding]:
-    """Policies with a selector: those for nobody, those that an older one hides, and ports that nothing listens on."""
+    """Findings about policies with a selector: no workload selected, shadowed by an older one, or unused ports."""
     by_namespace: dict[str, list[Party]] = {}
     for party in parties:
         by_namespace.setdefault(party.namespace, []).append(party)
@@ -124,7 +124,7 @@ def _selecting(mesh: MeshTls, home: IstioConfig, parties: Sequence[Party], sure:
 def _ports(
     mesh: MeshTls, home: IstioConfig, policy: ConfigObject, parties: Sequence[Party]
 ) -> Iterable[LocatedFinding]:
-    """Ports are those of workloads, not of Services, and count only where a Service leads to them."""
+    """Findings about ports: they must be workload ports (not Service ports) that some Service leads to."""
     given = policy.spec.get("portLevelMtls")
     wanted = {int(p) for p in given if str(p).isdigit()} if isinstance(given, dict) else set()
     listening: set[int] = set()
@@ -165,11 +165,11 @@ def _auto_off(home: IstioConfig) -> LocatedFinding:
 
 
 def _everywhere(home: IstioConfig) -> str:
-    return fixes.destination_rule(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
+    return fixes.destination_rule_yaml(home.root_namespace, "default-mtls", "*.local", TlsMode.ISTIO_MUTUAL)
 
 
 def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding]:
-    """STRICT on pods without a proxy; the mesh's own STRICT also covers what never was meant to be in the mesh."""
+    """Findings about STRICT on pods without a proxy: a warning, or info where the STRICT is only mesh-wide."""
     strict = policy.mode is Mode.STRICT or Mode.STRICT in policy.ports.values()
     if not strict or party.proxy is not Proxy.NONE:
         return
@@ -178,7 +178,7 @@ def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding
         "MTLS-STRICT-NO-PROXY",
         Severity.WARNING if meant else Severity.INFO,
         f"{party.namespace}/{party.name} in {party.cluster} has no proxy: STRICT of {policy.decided_by()} is not"
-        " enforced, and anybody can talk to it in plaintext.",
+        " enforced, and any client can reach it in plaintext.",
         fixes.injected(party.namespace) + "# then restart its workloads\n",
         cluster=party.cluster,
         namespace=party.namespace,

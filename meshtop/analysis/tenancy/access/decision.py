@@ -1,4 +1,4 @@
-"""Decisions and their reasons, as described for NIST's policy-machine-core (reference/anchors.md, "NGAC")."""
+"""Access decisions with reasons, following NIST's policy-machine-core (reference/anchors.md, "NGAC")."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Decision(Struct, frozen=True):
 
 
 class Grant(Struct, frozen=True):
-    """One way a right is granted: the user's path to the attribute, the object's path to the target."""
+    """One grant of a right: the user's path to the attribute, and the object's path to the target."""
 
     user_path: tuple[str, ...]
     object_path: tuple[str, ...]
@@ -29,7 +29,7 @@ class Grant(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Why a user may or may not: grants by policy class, the policy classes that grant nothing, what takes away."""
+    """Explanation of a decision: grants by policy class, policy classes without one, and prohibitions that apply."""
 
     allowed: bool
     grants: dict[str, tuple[Grant, ...]]
@@ -38,8 +38,8 @@ class Explanation(Struct, frozen=True):
     sentence: str
 
 
-def applies(prohibition: Prohibition, above: Collection[str]) -> bool:
-    """Whether a prohibition concerns an object, `above` being everything reachable from it, with itself."""
+def prohibition_applies(prohibition: Prohibition, above: Collection[str]) -> bool:
+    """Whether a prohibition applies to an object; `above` is everything reachable from it, including itself."""
     if not prohibition.include and not prohibition.exclude:
         return False
     if prohibition.conjunctive:
@@ -49,9 +49,9 @@ def applies(prohibition: Prohibition, above: Collection[str]) -> bool:
 
 def _known(policy: Policy, user: str, object_: str) -> None:
     if policy.kinds.get(user) is not PolicyNodeKind.USER:
-        raise PolicyError(f"{user} is no user of this policy")
+        raise PolicyError(f"{user} is not a user in this policy")
     if policy.kinds.get(object_) not in (PolicyNodeKind.OBJECT, PolicyNodeKind.OBJECT_ATTRIBUTE):
-        raise PolicyError(f"{object_} is no object of this policy")
+        raise PolicyError(f"{object_} is not an object in this policy")
 
 
 def _policy_classes(policy: Policy, above: Collection[str]) -> list[str]:
@@ -80,7 +80,7 @@ def decide(policy: Policy, user: str, object_: str, *, rights: Collection[str] =
         prohibition
         for subject in users
         for prohibition in policy.by_subject.get(subject, ())
-        if applies(prohibition, objects)
+        if prohibition_applies(prohibition, objects)
     )
     denied = frozenset().union(*(universe if EVERY_RIGHT in p.rights else p.rights for p in taking))
     by_class = {name: frozenset(held) for name, held in granted.items()}
@@ -94,8 +94,8 @@ def _path(reached: Mapping[str, str | None], end: str) -> tuple[str, ...]:
     return tuple(reversed(path))
 
 
-def explain(policy: Policy, user: str, right: str, object_: str) -> Explanation:
-    """Why a user holds a right on an object or does not: every path that grants, or what is missing or taken away."""
+def explain_right(policy: Policy, user: str, right: str, object_: str) -> Explanation:
+    """Why a user holds a right on an object or does not: all grants, missing grants and prohibitions."""
     _known(policy, user, object_)
     users, objects = policy.upward(user), policy.upward(object_)
     grants: dict[str, list[Grant]] = {name: [] for name in _policy_classes(policy, objects)}
@@ -112,7 +112,7 @@ def explain(policy: Policy, user: str, right: str, object_: str) -> Explanation:
         prohibition
         for subject in users
         for prohibition in policy.by_subject.get(subject, ())
-        if not prohibition.rights.isdisjoint((right, EVERY_RIGHT)) and applies(prohibition, objects)
+        if not prohibition.rights.isdisjoint((right, EVERY_RIGHT)) and prohibition_applies(prohibition, objects)
     )
     allowed = bool(grants) and not missing and not taking
     found = {name: tuple(ways) for name, ways in grants.items()}
@@ -128,9 +128,7 @@ def _sentence(
     taking: tuple[Prohibition, ...],
 ) -> str:
     if not grants:
-        return (
-            f"{user} may not {right} {object_}: it is under no policy class, and nobody has rights on such an object."
-        )
+        return f"{user} may not {right} {object_}: it is under no policy class, so no one has rights on it."
     if missing:
         return f"{user} may not {right} {object_}: nothing grants {right} under {', '.join(missing)}."
     if taking:

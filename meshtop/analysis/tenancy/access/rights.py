@@ -1,4 +1,4 @@
-"""What the access policy lets a user do, asked before anything is shown or written."""
+"""A user's rights by the access policy, checked before anything is shown or written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from meshtop.analysis.tenancy.access.build import READ, RIGHTS, build_policy, cluster_name, namespace_name
-from meshtop.analysis.tenancy.access.decision import Explanation, decide, explain
+from meshtop.analysis.tenancy.access.decision import Explanation, decide, explain_right
 from meshtop.analysis.tenancy.access.policy import Policy, PolicyError
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Identity
@@ -16,11 +16,11 @@ from meshtop.settings.access import AccessPolicy
 from meshtop.settings.tenancy import Tenancy
 
 AUTO = "auto"
-"""The user is who Kubernetes says, cluster by cluster."""
+"""Value of `access.user` that takes the user reported by Kubernetes, cluster by cluster."""
 
 
 class AccessRules(Struct, frozen=True):
-    """What decides: a policy, the tenancy with its roles, and who the user is."""
+    """Input of access decisions: a policy, the tenancy with its role bindings, and the user."""
 
     policy: AccessPolicy | None
     tenancy: Tenancy | None
@@ -28,7 +28,7 @@ class AccessRules(Struct, frozen=True):
 
 
 class AccessAnswer(Struct, frozen=True):
-    """Whether something is allowed, and why in one sentence."""
+    """Whether something is allowed, and the reason as one sentence."""
 
     allowed: bool
     why: str
@@ -37,7 +37,7 @@ class AccessAnswer(Struct, frozen=True):
 class Access:
     """The decisions for one user on one fleet.
 
-    A namespace that is not there is judged as its workspace or cluster. Who Kubernetes does not name may do nothing.
+    A missing namespace is judged like its workspace or cluster. A user that Kubernetes does not report has no rights.
     """
 
     def __init__(self, policies: Mapping[str, tuple[Identity, Policy] | None], owners: Owners) -> None:
@@ -47,16 +47,16 @@ class Access:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Who the user is, by all names."""
+        """All names of the user (they may differ between clusters)."""
         return tuple(dict.fromkeys(found[0].user for found in self._policies.values() if found is not None))
 
     @property
     def nameless(self) -> tuple[str, ...]:
-        """The clusters that do not say who the user is."""
+        """The clusters that do not report who the user is."""
         return tuple(name for name, found in self._policies.items() if found is None)
 
     def user_in(self, cluster: str) -> str | None:
-        """Who the user is for a cluster; None where it does not say."""
+        """The user's name in a cluster; None where it is not reported."""
         known = self._policies.get(cluster)
         return None if known is None else known[0].user
 
@@ -83,15 +83,15 @@ class Access:
         identity, policy = known
         name = self._object(policy, cluster, namespace)
         if name is None:
-            return AccessAnswer(False, f"The access policy says nothing of {namespace} in {cluster}.")
-        return AccessAnswer(False, f"The access policy: {explain(policy, identity.user, right, name).sentence}")
+            return AccessAnswer(False, f"The access policy does not cover {namespace} in {cluster}.")
+        return AccessAnswer(False, f"The access policy: {explain_right(policy, identity.user, right, name).sentence}")
 
     def may_read(self, cluster: str, namespace: str) -> bool:
-        """Whether a namespace may be shown; what stands in no namespace is judged as its cluster."""
+        """Whether a namespace may be shown; cluster-scoped objects are judged like their cluster."""
         return READ in self.rights(cluster, namespace)
 
     def may_read_workspace(self, tenant: str, workspace: str) -> bool:
-        """Whether a workspace may be named, also where none of its namespaces is there."""
+        """Whether a workspace may be shown, even if none of its namespaces exists."""
         name = f"workspace:{tenant}/{workspace}"
         return any(
             READ in decide(known[1], known[0].user, name, rights=RIGHTS).rights
@@ -102,13 +102,13 @@ class Access:
     def explanation(self, right: str, object_: str, user: str | None = None) -> Explanation:
         """Why a user (None: the one who asks) holds a right on an object of the policy, or does not.
 
-        Raises PolicyError when nobody is known, or the policy knows the user or the object in no cluster.
+        Raises PolicyError when no user is known, or no cluster's policy has the user and the object.
         """
         known = [found for found in self._policies.values() if found is not None]
         if not known:
             raise PolicyError("no cluster says who you are (SelfSubjectReview); set access.user in the settings")
         identity, policy = next((found for found in known if object_ in found[1].kinds), known[0])
-        return explain(policy, user or identity.user, right, object_)
+        return explain_right(policy, user or identity.user, right, object_)
 
     def _object(self, policy: Policy, cluster: str, namespace: str) -> str | None:
         owner = self._owners.of(cluster, namespace)
@@ -120,7 +120,7 @@ class Access:
 
 
 def access_of(snapshot: Snapshot, rules: AccessRules, owners: Owners) -> Access:
-    """The access of the rules' user to a snapshot's clusters. Raises ConfigError for a policy that makes no sense."""
+    """The access of the rules' user to a snapshot's clusters. Raises ConfigError for an invalid policy."""
     clusters = [cluster.name for cluster in snapshot.clusters]
     made: dict[Identity, Policy] = {}
     known = owners.all_known()
