@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta
