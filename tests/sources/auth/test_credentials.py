@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import yaml
-from meshtop.sources.http.provider import ask_provider
 from pytest_httpserver import HTTPServer
 
 from meshtop.model.state import State

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from meshtop.views.reports.attention.view import attention
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject, Controller, Meta

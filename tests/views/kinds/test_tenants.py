@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from meshtop.views.reports.attention import attention
 
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.registry import view

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from meshtop.views.reports.attention import Attention, attention
 from msgspec import structs
 
 from meshtop.model.kube import Meta, Namespace

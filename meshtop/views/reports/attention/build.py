@@ -16,7 +16,6 @@ from meshtop.model.state import Severity, State
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
-from meshtop.views.reports.attention import rank
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
 from meshtop.views.reports.attention.item import AttentionItem, Consequence, Impact, PrecedingChange, Thing

@@ -6,10 +6,6 @@ import msgspec
 import pytest
 from msgspec import structs
 
-
-from meshtop.views.reports.attention.view import attention
-from msgspec import structs
-
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.analysis.traffic.figures import add_all
