@@ -130,7 +130,7 @@ class FleetScreen(TableScreen):
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "needs", "now", id="fleet.needs"),
-        Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge"),
+        Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge", show=False),
         Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
     ]
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from meshtop.analysis.traffic.metrics import duration_text
-from meshtop.analysis.traffic.naming import UNKNOWN
+from meshtop.analysis.traffic.naming import BLACK_HOLE, PASSTHROUGH, UNKNOWN
 from meshtop.model.telemetry import CallCourse, CallEnd, Courses, Telemetry
 from meshtop.sources.prometheus.answers import QueryFailed, decode_labelled_matrix
 from meshtop.sources.prometheus.engine import Engine
@@ -103,8 +103,8 @@ class CourseReader:
             found: _Points = {}
             for labels, values in decode_labelled_matrix(body):
                 said = [labels.get(label, "") for label in _ENDS]
-                # What leads nowhere has no host, and a name all the same: BlackHoleCluster.
-                service = said[7] if said[6] in ("", UNKNOWN) else said[6]
+                # What leads nowhere is one thing to whoever counts calls, whatever hosts were asked for.
+                service = said[7] if said[7] in (BLACK_HOLE, PASSTHROUGH) or said[6] in ("", UNKNOWN) else said[6]
                 key = ((said[0], said[1], said[2]), (said[3], said[4], said[5]), service)
                 found.setdefault(key, {}).update((round(at), value) for at, value in values)
             return found
