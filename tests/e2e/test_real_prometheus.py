@@ -31,6 +31,7 @@ from meshtop.demo.prom.exposition import latest
 from meshtop.demo.prom.series import NAME, Series
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
+from meshtop.sources.prometheus.courses import course_queries
 from meshtop.sources.prometheus.finding import PROBE
 from meshtop.sources.prometheus.plaintext import plaintext_queries
 from meshtop.sources.prometheus.promql import Matcher, equal, history_queries, recorded_query, refresh_queries
@@ -153,6 +154,7 @@ def queries() -> dict[str, str]:
             for name, text in refresh_queries(WINDOW, {"source_cluster": "us-east"}, extra_by=["cluster"]).items()
         },
         **{f"history {name}": text for name, text in history_queries(WINDOW, {}).items()},
+        **{f"course {name}": text for name, text in course_queries(WINDOW, {}).items()},
         **{f"chart {line.name}": line.expression for chart in charts for line in chart.lines},
         **{f"plaintext {name}": text for name, text in plaintext_queries({}, 240.0).items()},
         "recorded": recorded_query({}),

@@ -1,6 +1,6 @@
 """The false alarm is tested like the miss: two calm hours raise nothing, and where something is, its cause comes first.
 
-Time is simulated. The calm world is looked at every quarter of an hour here; `benchmarks/judgement_worlds.py` does it
+Time is simulated. The calm world is looked at every ten minutes here; `benchmarks/judgement_worlds.py` does it
 every minute. What is wrong with the calm world from the start (a node, a machine, old plaintext) is there throughout.
 """
 
@@ -33,7 +33,7 @@ async def test_two_calm_hours_raise_nothing_and_nothing_flips(tmp_path: Path) ->
         factory, changes = PictureFactory(), AttentionChanges()
         before: dict[str, str] = {}
         raised: list[str] = []
-        for look in range(9):
+        for look in range(13):
             picture = factory.picture(await world.look(observatory, list_objects=look == 0))
             # Verdicts on canaries are tested where they are made.
             items = [item for item in attention(picture) if not item.id.startswith("canary/")]
@@ -41,7 +41,7 @@ async def test_two_calm_hours_raise_nothing_and_nothing_flips(tmp_path: Path) ->
             now = statuses(picture)
             raised += [f"{n}: {before[n]} -> {now[n]}" for n in before.keys() & now.keys() if before[n] != now[n]]
             before = now
-            world.now += 15 * MINUTE
+            world.now += 10 * MINUTE
         assert raised == []
         assert all(status != "failing" for name, status in now.items() if name.startswith("clusters "))
 

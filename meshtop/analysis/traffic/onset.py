@@ -93,6 +93,10 @@ def level_onset(times: Sequence[float], values: Sequence[float | None], *, facto
     points = [(at, value) for at, value in zip(times, values, strict=True) if value is not None and value > 0]
     if len(points) < LEAST_BEFORE + LEAST_AFTER:
         return None
+    now = median(value for _, value in points[-LEAST_AFTER:])
+    if now < factor * min(value for _, value in points):
+        # It is nowhere near: most courses end here, and thousands are looked at.
+        return None
     step = times[1] - times[0]
     logs = [log(value) for _, value in points]
     sums = [0.0, *accumulate(logs)]
@@ -111,7 +115,6 @@ def level_onset(times: Sequence[float], values: Sequence[float | None], *, facto
     while where > LEAST_BEFORE and points[where - 1][1] > highest:
         where -= 1
     usual = median(value for _, value in points[:where])
-    now = median(value for _, value in points[-LEAST_AFTER:])
     if now < factor * usual or min(value for _, value in points[-LEAST_AFTER:]) <= highest:
         return None
     return Onset(points[where][0] - step, usual, now)

@@ -53,13 +53,13 @@ def needs_of(items: Iterable[AttentionItem], now: float, *, known_too: bool) -> 
 
     What is acknowledged is left out unless `known_too`.
     """
-    from meshtop.views.reports.attention.view import hit_text, lines_below, opens, since_text
+    from meshtop.views.reports.attention.view import hit_text, lines_below, opened_by, since_text
 
     needs: dict[str, Need] = {}
     for item in items:
         if item.acknowledged is not None and not known_too:
             continue
-        kind, key = opens(item)
+        kind, key = opened_by(item)
         who = ", ".join(item.impact.tenants)
         needs[item.id] = Need(
             item.sign, item.tone, item.title, kind, key, since_text(item, now), hit_text(item), who, item.id
@@ -130,7 +130,7 @@ class FleetScreen(TableScreen):
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "needs", "now", id="fleet.needs"),
-        Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge"),
+        Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge", show=False),
         Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
     ]
 

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from meshtop.analysis.traffic.metrics import duration_text
+from meshtop.analysis.traffic.naming import BLACK_HOLE, PASSTHROUGH, UNKNOWN
 from meshtop.model.telemetry import CallCourse, CallEnd, Courses, Telemetry
 from meshtop.sources.prometheus.answers import QueryFailed, decode_labelled_matrix
 from meshtop.sources.prometheus.engine import Engine
@@ -20,7 +21,7 @@ SPAN_SECONDS = 1800.0
 STEP_SECONDS = 15.0
 WINDOWS = (60.0, 180.0)
 """Rates look back so far: one that is short tells when; where scrapes are rarer than that allows, the longer one."""
-ALL_UP_TO = 300
+ALL_UP_TO = 100
 """Up to so many called workloads the courses of all of them are read."""
 MOST_CHOSEN = 40
 """Of more, these: those with the most errors. Their names must fit into a request line."""
@@ -28,6 +29,7 @@ MOST_CHOSEN = 40
 _ENDS = (
     "source_cluster", "source_workload_namespace", "source_workload",
     "destination_cluster", "destination_workload_namespace", "destination_workload", "destination_service",
+    "destination_service_name",
 )  # fmt: skip
 _Key = tuple[CallEnd, CallEnd, str]
 _Points = dict[_Key, dict[int, float]]
@@ -101,7 +103,9 @@ class CourseReader:
             found: _Points = {}
             for labels, values in decode_labelled_matrix(body):
                 said = [labels.get(label, "") for label in _ENDS]
-                key = ((said[0], said[1], said[2]), (said[3], said[4], said[5]), said[6])
+                # What leads nowhere is one thing to whoever counts calls, whatever hosts were asked for.
+                service = said[7] if said[7] in (BLACK_HOLE, PASSTHROUGH) or said[6] in ("", UNKNOWN) else said[6]
+                key = ((said[0], said[1], said[2]), (said[3], said[4], said[5]), service)
                 found.setdefault(key, {}).update((round(at), value) for at, value in values)
             return found
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.graph import GraphScreen
@@ -16,9 +19,12 @@ from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import CommandBar
 from meshtop.console.widgets.top_bar import TopBar
+from meshtop.model.attention import Sighting
+from meshtop.model.state import Severity
 from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
+SICK = "workload/east/shop/reviews-v2"
 NARROW, WIDE = (80, 24), (200, 60)
 
 
@@ -72,12 +78,25 @@ async def test_keys_mean_what_needs_somebody_where_the_cursor_is_in_it(app: Stil
         needs = app.screen.query_one("#needs", LiveTable)
         await press(pilot, "n", "down")
         assert needs.has_focus
-        key = needs.cursor_key
-        assert key is not None
-        kind, _, place = key.partition(":")
-        assert app.screen.chosen == (kind, place)
+        assert needs.cursor_key == SICK
+        assert app.screen.chosen == ("workloads", "east/shop/reviews-v2/Deployment")
         await press(pilot, "x")
         assert app.scope.query.clusters
+
+
+async def test_a_acknowledges_what_the_cursor_is_on_and_takes_that_back(app: StillApp, tmp_path: Path) -> None:
+    store = AttentionStore(tmp_path / "attention.db")
+    sick = Sighting(id=SICK, severity=Severity.WARNING, title="…", since=None, clusters=("east",), scope="east")
+    store.see([sick], 1.0, read={})
+    app.session._attention = store
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        await press(pilot, "a")
+        assert store.items()[0].acknowledged is None, "the cursor is on a cluster"
+        await press(pilot, "n", "down", "a")
+        assert store.items()[0].acknowledged is not None
+        await press(pilot, "a")
+        assert store.items()[0].acknowledged is None
 
 
 async def test_only_the_table_with_the_keyboard_has_the_cursor_sign(app: StillApp) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
+from meshtop.sources.prometheus.courses import course_queries
 from meshtop.sources.prometheus.promql import (
     Matcher,
     history_queries,
@@ -94,7 +95,8 @@ def test_every_query_is_promql(recorded: tuple[str, ...]) -> None:
     matchers = {"cluster": 'ea"st'}
     queries = refresh_queries(300, matchers, narrow=narrow, extra_by=("cluster",), recorded=recorded)
     assert list(queries) == [*(metric.field for metric in TRAFFIC), *(group.query for group in CONTROL)]
-    for text in (*queries.values(), *history_queries(60, matchers).values(), recorded_query(matchers)):
+    courses = course_queries(60, matchers, ["reviews-v3"]).values()
+    for text in (*queries.values(), *history_queries(60, matchers).values(), recorded_query(matchers), *courses):
         promql_parser.parse(text)
         assert r'cluster="ea\"st"' in text
 

@@ -11,7 +11,7 @@ from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.attention.item import AttentionItem
-from meshtop.views.reports.attention.view import attention, opens
+from meshtop.views.reports.attention.view import attention, opened_by
 from tests import worlds
 from tests.analysis.fleet.objects import obj, with_config
 
@@ -33,7 +33,7 @@ def test_what_differs_is_one_line_that_opens_the_first_of_it() -> None:
     picture = Picture(worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")))
     (line,) = drift_lines(picture)
     assert line.title == ("1 object differs between clusters that should be alike: PeerAuthentication shop/default.")
-    assert detail(picture, *opens(line)) is not None
+    assert detail(picture, *opened_by(line)) is not None
 
 
 def test_it_belongs_to_the_scope() -> None:

@@ -9,8 +9,8 @@ from msgspec import structs
 from meshtop.model.attention import Acknowledgement
 from meshtop.model.state import Severity
 from meshtop.views.reports.attention.events import AttentionChanges, AttentionEventKind
-from meshtop.views.reports.attention.item import AttentionItem, Consequence, Impact
-from meshtop.views.reports.attention.rank import key
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact
+from meshtop.views.reports.attention.rank import rank_key
 
 NOW = datetime(2026, 8, 1, 14, 5, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_what_comes_and_goes() -> None:
 def test_what_became_a_consequence_has_not_gone() -> None:
     changes = AttentionChanges()
     changes.look([item("callee")], 0.0)
-    below = (Consequence(id="callee", severity=Severity.WARNING, title="…", since=None),)
+    below = (FoldedItem(id="callee", severity=Severity.WARNING, title="…", since=None),)
     (only,) = changes.look([item("caller", consequences=below)], 0.0)
     assert (only.event, only.item.id) == (AttentionEventKind.CAME, "caller")
 
@@ -70,7 +70,7 @@ def test_impact_and_newness_rank() -> None:
     known = item("33 err/s for three days", since=old, first_seen=old, impact=Impact(errors_per_second=33.0))
     dead = item("a lost cluster", severity=Severity.ERROR, impact=Impact(unseen_per_second=None))
     acked = item("acknowledged", impact=Impact(errors_per_second=99.0), acknowledged=Acknowledgement(at=NOW))
-    ordered = sorted([acked, known, small, dead, worst], key=lambda one: key(one, now, 1_690.0))
+    ordered = sorted([acked, known, small, dead, worst], key=lambda one: rank_key(one, now, 1_690.0))
     assert [one.id for one in ordered] == [
         "a lost cluster", "33 err/s since now", "33 err/s for three days", "0.005 err/s since now", "acknowledged",
     ]  # fmt: skip

@@ -16,9 +16,10 @@ from meshtop.model.state import Severity, State
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
+from meshtop.views.reports.attention import rank
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
-from meshtop.views.reports.attention.item import AttentionItem, Consequence, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange, Thing
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
 from meshtop.views.reports.attention.notice.clusters import of_clusters
 from meshtop.views.reports.attention.notice.configuration import (
@@ -77,7 +78,7 @@ def build(picture: Picture) -> list[AttentionItem]:
     items = [_recalled(item, remembered.get(item.id)) for item in items]
     rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
     elsewhere = max(rates, default=0.0)
-    ordered = sorted(items, key=lambda item: rank.key(item, now, elsewhere))
+    ordered = sorted(items, key=lambda item: rank.rank_key(item, now, elsewhere))
     return [structs.replace(item, rank=i) for i, item in enumerate(ordered)]
 
 
@@ -122,7 +123,7 @@ def _item(
         impact=_impact(picture, draft, below, places),
         cause=_preceding(draft, below, onset, changes, places),
         consequences=tuple(
-            Consequence(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
+            FoldedItem(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
         ),
         acknowledged=None,
         about=tuple(dict.fromkeys(Thing(kind=one.kind, key=one.key) for one in (draft, *below) if one.key)),

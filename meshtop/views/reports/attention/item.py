@@ -30,7 +30,7 @@ class Impact(Struct, frozen=True, rename="camel", kw_only=True):
     workloads: int = 0
 
 
-class Consequence(Struct, frozen=True, rename="camel", kw_only=True):
+class FoldedItem(Struct, frozen=True, rename="camel", kw_only=True):
     """What follows from an item, and since when."""
 
     id: str
@@ -68,7 +68,7 @@ class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
     first_seen: datetime
     impact: Impact
     cause: PrecedingChange | None
-    consequences: tuple[Consequence, ...]
+    consequences: tuple[FoldedItem, ...]
     acknowledged: Acknowledgement | None
     about: tuple[Thing, ...]
     findings: tuple[str, ...]

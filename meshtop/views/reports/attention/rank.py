@@ -35,7 +35,7 @@ def newness(item: AttentionItem, now: float) -> float:
     return max(OLDEST, 1 / (1 + max(0.0, now - (seen if began is None else min(began, now))) / HOUR))
 
 
-def key(item: AttentionItem, now: float, elsewhere: float) -> tuple[bool, float, int, float, str]:
+def rank_key(item: AttentionItem, now: float, elsewhere: float) -> tuple[bool, float, int, float, str]:
     """To sort by: what is acknowledged last, then harm by newness, severity, newness, and the id."""
     new = newness(item, now)
     cost = harm(item.impact, elsewhere) * new

@@ -130,7 +130,7 @@ def detail(picture: Picture, item: AttentionItem, key: str) -> Detail:
     )
 
 
-def opens(item: AttentionItem) -> tuple[str, str]:
+def opened_by(item: AttentionItem) -> tuple[str, str]:
     """The kind and key that opening an item leads to: what it is about."""
     return (item.about[0].kind, item.about[0].key) if item.about else ("attention", item.id)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import structs
-
 from meshtop.analysis.traffic.courses import WorkloadCourse, grown_callers
 from meshtop.analysis.traffic.onset import Onset, errors_onset
 from meshtop.model.mesh import Workload
@@ -13,6 +11,7 @@ from meshtop.model.numbers import quantity
 from meshtop.model.state import HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge
+from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
@@ -136,8 +135,6 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
 
 
 def _edge_key(picture: Picture, edge: Edge) -> str:
-    from meshtop.views.frame.registry import view
-
     of_kind = view("edges")
     ends = (edge.source, edge.destination, edge.protocol)
     found = (i for i in of_kind.all_items(picture) if (i.source, i.destination, i.protocol) == ends)
@@ -217,10 +214,3 @@ def called_by(picture: Picture, where: WorkloadId) -> Mapping[WorkloadId, float]
             key = (end.cluster, end.namespace, end.workload)
             asked[key] = asked.get(key, 0.0) + (edge.sums.requests or 0.0)
     return asked
-
-
-def with_change(draft: Draft, title: str, at: float) -> Draft:
-    """The draft with what changed before it, where that is closer to its beginning than what was known."""
-    if draft.changed_at is not None and draft.changed_at >= at:
-        return draft
-    return structs.replace(draft, changed=title, changed_at=at)
