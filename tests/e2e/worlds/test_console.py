@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -11,7 +11,7 @@ from meshtop.demo.world.worlds.registry import WORLDS
 from tests.e2e.worlds.walking import Walk, walk_the_console
 
 KINDS = {kind for place in PLACES for kind in pages_of(place.kinds[0])}
-SHOWN = {
+SHOWN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "primary-remote": {"controlplanes": ("us-east", "eu-west"), "drift": ("No object differs",)},
     "external": {"controlplanes": ("control",), "drift": ("No object differs",)},
     "no-mesh-id": {"clusters": ("us-east", "eu-west")},
