@@ -1,4 +1,4 @@
-"""`meshtop doctor`: what can be reached, read and found, cluster by cluster, and what to do about what cannot."""
+"""`meshtop doctor`: what can be reached, read and found in each cluster, and how to fix what cannot."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from meshtop.views.reports.doctor import ClusterReport, Report, SourceReport
 
 
-@click.command("doctor", short_help="What can be reached and read, and what to do about what cannot.")
+@click.command("doctor", short_help="What can be reached and read, and how to fix what cannot.")
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", help="How to print (text)."
 )
 @common_options
 @click.pass_context
 def command(ctx: click.Context, output: str) -> int:
-    """Check every cluster: what can be reached, read and found, what each source costs, and what to do about faults.
+    """Check every cluster: what can be reached, read and found, the cost of each source, and how to fix faults.
 
     Ends with 1 when a fault is found, with 3 when no cluster can be reached.
     """
@@ -46,7 +46,7 @@ def command(ctx: click.Context, output: str) -> int:
 
 
 def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list[str]:
-    """The report as people read it: each cluster, its sources, its findings and what to do; last, the sum."""
+    """The report as text: each cluster, its sources, its findings with fixes, and a summary."""
     lines: list[str] = []
     for cluster in report.clusters:
         lines += [*_cluster_lines(cluster, style, verbose=verbose), ""]
@@ -89,9 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
+    from meshtop.model.numbers import age, quantity
     from meshtop.model.text import clean
     from meshtop.views.frame.columns import state_cell
-    from meshtop.views.frame.numbers import age, quantity
 
     cell = state_cell(source.state)
     parts = [style.paint(cell.text, cell.tone)]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from msgspec import Struct, structs
 
+from meshtop.model.numbers import age
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Tone
 from meshtop.views.picture.query import Place, Query
 
@@ -29,11 +29,11 @@ class Scope(Struct, frozen=True, kw_only=True):
         return structs.replace(self, sorts=(*((k, s) for k, s in self.sorts if k != kind), (kind, sort)))
 
     def filtered(self, text: str) -> Scope:
-        """Only what passes a filter; an empty one passes everything."""
+        """The scope with a filter; an empty one removes it."""
         return structs.replace(self, query=structs.replace(self.query, filter=text))
 
     def narrowed(self, *, cluster: str | None = None, namespace: str | None = None, tenant: str | None = None) -> Scope:
-        """Only a cluster, namespace or tenant; an empty name takes that limit away, None leaves it as it is."""
+        """The scope limited to a cluster, namespace or tenant; "" removes that limit, None keeps it."""
         query = self.query
         if cluster is not None:
             query = structs.replace(query, clusters=(cluster,) if cluster else ())
@@ -44,9 +44,9 @@ class Scope(Struct, frozen=True, kw_only=True):
         return structs.replace(self, query=query)
 
     def narrowed_to(self, places: Sequence[Place]) -> Scope | None:
-        """The scope on what all of some places share: their cluster and namespace, else their tenant.
+        """The scope narrowed to what the given places have in common: cluster and namespace, else the tenant.
 
-        None where they share nothing.
+        None if they have nothing in common.
         """
         clusters = {place.cluster for place in places}
         namespaces = {place.namespace for place in places}
@@ -58,7 +58,7 @@ class Scope(Struct, frozen=True, kw_only=True):
         return self.narrowed(tenant=tenants.pop()) if len(tenants) == 1 else None
 
     def widened(self) -> Scope | None:
-        """One step back: the filter goes first, then namespaces, tenant and clusters; None where nothing is left."""
+        """The scope without its filter, else without namespaces, tenant or clusters; None if it has no limits."""
         query = self.query
         for field, empty in (("filter", ""), ("namespaces", ()), ("tenant", None), ("clusters", ())):
             if getattr(query, field):
@@ -81,7 +81,7 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 
 def freshness(snapshot: Snapshot | None, now: float) -> tuple[str, Tone]:
-    """How old the picture is, or which moment it shows, and how that is to be taken."""
+    """The age of the picture, or the moment it shows, with a tone."""
     if snapshot is None:
         return "starting", Tone.DIM
     if snapshot.moment is not None:

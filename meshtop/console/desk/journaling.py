@@ -1,4 +1,4 @@
-"""The journal as the console shows it: read on a worker thread, and which of its actions are unfinished."""
+"""The journal in the console: read on a worker thread, with its unfinished actions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
-from meshtop.log import defects_logged
-from meshtop.views.frame.numbers import age
+from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -26,12 +25,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 MOST = 200
-"""The latest actions that the screen lists."""
+"""Number of latest actions listed on the screen."""
 Stamp = tuple[tuple[int, int], ...]
 
 
 class JournalRow(Struct, frozen=True):
-    """An action with its course and each cluster's state by now; `process` is the one that runs it."""
+    """An action with its course and each cluster's current state; `process` is the number of the running process."""
 
     action: Action
     course: Course
@@ -42,21 +41,35 @@ class JournalRow(Struct, frozen=True):
 
 
 class JournalRead(Message):
-    """The journal was read: the latest actions, and as `opened` all that have not ended."""
+    """Message: the journal was read. It has the latest actions, and in `opened` all that have not ended.
 
-    def __init__(self, actions: tuple[JournalRow, ...], opened: tuple[JournalRow, ...], problem: str = "") -> None:
+    `problem` is why nothing of it can be read; `damaged` are sentences about what is missing, `notes` about odd
+    permissions.
+    """
+
+    def __init__(
+        self,
+        actions: tuple[JournalRow, ...],
+        opened: tuple[JournalRow, ...],
+        problem: str = "",
+        *,
+        damaged: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> None:
         super().__init__()
+        self.damaged = damaged
+        self.notes = notes
         self.actions = actions
         self.opened = opened
         self.problem = problem
 
     def can_replace(self, message: Message) -> bool:
-        """An older one that still waits is dropped."""
+        """A pending older message is dropped."""
         return isinstance(message, JournalRead)
 
 
 def clusters_at_hand(clusters: Iterable[ClusterSnapshot]) -> Known:
-    """The clusters that are shown, by name: what the journal's actions are held against."""
+    """The shown clusters by name, to match the journal's actions with."""
     from meshtop.actions.cluster_identity import ClusterIdentity
     from meshtop.analysis.fleet.members import kube_system
 
@@ -64,7 +77,7 @@ def clusters_at_hand(clusters: Iterable[ClusterSnapshot]) -> Known:
 
 
 def rows_at_hand(rows: Iterable[JournalRow], known: Known) -> tuple[JournalRow, ...]:
-    """The rows of actions that wrote to a cluster that is shown; the journal may hold actions of others too."""
+    """The rows of actions that wrote to a shown cluster; the journal may have actions of other clusters too."""
     from meshtop.actions.at_hand import actions_at_hand
 
     found = tuple(rows)
@@ -74,58 +87,74 @@ def rows_at_hand(rows: Iterable[JournalRow], known: Known) -> tuple[JournalRow, 
 
 def read_journal(limit: int = 0) -> JournalRead:
     """The latest actions, at most `limit`, and all that have not ended. Runs on a worker thread."""
-    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.journal_error import JournalError
 
     path = journal_path()
-    if not path.is_file():
-        return JournalRead((), ())
     try:
-        journal = Journal(path)
+        with contextlib.closing(Journal(path, reading=True)) as journal:
+            wrong: dict[str, str] = {}
+            listed = journal.actions(limit=limit) if limit else []
+            actions = tuple(_row_of(action, path, wrong) for action in listed)
+            opened = tuple(_row_of(action, path, wrong) for action in journal.open_actions())
+            damaged = (*(row.sentence for row in journal.damaged), *wrong.values())
+            return JournalRead(actions, opened, damaged=damaged, notes=journal.notes)
     except JournalError as error:
-        return JournalRead((), (), str(error))
-    try:
-        actions = tuple(_row_of(action, path) for action in journal.actions(limit=limit)) if limit else ()
-        return JournalRead(actions, tuple(_row_of(action, path) for action in journal.open_actions()))
-    except JournalError as error:
-        return JournalRead((), (), str(error))
-    finally:
-        journal.close()
+        return JournalRead((), (), error.sentences)
+    except Exception as error:  # noqa: BLE001 - told and logged here
+        # Whoever waits for it must not wait for ever; the log has the traceback.
+        _log.exception("reading the journal failed")
+        return JournalRead((), (), f"The journal {path} cannot be read: {type(error).__name__}: {error}.")
 
 
 def last_shift(known: Known) -> JournalRow | None:
-    """The latest shift of the journal in the clusters that are shown."""
+    """The latest shift of the journal in the clusters that are shown; None also where it cannot be told."""
     from meshtop.actions.at_hand import actions_at_hand
-    from meshtop.actions.journal.journal import Journal, JournalError, journal_path
+    from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.journal_error import JournalError
 
     path = journal_path()
-    if not path.is_file():
-        return None
     try:
-        with contextlib.closing(Journal(path)) as journal:
+        with contextlib.closing(Journal(path, reading=True)) as journal:
             found = actions_at_hand(journal.all_of("shift"), known)
-            return _row_of(found[0], path) if found else None
+            newer = (
+                row for row in journal.damaged if row.created is None or not found or row.created > found[0].created
+            )
+            return _row_of(found[0], path, {}) if found and not any(newer) else None
     except JournalError:
         return None
 
 
-def _row_of(action: Action, journal: Path) -> JournalRow:
+def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
+    """The row of an action; `wrong` takes a sentence, by its id, where not all of it can be told."""
     from meshtop.actions.at_hand import written_clusters
     from meshtop.actions.journal.lock import lock_holder
     from meshtop.actions.story import cluster_states, course_of, stopped_at
 
     course = course_of(action, journal)
+    states: tuple[ClusterState, ...] = ()
+    clusters: tuple[str, ...] = tuple(action.clusters)
+    stopped = ""
+    try:
+        clusters, stopped, states = written_clusters(action), stopped_at(action), cluster_states(action)
+    except Exception as error:  # noqa: BLE001 - told and logged here
+        # Plan and entries are data from a file; the action is still announced.
+        _log.exception("telling action %s failed", action.id)
+        wrong[action.id] = (
+            f"Action {action.id}: its plan or entries are not as meshtop writes them ({type(error).__name__})."
+        )
     return JournalRow(
         action=action,
         course=course,
-        states=cluster_states(action),
-        clusters=written_clusters(action),
-        stopped_at=stopped_at(action),
+        states=states,
+        clusters=clusters,
+        stopped_at=stopped,
         process=lock_holder(journal, action.id) if course.alive else None,
     )
 
 
 def journal_stamp() -> Stamp:
-    """Sizes and times of the journal's files: another value whenever it was written to."""
+    """Sizes and times of the journal's files, which change whenever it is written."""
     from meshtop.actions.journal.journal import journal_path
 
     path = journal_path()
@@ -140,42 +169,46 @@ def journal_stamp() -> Stamp:
 
 
 class JournalWatch:
-    """Watches for unfinished actions on the clusters that are shown; the journal may hold actions on others too."""
+    """Watches for unfinished actions in the shown clusters; the journal may have actions of other clusters too."""
 
     def __init__(self, app: App[Any]) -> None:
         self._target = app
         self._stamp: Stamp | None = None
         self._alive = False
         self.unfinished: tuple[JournalRow, ...] = ()
+        self.problems: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Read it on a worker thread, if it has changed; what runs in a process may end without a word."""
+        """Read the journal on a worker thread if it has changed, or if a running action's process may have ended."""
         found = journal_stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
             self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
 
     def _read(self) -> None:
-        with defects_logged(_log, "reading the journal"):
-            self._target.post_message(read_journal())
+        self._target.post_message(read_journal())
 
     def take(self, message: JournalRead, known: Known) -> bool:
-        """Keep what was read; whether other actions are unfinished than before."""
+        """Store what was read; returns whether the set of unfinished actions has changed."""
         self._alive = any(row.course.alive for row in message.opened)
         waiting = (row for row in message.opened if row.course.unfinished)
-        before, self.unfinished = self.unfinished, rows_at_hand(waiting, known)
-        return self.unfinished != before
+        before = (self.unfinished, self.problems)
+        self.unfinished = rows_at_hand(waiting, known)
+        self.problems = (message.problem,) if message.problem else message.damaged
+        return (self.unfinished, self.problems) != before
 
     @property
     def notice(self) -> str:
-        """The top bar's notice of unfinished actions; empty while there are none."""
+        """The top bar's notice of unfinished actions, else of what cannot be read; empty while there is neither."""
         if len(self.unfinished) > 1:
             return f"▲ {len(self.unfinished)} actions unfinished: J"
+        if self.problems and not self.unfinished:
+            return "▲ the journal is damaged: J"
         return "".join(f"▲ {row.action.subject} {row.course.value}: J" for row in self.unfinished)
 
 
 def attention_text(one: JournalRow, now: float) -> str:
-    """An unfinished action as a line of what needs attention: what, how it stands, since when, by whom."""
+    """An unfinished action as a line of the attention list: what, its state, since when, and by whom."""
     at = f" at {one.stopped_at}" if one.stopped_at else ""
     since = age(now - one.action.created)
     return f"{one.action.subject}: {one.action.kind} {one.course.value}{at} (J); begun {since} ago by {one.action.who}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.model.telemetry import History
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -16,7 +17,6 @@ from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import error_tone
 from meshtop.views.frame.facts import Detail, Section
-from meshtop.views.frame.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
 
@@ -61,23 +61,23 @@ def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
 
 
 def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
-    """A detail's facts, or that the thing is gone."""
+    """A detail's facts as lines, or a line that the item no longer exists."""
     if detail is None:
         return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is gone.", width), Tone.DIM),))]
     return section_lines(detail.sections, width)
 
 
 COURSE_SECONDS = 1800.0
-"""How far back the charts beside a thing go."""
+"""Seconds shown in the charts of a detail."""
 COURSE_POINTS = 120
 COURSE_AGAIN_SECONDS = 15.0
-"""How often their lines are asked for again."""
+"""Seconds between queries of their lines."""
 
 
 def read_courses(
     session: ConsoleSession, charts: Sequence[Chart], end: float, done: Callable[[int, tuple[TimeLine, ...]], None]
 ) -> None:
-    """Ask for the lines of charts over the `COURSE_SECONDS` before `end` (Unix seconds).
+    """Query the lines of charts over the `COURSE_SECONDS` before `end` (Unix seconds).
 
     `done` is called with each chart's index and its lines (none on failure), on another thread.
     """
@@ -88,7 +88,7 @@ def read_courses(
 
 
 def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
-    """A chart as it is drawn: None as lines is an answer that has not come, no lines an answer that failed."""
+    """The model of a chart; lines None means that the answer is pending, empty that the query failed."""
     return ChartModel(
         chart.title,
         chart.unit,
@@ -109,10 +109,10 @@ def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
 def headline(
     sums: Sums, histories: Sequence[History], width: int, thresholds: Thresholds, missing: Sequence[str] = ()
 ) -> TextLine:
-    """The golden signals of everything in scope in one line, with sparklines of the last half hour where there is room.
+    """The golden signals of the scope in one line, with sparklines of the last half hour if there is room.
 
     Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
-    scope whose traffic is not known: figures without them are marked so.
+    scope with unknown traffic; the line names them.
     """
     traffic = sums.traffic()
     bad = error_tone(traffic.error_ratio or 0.0, thresholds)

@@ -1,4 +1,4 @@
-"""mTLS at a glance: the share of mutual TLS by cluster, tenant and namespace, and what is wrong, the worst first."""
+"""The mTLS overview: the share of mutual TLS by cluster, tenant and namespace, and findings, the worst first."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Severity
 from meshtop.model.text import cell_width
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.security import Overview, overview, shares_table
 

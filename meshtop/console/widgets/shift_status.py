@@ -1,4 +1,4 @@
-"""A running shift in place, in the words of Argo Rollouts: step, set and actual weight of each cluster, guard, time."""
+"""The status of a running shift, in Argo Rollouts' terms: step, set and actual weights by cluster, guard, time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.model.numbers import UNKNOWN, quantity
 from meshtop.model.text import cell_width, clean, cut, fit
-from meshtop.views.frame.numbers import UNKNOWN, quantity
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.actions.shift.progress import ClusterProgress, Progress
-    from meshtop.analysis.canary.judging import CanaryVerdict
-    from meshtop.analysis.canary.verdict import ComparisonVerdict
 
 _MARGIN = 2
 _BAR = 12
@@ -57,7 +55,7 @@ def span(seconds: float) -> str:
 
 
 def status_lines(progress: Progress, now: float, width: int, most: int) -> list[TextLine]:
-    """The status in at most `most` lines; clusters that find no room are counted."""
+    """The status in at most `most` lines; clusters that do not fit are counted."""
     lines = [_pair(_where(progress), _time(progress, now), width), _line([*_guard(progress, width)], width)]
     table = _table(progress, width)
     room = max(_FEWEST_LINES, most) - len(lines)
@@ -108,34 +106,17 @@ def _guard(progress: Progress, width: int) -> Iterable[tuple[str, Tone]]:
         yield "waits for requests" if progress.outcome is None else UNKNOWN, Tone.DIM
         return
     sign, tone = _VERDICTS[verdict.verdict.value]
-    canary, baseline = clean(verdict.canary or "the canary"), clean(verdict.baseline or "its baseline")
-    text = {
-        "worse": f"{canary} is worse than {baseline}",
-        "not-worse": f"{canary} is not worse than {baseline}",
-        "not-enough-data": "not enough data"
-        + (f", about {quantity(verdict.requests_to_go)} requests to go" if verdict.requests_to_go else ""),
-    }[verdict.verdict.value]
+    text = clean(verdict.summary)
     yield f"{sign} {text}", tone
     room = width - 2 * _MARGIN - len("Guard ") - cell_width(text) - 3
-    for name, one in _questions(verdict):
-        text = _difference(name, one)
+    for name, one in verdict.questions:
+        # What is bad says its figures in the summary already.
+        if one.is_bad or one.may_be_bad or not one.figures:
+            continue
+        text = f"{name} {one.figures}"
         room -= cell_width(text) + 3
-        if text and room >= 0:
+        if room >= 0:
             yield f"· {text}", Tone.DIM
-
-
-def _questions(verdict: CanaryVerdict) -> Iterable[tuple[str, ComparisonVerdict]]:
-    if verdict.errors is not None:
-        yield "errors", verdict.errors
-    if verdict.latency is not None:
-        yield f"slower than {verdict.bound_ms:g} ms" if verdict.bound_ms is not None else "slow", verdict.latency
-
-
-def _difference(name: str, one: ComparisonVerdict) -> str:
-    if one.difference is None or one.interval is None:
-        return ""
-    low, high = one.interval.low * 100, one.interval.high * 100
-    return f"{name} {one.difference * 100:+.2f} points ({low:+.2f} to {high:+.2f})"
 
 
 def _table(progress: Progress, width: int) -> list[TextLine]:
@@ -203,7 +184,7 @@ def _runs(words: Words, width: int) -> Iterable[TextRun]:
 
 
 def _pair(left: Words, right: Words, width: int) -> TextLine:
-    """Words from the left and words up to the right; the left ones give way."""
+    """A line of left-aligned and right-aligned text; the left one is cut if needed."""
     length = sum(cell_width(text) + 1 for text, _ in right)
     start = max(_MARGIN, width - _MARGIN - length + 1)
     runs = list(_runs(left, start - 1 if right else width))
@@ -214,7 +195,7 @@ def _pair(left: Words, right: Words, width: int) -> TextLine:
 
 
 class ShiftStatus(LineWidget):
-    """The status as a widget, as high as it needs to be; nothing until something runs."""
+    """The status widget, as high as needed; empty until a shift runs."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -223,7 +204,7 @@ class ShiftStatus(LineWidget):
         self.display = False
 
     def show(self, progress: Progress, now: float, most: int) -> None:
-        """Draw another moment in at most `most` lines."""
+        """Show another state in at most `most` lines."""
         self.progress, self._now = progress, now
         height = len(status_lines(progress, now, self.size.width or 80, most))
         self.display = True

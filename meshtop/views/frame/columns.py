@@ -1,4 +1,4 @@
-"""The few sorts of columns that every kind is made of, so that a figure looks alike wherever it stands."""
+"""The column types that all kinds use, so that a figure looks the same everywhere."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 
 from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import UNKNOWN, integer, milliseconds, percent, quantity
+from meshtop.model.numbers import latency as latency_text
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.text import clean
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Traffic
-from meshtop.views.frame.numbers import UNKNOWN, integer, milliseconds, percent, quantity
-from meshtop.views.frame.numbers import latency as latency_text
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 
 Item = TypeVar("Item")
 
 NOTHING = Cell(UNKNOWN, Tone.DIM)
 NO_SIGN = "  "
-"""As wide as a sign and its blank."""
+"""Padding as wide as a sign and a space."""
 
 HEALTH_TONES = {
     HealthStatus.HEALTHY: Tone.PLAIN,
@@ -70,7 +70,7 @@ STATE_ORDER = {
 
 
 def text_cell(value: Any, tone: Tone = Tone.PLAIN) -> Cell:
-    """A word from a cluster; a dash where there is none."""
+    """A text from a cluster; a dash where there is none."""
     return NOTHING if value is None or value == "" else Cell(clean(value), tone)
 
 
@@ -80,12 +80,12 @@ def list_cell(values: Iterable[Any], tone: Tone = Tone.PLAIN) -> Cell:
 
 
 def mtls_share_cell(share: float | None) -> Cell:
-    """A share of mutual TLS as a detail says it: `98.2 %`."""
+    """A share of mutual TLS as shown in a detail: `98.2 %`."""
     return with_unit(mtls_cell(share), "ratio")
 
 
 def with_unit(cell: Cell, unit: str) -> Cell:
-    """A cell as it reads without a heading that names its unit; a dash stays one."""
+    """A cell with its unit appended, for places without a heading; a dash stays a dash."""
     if cell == NOTHING or not unit:
         return cell
     return Cell(cell.text + {"ratio": " %", "/s": "/s"}.get(unit, f" {unit}"), cell.tone)
@@ -114,7 +114,7 @@ def health_cell(verdict: Health) -> Cell:
 
 
 def signed(sign: str, word: str, tone: Tone) -> Cell:
-    """A word after its sign; words without one stand under the words, not under the signs."""
+    """A word after its sign; words without a sign are indented to line up."""
     return Cell((sign or NO_SIGN) + word, tone)
 
 
@@ -124,12 +124,12 @@ def state_cell(found: State) -> Cell:
 
 
 def error_tone(share: float, thresholds: Thresholds, protocol: str = "") -> Tone:
-    """Colour of an error ratio: that of the verdict which the thresholds of health give such a share."""
+    """Colour of an error ratio: that of its verdict by the health thresholds."""
     return HEALTH_TONES[thresholds.of_errors(share, protocol)]
 
 
 def mtls_tone(share: float) -> Tone:
-    """Colour of the share of mutual TLS: what reads as less than 99.5 % is worth a look."""
+    """Colour of the share of mutual TLS: a warning below 99.5 %."""
     return Tone.PLAIN if share >= MUTUAL_TLS_FROM else Tone.DEGRADED
 
 
@@ -142,7 +142,7 @@ def mtls_cell(share: float | None) -> Cell:
 
 
 class ColumnOptions(TypedDict, total=False):
-    """What any sort of column may be given besides its name, title and help (see `Column`)."""
+    """Options of every column type besides name, title and help (see `Column`)."""
 
     unit: str
     align: Align
@@ -161,7 +161,7 @@ class ColumnOptions(TypedDict, total=False):
 class Columns(Generic[Item]):
     """Makes the columns of one kind of items.
 
-    What a column reads is a function of the item, or the path of a field (`"traffic.error_ratio"`).
+    A column's value is read by a function of the item, or a field's path (`"traffic.error_ratio"`).
     """
 
     def __init__(self, item: type[Item]) -> None:
@@ -184,7 +184,7 @@ class Columns(Generic[Item]):
     def words(
         self, name: str, title: str, help_: str, get: Callable[[Item], Any] | str, **more: Unpack[ColumnOptions]
     ) -> Column[Item]:
-        """A column of several words in each cell; a filter looks at each of them."""
+        """A column of several words in each cell; a filter matches any of them."""
         read = _reader(get)
         return Column(
             name=name,
@@ -281,7 +281,7 @@ class Columns(Generic[Item]):
         full: Callable[[Item], Cell] | None = None,
         **more: Unpack[ColumnOptions],
     ) -> Column[Item]:
-        """A column that is drawn in a way of its own."""
+        """A column with its own value and cell functions."""
         return Column(name=name, title=title, help=help_, value=value, cell=cell, full=full, **more)
 
     def health(self, get: Callable[[Item], Health] | str = "health", *, aliases: tuple[str, ...] = ()) -> Column[Item]:
@@ -301,12 +301,12 @@ class Columns(Generic[Item]):
         )
 
     def state(self, get: Callable[[Item], Any] | str = "state") -> Column[Item]:
-        """The column of how sure we are of a cluster, what fails first."""
+        """The column of a cluster's source state; failing ones sort first."""
         read = _reader(get)
         return Column(
             name="state",
             title="STATE",
-            help="How sure we are: fresh, stale, partial, unreachable, denied, none.",
+            help="State of the last answer: fresh, stale, partial, unreachable, denied, none.",
             value=lambda i: State(read(i)).value,
             cell=lambda i: state_cell(State(read(i))),
             order=lambda i: STATE_ORDER[State(read(i))],
@@ -318,7 +318,7 @@ class Columns(Generic[Item]):
     def mtls(
         self, get: Callable[[Item], float | None] | str = "mtls_ratio", *, priority: int = 1, min_width: int = 4
     ) -> Column[Item]:
-        """The share of traffic that was seen as mutual TLS; a share that is worth a look has a sign."""
+        """The column of the share of traffic seen as mutual TLS; a low share has a sign."""
         read: Callable[[Item], float | None] = _reader(get)
         return Column(
             name="mtlsRatio",
@@ -346,7 +346,7 @@ class Columns(Generic[Item]):
         wide: bool = False,
         verdict: Callable[[Item], Health] | None = None,
     ) -> tuple[Column[Item], ...]:
-        """The golden signals of a traffic: rate, errors, latencies, bytes, connections.
+        """Columns of the golden signals: rate, errors, latencies, bytes, connections.
 
         `protocol` says by whose thresholds errors are judged. `prefix` goes before the names (`outboundP99`) and
         `heading` before the titles, where a kind has two of them. `verdict` is what was said of these very requests: a
@@ -479,7 +479,7 @@ GOLDEN_FACTS = (
     "received",
     "mtlsRatio",
 )
-"""The columns of `golden` and `mtls` that a detail lists where the traffic is what it is about."""
+"""The columns of `golden` and `mtls` that a detail lists as its main traffic section."""
 
 
 def _number(
@@ -493,7 +493,7 @@ def _number(
     full: Callable[[float], str] | None = None,
     **more: Unpack[ColumnOptions],
 ) -> Column[Item]:
-    """A column of numbers; `full` draws one with its unit, where it is not what `draw` says with the unit after it."""
+    """A column of numbers; `full` draws one with its unit, by default `draw` followed by the unit."""
     unit = more.get("unit", "")
 
     def cell(item: Item) -> Cell:

@@ -1,20 +1,20 @@
-"""The kind `canaries`: every weighted route of every cluster, what the mesh sends, and how each version does."""
+"""The kind `canaries`: every weighted route of every cluster, its observed split, and each version's health."""
 
 from __future__ import annotations
 
 from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
-from meshtop.analysis.canary.evidence import wilson
+from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.verdict import Comparison, ComparisonVerdict, Honesty, HonestyVerdict
+from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict, honesty_words
 from meshtop.model.mesh import Ready
+from meshtop.model.numbers import latency, percent, quantity, weight
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import SOURCE_SIDE, request_charts
+from meshtop.views.frame.charts import SOURCE_SIDE, charts_by_cluster
 from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import integer, latency, percent, quantity, weight
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -40,12 +40,6 @@ SPLIT_SIGNS = {
     Honesty.NOT_ENOUGH_DATA: "? ",
     Honesty.NO_TRAFFIC: "",
 }
-SPLIT_WORDS = {
-    Honesty.NOT_HONOURED: "off",
-    Honesty.HONOURED: "as set",
-    Honesty.NOT_ENOUGH_DATA: "too little traffic",
-    Honesty.NO_TRAFFIC: "no traffic",
-}
 SPLIT_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
 
 
@@ -56,12 +50,19 @@ def build(picture: Picture) -> list[CanaryRow]:
 
 def verdict_cell(verdict: CanaryVerdict) -> Cell:
     """A verdict with its sign."""
-    return signed(VERDICT_SIGNS[verdict.verdict], verdict.verdict.value, VERDICT_TONES[verdict.verdict])
+    return signed(VERDICT_SIGNS[verdict.verdict], verdict.words, VERDICT_TONES[verdict.verdict])
 
 
 def split_cell(honesty: HonestyVerdict) -> Cell:
     """Whether the observed split matches the weights, with its sign."""
-    return signed(SPLIT_SIGNS[honesty.verdict], SPLIT_WORDS[honesty.verdict], SPLIT_TONES[honesty.verdict])
+    return signed(SPLIT_SIGNS[honesty.verdict], split_word(honesty), SPLIT_TONES[honesty.verdict])
+
+
+def split_word(honesty: HonestyVerdict) -> str:
+    """The verdict on a split in two words; where more requests would not tell it, traffic is not what is missing."""
+    if honesty.verdict is Honesty.NOT_ENOUGH_DATA and honesty.requests_to_go is None:
+        return "not known"
+    return honesty_words(honesty.verdict, honesty.certainty)
 
 
 def set_text(row: CanaryRow) -> str:
@@ -70,7 +71,7 @@ def set_text(row: CanaryRow) -> str:
 
 
 def _set_cell(row: CanaryRow) -> Cell:
-    """The split with names as short as they are clear: backends that are called after their route without its name."""
+    """The split with short names: the route's name is removed from its backends' names."""
     names = [d.name for d in row.destinations]
     start = f"{row.name}-"
     if all(name.startswith(start) and len(name) > len(start) for name in names):
@@ -117,13 +118,15 @@ def health_of(row: CanaryRow) -> Health:
 
 
 def interval_text(row: CanaryRow, destination: CanaryDestination) -> str:
-    """The observed share in percent with Wilson's 95 % interval: `20.4 (19.7 to 21.1)`; "" without traffic."""
-    total = row.honesty.requests or 0.0
-    if destination.observed_share is None:
+    """The observed share in percent with its interval: `20.4 (19.7 to 21.1)`; "" without traffic."""
+    return _with_interval(destination.observed_share, destination.share_interval)
+
+
+def _with_interval(share: float | None, interval: Interval | None) -> str:
+    if share is None:
         return ""
-    found = wilson(destination.observed_share * total, total)
-    span = f" ({percent(found.low)} to {percent(found.high)})" if found is not None else ""
-    return f"{percent(destination.observed_share)}{span}"
+    span = f" ({percent(interval.low)} to {percent(interval.high)})" if interval is not None else ""
+    return f"{percent(share)}{span}"
 
 
 def _version(row: CanaryRow, d: CanaryDestination) -> Section:
@@ -135,7 +138,7 @@ def _version(row: CanaryRow, d: CanaryDestination) -> Section:
             fact("actual weight", f"{text} %" if (text := interval_text(row, d)) else None),
             fact("pods", f"{d.pods.ready} of {d.pods.total} ready"),
             fact("requests", None if t.requests_per_second is None else f"{quantity(t.requests_per_second)}/s"),
-            fact("errors", None if t.error_ratio is None else f"{percent(t.error_ratio)} %"),
+            fact("errors", f"{text} %" if (text := _with_interval(t.error_ratio, d.error_interval)) else None),
             fact("p99", None if t.latency_ms.p99 is None else latency(t.latency_ms.p99)),
             fact("host", d.host),
             fact("version", d.version),
@@ -143,37 +146,26 @@ def _version(row: CanaryRow, d: CanaryDestination) -> Section:
     )
 
 
-def comparison_text(one: ComparisonVerdict | None) -> str | None:
-    """`worse: +3.9 points (3.1 to 4.8), certain`, or how many requests are still to go."""
-    if one is None:
-        return None
-    if one.verdict is Comparison.NOT_ENOUGH_DATA:
-        to_go = f", about {integer(one.requests_to_go)} requests to go" if one.requests_to_go else ""
-        return f"too little traffic yet{_difference(one)}{to_go}"
-    return f"{one.verdict.value}{_difference(one)}, certain"
-
-
-def _difference(one: ComparisonVerdict) -> str:
-    """How many percentage points apart, with the interval."""
-    if one.difference is None or one.interval is None:
-        return ""
-    low, high = one.interval.low * 100, one.interval.high * 100
-    return f": {one.difference * 100:+.1f} points ({low:.1f} to {high:.1f})"
-
-
 def _judgement(row: CanaryRow) -> tuple[Fact, ...]:
     h, v = row.honesty, row.verdict
     requests = f" ({quantity(h.requests)} requests)" if h.requests else ""
-    slower, bound = comparison_text(v.latency), ""
-    if slower is not None and v.bound_ms is not None:
-        bound = f", slow above {v.bound_ms:g} ms"
     split, verdict_ = split_cell(h), verdict_cell(v)
     return (
-        Fact("split", Cell(split.text.strip() + requests, split.tone)),
-        Fact("verdict", Cell(verdict_.text.strip(), verdict_.tone)),
-        fact("errors", comparison_text(v.errors)),
-        fact("latency", None if slower is None else slower + bound),
+        Fact("split", Cell(f"{h.summary}{requests}", split.tone)),
+        Fact("verdict", Cell(v.summary, verdict_.tone)),
+        *(
+            fact(name, f"{one.summary} ({one.explanation})" if one.explanation else one.summary)
+            for name, one in v.questions
+        ),
+        fact("evidence", _evidence(v)),
     )
+
+
+def _evidence(v: CanaryVerdict) -> str | None:
+    """The e-value, for whoever wants to know how the verdict comes about."""
+    if v.e_value is None or v.e_value_needed is None:
+        return None
+    return f"E {v.e_value:.3g}; {v.e_value_needed:.3g} is certain"
 
 
 def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
@@ -218,9 +210,11 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                 "No calls to it in this window.",
             ),
         ),
-        charts=request_charts(
-            item.cluster,
-            (SOURCE_SIDE, one_of("destination_service", hosts)),
+        # Callers of a remote cluster obey the route too, and report to a Prometheus of their own.
+        charts=charts_by_cluster(
+            dict.fromkeys(
+                [c.cluster for c in item.callers] or [item.cluster], (SOURCE_SIDE, one_of("destination_service", hosts))
+            ),
             window_seconds=picture.snapshot.window_seconds,
         ),
     )
@@ -235,7 +229,7 @@ VIEW: View[CanaryRow] = View(
     title="Canaries",
     item=CanaryRow,
     columns=(
-        c.text("service", "SERVICE", "The service whose versions are weighed.", "service", aliases=("svc",), wide=True,
+        c.text("service", "SERVICE", "The service whose versions are weighted.", "service", aliases=("svc",), wide=True,
                priority=6, max_width=60),
         c.text("namespace", "NAMESPACE", "The route's namespace.", "namespace", aliases=("ns",), priority=2),
         c.text("name", "ROUTE OF", "The object that holds the weights.", "name", priority=0, min_width=7,
@@ -243,20 +237,20 @@ VIEW: View[CanaryRow] = View(
         c.text("route", "#", "The route's name, else its number.", "route", priority=3, max_width=16),
         c.text("kind", "KIND", "VirtualService, HTTPRoute, GRPCRoute, TCPRoute or TLSRoute.", "kind", wide=True,
                priority=7),
-        c.text("cluster", "CLUSTER", "The cluster whose callers obey it.", "cluster", priority=0, max_width=32),
+        c.text("cluster", "CLUSTER", "The cluster whose callers follow it.", "cluster", priority=0, max_width=32),
         c.text("protocol", "PROTO", "http, grpc, tcp or tls.", "protocol", label="protocol", wide=True, priority=7),
         c.custom(name="set", title="SET %", help_="The weights, as shares.", value=set_text,
                  cell=_set_cell, priority=0, min_width=14, max_width=48),
-        c.custom(name="actual", title="ACTUAL %", help_="What the callers were seen to send, in the same order.",
+        c.custom(name="actual", title="ACTUAL %", help_="The observed shares, in the same order.",
                  value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                  min_width=11, max_width=32),
         c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
-                 value=lambda r: (r.honesty.verdict.value, SPLIT_WORDS[r.honesty.verdict]),
+                 value=lambda r: (r.honesty.verdict.value, split_word(r.honesty)),
                  cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
                  aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",
-                 value=lambda r: r.verdict.verdict.value, cell=lambda r: verdict_cell(r.verdict),
-                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=17),
+                 value=lambda r: (r.verdict.verdict.value, r.verdict.words), cell=lambda r: verdict_cell(r.verdict),
+                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=19),
         c.count("requestsToGo", "TO GO", "About how many requests until a verdict.",
                 lambda r: r.verdict.requests_to_go, wide=True, priority=6),
         c.rate("requests", "REQUESTS", "Requests since the weights last changed, at most an hour's.",
@@ -266,9 +260,9 @@ VIEW: View[CanaryRow] = View(
                  numeric=True, priority=4),
         c.text("owner", "OWNER", "The controller that owns the weights, if any.", "owner.controller", priority=4,
                max_width=16),
-        c.text("changedBy", "CHANGED BY", "Who changed the object last.",
+        c.text("changedBy", "CHANGED BY", "The field manager that changed the object last.",
                lambda r: r.last_change.who if r.last_change else None, wide=True, priority=6, max_width=28),
-        c.custom(name="findings", title="FINDINGS", help_="What is wrong: codes of docs/findings.md.",
+        c.custom(name="findings", title="FINDINGS", help_="Findings by code (docs/findings.md).",
                  value=lambda r: tuple(f.code for f in r.findings), cell=_findings_cell,
                  aliases=("finding", "code"), priority=2, max_width=40),
         c.words("destination", "DESTINATION", "Names of destinations.", lambda r: tuple(d.name for d in r.destinations),
@@ -281,7 +275,7 @@ VIEW: View[CanaryRow] = View(
     key=lambda r: r.id,
     places=lambda r: (Place(cluster=r.cluster, namespace=r.namespace),),
     default_sort="verdict,honesty,service,name,route,cluster",
-    empty="No route with weights is in these clusters.",
+    empty="There are no weighted routes in these clusters.",
     needs=Needs(("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute",
                  "TLSRoute", "DestinationRule", "Service", "Pod"), traffic=True),
     related=("edges", "workloads"),

@@ -1,4 +1,4 @@
-"""The kind `certificates`: roots, control planes, workloads and gateways, what runs out first first."""
+"""The kind `certificates`: roots, control planes, workloads and gateways, the first to expire first."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from meshtop.analysis.security.expiry import (
     finding_of,
     superseded_roots,
 )
+from meshtop.model.numbers import age
 from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import age
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -32,7 +32,7 @@ DAY = 86_400.0
 class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A certificate (INTERFACE.md, kind certificates); issuer and fingerprint are null where only metrics know it.
 
-    `superseded` is true of an expired root beside which its cluster has a valid one, and left out of all others.
+    `superseded` is true for an expired root whose cluster also has a valid one, and absent otherwise.
     """
 
     cluster: str
@@ -47,11 +47,11 @@ class CertificateItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def build(picture: Picture) -> list[CertificateItem]:
-    """A row for each certificate that is known."""
+    """A row for each known certificate."""
     now = moment_of(picture)
     found = expiries_of(picture)
     superseded = superseded_roots(found, now)
-    return [_item(expiry, now, superseded=expiry in superseded) for expiry in found]
+    return picture.rows("certificates", found, lambda expiry: _item(expiry, now, superseded=expiry in superseded))
 
 
 def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:
@@ -69,7 +69,7 @@ def _item(expiry: Expiry, now: float, *, superseded: bool) -> CertificateItem:
 
 
 def days_tone(item: CertificateItem) -> Tone:
-    """Colour of what is left; a workload's certificate lives for a day and is renewed by itself."""
+    """Colour by time left; a workload's certificate is valid for a day and renewed automatically."""
     if item.superseded is True:
         return Tone.PLAIN
     if item.days_left <= 0:
@@ -82,7 +82,7 @@ def days_tone(item: CertificateItem) -> Tone:
 
 
 _SEVERITIES = {Tone.FAILING: "error", Tone.DEGRADED: "warning", Tone.PLAIN: "none"}
-"""In the order in which they worry."""
+"""Urgency of a certificate's expiry, in sort order."""
 
 
 def _days_cell(item: CertificateItem) -> Cell:
@@ -94,7 +94,7 @@ def _days_cell(item: CertificateItem) -> Cell:
 
 
 def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
-    """Everything about one certificate."""
+    """The detail of one certificate."""
     told = finding_of(_expiry(picture, item), moment_of(picture), superseded=item.superseded is True)
     findings = [told.finding] if told is not None else []
     also = [
@@ -102,8 +102,8 @@ def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
         for other in VIEW.all_items(picture)
         if item.fingerprint is not None and other.fingerprint == item.fingerprint and other.cluster != item.cluster
     ]
-    left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it ran out {age(-item.days_left * DAY)} ago"
-    left += "" if item.exact else ", or up to a day more: only whole days are told"
+    left = age(item.days_left * DAY) if item.days_left > 0 else f"none: it expired {age(-item.days_left * DAY)} ago"
+    left += "" if item.exact else ", or up to a day more: only whole days are known"
     return Detail(
         kind="certificates",
         key=key,
@@ -150,11 +150,11 @@ VIEW: View[CertificateItem] = View(
     columns=(
         c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=0, max_width=32),
         c.text("kind", "KIND", "root, controlplane, workload or gateway.", "kind", priority=0, max_width=14),
-        c.text("subject", "SUBJECT", "Whose it is.", "subject", aliases=("name",), priority=1, max_width=48),
-        c.custom(name="daysLeft", title="LEFT", help_="How long it is still good, in days where compared.",
+        c.text("subject", "SUBJECT", "Its subject.", "subject", aliases=("name",), priority=1, max_width=48),
+        c.custom(name="daysLeft", title="LEFT", help_="Time until it expires; compared in days.",
                  value=lambda i: i.days_left, cell=_days_cell, align=Align.RIGHT, numeric=True, unit="d",
                  order=lambda i: i.days_left, aliases=("left", "days"), priority=0, min_width=5),
-        c.text("notAfter", "NOT AFTER", "When it runs out.", "not_after", priority=2, max_width=20),
+        c.text("notAfter", "NOT AFTER", "When it expires.", "not_after", priority=2, max_width=20),
         c.custom(name="severity", title="SEVERITY", help_="error, warning or none: how soon it must be renewed.",
                  value=lambda i: _SEVERITIES[days_tone(i)], cell=lambda i: Cell(_SEVERITIES[days_tone(i)]),
                  order=lambda i: list(_SEVERITIES).index(days_tone(i)), hidden=True),

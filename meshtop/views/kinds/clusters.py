@@ -1,4 +1,4 @@
-"""The kind `clusters`: one row for each cluster, what it is, how it does, how well it is read and at what cost."""
+"""The kind `clusters`: one row for each cluster with versions, mesh, health, traffic, source states and cost."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from msgspec import Struct
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
+from meshtop.model.numbers import age, latency, quantity
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.sources.prometheus.promql import Matcher
-from meshtop.views.frame.charts import request_charts
+from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import age, latency, quantity
 from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -32,7 +31,7 @@ TREND_WIDTH = 8
 
 
 class Healthy(Struct, frozen=True, rename="camel"):
-    """So many healthy of so many; `unknown` are those that no probe reports on, which are not healthy."""
+    """Healthy out of total; `unknown` counts those without a probe, which do not count as healthy."""
 
     healthy: int = 0
     total: int = 0
@@ -40,7 +39,7 @@ class Healthy(Struct, frozen=True, rename="camel"):
 
 
 class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A cluster (INTERFACE.md, kind clusters); null is what could not be read."""
+    """A cluster (INTERFACE.md, kind clusters); fields that could not be read are null."""
 
     name: str
     context: str
@@ -72,9 +71,9 @@ class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 def cluster_state(cluster: ClusterSnapshot) -> State:
-    """One word for both sources: Kubernetes' own unless it is fresh; a Prometheus that fails makes it partial.
+    """The state of both sources together: Kubernetes' unless it is fresh; a failing Prometheus makes it partial.
 
-    A cluster in which no Prometheus was found stays fresh: nothing that is shown of it is in doubt.
+    A cluster without a Prometheus stays fresh: nothing shown about it is in doubt.
     """
     if cluster.kubernetes.state is not State.FRESH:
         return cluster.kubernetes.state
@@ -84,19 +83,19 @@ def cluster_state(cluster: ClusterSnapshot) -> State:
 
 
 def pods_known(picture: Picture, cluster: str) -> bool:
-    """Whether a cluster's pods were read: a sidecar is injected into pods, so without them `none` would be a guess."""
+    """Whether a cluster's pods were read; without pods, the proxy mode `none` would be a guess."""
     found = picture.snapshot.cluster(cluster)
     return found is None or found.inventory is None or can_tell(found.inventory, "Pod")
 
 
 def can_tell(inventory: Inventory, kind: str) -> bool:
-    """Whether a kind was read: one that is denied or failed is unknown, and unknown is not zero."""
+    """Whether a kind was read; if denied or failed, its count is unknown rather than zero."""
     return not any(status.kind == kind and status.state in ("denied", "failed") for status in inventory.kinds)
 
 
 def build(picture: Picture) -> list[ClusterItem]:
     """A row for each cluster of the snapshot, also for those that gave no answer."""
-    return [_item(picture, cluster) for cluster in picture.snapshot.clusters]
+    return picture.rows("clusters", picture.snapshot.clusters, lambda cluster: _item(picture, cluster))
 
 
 def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
@@ -113,7 +112,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         istio_versions=facts.istio_versions,
         revisions=tuple(plane.revision for plane in facts.control_planes),
         cluster_id=facts.cluster_id,
-        mesh_id=facts.mesh_id,
+        # Istio takes the trust domain where nobody gave an ID.
+        mesh_id=facts.mesh_id or facts.trust_domain,
         network=facts.network,
         trust_domain=facts.trust_domain,
         root_namespace=facts.root_namespace if name in picture.facts else None,
@@ -136,7 +136,7 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
 
 
 def _where_read(inventory: Inventory | None, kind: str, count: Callable[[Inventory], Count]) -> Count | None:
-    """What is counted of a kind; None where the kind was not read."""
+    """The count, or None where the kind was not read."""
     return count(inventory) if inventory is not None and can_tell(inventory, kind) else None
 
 
@@ -173,18 +173,17 @@ def _machines_cell(item: ClusterItem) -> Cell:
 
 
 def _trend_cell(item: ClusterItem) -> Cell:
-    """The course of the requests; blank as long as it was not asked for."""
+    """Sparkline of the requests; blank if it was not requested."""
     values = item.requests_trend
     low, high = scale_of(values)
     return Cell(sparkline(values, TREND_WIDTH, low=low, high=high), Tone.DIM)
 
 
 def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
-    """Everything about one cluster."""
+    """The detail of one cluster."""
     snapshot = picture.snapshot.cluster(item.name)
     assert snapshot is not None, "an item stands for a cluster of its snapshot"
     facts = picture.facts.get(item.name)
-    reporter = (Matcher("reporter", "=~", "source|waypoint"),)
     return Detail(
         kind="clusters",
         key=key,
@@ -204,7 +203,13 @@ def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
                 "No namespace of this cluster is known.",
             ),
         ),
-        charts=request_charts(item.name, reporter, window_seconds=picture.snapshot.window_seconds),
+        charts=charts_of_calls(
+            picture.edges_into(item.name),
+            item.name,
+            (),
+            answered=answered_in(picture.cluster_id(item.name)),
+            window_seconds=picture.snapshot.window_seconds,
+        ),
     )
 
 
@@ -290,15 +295,15 @@ VIEW: View[ClusterItem] = View(
         c.custom(name="virtualMachines", title="VMS", help_="Healthy virtual machines of all (WorkloadEntries).",
                  value=lambda i: None if i.virtual_machines is None else i.virtual_machines.total,
                  cell=_machines_cell, align=Align.RIGHT, numeric=True, aliases=("vms",), priority=4, min_width=3),
-        c.text("clusterId", "CLUSTER ID", "What telemetry calls it (istiod's CLUSTER_ID).", "cluster_id",
+        c.text("clusterId", "CLUSTER ID", "Its id in telemetry (istiod's CLUSTER_ID).", "cluster_id",
                wide=True, priority=7),
         c.text("trustDomain", "TRUST DOMAIN", "The trust domain of its identities.", "trust_domain",
                wide=True, priority=7),
         c.text("region", "REGION", "The region of its nodes.", "region", wide=True, priority=7),
         c.words("roles", "ROLES", "primary, remote, external, host, member.", "roles", wide=True, priority=7),
-        c.text("context", "CONTEXT", "The kubeconfig context that leads there.", "context", wide=True, priority=8),
+        c.text("context", "CONTEXT", "Its kubeconfig context.", "context", wide=True, priority=8),
         c.text("server", "SERVER", "The API server's address.", "server", wide=True, priority=9, max_width=60),
-        c.flag("autoMtls", "AUTO MTLS", "Whether clients use mutual TLS by themselves.", "auto_mtls", hidden=True),
+        c.flag("autoMtls", "AUTO MTLS", "Whether auto mTLS is on.", "auto_mtls", hidden=True),
         c.text("rootNamespace", "ROOT NS", "The mesh's root namespace.", "root_namespace", label="root namespace",
                hidden=True),
         c.words("rootCertificates", "ROOTS", "SHA-256 of each root certificate.", "root_certificates", hidden=True),
@@ -309,7 +314,7 @@ VIEW: View[ClusterItem] = View(
     path=lambda i: (i.name,),
     places=lambda i: (Place(cluster=i.name),),
     default_sort="state,health,name",
-    empty="No cluster is in the kubeconfig's scope.",
+    empty="The kubeconfig has no cluster in this scope.",
     needs=Needs(("Node", "Namespace", "Service", "Pod"), traffic=True),
     related=("namespaces", "workloads", "edges"),
     namespaced=False,

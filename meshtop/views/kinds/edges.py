@@ -1,4 +1,4 @@
-"""The kind `edges`: who calls whom, counted once, across clusters; codes and flags in words, both reporters, hops."""
+"""The kind `edges`: calls between workloads across clusters, with codes and flags in words, both reporters and hops."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
 from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Health
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Edge, Peer, Sums, Target, Traffic
@@ -35,7 +36,6 @@ from meshtop.views.frame.ends import (
     workloads_of_call,
 )
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -69,7 +69,7 @@ class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[EdgeItem]:
     """A row for each edge."""
-    return [_item(picture, edge) for edge in picture.edges]
+    return picture.rows("edges", picture.edges, lambda edge: _item(picture, edge))
 
 
 def _item(picture: Picture, edge: Edge) -> EdgeItem:
@@ -92,12 +92,12 @@ def _item(picture: Picture, edge: Edge) -> EdgeItem:
 
 
 def identity(call: Edge | EdgeItem) -> CallId:
-    """What tells a call apart from all others, for an edge and for its row."""
+    """The identity of a call, the same for an edge and for its row."""
     return (call.source, call.destination, call.protocol)
 
 
 def _marks(item: EdgeItem) -> tuple[str, ...]:
-    """What an edge is in a word, so that `!mtls` finds what is not wholly mutual TLS, and `plaintext` what is not."""
+    """Keywords of an edge for filters: `!mtls` finds edges not entirely mutual TLS, `plaintext` those without any."""
     ratio = item.mtls_ratio
     said = (
         ("mtls", ratio is not None and ratio >= MUTUAL_TLS_FROM),
@@ -126,7 +126,7 @@ def _disagreement_tone(share: float) -> Tone:
 
 
 def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
-    """Everything about one edge."""
+    """The detail of one edge."""
     ends = workloads_of_call(item)
     return Detail(
         kind="edges",
@@ -169,7 +169,7 @@ def _way(item: EdgeItem) -> tuple[Fact, ...]:
 
 
 def _volume(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
-    """Bytes of requests and responses, and gRPC's messages, where proxies report them."""
+    """Facts about bytes of requests and responses, and gRPC messages, where proxies report them."""
     edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
     return () if edge is None else volume(edge.sums)
 
@@ -191,7 +191,7 @@ def answers(
 ) -> tuple[Fact, ...]:
     """Codes and flags (rates per second) with their meaning in words, the most frequent first.
 
-    A code has the colour of the verdict that the thresholds of health give its share.
+    A code is coloured by the health verdict on its share.
     """
     total = sum(codes.values())
     facts = []
@@ -206,7 +206,7 @@ def answers(
 
 
 def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
-    """What each side counted; TCP sides count connections."""
+    """Facts about each side's count; for TCP these are connections."""
     edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
     unit = "connections/s" if item.protocol == "tcp" else "/s"
     facts = [fact(name, f"{quantity(rate)} {unit}") for name, rate in sorted(edge.reports.items())] if edge else []
@@ -214,7 +214,7 @@ def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
         tone = Tone.DEGRADED if item.disagreement >= CONTRADICTED_FROM else Tone.PLAIN
         facts.append(fact("disagreement", f"{percent(item.disagreement)} %", tone))
     elif len(facts) == 1:
-        facts.append(fact("", "only one side reports it, so nothing can be held against it", Tone.DIM))
+        facts.append(fact("", "only one side reports it, so there is nothing to compare", Tone.DIM))
     return tuple(facts)
 
 
@@ -247,7 +247,7 @@ VIEW: View[EdgeItem] = View(
     item=EdgeItem,
     columns=(
         *end_columns(),
-        c.text("service", "SERVICE", "The service that was asked for.", "destination.service",
+        c.text("service", "SERVICE", "The requested service.", "destination.service",
                aliases=("host", "svc"), wide=True, priority=7, max_width=60),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", label="protocol", priority=2, min_width=4),
         c.health(),
@@ -259,9 +259,9 @@ VIEW: View[EdgeItem] = View(
         c.custom(name="flags", title="FLAGS", help_="Envoy's response flags, most frequent first.",
                  value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
                  cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
-        c.words("reporters", "REPORTERS", "Whose reports there are.", "reporters",
+        c.words("reporters", "REPORTERS", "The reporters.", "reporters",
                 aliases=("reporter",), wide=True, priority=7),
-        c.ratio("disagreement", "DIFF %", "How far the two ends' reports are apart.", "disagreement",
+        c.ratio("disagreement", "DIFF %", "Relative difference of the two ends' reports.", "disagreement",
                 tone=_disagreement_tone, wide=True, priority=7),
         c.flag("crossCluster", "CROSS", "Whether it crosses clusters.", "cross_cluster",
                aliases=("cross",), wide=True, priority=6),

@@ -1,4 +1,4 @@
-"""What tenants, workspaces, groups and organizations have in common: columns of figures, and what opening one shows."""
+"""Common parts of tenants, workspaces, groups and organizations: columns of figures, and the detail."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.analysis.tenancy.traffic import LevelTraffic, Talker, apdex, of_level
 from meshtop.analysis.tenancy.units import UnitFigures
+from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
@@ -16,17 +17,16 @@ from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.findings import findings_column, findings_section
-from meshtop.views.frame.numbers import milliseconds, percent, quantity
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
 TALKERS = 8
-"""As many of those who call a level, or are called by it, are listed."""
+"""Maximum number of top callers and callees listed for a level."""
 
 
 class TenantLevel(Protocol):
-    """A tenant, or any level of one: some namespaces and what is said of them together."""
+    """A tenant or any level of one: a set of namespaces with their combined figures."""
 
     @property
     def organization(self) -> str | None:
@@ -38,7 +38,7 @@ class TenantLevel(Protocol):
 
     @property
     def workspace(self) -> str | None:
-        """The workspace; None for what is in none."""
+        """The workspace; None without one."""
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -46,39 +46,39 @@ class TenantLevel(Protocol):
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """By what it was found."""
+        """Sources of the ownership: marks, or `tenancy`."""
 
     @property
     def inbound(self) -> Traffic:
-        """What comes from outside of it."""
+        """Traffic from outside."""
 
     @property
     def outbound(self) -> Traffic:
-        """What goes to outside of it."""
+        """Traffic to outside."""
 
     @property
     def internal(self) -> Traffic:
-        """What stays within it."""
+        """Traffic inside the level."""
 
     @property
     def cross_tenant(self) -> Traffic:
-        """What comes from and goes to other tenants."""
+        """Traffic from and to other tenants."""
 
     @property
     def mtls_ratio(self) -> float | None:
-        """The share of what it answers that was seen as mutual TLS."""
+        """The share of received traffic seen as mutual TLS."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with it."""
+        """Findings about the level."""
 
     @property
     def received(self) -> Traffic:
-        """All that it answers."""
+        """All traffic that it receives."""
 
     @property
     def apdex(self) -> float | None:
-        """The Apdex score of all requests that it answers."""
+        """The Apdex score of all requests that it receives."""
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -90,18 +90,18 @@ class TenantLevel(Protocol):
 
     @property
     def health(self) -> Health:
-        """The health of its workloads together."""
+        """The combined health of its workloads."""
 
 
 def of_tenant(query: Query, *tenants: str | None) -> bool:
-    """Whether what belongs to these tenants is asked for; a level of one is a choice of namespaces, not of rows."""
+    """Whether the item's tenants match the query's; a level of a tenant selects namespaces, not rows."""
     if query.tenant is None or query.within is not None:
         return True
     return any(tenant is not None and query.tenant in tenant.split("|") for tenant in tenants)
 
 
 def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
-    """What an item says of a unit's namespaces and their traffic, at whatever level it is."""
+    """The fields of an item that are common to units of all levels."""
     sides, received = figures.traffic.figures, figures.traffic.figures.received
     workloads = [workload for place in figures.namespaces for workload in picture.workloads_in(*place)]
     return {
@@ -128,7 +128,7 @@ def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
 
 
 def _apdex_tone(value: float) -> Tone:
-    """The Apdex Alliance's words: below 0.7 is poor, below 0.85 fair."""
+    """Colour by the Apdex Alliance's ratings: below 0.7 is poor, below 0.85 fair."""
     if value < 0.7:
         return Tone.FAILING
     return Tone.DEGRADED if value < 0.85 else Tone.PLAIN
@@ -147,7 +147,7 @@ FIGURES: tuple[Column[TenantLevel], ...] = (
             aliases=("namespace", "ns"), priority=8, max_width=48),
     c.words("clusters", "CLUSTERS", "The clusters that its namespaces are in.", "clusters", wide=True,
             aliases=("cluster",), priority=6),
-    c.words("marks", "FOUND BY", "By what it was found: `tenancy` is the tenancy file.", "marks", wide=True,
+    c.words("marks", "FOUND BY", "How the owner was found; `tenancy` is the tenancy file.", "marks", wide=True,
             priority=8),
     c.words("groups", "GROUPS", "Traffic, security and gateway groups.", "groups", wide=True, priority=8),
     *c.golden("received"),
@@ -164,7 +164,7 @@ FIGURES: tuple[Column[TenantLevel], ...] = (
     c.mtls(priority=2),
     findings_column(),
 )  # fmt: skip
-"""What is said of some namespaces together, at whatever level."""
+"""The columns that all levels have in common."""
 
 
 def level_detail(
@@ -177,7 +177,7 @@ def level_detail(
     belongs: Callable[[NamespaceOwner], bool],
     group: str | None = None,
 ) -> Detail:
-    """Everything about one level; `belongs` says whose namespaces are in it, whatever the scope is."""
+    """The detail of one level; `belongs` tells which owners' namespaces are in it, independent of the scope."""
     traffic = of_level(picture.edges, picture.owners, belongs)
     owned = frozenset("/".join(place) for place, owner in picture.owners.all_known().items() if belongs(owner))
     return Detail(
@@ -271,7 +271,7 @@ def _signals(picture: Picture, label: str, sums: Sums) -> Fact:
 
 def _clusters(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
     facts = tuple(_signals(picture, cluster or "no cluster", sums) for cluster, sums in level.clusters.items())
-    return facts or (fact("", "nothing was asked of it in this window", Tone.DIM),)
+    return facts or (fact("", "no requests to it in this window", Tone.DIM),)
 
 
 def _talkers(picture: Picture, level: LevelTraffic) -> tuple[Fact, ...]:
@@ -290,7 +290,7 @@ def _talker(picture: Picture, talker: Talker) -> Fact:
 
 
 def _bindings(picture: Picture, item: TenantLevel, group: str | None) -> tuple[Section, ...]:
-    """Roles on the level itself, on what it is part of, and on parts of it."""
+    """Role bindings on the level itself, on levels above it, and on parts of it."""
     if picture.tenancy is None:
         return ()
     path = [part for part in (item.tenant, item.workspace, group) if part]
@@ -303,18 +303,18 @@ def _bindings(picture: Picture, item: TenantLevel, group: str | None) -> tuple[S
 
 
 def _may_name(picture: Picture, on: list[str]) -> bool:
-    """Whether a part of a level may be named: not where the access policy keeps it from the user."""
+    """Whether a part of a level may be shown: not where the access policy hides it from the user."""
     return picture.access is None or (len(on) > 1 and picture.access.may_read_workspace(on[0], on[1]))
 
 
 def _path_of(on: str) -> list[str]:
-    """What a binding is on as tenant, workspace, group; nothing for the organization."""
+    """The level of a binding as [tenant, workspace, group]; empty for the organization."""
     level, _, path = on.partition("/")
     return [] if level == "organization" else path.split("/")
 
 
 def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
-    """What is answered in each cluster, over time; quantiles are each cluster's own, for they cannot be added."""
+    """Charts of received traffic in each cluster; quantiles are per cluster, because they cannot be added."""
     names: dict[str, list[str]] = {}
     for place in namespaces:
         cluster, _, namespace = place.rpartition("/")

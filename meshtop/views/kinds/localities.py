@@ -1,14 +1,14 @@
-"""The kind `localities`: where a host's endpoints are, where its traffic goes, and how much of it crosses."""
+"""The kind `localities`: where a host's endpoints are, where its traffic goes, and the share that crosses."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import ClusterFlow, HostLocality, LocalityEndpoints
+from meshtop.model.numbers import quantity
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import localities_of
@@ -17,7 +17,7 @@ from meshtop.views.picture.query import Place
 
 
 class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A host: its ready endpoints by place, its traffic from cluster to cluster, and the parts of it that cross."""
+    """A host: its ready endpoints by place, its traffic from cluster to cluster, and the shares that cross."""
 
     host: str
     namespace: str
@@ -33,7 +33,7 @@ class LocalityItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[LocalityItem]:
     """A row for each host that has endpoints."""
-    return [_item(picture, found) for found in localities_of(picture)]
+    return picture.rows("localities", localities_of(picture), lambda found: _item(picture, found))
 
 
 def _item(picture: Picture, found: HostLocality) -> LocalityItem:
@@ -67,7 +67,7 @@ def _clusters(item: LocalityItem) -> tuple[str, ...]:
 
 
 def detail(picture: Picture, item: LocalityItem, key: str) -> Detail:
-    """Everything about where one host stands."""
+    """The detail of one host's localities."""
     flows = [
         fact(
             f"{flow.source} → {flow.target}",
@@ -122,7 +122,7 @@ VIEW: View[LocalityItem] = View(
     title="Placement by locality",
     item=LocalityItem,
     columns=(
-        c.text("host", "HOST", "The host that callers ask for.", "host", priority=0, min_width=16, max_width=64),
+        c.text("host", "HOST", "The host that callers request.", "host", priority=0, min_width=16, max_width=64),
         c.words("endpoints", "ENDPOINTS", "Ready endpoints in each cluster.", _clusters, priority=1, max_width=60),
         c.words("places", "BY ZONE", "Ready endpoints in each cluster and zone.", _stands, wide=True, priority=4,
                 max_width=90, aliases=("zones", "zone")),

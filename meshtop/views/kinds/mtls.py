@@ -1,4 +1,4 @@
-"""The kind `mtls`: for every workload what it accepts and who decided, what is seen, what is wrong, and the fixes."""
+"""The kind `mtls`: every workload's mutual TLS mode and the deciding object, observed traffic, findings and fixes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import ServerPolicy
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.mesh import Proxy
+from meshtop.model.numbers import age, percent, quantity
 from meshtop.model.state import Finding
 from meshtop.sources.prometheus.promql import Matcher, selector
 from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, ChartLine, equals
@@ -18,7 +19,6 @@ from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
 from meshtop.views.frame.findings import finding_facts, findings_column
-from meshtop.views.frame.numbers import age, percent, quantity
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -30,7 +30,7 @@ from meshtop.views.picture.query import Place
 
 
 class Declared(Struct, frozen=True, rename="camel", kw_only=True):
-    """What a workload accepts (null: not known, or decided elsewhere), the level and the object that decided.
+    """A workload's mode (null: not known, or decided elsewhere), and the level and object that decided.
 
     `ports` are workload ports with a mode of their own.
     """
@@ -42,7 +42,7 @@ class Declared(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Observed(Struct, frozen=True, rename="camel", kw_only=True):
-    """What the reporters that know have seen of incoming traffic; null where none does.
+    """Observed security of incoming traffic; null where no reporter can tell.
 
     `plaintextPerSecond` counts requests, `plaintextBytesPerSecond` TCP bytes. `plaintextLastDay` is null where the
     last day was not measured.
@@ -56,7 +56,7 @@ class Observed(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A workload (INTERFACE.md, kind mtls); `unknown` says why what is declared is not known."""
+    """A workload (INTERFACE.md, kind mtls); `unknown` is the reason why its mode is not known."""
 
     cluster: str
     namespace: str
@@ -72,7 +72,7 @@ class MtlsItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsItem]:
     """A row for each workload and virtual machine of each cluster."""
-    return [_item(picture, standing) for standing in posture_of(picture).workloads.values()]
+    return picture.rows("mtls", posture_of(picture).workloads.values(), lambda standing: _item(picture, standing))
 
 
 def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:
@@ -127,7 +127,7 @@ def _sources(item: MtlsItem) -> tuple[str, ...]:
 
 
 def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
-    """Everything about one workload's mutual TLS."""
+    """The detail of one workload's mutual TLS."""
     where = (item.cluster, item.namespace, item.workload)
     standing = posture_of(picture).workloads[where]
     edges = MTLS_EDGES.all_items(picture)
@@ -153,7 +153,7 @@ def detail(picture: Picture, item: MtlsItem, key: str) -> Detail:
 
 
 def declared_facts(standing: WorkloadPosture) -> tuple[Fact, ...]:
-    """The chain of decisions, mesh first, each with its object; then what was ignored."""
+    """The chain of decisions, mesh first, each with its object; then ignored policies."""
     party, policy = standing.party, standing.policy
     facts = [fact("proxy", str(party.proxy))]
     if party.unknown:
@@ -175,7 +175,7 @@ def _chain(policy: ServerPolicy) -> tuple[Fact, ...]:
 
 
 def seen_facts(standing: WorkloadPosture, now: float) -> tuple[Fact, ...]:
-    """The share of mutual TLS by protocol, who sends plaintext and since when, and the last day."""
+    """Facts: the share of mutual TLS by protocol, senders of plaintext and since when, and the last day."""
     seen = standing.seen
     sums = seen.sums
     facts = []
@@ -188,14 +188,14 @@ def seen_facts(standing: WorkloadPosture, now: float) -> tuple[Fact, ...]:
             tone = Tone.PLAIN if ratio >= 1 else Tone.DEGRADED
             facts.append(fact(f"mTLS of {what}", f"{percent(ratio)} % of {quantity(judged)}/s", tone))
     if not facts:
-        facts.append(fact("mTLS", "not seen: no reporter that knows has counted anything in this window", Tone.DIM))
+        facts.append(fact("mTLS", "not observed: no reporter that can tell counted anything in this window", Tone.DIM))
     facts += [fact("plaintext from", source_text(source, now), Tone.DEGRADED) for source in seen.sources]
     facts.append(fact("last day", day_text(seen.day), Tone.DIM))
     return tuple(facts)
 
 
 def source_text(source: PlaintextSource, now: float) -> str:
-    """Who, how much and since when."""
+    """A plaintext sender in words: name, amount, and since when."""
     amounts = []
     if source.requests_per_second:
         amounts.append(f"{quantity(source.requests_per_second)} requests/s")
@@ -210,7 +210,7 @@ def source_text(source: PlaintextSource, now: float) -> str:
 
 
 def day_text(day: WorkloadDay | None) -> str:
-    """What is known of the last day."""
+    """The plaintext of the last day in words."""
     if day is None:
         return "plaintext of the last day was not measured"
     if day.total:
@@ -219,7 +219,7 @@ def day_text(day: WorkloadDay | None) -> str:
 
 
 def authorization_facts(picture: Picture, where: WorkloadId) -> tuple[Fact, ...]:
-    """The AuthorizationPolicies and RequestAuthentications that apply, in the order in which they are asked."""
+    """The AuthorizationPolicies and RequestAuthentications that apply, in the order of evaluation."""
     found = authorization_of(picture, where)
     if isinstance(found, str):
         return (fact("", f"unknown: {found}", Tone.UNKNOWN),)
@@ -230,7 +230,7 @@ def authorization_facts(picture: Picture, where: WorkloadId) -> tuple[Fact, ...]
 
 
 def authorization_of(picture: Picture, where: WorkloadId) -> Authorization | str:
-    """What decides on requests to a workload, or why that is not known."""
+    """The authorization of requests to a workload, or the reason why it is unknown."""
     home = mesh_of(picture).config_of(where[0])
     if not isinstance(home, IstioConfig):
         return home
@@ -257,7 +257,7 @@ def authorization_of(picture: Picture, where: WorkloadId) -> Authorization | str
 
 
 def _chart(picture: Picture, item: MtlsItem) -> Chart:
-    """Requests over time by how they came."""
+    """Chart of requests by connection security."""
     labels = {"destination_workload": item.workload, "destination_workload_namespace": item.namespace}
     window = duration_text(picture.snapshot.window_seconds)
 
@@ -281,7 +281,7 @@ VIEW: View[MtlsItem] = View(
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=1),
         c.text("workload", "WORKLOAD", "The workload that is called.", "workload", aliases=("wl", "name"),
                priority=0, min_width=8, max_width=48),
-        c.custom(name="mode", title="DECLARED", help_="What it accepts: strict, permissive or disable.",
+        c.custom(name="mode", title="DECLARED", help_="The mode: strict, permissive or disable.",
                  value=lambda i: i.declared.mode, cell=_mode_cell, aliases=("declared",), priority=0, min_width=8,
                  max_width=20),
         c.text("from", "FROM", "The level that decided: default, mesh, namespace, workload.", "declared.from_",
@@ -307,7 +307,7 @@ VIEW: View[MtlsItem] = View(
     path=lambda i: (i.cluster, i.namespace, i.workload),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="findings,plaintextPerSecond,namespace,workload",
-    empty="No workload is in this scope.",
+    empty="There is no workload in this scope.",
     needs=Needs(("Pod", "Deployment", "StatefulSet",
                  "DaemonSet", "ReplicaSet", "PeerAuthentication", "ConfigMap"), traffic=True),
     related=("mtlsedges", "workloads"),

@@ -1,4 +1,4 @@
-"""The kind `mtls --edges`: for every call what client and server declare, what follows from both, and the fix."""
+"""The kind `mtls --edges`: for every call the settings of client and server, the outcome, and the fix."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from meshtop.analysis.security.mtls.conflicts import fix_of
 from meshtop.analysis.security.mtls.mesh import TlsVerdict
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.server import Mode
+from meshtop.model.numbers import percent, quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.frame.columns import Columns, signed
@@ -22,7 +23,6 @@ from meshtop.views.frame.ends import (
 )
 from meshtop.views.frame.facts import Detail, Section, fact
 from meshtop.views.frame.findings import finding_facts
-from meshtop.views.frame.numbers import percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -64,7 +64,8 @@ class MtlsEdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[MtlsEdgeItem]:
     """A row for each edge; several where its ports differ and telemetry does not say which is used."""
-    return [_item(picture, edge, v) for edge, verdicts in posture_of(picture).edges for v in verdicts]
+    judged = [(edge, verdict) for edge, verdicts in posture_of(picture).edges for verdict in verdicts]
+    return picture.rows("mtlsedges", judged, lambda one: _item(picture, *one))
 
 
 def _item(picture: Picture, edge: Edge, verdict: TlsVerdict) -> MtlsEdgeItem:
@@ -94,9 +95,11 @@ def outcome_cell(outcome: TlsOutcome) -> Cell:
 
 
 def detail(picture: Picture, item: MtlsEdgeItem, key: str) -> Detail:
-    """Everything about one call's mutual TLS."""
+    """The detail of one call's mutual TLS."""
     ends = workloads_of_call(item)
-    seen = "not seen by a reporter that knows" if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} % mTLS"
+    seen = (
+        "not observed by a reporter that can tell" if item.mtls_ratio is None else f"{percent(item.mtls_ratio)} % mTLS"
+    )
     rate = "" if item.requests_per_second is None else f", {quantity(item.requests_per_second)} requests/s"
     sections = [
         Section(
@@ -158,20 +161,20 @@ VIEW: View[MtlsEdgeItem] = View(
         *end_columns(destination=3),
         c.count("port", "PORT", "The Service's port; a dash where all are alike.", "port", priority=2),
         c.text("protocol", "PROTO", "http, grpc or tcp.", "protocol", priority=4),
-        c.text("clientMode", "CLIENT", "What the caller sends: AUTO is auto mTLS.", "client_mode", priority=2),
-        c.text("serverMode", "SERVER", "What the server accepts.", "server_mode", priority=2),
-        c.custom(name="outcome", title="OUTCOME", help_="What follows: mtls, plaintext, broken or unknown.",
+        c.text("clientMode", "CLIENT", "The caller's TLS mode; AUTO is auto mTLS.", "client_mode", priority=2),
+        c.text("serverMode", "SERVER", "The server's mode.", "server_mode", priority=2),
+        c.custom(name="outcome", title="OUTCOME", help_="The outcome: mtls, plaintext, broken or unknown.",
                  value=lambda i: i.outcome.value, cell=lambda i: outcome_cell(i.outcome),
                  order=lambda i: OUTCOME_ORDER[i.outcome], priority=0, min_width=9, max_width=12),
         c.mtls(priority=1),
         c.rate("requestsPerSecond", "REQ/S", "Requests per second.", "requests_per_second", aliases=("rps",),
                priority=2),
         c.text("code", "CODE", "The conflict (docs/findings.md).", "code", priority=3, max_width=32),
-        c.text("why", "WHY", "Why, in a sentence.", "why", priority=5, max_width=100, wide=True),
+        c.text("why", "WHY", "The reason, in a sentence.", "why", priority=5, max_width=100, wide=True),
         c.text("clientPolicy", "CLIENT BY", "The object that decides for the caller.", "client_policy", hidden=True),
         c.text("serverPolicy", "SERVER BY", "The object that decides for the server.", "server_policy", hidden=True),
         *either_end_columns(),
-        c.text("service", "SERVICE", "The service that was asked for.", "destination.service", hidden=True),
+        c.text("service", "SERVICE", "The requested service.", "destination.service", hidden=True),
     ),
     build=build,
     detail=detail,

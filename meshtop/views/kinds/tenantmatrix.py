@@ -1,4 +1,4 @@
-"""The kind `tenantmatrix`: traffic from tenant to tenant, as pairs for scripts, as a heat map for people."""
+"""The kind `tenantmatrix`: traffic from tenant to tenant, as pairs in JSON and as a heat map on screen."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from msgspec import Struct, field, structs
 
 from meshtop.analysis.tenancy.ownership import tenant_order
 from meshtop.analysis.tenancy.traffic import Within
+from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding
 from meshtop.model.text import clean
 from meshtop.model.traffic import NO_TRAFFIC, Peer, Target, Traffic
@@ -22,7 +23,6 @@ from meshtop.views.frame.findings import (
     findings_section,
     worst_of,
 )
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -35,7 +35,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 class TenantPair(Struct, frozen=True, rename="camel", kw_only=True):
-    """What goes from one tenant to another, `(none)` standing for what is nobody's; `findings` say what is wrong."""
+    """Traffic from one tenant to another, with findings; `(none)` is the tenant of unowned namespaces."""
 
     from_: str = field(name="from")
     to: str
@@ -50,7 +50,7 @@ def build(picture: Picture) -> list[TenantPair]:
 
 
 def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
-    """The pairs of a scope: what is asked in its clusters and namespaces, by or of its tenant or a level of one."""
+    """The pairs of a scope: requests into its clusters and namespaces, from or to its tenant or level."""
     level = query.within
     within = scope_of(structs.replace(query, within=None))
     if within is None and level is None:
@@ -73,7 +73,7 @@ def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> 
 
 
 class MatrixRow(Struct, frozen=True):
-    """What a tenant asks of each tenant, by name."""
+    """Traffic of one tenant to each tenant, by name."""
 
     tenant: str
     cells: dict[str, TenantPair]
@@ -92,7 +92,7 @@ def _total(rates: Iterable[float | None]) -> float | None:
 def matrix_table(pairs: Sequence[TenantPair], known: Sequence[str] = ()) -> Table[MatrixRow]:
     """The heat map: requests per second from row to column, darker where more; a dash is no traffic at all.
 
-    `known` are tenants to show even where nothing comes from or goes to them. The last column adds a row up.
+    `known` are tenants that are shown even without traffic. The last column is the sum of the row.
     """
     names = sorted({*known, *(p.from_ for p in pairs), *(p.to for p in pairs)}, key=tenant_order)
     cells: dict[str, dict[str, TenantPair]] = {name: {} for name in names}
@@ -103,7 +103,9 @@ def matrix_table(pairs: Sequence[TenantPair], known: Sequence[str] = ()) -> Tabl
     columns = [
         row.text("from", "FROM \\ TO", "The tenant that asks.", "tenant", priority=0, min_width=9, max_width=24),
         *(_column(name, most) for name in names),
-        row.rate("total", "TOTAL", "Requests per second that the row asks of all.", "total", priority=1, min_width=6),
+        row.rate(
+            "total", "TOTAL", "Requests per second from the row to all tenants.", "total", priority=1, min_width=6
+        ),
     ]
     return Table(columns, [MatrixRow(name, cells[name]) for name in names], lambda row: row.tenant)
 
@@ -116,7 +118,7 @@ def _column(to: str, most: float) -> Column[MatrixRow]:
     return Column(
         name=to,
         title=clean(to),
-        help=f"Requests per second that are asked of {clean(to)}.",
+        help=f"Requests per second to {clean(to)}.",
         value=value,
         cell=lambda row: heat_cell(row.cells.get(to), most),
         align=Align.RIGHT,
@@ -130,8 +132,8 @@ def _column(to: str, most: float) -> Column[MatrixRow]:
 def heat_cell(pair: TenantPair | None, most: float) -> Cell:
     """A rate with a bar, and a sign where the settings forbid it.
 
-    The bar is the square root of the share of the largest rate: a tenant that asks a hundredth is still told from one
-    that asks a tenth.
+    The bar is the square root of the share of the largest rate, so that a hundredth can still be distinguished from a
+    tenth.
     """
     if pair is None:
         return NOTHING
@@ -146,7 +148,7 @@ def heat_cell(pair: TenantPair | None, most: float) -> Cell:
 
 
 def detail(picture: Picture, item: TenantPair, key: str) -> Detail:
-    """Everything about the traffic from one tenant to another."""
+    """The detail of the traffic from one tenant to another."""
 
     def tenant(end: Peer | Target) -> str:
         return picture.owner(end.cluster, end.namespace).tenant
@@ -183,10 +185,10 @@ VIEW: View[TenantPair] = View(
     item=TenantPair,
     columns=(
         c.text("from", "FROM", "The tenant that asks.", "from_", priority=0, min_width=8),
-        c.text("to", "TO", "The tenant that is asked.", "to", priority=0, min_width=8),
+        c.text("to", "TO", "The called tenant.", "to", priority=0, min_width=8),
         *c.golden(),
         c.mtls(priority=2),
-        findings_column("What the settings forbid in it."),
+        findings_column("Findings about forbidden traffic."),
     ),
     build=build,
     detail=detail,

@@ -1,4 +1,4 @@
-"""What evacuating a cluster would do, as people and scripts read it."""
+"""The report on evacuating a cluster, as sentences, table and JSON."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
-from meshtop.views.picture.fleet import localities_of
+from meshtop.views.picture.fleet import localities_of, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -39,12 +39,12 @@ _SIGNS = {
 }
 
 EVACUATION_NEEDS = Needs(("Service", "EndpointSlice", "ServiceEntry", "WorkloadEntry"), traffic=True)
-"""What the answer stands on."""
+"""Data that the answer depends on."""
 
 
 class EvacuatedItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A host with endpoints in the cluster. `moved...` is what the cluster answers and others would have to;
-    `loadFactor` is the load of the endpoints that stay, afterwards over before.
+    """A host with endpoints in the cluster. `moved...` is traffic that other clusters would have to take over;
+    `loadFactor` is the load of the remaining endpoints, after divided by before.
     """
 
     host: str
@@ -72,23 +72,27 @@ class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
-    """What `-o json` prints."""
+    """The document of `-o json`."""
 
     question: str
     summary: EvacuateSummary
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
-    """The answer: hosts, the worst first, and what it could not take into account."""
+    """The answer: hosts, the worst first, and what it could not take into account.
+
+    `serves` names the clusters without a control plane that only this cluster's serves.
+    """
 
     cluster: str
     items: tuple[EvacuatedItem, ...]
     summary: EvacuateSummary
+    serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
 
 def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
-    """What would become of every host that has endpoints in a cluster."""
+    """The effect on every host with endpoints in a cluster."""
     silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
     perhaps = picture.meshes.perhaps(cluster)
     concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
@@ -120,6 +124,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
         ),
+        serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
         unknowns=(
             *unread,
             *picture.meshes.unknowns(cluster),
@@ -162,7 +167,7 @@ def evacuation_document(picture: Picture, answer: EvacuateAnswer, window: str) -
 
 
 def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
-    """The answer in words; what is unknown is said."""
+    """The answer as sentences, including what is unknown."""
     s = answer.summary
     lines = [
         f"Without {answer.cluster}: {s.gone} of {len(answer.items)} hosts would have no endpoint left, "
@@ -177,6 +182,12 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
         lines.append(
             f"{quantity(s.enters_requests_per_second)} requests/s enter through gateways of {answer.cluster}: "
             "DNS or a load balancer must lead them elsewhere first."
+        )
+    if answer.serves:
+        one = len(answer.serves) == 1
+        lines.append(
+            f"{', '.join(answer.serves)} {'has' if one else 'have'} no control plane but that of {answer.cluster}: "
+            f"{'its' if one else 'their'} proxies would get no new configuration, endpoints or certificates."
         )
     if s.virtual_machines:
         one = s.virtual_machines == 1
@@ -204,9 +215,9 @@ _COLUMNS = (
     c.count("endpointsLeaving", "LEAVING", "Endpoints there.", "endpoints_leaving", priority=2),
     c.count("endpointsStaying", "STAYING", "Endpoints elsewhere.", "endpoints_staying", priority=1),
     c.words("staysIn", "STAYS IN", "Clusters that have endpoints.", "stays_in", priority=3),
-    c.rate("movedRequestsPerSecond", "MOVES REQ/S", "Requests per second that others would have to answer.",
+    c.rate("movedRequestsPerSecond", "MOVES REQ/S", "Requests per second that other clusters would have to take over.",
            "moved_requests_per_second", priority=1),
-    c.rate("loadFactor", "LOAD ×", "Load of those that stay, afterwards over before.", "load_factor", unit="",
+    c.rate("loadFactor", "LOAD ×", "Load of the remaining endpoints, after divided by before.", "load_factor", unit="",
            priority=1),
-    c.text("why", "WHY", "Why, in a sentence.", "why", priority=4, max_width=80),
+    c.text("why", "WHY", "The reason, in a sentence.", "why", priority=4, max_width=80),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stands beside the graph: all about the chosen node or edge, in the words of the details."""
+"""The panel beside the graph: the detail of the selected node or edge."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
+from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target, total
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -24,7 +25,6 @@ from meshtop.views.frame.charts import (
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
-from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 Members = Sequence[tuple[Edge, EdgeItem]]
 
 _MOST_NAMES = 40
-"""More workloads than this are not named in a chart's query; their namespaces are."""
+"""Above this number of workloads, a chart's query names their namespaces instead."""
 _MOST_LISTED = 8
 
 
 def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph, edge: GraphEdge) -> Detail:
-    """Everything about one edge of the graph."""
+    """The detail of one edge of the graph."""
     found = edges_between(picture, query, sight, source=edge.source, target=edge.target)
     return Detail(
         kind="edges",
@@ -64,7 +64,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph
 
 
 def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) -> Detail:
-    """Everything about one node of the graph; its own calls where nobody asks it."""
+    """The detail of one node of the graph; of its own calls where it receives none."""
     into = edges_between(picture, query, sight, target=node.id)
     out = edges_between(picture, query, sight, source=node.id)
     ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
@@ -94,7 +94,7 @@ _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
 def _golden(picture: Picture, sums: Sums, protocol: str = "") -> tuple[Fact, ...]:
-    """The golden signals; what does not exist for a protocol is left out."""
+    """The golden signals as facts; those that do not exist for a protocol are left out."""
     t = sums.traffic()
     facts = []
     if t.requests_per_second is not None:
@@ -136,7 +136,7 @@ def _answers(picture: Picture, found: Members) -> tuple[Fact, ...]:
 
 
 def _reporters(found: Members, disagreement: float | None) -> tuple[Fact, ...]:
-    """What each side counted; requests and TCP connections apart."""
+    """Facts about each side's count, requests and TCP connections separately."""
     counted: dict[tuple[str, str], float] = {}
     for edge, _ in found:
         unit = " connections/s" if edge.protocol == "tcp" else "/s"
@@ -150,7 +150,7 @@ def _reporters(found: Members, disagreement: float | None) -> tuple[Fact, ...]:
 
 
 def _versions(picture: Picture, found: Members) -> tuple[Fact, ...]:
-    """How what is asked is split over the versions that answer; nothing where there is one."""
+    """Facts about the split of requests over versions; empty where there is only one."""
     parts: dict[str, list[Sums]] = {}
     for edge, _ in found:
         name = edge.destination.version or edge.destination.workload
@@ -199,7 +199,7 @@ def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
 
 
 def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
-    """The objects of the cluster that answers; the clusters are named where there are several."""
+    """Facts about configuration objects that apply in the called clusters, named where there are several."""
     subjects: dict[tuple[str, str], list[Peer | Target]] = {}
     for end in ends:
         if end.cluster and end.namespace:
@@ -222,11 +222,14 @@ def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]
     ]
     if len(unique) > len(shown):
         shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+    rootless = sorted({c for c, _ in subjects if c in picture.facts and picture.facts[c].root_namespace is None})
+    if rootless:
+        shown.append(fact("", f"what holds for the whole mesh is not known of {', '.join(rootless)}", Tone.UNKNOWN))
     return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
 
 
 def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[ConfigTarget]:
-    """One subject for each service asked for; the workloads behind give the labels."""
+    """One target for each requested service, with the labels of its workloads."""
     names = {end.workload for end in ends}
     labels: list[Mapping[str, str]] = [
         dict(w.labels) for w in picture.workloads_in(cluster, namespace) if w.name in names
@@ -243,7 +246,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
-    """Requests and latency of what the members are, from each cluster that reports them; bytes where all is TCP."""
+    """Charts of requests and latency of the members, from each cluster that reports them; bytes where all is TCP."""
     if not found:
         return ()
     sources: list[Peer | Target] = [e.source for e, _ in found]
@@ -263,13 +266,13 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
 
 
 def _reporting_side(into: Members) -> Matcher:
-    """Who speaks for what something is asked: itself, or its callers where it has no proxy to report anything."""
+    """The reporter matcher for inbound traffic: its own proxy, or its callers where it has none."""
     itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
     return DESTINATION_SIDE if itself else SOURCE_SIDE
 
 
 def _calling_side(found: Members) -> Matcher:
-    """Who speaks for calls on their way: the callers, or what they call where no caller has a proxy that reports."""
+    """The reporter matcher for outbound calls: the callers, or the called where no caller's proxy reports."""
     callers = not found or any(reporter not in ARRIVED for edge, _ in found for reporter in edge.reports)
     return SOURCE_SIDE if callers else DESTINATION_SIDE
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.constants import CONTRADICTED_FROM
+from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import clean
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_tone
-from meshtop.views.frame.numbers import latency, percent, quantity
 from meshtop.views.frame.table import Cell, Tone
 
 
@@ -53,7 +53,7 @@ def _code(protocol: str, code: str) -> str:
 
 
 def edge_line(graph: ServiceGraph, edge: GraphEdge, thresholds: Thresholds) -> list[Cell]:
-    """An edge in one line, its most telling parts first."""
+    """An edge in one line, the most important parts first."""
     cells = [Cell(edge_name(graph, edge), Tone.STRONG)]
     cells += _sign(edge.health)
     protocols = "+".join(clean(name).upper() for name, _ in edge.protocols)
@@ -72,7 +72,7 @@ def edge_line(graph: ServiceGraph, edge: GraphEdge, thresholds: Thresholds) -> l
 
 
 def node_line(node: GraphNode, thresholds: Thresholds) -> list[Cell]:
-    """A node in one line: what it is asked; a caller's own calls where nobody asks it."""
+    """A node in one line: its inbound traffic, or its own calls where it receives none."""
     asked = _has_traffic(node.inbound)
     cells = [Cell(clean(node.label), Tone.STRONG)]
     where = "/".join(clean(p) for p in (node.cluster, node.namespace) if p and p != node.label)

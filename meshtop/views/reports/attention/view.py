@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from meshtop.model.numbers import age, quantity
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING, Columns, signed, text_cell
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
-from meshtop.views.frame.numbers import age, quantity
 from meshtop.views.frame.registry import find_kind
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from meshtop.analysis.traffic.courses import WorkloadCourse, grown_callers
 from meshtop.analysis.traffic.onset import Onset, errors_onset
 from meshtop.model.mesh import Workload
+from meshtop.model.numbers import quantity
 from meshtop.model.state import HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge
-from meshtop.views.frame.numbers import quantity
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place

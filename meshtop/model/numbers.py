@@ -1,7 +1,7 @@
-"""Numbers as people read them: at most three significant digits, the unit in the heading.
+"""Numbers for display: at most three significant digits, the unit in the heading.
 
-Unknown (None) is a dash, zero is `0`; what is small but not zero never reads as `0`, and what is nearly all never
-reads as `100`.
+Unknown (None) is a dash, zero is `0`; a small number other than zero is never shown as `0`, and a share below 1 never
+as `100`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def quantity(value: float | None) -> str:
 def percent(ratio: float | None) -> str:
     """A measured share from 0 to 1 as a percentage without its sign: `0.52`, `1.00`, `98.2`, `100`.
 
-    Digits are kept where they happen to be zeros, so that a column of percentages lines up.
+    Trailing zeros are kept, so that a column of percentages lines up.
     """
     if ratio is None or ratio != ratio:
         return UNKNOWN
@@ -51,7 +51,7 @@ def percent(ratio: float | None) -> str:
 
 
 def weight(share: float | None) -> str:
-    """A share that somebody wrote as a weight, as a percentage: `80`, `33.3`; exact ones have no digits to pad."""
+    """A configured weight's share as a percentage: `80`, `33.3`; without trailing zeros, as it is exact."""
     return UNKNOWN if share is None or share != share else f"{share * 100:.3g}"
 
 
@@ -80,7 +80,7 @@ def integer(value: int | None) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """How long ago, in its largest unit: `40s`, `12m`, `5h`, `9d`."""
+    """A duration in its largest unit: `40s`, `12m`, `5h`, `9d`."""
     if seconds is None:
         return UNKNOWN
     whole = max(0, int(seconds))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.views.frame.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
+from meshtop.model.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
 
 
 @pytest.mark.parametrize(
