@@ -90,7 +90,7 @@ class Fleet:
         self.survey = survey
         self.judging = judging or Judging()
         self.unread = dict(unread or {})
-        self.readable = dict(readable or {})
+        self.readable = dict(readable_namespaces or {})
         self.policy = policy
         self.who = who or user_name()
         self.origin = origin or host_name()
@@ -179,7 +179,7 @@ def open_fleet(
         survey,
         judging=judging,
         unread=unread(snapshot),
-        readable=readable(snapshot),
+        readable=readable_namespaces(snapshot),
         policy=policy,
         clock=clock,
     )
@@ -203,7 +203,7 @@ def unread(snapshot: Snapshot) -> dict[str, str]:
     return found
 
 
-def readable(snapshot: Snapshot) -> dict[str, frozenset[str]]:
+def readable_namespaces(snapshot: Snapshot) -> dict[str, frozenset[str]]:
     """The namespaces in which every kind of route was read, by cluster, where that is not so in the whole cluster."""
     found: dict[str, frozenset[str]] = {}
     for cluster in snapshot.clusters:

@@ -18,7 +18,7 @@ from meshtop.cli.options import Common, common_of, common_options
 from meshtop.cli.session import open_session
 
 if TYPE_CHECKING:
-    from meshtop.cli.web import Guarded
+    from meshtop.cli.web import BoundedServer
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_VARIABLE = "MESHTOP_SERVE_TOKEN"
@@ -38,19 +38,19 @@ def command(ctx: click.Context, host: str, port: int, allow_writes: bool) -> int
     unless a proxy in front adds TLS.
     """
     try:
-        from meshtop.cli.web import Guarded
+        from meshtop.cli.web import BoundedServer
     except ImportError as error:
         raise CommandError("Serving needs textual-serve: install meshtop[serve].") from error
     common = common_of(ctx)
     open_session(ctx)
     away = host not in LOOPBACK
     token = os.environ.get(TOKEN_VARIABLE) or (secrets.token_urlsafe(24) if away else None)
-    server = Guarded(console_command(common, read_only=common.read_only or not allow_writes), host, port, token)
+    server = BoundedServer(console_command(common, read_only=common.read_only or not allow_writes), host, port, token)
     asyncio.run(_serve(server, read_only=common.read_only or not allow_writes))
     return 0
 
 
-async def _serve(server: Guarded, *, read_only: bool) -> None:
+async def _serve(server: BoundedServer, *, read_only: bool) -> None:
     """Serve until SIGINT or SIGTERM."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -83,7 +83,7 @@ class ServedConsole(AppService):
             self._task = None
 
 
-class Guarded(Server):
+class BoundedServer(Server):
     """Serves one console for each browser, at most `MOST_SESSIONS` at once.
 
     With a token, every request must have it: the first in its address, later ones in a cookie.

@@ -60,14 +60,14 @@ def load_yaml(data: bytes | str) -> Any:
     except YamlRefused:
         raise
     except yaml.YAMLError as error:
-        raise refused(error) from None
+        raise yaml_refusal(error) from None
     except Exception as error:  # noqa: BLE001 - constructors raise anything for odd scalars: !!int "", 1e99 digits
         raise YamlRefused(
             f"is not YAML ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
         ) from None
 
 
-def refused(error: Any) -> YamlRefused:
+def yaml_refusal(error: Any) -> YamlRefused:
     """A YAMLError with its line."""
     mark = getattr(error, "problem_mark", None)
     why = getattr(error, "problem", None) or getattr(error, "reason", None) or "no YAML"

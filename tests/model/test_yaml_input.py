@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.identity.trees import tree
+from meshtop.analysis.identity.trees import config_tree
 from meshtop.model import yaml_input
 from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
 from meshtop.settings.document import ConfigError, parse_document, read_document
@@ -53,7 +53,7 @@ def test_every_way_in_refuses_it_in_a_sentence(name: str, tmp_path: Path) -> Non
         find_clusters(kubeconfig=str(path), environ={}, contexts=(), clusters=())
     with pytest.raises(ConfigError, match="config"):
         read_document(path)
-    assert tree("x: 1\n" + text) is None
+    assert config_tree("x: 1\n" + text) is None
     read_environment({"MESHTOP_CLUSTERS": "[" + text})
 
 

@@ -21,7 +21,7 @@ def require_text(**fields: object) -> None:
             raise ValueError(f"its {name} is no text")
 
 
-def moment_of(value: object, what: str) -> float:
+def stored_moment(value: object, what: str) -> float:
     """Unix seconds that a calendar can tell. Raises ValueError with `what` it is."""
     if not isinstance(value, int | float) or not 0 <= value <= _LATEST:
         raise ValueError(f"its {what} is out of range")
@@ -31,7 +31,7 @@ def moment_of(value: object, what: str) -> float:
 _Known = TypeVar("_Known", bound=StrEnum)
 
 
-def known(value: object, words: type[_Known], what: str) -> _Known:
+def known_word(value: object, words: type[_Known], what: str) -> _Known:
     """One of the words that this version knows. Raises ValueError with `what` it is."""
     try:
         return words(str(value)) if isinstance(value, str) else words("")
@@ -40,7 +40,7 @@ def known(value: object, words: type[_Known], what: str) -> _Known:
         raise ValueError(f"this meshtop does not know its {what} {said}; a newer one may have written it") from None
 
 
-def tree(value: Any, what: str) -> dict[str, Any]:
+def stored_object(value: Any, what: str) -> dict[str, Any]:
     """A JSON object. Raises ValueError with `what` it is."""
     try:
         return _OBJECTS.decode(value)

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.actions.cluster_identity import ClusterIdentity
-from meshtop.actions.journal.fields import known, moment_of, require_text, sortable, tree
+from meshtop.actions.journal.fields import known_word, require_text, sortable, stored_moment, stored_object
 from meshtop.actions.journal.journal_error import DamagedRow, JournalError
 from meshtop.actions.journal.opening import open_to_read, open_to_write
 from meshtop.actions.journal.place import OTHER_PLACE
@@ -393,8 +393,8 @@ def _entry(row: Row) -> Entry:
     """A row of `_ENTRY_COLUMNS`. Raises ValueError that says what is wrong with it."""
     _, number, moment, event, cluster, object_, detail = row
     require_text(cluster=cluster, object=object_)
-    kind = known(event, EntryKind, "event")
-    return Entry(number, moment_of(moment, "time"), kind, cluster, object_, tree(detail, "detail"))
+    kind = known_word(event, EntryKind, "event")
+    return Entry(number, stored_moment(moment, "time"), kind, cluster, object_, stored_object(detail, "detail"))
 
 
 def _action(
@@ -406,14 +406,14 @@ def _action(
     return Action(
         id=identity,
         kind=kind,
-        created=moment_of(created, "time"),
+        created=stored_moment(created, "time"),
         who=who,
         origin=origin,
         reason=reason,
         subject=subject,
-        plan=tree(plan, "plan"),
-        state=known(state, ActionState, "state"),
-        ended=None if ended is None else moment_of(ended, "end"),
+        plan=stored_object(plan, "plan"),
+        state=known_word(state, ActionState, "state"),
+        ended=None if ended is None else stored_moment(ended, "end"),
         entries=tuple(entries),
         clusters=clusters,
         damage=damage,

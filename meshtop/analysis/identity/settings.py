@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.identity.control_planes import ROOT_CERTIFICATE, istiods, settings_of
-from meshtop.analysis.identity.trees import Tree, tree
+from meshtop.analysis.identity.trees import Tree, config_tree
 from meshtop.model.kube import Controller, Inventory
 
 
@@ -42,7 +42,7 @@ def settings_among(inventory: Inventory, found: Sequence[Controller]) -> PlaneSe
         if own is not None and not written:
             written = True
             mesh = _merged(own.get("mesh", ""), maps.get(_key(shared), {}) if shared else {})
-            networks = tree(own.get("meshNetworks", ""))
+            networks = config_tree(own.get("meshNetworks", ""))
         if values is None:
             values = _values(maps.get(_key(value), {}))
     if not written:
@@ -66,7 +66,7 @@ def _key(place: tuple[str, str]) -> str:
 
 def _merged(text: str, shared: Mapping[str, str]) -> Tree | None:
     """The mesh config merged over the shared one (SHARED_MESH_CONFIG); the control plane's own fields win."""
-    own, common = (tree(text) if text.strip() else {}), tree(shared.get("mesh", ""))
+    own, common = (config_tree(text) if text.strip() else {}), config_tree(shared.get("mesh", ""))
     if own is None or not common:
         return own
     merged = {**common, **own}
@@ -78,7 +78,7 @@ def _merged(text: str, shared: Mapping[str, str]) -> Tree | None:
 
 
 def _values(data: Mapping[str, str]) -> Tree | None:
-    return tree(data.get("merged-values", "")) or tree(data.get("values", ""))
+    return config_tree(data.get("merged-values", "")) or config_tree(data.get("values", ""))
 
 
 def _names(maps: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -91,7 +91,7 @@ def _first(maps: Mapping[str, Mapping[str, str]], name: str, part: str) -> Tree 
         known = key.rpartition("/")[2]
         if known == ROOT_CERTIFICATE or not (known == name or known.startswith(f"{name}-")):
             continue
-        found = tree(maps[key].get(part, ""))
+        found = config_tree(maps[key].get(part, ""))
         if found is not None:
             return found
     return None

@@ -13,7 +13,7 @@ Tree = Mapping[str, Any]
 
 
 @lru_cache(maxsize=256)
-def tree(text: str) -> Tree | None:
+def config_tree(text: str) -> Tree | None:
     """A mapping written as YAML or JSON; None for anything else."""
     if not text.strip():
         return None

@@ -35,7 +35,7 @@ LOGIN_SECONDS = 10.0
 """Time limit of a credential plugin, in seconds."""
 
 
-class Tally:
+class TransferCount:
     """Counts requests, and bytes of answers (decompressed)."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         timeout: float | None = None,
-        tally: Tally | None = None,
+        tally: TransferCount | None = None,
     ) -> httpx.Response:
         """Send a request below the server's URL and return the answer, whatever its status but 401 and redirects.
 
@@ -182,7 +182,7 @@ class Connection:
         headers: Mapping[str, str] | None,
         content: bytes | None,
         timeout: float | None,
-        tally: Tally | Connection,
+        tally: TransferCount | Connection,
         *,
         read: bool,
     ) -> httpx.Response:
@@ -286,7 +286,7 @@ class ApartWire:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._tally = Tally()
+        self._tally = TransferCount()
 
     @property
     def server(self) -> str:

@@ -230,7 +230,7 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
     except NOT_UNDERSTOOD as error:
         raise _unreadable(error, body) from error
     if envelope.status != "success" or envelope.data is None:
-        raise refused(envelope.error or "no reason given", None)
+        raise query_refused(envelope.error or "no reason given", None)
     if envelope.data.result_type not in (expected, ""):
         raise _unreadable(ValueError(f"expected a {expected}, not a {envelope.data.result_type}"))
     vector.notes = tuple(dict.fromkeys((*envelope.warnings, *envelope.infos)))
@@ -238,7 +238,7 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
     return envelope.data.result
 
 
-def refused(message: str, code: int | None) -> QueryFailed:
+def query_refused(message: str, code: int | None) -> QueryFailed:
     """The failure of a query that the engine refused; `too_much` is derived from its message."""
     return QueryFailed(
         State.PARTIAL,

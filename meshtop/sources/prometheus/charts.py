@@ -19,7 +19,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Line
 from meshtop.sources.http.gate import ReadOnlyError
 from meshtop.sources.problem import ODD_SHAPE, SourceProblem, error_text
-from meshtop.sources.prometheus.answers import QueryFailed, error_of, refused
+from meshtop.sources.prometheus.answers import QueryFailed, error_of, query_refused
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.history import grid
 
@@ -107,7 +107,7 @@ class ChartReader:
         words = error_of(said.encode()) or message
         if code in (401, 403):
             return QueryFailed(State.DENIED, f"Prometheus denies reading: {words}.", code=code)
-        return refused(words, code)
+        return query_refused(words, code)
 
 
 def _points(series: Any) -> list[tuple[float, float]]:

@@ -14,7 +14,7 @@ from meshtop.sources.http.client import Response
 from meshtop.sources.http.gate import ReadOnlyError
 from meshtop.sources.http.transport import Wire
 from meshtop.sources.problem import SourceProblem
-from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, refused
+from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, query_refused
 from meshtop.sources.prometheus.labelsets import LabelSets
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Engine:
         """A connection's problem as this engine's: what came of a query that got no answer."""
         code = problem.code
         if code in (400, 413, 422):
-            return refused(problem.message, code)
+            return query_refused(problem.message, code)
         if code is not None and 300 <= code < 400:
             said = f"{self.address.label} answers HTTP {code}: {LEADS_ELSEWHERE}."
             return QueryFailed(State.UNREACHABLE, said, problem.remedy, code=code)
@@ -225,7 +225,7 @@ class Engine:
                 State.DENIED, f"{self.address.label} denies reading{f': {said}' if said else ''}.", remedy, code=code
             )
         if code in (400, 413, 422):
-            raise refused(said or f"HTTP {code}", code)
+            raise query_refused(said or f"HTTP {code}", code)
         if said and said.startswith("query timed out"):
             raise QueryFailed(State.PARTIAL, f"{self.address.label} timed out on a query.", code=code)
         remedy = "See whether its pods are ready; meshtop doctor shows its address."

@@ -15,7 +15,7 @@ import pytest
 
 from meshtop.cli.options import Common
 from meshtop.cli.serve import console_command
-from meshtop.cli.web import COOKIE, Guarded
+from meshtop.cli.web import COOKIE, BoundedServer
 from tests.cli.serve.chromium import Page, browser
 from tests.console.terminal.emulator import Terminal
 from tests.patience import PATIENCE_SECONDS
@@ -32,7 +32,7 @@ users: [{name: u, user: {token: t}}]
 @contextlib.asynccontextmanager
 async def guarded(token: str | None, host: str = "127.0.0.1") -> AsyncIterator[tuple[str, str]]:
     """A guarded server; the address that it prints and its origin. No console is started by these requests."""
-    server = Guarded("false", host, 0, token)
+    server = BoundedServer("false", host, 0, token)
     address = await server.start()
     try:
         yield address, f"http://127.0.0.1:{server.port}"

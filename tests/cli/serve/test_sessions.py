@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from meshtop.cli import web as serving
-from meshtop.cli.web import COLUMNS, LINES, MOST_SESSIONS, Guarded, clamped
+from meshtop.cli.web import COLUMNS, LINES, MOST_SESSIONS, BoundedServer, clamped
 from tests.patience import PATIENCE_SECONDS
 
 STAND_IN = """\
@@ -35,11 +35,11 @@ while True:
 
 
 @contextlib.asynccontextmanager
-async def served(folder: Path, *words: str) -> AsyncIterator[tuple[str, Guarded]]:
+async def served(folder: Path, *words: str) -> AsyncIterator[tuple[str, BoundedServer]]:
     """A server whose consoles are a stand-in, which writes the size it was given into a file named by its process."""
     (folder / "started").mkdir()
     (folder / "console.py").write_text(STAND_IN.format(folder=str(folder / "started")))
-    server = Guarded(f"{sys.executable} {folder / 'console.py'} {' '.join(words)}", "127.0.0.1", 0, None)
+    server = BoundedServer(f"{sys.executable} {folder / 'console.py'} {' '.join(words)}", "127.0.0.1", 0, None)
     address = await server.start()
     try:
         yield address.replace("http", "ws") + "ws", server

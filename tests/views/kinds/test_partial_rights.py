@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from meshtop.actions.fleet import readable, unread
+from meshtop.actions.fleet import readable_namespaces, unread
 from meshtop.analysis.canary.backing import MemberBacking
 from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict
 from meshtop.model.evidence import Unknown, WhyUnknown
@@ -41,8 +41,8 @@ def test_a_namespace_is_known_by_what_was_read_in_it() -> None:
 def test_routes_are_known_where_they_may_be_read() -> None:
     snapshot = worlds.world(confined())
     assert set(unread(snapshot)) == {"east"}
-    assert readable(snapshot) == {"east": frozenset({"shop"})}
-    assert readable(worlds.world(worlds.east())) == {}
+    assert readable_namespaces(snapshot) == {"east": frozenset({"shop"})}
+    assert readable_namespaces(worlds.world(worlds.east())) == {}
 
 
 def test_pods_are_known_where_they_may_be_read() -> None:
