@@ -90,7 +90,7 @@ class Fleet:
         self.survey = survey
         self.judging = judging or Judging()
         self.unread = dict(unread or {})
-        self.readable = dict(readable_namespaces or {})
+        self.readable = dict(readable or {})
         self.policy = policy
         self.who = who or user_name()
         self.origin = origin or host_name()
