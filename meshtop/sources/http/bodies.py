@@ -13,11 +13,15 @@ _PIECE = 1024 * 1024
 
 
 class AnswerTooLarge(httpx.TransportError):
-    """An answer has more bytes than its limit, as received or decompressed; `limit` is that number."""
+    """An answer has more bytes than its limit, as received or decompressed; `limit` is that number.
 
-    def __init__(self, limit: int) -> None:
+    `of_all` is set where the limit is that of all answers that are read at the same time.
+    """
+
+    def __init__(self, limit: int, *, of_all: bool = False) -> None:
         super().__init__(f"more than {size_in_words(limit)} came")
         self.limit = limit
+        self.of_all = of_all
 
 
 class AnswerTooSlow(httpx.TimeoutException):
@@ -72,9 +76,35 @@ async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> Asyn
         raise httpx.DecodingError("the compressed answer ends early", request=response.request)
 
 
-async def read_whole(response: httpx.Response, *, most_bytes: int) -> httpx.Response:
-    """The same answer with its whole body in it, decompressed. Raises as `chunks_of` does."""
-    body = b"".join([chunk async for chunk in chunks_of(response, most_bytes=most_bytes)])
+class BytesInFlight:
+    """The decompressed bytes of all answers of one server that are being read; never more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+
+    def add(self, size: int) -> None:
+        """Hold so many more. Raises AnswerTooLarge where that is too much of all of them together."""
+        if self.held + size > self.most:
+            raise AnswerTooLarge(self.most, of_all=True)
+        self.held += size
+
+
+async def read_whole(response: httpx.Response, *, most_bytes: int, in_flight: BytesInFlight) -> httpx.Response:
+    """The same answer with its whole body in it, decompressed. Raises as `chunks_of` does.
+
+    Until it is whole its bytes count among those `in_flight`: many answers that are each allowed may be too much.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in chunks_of(response, most_bytes=most_bytes):
+            in_flight.add(len(chunk))
+            size += len(chunk)
+            chunks.append(chunk)
+    finally:
+        in_flight.held -= size
+    body = b"".join(chunks)
     about_the_body = ("content-encoding", "content-length", "transfer-encoding")
     headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in about_the_body]
     return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)

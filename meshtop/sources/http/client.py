@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import httpx
 
 from meshtop import __version__
-from meshtop.sources.http.bodies import AnswerTooSlow, read_whole
+from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
 
@@ -57,6 +57,7 @@ class ServerClient:
 
     def __init__(self, server: str, transport: httpx.AsyncBaseTransport, *, limits: Limits = LIMITS) -> None:
         self._limits = limits
+        self._in_flight = BytesInFlight(limits.in_flight_bytes)
         self._http = httpx.AsyncClient(
             transport=OneServerTransport(transport, Origin.of(server)),
             headers={"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"},
@@ -109,7 +110,7 @@ class ServerClient:
         """The answer with its body, decompressed. Raises AnswerTooLarge and what httpx raises."""
         most = self._limits.answer_bytes if most_bytes is None else most_bytes
         try:
-            return await read_whole(response, most_bytes=most)
+            return await read_whole(response, most_bytes=most, in_flight=self._in_flight)
         finally:
             await response.aclose()
             # A read answer and its stream hold each other: without this, megabytes wait for the garbage collector.

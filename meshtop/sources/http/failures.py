@@ -43,7 +43,7 @@ def connection_problem(
     check = f"{kubectl(ref)} get --raw /readyz"
     probe = f"Try {check}."
     if isinstance(error, AnswerTooLarge):
-        return too_large(where, error.limit)
+        return too_large(where, error.limit, _how_many(error))
     if isinstance(error, AnswerTooSlow):
         message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
         probe = "Give it longer with --timeout 15s, or see what is slow on the way to it."
@@ -74,7 +74,7 @@ def connection_problem(
 def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProblem:
     """An error of httpx as a problem of a telemetry engine by its own URL; `where` names it and its address."""
     if isinstance(error, AnswerTooLarge):
-        return too_large(where, error.limit, limits=limits)
+        return too_large(where, error.limit, _how_many(error), limits=limits)
     longer = "Give it longer with --timeout 15s."
     if isinstance(error, AnswerTooSlow):
         message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
@@ -84,6 +84,10 @@ def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProble
     return SourceProblem(
         State.UNREACHABLE, f"{where} cannot be reached: {root_cause(error)}.", "Check its URL in the settings."
     )
+
+
+def _how_many(error: AnswerTooLarge) -> str:
+    return "the answers that were read at the same time" if error.of_all else "one answer"
 
 
 def too_large(who: str, limit: int, what: str = "one answer", *, limits: Limits = LIMITS) -> SourceProblem:

@@ -16,6 +16,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     `answer_bytes`: one answer, as received and again as decompressed. A page of 500 large objects has about 50 MiB;
     servers that know no pages send 5,000 pods in as much.
+    `in_flight_bytes`: all answers of one server that are being read at the same time, decompressed. Two of the largest
+    fit; eight lists that never end do not.
     `list_bytes`: all pages of one list. etcd holds 2 GiB by default, of all kinds together and denser than JSON.
     `list_pages`: 150,000 pods, the most that Kubernetes is tested with, are 300 pages; the rest is room for servers
     that make smaller ones.
@@ -29,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     """
 
     answer_bytes: int = 128 * MIB
+    in_flight_bytes: int = 256 * MIB
     list_bytes: int = 1024 * MIB
     list_pages: int = 3_000
     list_seconds: float = 300.0
