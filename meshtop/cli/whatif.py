@@ -41,9 +41,13 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     snapshot = once(session, plaintext=True)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
-    if code is Exit.FINE and not knows_scope(picture, scope):
+    known = knows_scope(picture, scope) if code is Exit.FINE else True
+    if not known:
         say_missing(session, snapshot)
+    if known is False:
         raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
+    if known is None:
+        raise CommandError(f"Nothing was read in a namespace {scope}, and not all may be listed.", Exit.UNREACHABLE)
     answer = strict_answer(picture, scope)
     if output != "table":
         from meshtop.cli.printers import json_text, to_yaml

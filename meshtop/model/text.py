@@ -64,6 +64,10 @@ def clean(text: object) -> str:
     return plain if _is_plain(plain) else _cleaned(plain)
 
 
+_EXTENDING_LETTERS = "\u0e33\u0eb3"
+"""Thai and Lao AM: letters that libraries measure by what stands before them, as they do marks."""
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _cleaned(text: str) -> str:
     line = _BREAKS.sub(" ", _ESCAPES.sub("", text))
@@ -79,6 +83,9 @@ def _is_certain(cluster: str) -> bool:
     """Whether a grapheme shows all of its characters, takes at least one cell, and is measured alike in both ways."""
     if len(cluster) == 1 and cluster.isascii():
         return cluster.isprintable()
+    if unicodedata.category(cluster[0])[0] == "M" or cluster[0] in _EXTENDING_LETTERS:
+        # What extends a character has none here: what comes to stand before it would change its width.
+        return False
     visible = all(_is_shown(cluster, index) for index in range(len(cluster)))
     return visible and 0 < wcswidth(cluster) == _summed(cluster)
 

@@ -78,7 +78,7 @@ async def test_a_refresh_token_goes_to_the_provider_and_no_further(tmp_path: Pat
         assert [one.path for one in server.received] == ["/.well-known/openid-configuration", "/token"]
         assert TOKEN in server.received[1].body.decode()
         assert evil.received == []
-    assert any("sends requests on to http://127.0.0.1" in said for said in outcome.said)
+    assert any("redirects requests to http://127.0.0.1" in said for said in outcome.said)
 
 
 async def test_a_provider_without_an_authority_is_verified_by_the_systems(tmp_path: Path) -> None:
@@ -102,6 +102,6 @@ async def test_nobody_follows_a_redirect(tmp_path: Path, code: int, secure: bool
         assert not outcome.fresh or name == "acting", name
     for name in ("request", "session", "reading_once", "discovering", "reviewing", "acting"):
         assert any(
-            "east" in said and f"sends requests on to {evil.url.rpartition(':')[0]}" in said
+            "east" in said and f"redirects requests to {evil.url.rpartition(':')[0]}" in said
             for said in outcomes[name].said
         ), (name, outcomes[name].said)

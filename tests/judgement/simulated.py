@@ -18,6 +18,7 @@ from meshtop.model.state import SourceStatus, State
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
+from meshtop.sources.kubernetes.source import KubernetesSource
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 
@@ -85,6 +86,9 @@ class SimulatedWorld:
         for feed in observatory.feeds:
             if list_objects:
                 await feed.kubernetes.list_all()
+                # A single reading cannot grow old; this one stands for a console that goes on.
+                assert isinstance(feed.kubernetes, KubernetesSource)
+                feed.kubernetes._link.following = True
             await feed._measure(observatory.schedule)
             await feed.prometheus.refresh_courses()
             await feed.prometheus.refresh_plaintext()
@@ -119,7 +123,7 @@ STORIES = {
         ("workload/us-east/shop/reviews-v3",),
     ),
     "bad-canary": Story(
-        ("canary/us-east/shop/reviews#weighted", "workload/us-east/shop/reviews-v3"),
+        ("canary/us-east/shop/reviews#weighted", "canary/eu-west/shop/reviews#weighted"),
         ("workload/us-east/shop/reviews-v3", "workload/eu-west/shop/reviews-v3"),
     ),
     "noisy-tenant": Story(

@@ -132,6 +132,7 @@ def test_clean_is_idempotent_and_graphemes_lose_nothing(text: str) -> None:
 
 
 @given(MIXED, MIXED)
+@example("0", "\u093e\u0e33")
 def test_clean_texts_stay_as_wide_side_by_side(left: str, right: str) -> None:
     left, right = clean(left), clean(right)
     assert wcswidth(left + right) == cell_len(left + right) == cell_width(left) + cell_width(right)

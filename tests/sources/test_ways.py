@@ -64,7 +64,7 @@ def test_a_handed_over_kubeconfig_is_used_for_what_stands_in_it() -> None:
         ("6443'}", "6443', proxy-url: 'http://evil'}", "proxy-url"),
         ("current-context: hub", "current-context: nobody", "no context"),
         ("https://hub", "ftp://hub", "is not usable"),
-        (KUBECONFIG, "[", "cannot be parsed"),
+        (KUBECONFIG, "[", "is not YAML"),
     ],
 )
 def test_a_handed_over_kubeconfig_gets_nothing_of_this_machine(old: str, new: str, word: str) -> None:

@@ -14,6 +14,7 @@ from meshtop.analysis.canary.survey import Survey, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller, Tally, added
 from meshtop.analysis.canary.verdict import (
     DEFAULT_MARGIN_OF_ERRORS,
+    NOT_KNOWN,
     Certainty,
     Comparison,
     ComparisonVerdict,
@@ -89,7 +90,9 @@ class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
 
     @property
     def words(self) -> str:
-        """The verdict as few words, such as `worse, certain` and `too little traffic`."""
+        """The verdict as few words: `worse, certain`, `too little traffic`; `not known` where nothing was compared."""
+        if self.verdict is Comparison.NOT_ENOUGH_DATA and not self.questions:
+            return NOT_KNOWN
         return verdict_words(self.verdict, self.certainty)
 
     @property
@@ -196,6 +199,8 @@ def _summary(made: CanaryVerdict) -> str:
         return f"{canary} is worse than {baseline}{how}{figures}"
     if bad:
         return f"{canary} is likely worse than {baseline}{figures}{to_go_words(made.requests_to_go)}"
+    if made.words == NOT_KNOWN:
+        return NOT_KNOWN
     which = f" to compare {canary} with {baseline}" if made.canary and made.baseline else ""
     return f"too little traffic yet{which}{to_go_words(made.requests_to_go)}"
 

@@ -68,6 +68,8 @@ class Certainty(StrEnum):
     LIKELY = "likely"
 
 
+NOT_KNOWN = "not known"
+"""The verdict in words where it is not for want of requests that nothing is said."""
 _WORDS = {
     Comparison.WORSE: "worse",
     Comparison.NOT_WORSE: "not worse",
@@ -115,8 +117,16 @@ class HonestyVerdict(Struct, frozen=True, rename="camel"):
     def __post_init__(self) -> None:
         if not self.summary:
             yet = " yet" if self.verdict is Honesty.NOT_ENOUGH_DATA and self.certainty is None else ""
-            words = f"{honesty_words(self.verdict, self.certainty)}{yet}{to_go_words(self.requests_to_go)}"
+            known = self.words != NOT_KNOWN
+            words = f"{self.words}{yet if known else ''}{to_go_words(self.requests_to_go)}"
             structs.force_setattr(self, "summary", words)
+
+    @property
+    def words(self) -> str:
+        """The verdict in few words; where more requests would not tell it, traffic is not what is missing."""
+        if self.verdict is Honesty.NOT_ENOUGH_DATA and self.certainty is None and self.requests_to_go is None:
+            return NOT_KNOWN
+        return honesty_words(self.verdict, self.certainty)
 
     @property
     def is_bad(self) -> bool:

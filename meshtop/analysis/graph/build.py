@@ -17,9 +17,10 @@ from meshtop.analysis.graph.service_graph import (
     NodeKind,
     ServiceGraph,
 )
+from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.health import worst
 from meshtop.model.state import Health, HealthStatus
-from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target, total
+from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
 _RANK = {
     NodeKind.CLUSTER: 0,
@@ -251,12 +252,12 @@ def _fold(source: str, target: str, members: list[tuple[Edge, Health]], judge: _
         for into, more in ((codes, edge.codes), (flags, edge.flags)):
             for name, rate in more.items():
                 into[name] = into.get(name, 0.0) + rate
-    split = tuple((name, total(parts)) for name, parts in sorted(protocols.items()))
+    split = tuple((name, add_all(parts)) for name, parts in sorted(protocols.items()))
     disagreements = [e.disagreement for e, _ in members if e.disagreement is not None]
     return GraphEdge(
         source=source,
         target=target,
-        sums=split[0][1] if len(split) == 1 else total([s for _, s in split]),
+        sums=split[0][1] if len(split) == 1 else add_all([s for _, s in split]),
         protocols=split,
         health=judge.of(members),
         codes=tuple(sorted(codes.items())),
@@ -360,9 +361,9 @@ def _node(found: _NodeTraffic, judge: _Judge) -> GraphNode:
         tenant=_only(found.tenants),
         members=len(found.members),
         expandable=found.finest != {step.id},
-        inbound=total(found.inbound),
-        outbound=total(found.outbound),
-        internal=total(found.internal),
+        inbound=add_all(found.inbound),
+        outbound=add_all(found.outbound),
+        internal=add_all(found.internal),
         health=judge.of(found.received) if found.received else None,
     )
 

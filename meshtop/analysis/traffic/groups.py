@@ -7,6 +7,7 @@ of its members or of its requests on that is not well, failing from a larger one
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import fsum
 
 from msgspec import Struct
 
@@ -40,7 +41,9 @@ def group_health(
     """
     if not members:
         return Health(HealthStatus.IDLE, (f"there are no {what}s",))
-    asked = sum(member.requests_per_second for member in members)
+    # The same whatever order they come in, to the last digit of a sum.
+    members = sorted(members, key=lambda member: (member.name, member.requests_per_second))
+    asked = fsum(member.requests_per_second for member in members)
     ill = {status: [m for m in members if m.health.status is status] for status in _WORDS}
     failing, degraded, unknown = ill.values()
     reasons = tuple(_told(found, members, asked, what) for found in ill.values() if found)

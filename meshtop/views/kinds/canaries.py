@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
 from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
-from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict, honesty_words
+from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict
 from meshtop.model.mesh import Ready
 from meshtop.model.numbers import latency, percent, quantity, weight
 from meshtop.model.state import Health, HealthStatus, Severity
@@ -55,14 +55,7 @@ def verdict_cell(verdict: CanaryVerdict) -> Cell:
 
 def split_cell(honesty: HonestyVerdict) -> Cell:
     """Whether the observed split matches the weights, with its sign."""
-    return signed(SPLIT_SIGNS[honesty.verdict], split_word(honesty), SPLIT_TONES[honesty.verdict])
-
-
-def split_word(honesty: HonestyVerdict) -> str:
-    """The verdict on a split in two words; where more requests would not tell it, traffic is not what is missing."""
-    if honesty.verdict is Honesty.NOT_ENOUGH_DATA and honesty.requests_to_go is None:
-        return "not known"
-    return honesty_words(honesty.verdict, honesty.certainty)
+    return signed(SPLIT_SIGNS[honesty.verdict], honesty.words, SPLIT_TONES[honesty.verdict])
 
 
 def set_text(row: CanaryRow) -> str:
@@ -245,7 +238,7 @@ VIEW: View[CanaryRow] = View(
                  value=lambda r: tuple(d.observed_share for d in r.destinations), cell=_actual_cell, priority=1,
                  min_width=11, max_width=32),
         c.custom(name="honesty", title="SPLIT", help_="Whether the observed split matches the weights: as set, or off.",
-                 value=lambda r: (r.honesty.verdict.value, split_word(r.honesty)),
+                 value=lambda r: (r.honesty.verdict.value, r.honesty.words),
                  cell=lambda r: split_cell(r.honesty), order=lambda r: SPLIT_ORDER[r.honesty.verdict],
                  aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",

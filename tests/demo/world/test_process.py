@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import yaml
 
+from meshtop.demo.world.scenarios import SCENARIOS
+from meshtop.demo.world.worlds.registry import WORLDS
 from tests.patience import PATIENCE_SECONDS
 
 LIMIT = PATIENCE_SECONDS
@@ -87,8 +89,8 @@ def test_scenarios_are_listed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "meshtop.demo", "--list"], capture_output=True, text=True, timeout=LIMIT, check=True
     )
-    assert "bad-canary" in done.stdout
-    assert len(done.stdout.splitlines()) == 11
+    for name in (*SCENARIOS, *WORLDS):
+        assert f"  {name} " in done.stdout, name
 
 
 def test_nonsense_gets_one_sentence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,16 +179,16 @@ async def _try_wire(wire: Connection | DirectWire, url: str) -> None:
     session = wire.requests_session()
     for method in METHODS:
         with pytest.raises((ReadOnlyError, requests.RequestException, ValueError)):
-            session.request(method, f"{wire.server}{PATHS[1]}", data=b"{}")
+            await asyncio.to_thread(session.request, method, f"{wire.server}{PATHS[1]}", data=b"{}")
     with pytest.raises(requests.exceptions.InvalidSchema):
-        session.post("http://192.0.2.1/elsewhere")
+        await asyncio.to_thread(session.post, "http://192.0.2.1/elsewhere")
     if isinstance(wire, Connection):
         for path in SESSIONS:
             await refused(lambda p=path: wire.request("GET", p))
         for headers in OVERRIDES:
             await refused(lambda h=headers: wire.request("GET", PATHS[1], headers=h))
             with pytest.raises((ReadOnlyError, requests.RequestException)):
-                session.get(f"{url}{PATHS[1]}", headers=headers)
+                await asyncio.to_thread(session.get, f"{url}{PATHS[1]}", headers=headers)
 
 
 async def test_one_read_only_cluster_among_others(server: tuple[Running, Seen], tmp_path: Path) -> None:

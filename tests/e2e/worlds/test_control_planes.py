@@ -92,7 +92,7 @@ def test_a_weight_is_written_in_the_primary_only(served_from_elsewhere: Walk) ->
     assert said.code == 0, said.err
     assert "us-east: VirtualService shop/reviews" in said.out
     assert "eu-west: VirtualService" not in said.out
-    assert "eu-west mesh: its callers obey us-east and move with it" in said.err
+    assert "eu-west mesh: its callers follow us-east and move with it" in said.err
     assert "control mesh:" not in said.err
     there = served_from_elsewhere("shift", "shop/reviews", "--to", "v3=30", "--dry-run", "--cluster", "eu-west")
     assert there.code == 2

@@ -11,7 +11,6 @@ from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.views.frame.unknowns import told
-from meshtop.views.kinds.canaries import split_word
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, evacuation_sentences
 from meshtop.views.reports.whatif import knows_scope
@@ -55,9 +54,9 @@ def test_pods_are_known_where_they_may_be_read() -> None:
 
 
 def test_a_split_that_no_traffic_would_tell_is_not_called_too_little_traffic() -> None:
-    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA)) == "not known"
-    assert split_word(HonestyVerdict(Honesty.NOT_ENOUGH_DATA, 1.0, 20.0, 180)) == "too little traffic"
-    assert split_word(HonestyVerdict(Honesty.NO_TRAFFIC)) == "no traffic"
+    assert HonestyVerdict(Honesty.NOT_ENOUGH_DATA).words == "not known"
+    assert HonestyVerdict(Honesty.NOT_ENOUGH_DATA, 1.0, 20.0, 180).words == "too little traffic"
+    assert HonestyVerdict(Honesty.NO_TRAFFIC).words == "no traffic"
 
 
 def test_a_claim_is_qualified_once() -> None:

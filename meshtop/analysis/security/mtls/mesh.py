@@ -152,7 +152,7 @@ class MeshTls:
         if found is not None:
             return found.unknown or found
         if end.cluster not in self.members:
-            return f"Nothing is known of the cluster {end.cluster or 'of ' + end.workload}."
+            return f"Nothing is known about the cluster {end.cluster or 'of ' + end.workload}."
         silent = self.parties.silent.get(end.cluster)
         return silent or f"{end.namespace}/{end.workload} is not in the inventory of {end.cluster}."
 

@@ -399,7 +399,7 @@ def test_what_stands_in_the_root_namespace_follows_its_revision_wherever_that_is
         return DriftCluster(name=name, group="m", inventory=Inventory(controllers=(one,)))
 
     pair = [gateway("a", "1"), gateway("b", "2")]
-    assert drift([structs.replace(one, root_namespace="mesh-root") for one in pair], {}) == ()
+    assert drift([structs.replace(one, platform=frozenset({"mesh-root"})) for one in pair], {}) == ()
     assert only(drift(pair, {})).kind == "Workload"
 
 
