@@ -6,7 +6,9 @@ clusters they come from two Prometheus servers; clusters that share one are coun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from msgspec import structs
 
 from meshtop.analysis.traffic.combining import combine
 from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, Ledger
@@ -15,7 +17,7 @@ from meshtop.analysis.traffic.matching import Roles
 from meshtop.analysis.traffic.naming import CATCH_ALLS
 from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, TargetKey, WorkloadPlace
 from meshtop.analysis.traffic.stitching import stitch
-from meshtop.model.traffic import Edge, Peer, PeerKind, Target
+from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
 
 def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
@@ -23,7 +25,33 @@ def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
     ledger = Ledger(sorted(clusters, key=lambda cluster: cluster.name))
     reports, hops = stitch(ledger)
     writer = _Writer(ledger)
-    return tuple(writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))) for key in sorted(reports))
+    found = [writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))) for key in sorted(reports)]
+    return tuple(_seen_by_ztunnel(found))
+
+
+def _seen_by_ztunnel(found: Sequence[Edge]) -> Iterator[Edge]:
+    """The edges, with requests judged by the connections that carry them where only those were seen to arrive.
+
+    A sidecar that calls a workload in ambient mode reports requests; the ztunnel there reports their connections, and
+    whether these are mutual TLS.
+    """
+    carriers: dict[tuple[Peer, str, str, str], Sums] = {}
+    for edge in found:
+        if edge.protocol == "tcp" and edge.sums.judged_bytes:
+            carriers[edge.source, *_place(edge.destination)] = edge.sums
+    for edge in found:
+        sums = edge.sums
+        carrier = carriers.get((edge.source, *_place(edge.destination))) if sums.unjudged else None
+        if carrier is None or sums.judged or carrier.mtls_ratio is None:
+            yield edge
+            continue
+        requests = sums.unjudged or 0.0
+        judged = structs.replace(sums, unjudged=None, judged=requests, secured=requests * carrier.mtls_ratio)
+        yield structs.replace(edge, sums=judged)
+
+
+def _place(target: Target) -> tuple[str, str, str]:
+    return target.cluster, target.namespace, target.workload
 
 
 class _Writer:
@@ -39,11 +67,15 @@ class _Writer:
         target = self._targets.get(key.target) or self._target(key.target)
         departure, arrival = _first(roles, DEPARTING), _first(roles, ARRIVING)
         counted = combine(key.protocol, departure, arrival)
+        sums = counted.sums
+        if target.kind is PeerKind.EXTERNAL:
+            # What leaves the mesh is no part of the share of its mutual TLS.
+            sums = structs.replace(sums, unjudged=None, unjudged_bytes=None)
         return Edge(
             source=source,
             destination=target,
             protocol=key.protocol,
-            sums=counted.sums,
+            sums=sums,
             codes=counted.codes,
             flags=counted.flags,
             reports={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.traffic.edges import edges
-from meshtop.analysis.traffic.figures import by_workload
+from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.flags import outcome
 from meshtop.analysis.traffic.health import edge_health
 from meshtop.analysis.traffic.inputs import KnownPeer
@@ -274,6 +274,23 @@ def test_callers_of_whom_no_reporter_knows_make_the_share_of_the_whole_unknown()
     half = edges([cluster("east", known, told(9.0, "source", "batch"))])
     assert by_workload(half)[("east", "shop", "cart")].inbound.mtls_ratio is None
     assert sorted(str(edge.sums.mtls_ratio) for edge in half) == ["1.0", "None"]
+
+
+def test_what_leaves_the_mesh_is_no_part_of_the_share_of_mutual_tls() -> None:
+    host = dict.fromkeys(("destination_service", "destination_service_name"), "api.example.com")
+    outside = told(90.0, "source", **UNKNOWN_TARGET | host, destination_service_namespace="unknown")
+    found = edges([cluster("east", told(10.0, "destination"), outside)])
+    assert add_all([edge.sums for edge in found]).mtls_ratio == 1.0
+    assert [edge.destination.kind for edge in found] == [PeerKind.EXTERNAL, PeerKind.WORKLOAD]
+    assert found[0].sums.requests == 90.0
+
+
+@pytest.mark.parametrize(("policy", "ratio"), [("mutual_tls", 1.0), ("none", 0.0)])
+def test_requests_into_ambient_are_judged_by_the_connections_that_ztunnel_reports(policy: str, ratio: float) -> None:
+    bytes_seen = tcp(500, "destination", connection_security_policy=policy)
+    found = edges([cluster("east", told(10.0, "source"), fields={"tcp_sent": (bytes_seen,)})])
+    (requests,) = [edge for edge in found if edge.protocol == "http"]
+    assert (requests.sums.requests, requests.sums.mtls_ratio) == (10.0, ratio)
 
 
 def test_long_connections_flow_although_none_is_opened_in_the_window() -> None:
