@@ -290,13 +290,17 @@ class Judgements:
             told = split_honesty(route, split, self.judging, among=among, untold=seen.untold)
             if self._holds((route.identity, "split"), changed, at, told):
                 told = structs.replace(told, verdict=Honesty.NOT_HONOURED, requests_to_go=0, summary="")
+        verdict = _verdict(route, tallies, self.judging, among, stands)
+        if not seen.seconds or surveyed.untold is not None:
+            # Nothing was counted, or the versions cannot be told apart: more requests would not tell either.
+            verdict = structs.replace(verdict, errors=None, latency=None, requests_to_go=None, summary="")
         return Judgement(
             callers=callers,
             seconds=seen.seconds,
             split=split,
             tallies=tallies,
             honesty=told,
-            verdict=_verdict(route, tallies, self.judging, among, stands),
+            verdict=verdict,
             share_intervals=tuple(share_interval(count, sum(split), self.judging.alpha) for count in split),
             error_intervals=tuple(share_interval(one.bad, one.told, self.judging.alpha) for one in tallies),
             untold=seen.untold if seen.seconds else None,
