@@ -117,12 +117,12 @@ class MeshtopApp(Shell):
         await super().on_event(event)
 
     def _tick(self) -> None:
-        """Update ages, and check the journal, to which other processes may write."""
+        """Let the screen in front do what it does again and again, and check the journal, to which other processes may write."""
         if self.picture is not None:
             self.journal.check()
         self._collector.look()
         if isinstance(self.screen, MeshScreen):
-            self.screen.update_chrome()
+            self.screen.tick()
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show on every screen which actions are unfinished."""

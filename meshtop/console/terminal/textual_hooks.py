@@ -16,12 +16,15 @@ from typing import Any, cast
 
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
+from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widget import Widget
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
@@ -38,10 +41,15 @@ APP_PARTS = (
     "_closed",
     "_driver",
     "_previous_cursor_position",
+    "_replace_screen",
 )
 """The private parts of an app that are used here."""
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
+NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
+"""The private parts of a screen, and of other nodes, that are used here."""
+STRIP_PARTS = ("_divide_cache",)
+"""The private parts of a strip that are used here."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
@@ -82,6 +90,7 @@ class HookedApp(Guarded, App[int]):
         return self.screen.outer_size.clamp_offset(self.cursor_position) != self._previous_cursor_position
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        composed = renderable
         if renderable is not None and self._is_written():
             renderable = self.reduce_update(renderable)
         self.displaying = True
@@ -89,6 +98,18 @@ class HookedApp(Guarded, App[int]):
             super()._display(screen, renderable)
         finally:
             self.displaying = False
+            if isinstance(composed, ComposedUpdate):
+                forget_divisions(composed)
+
+    async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
+        # Textual frees the map of a closed screen, but not what its widgets drew; as these stand in cycles, half of
+        # its megabytes would wait for the collector.
+        drawn = [screen, *screen._compositor.widgets]
+        replaced = await super()._replace_screen(screen)
+        if not replaced.is_running:
+            for widget in drawn:
+                widget._styles_cache.clear()
+        return replaced
 
     def _is_written(self) -> bool:
         """Whether Textual would write an update now; one that it drops must not count as shown."""
@@ -100,6 +121,19 @@ class HookedApp(Guarded, App[int]):
             and driver is not None
             and not (driver.is_headless or driver.is_inline or driver.is_web)
         )
+
+
+def style_of_class(widget: Widget, name: str) -> Style:
+    """What the stylesheets say of a class inside a widget, without what is inherited.
+
+    The same as of a component class, for which Textual keeps a node with each widget.
+    """
+    node = DOMNode(classes=name)
+    node._attach(widget)
+    widget.app.stylesheet.apply(node)
+    style = node.styles.partial_rich_style
+    node._detach()
+    return style
 
 
 def app_of(driver: Driver) -> App[Any]:
@@ -143,6 +177,18 @@ def placed_strips(update: ComposedUpdate) -> Iterator[tuple[int, int, Strip]]:
                 continue
             whole = left <= x < right and end <= right
             yield y, x, maybe if whole else maybe.crop(0, min(end, right) - x)
+
+
+def forget_divisions(update: ComposedUpdate) -> None:
+    """Let the strips of an update be freed as soon as they are no longer shown.
+
+    A strip that was divided into itself alone remembers itself: every redrawn line would wait for the collector.
+    """
+    lines = update.strips if isinstance(update, LayoutUpdate) else [chops.values() for chops in update.chops]
+    for line in lines:
+        for strip in line:
+            if strip is not None:
+                strip._divide_cache.clear()
 
 
 def _size_of(update: ComposedUpdate) -> tuple[int, int]:
