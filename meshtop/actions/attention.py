@@ -263,6 +263,7 @@ class AttentionStore:
     def _write(self, changed: list[KnownItem], gone: list[KnownItem], at: float) -> None:
         for one in gone:
             self._known.pop((one.id, one.scope), None)
+            self._written.pop((one.id, one.scope), None)
         if not (changed or gone) or self._database is None or self.problem is not None:
             return
         database = self._database

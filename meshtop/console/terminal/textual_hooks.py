@@ -5,13 +5,13 @@ from escapes, and one place sees every frame of every screen. Only `LayoutUpdate
 `ChopsUpdate` (spans) are understood; anything else goes through untouched and makes the diff forget.
 
 Textual is pinned to `TEXTUAL_VERSION`, in whose source these parts were read; the tests fail for another version, and
-where a part that is named here is gone.
+where a part that is named here is gone. One method of Textual's is replaced for the whole process: `Strip.divide`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from rich.color import ColorSystem
@@ -48,9 +48,23 @@ DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
 NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
 """The private parts of a screen, and of other nodes, that are used here."""
-STRIP_PARTS = ("_divide_cache",)
-"""The private parts of a strip that are used here."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
+
+
+_remembering_divide = Strip.divide
+
+
+def _divide(strip: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
+    """Divide as Textual does, but never remember a strip as the only part of itself.
+
+    Textual's method does: then every redrawn line is a cycle with its segments and seven caches, and waits for the
+    collector, which hardly ever runs while somebody types.
+    """
+    within = [cut for cut in cuts if cut <= strip.cell_length]
+    return [strip] if within == [strip.cell_length] else _remembering_divide(strip, within)
+
+
+Strip.divide = _divide  # type: ignore[method-assign]
 
 
 class HookedApp(Guarded, App[int]):
@@ -90,7 +104,6 @@ class HookedApp(Guarded, App[int]):
         return self.screen.outer_size.clamp_offset(self.cursor_position) != self._previous_cursor_position
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        composed = renderable
         if renderable is not None and self._is_written():
             renderable = self.reduce_update(renderable)
         self.displaying = True
@@ -98,8 +111,6 @@ class HookedApp(Guarded, App[int]):
             super()._display(screen, renderable)
         finally:
             self.displaying = False
-            if isinstance(composed, ComposedUpdate):
-                forget_divisions(composed)
 
     async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
         # Textual frees the map of a closed screen, but not what its widgets drew; as these stand in cycles, half of
@@ -177,18 +188,6 @@ def placed_strips(update: ComposedUpdate) -> Iterator[tuple[int, int, Strip]]:
                 continue
             whole = left <= x < right and end <= right
             yield y, x, maybe if whole else maybe.crop(0, min(end, right) - x)
-
-
-def forget_divisions(update: ComposedUpdate) -> None:
-    """Let the strips of an update be freed as soon as they are no longer shown.
-
-    A strip that was divided into itself alone remembers itself: every redrawn line would wait for the collector.
-    """
-    lines = update.strips if isinstance(update, LayoutUpdate) else [chops.values() for chops in update.chops]
-    for line in lines:
-        for strip in line:
-            if strip is not None:
-                strip._divide_cache.clear()
 
 
 def _size_of(update: ComposedUpdate) -> tuple[int, int]:
