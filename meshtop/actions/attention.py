@@ -200,6 +200,11 @@ class AttentionStore:
         finally:
             journal.close()
 
+    @property
+    def held(self) -> int:
+        """How many items this process holds in memory, beside the file."""
+        return len(self._known.keys() | self._written.keys())
+
     def items(self) -> list[KnownItem]:
         """Everything that is remembered, what is there first. Raises AttentionError."""
         with self._lock:

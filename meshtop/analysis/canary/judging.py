@@ -238,6 +238,11 @@ class Standing:
     def __init__(self) -> None:
         self._said: dict[tuple[str, ...], tuple[float | None, float]] = {}
 
+    @property
+    def held(self) -> int:
+        """How many questions it remembers."""
+        return len(self._said)
+
     def holds(self, what: tuple[str, ...], changed: float | None, at: float, *, certain: bool, likely: bool) -> bool:
         """Whether it is to be said of weights that last changed at `changed`, looked at `at` (Unix seconds)."""
         before = self._said.get(what)

@@ -16,7 +16,7 @@ from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
 SIZE = (160, 50)
-OPENED = 20
+ROUNDS = 4
 WAYS: dict[str, tuple[str, ...]] = {
     "places": (*"23456789", "1"),
     "detail": ("2", "enter", "escape", "1"),
@@ -45,6 +45,10 @@ def dead_screens(app: StillApp) -> list[str]:
     return sorted(type(one).__name__ for one in gc.get_objects() if isinstance(one, Screen) and id(one) not in alive)
 
 
+def strips() -> int:
+    return sum(isinstance(one, Strip) for one in gc.get_objects())
+
+
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_closed_screen_lives_on(way: str) -> None:
     gc.collect()
@@ -52,8 +56,7 @@ async def test_no_closed_screen_lives_on(way: str) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         before = dead_screens(app)
-        # What takes seconds to open is opened by several tests; together they are the twenty.
-        for _ in range(OPENED // 5):
+        for _ in range(ROUNDS):
             await walk(pilot, WAYS[way])
         session_of(app).publish(busy_world())
         await settled(pilot)
@@ -80,10 +83,10 @@ async def test_what_a_closed_screen_has_drawn_is_freed_at_once() -> None:
         await walk(pilot, WAYS["detail"])
         gc.collect()
         gc.freeze()
-        for _ in range(OPENED // 5):
+        for _ in range(ROUNDS):
             await walk(pilot, WAYS["detail"])
         left = Counter(type(one) for one in gc.get_objects())
-        opened = 3 * (OPENED // 5)
+        opened = ROUNDS * 2
         assert left[Strip] / opened < 2 * SIZE[1], "drawn lines"
         assert left[DOMNode] / opened < 10, "component styles"
 
@@ -97,9 +100,10 @@ async def test_a_screen_that_stays_leaves_nothing_of_what_it_drew_before() -> No
         await settled(pilot)
         gc.collect()
         gc.freeze()
-        for _ in range(OPENED):
+        for _ in range(20):
             for widget in app.screen.walk_children():
                 widget.refresh()
             await pilot.pause()
-        left = sum(isinstance(one, Strip) for one in gc.get_objects())
-        assert left < 4 * SIZE[1], f"the lines that are shown, and not those of twenty frames: {left}"
+        drawn = strips()
+        gc.collect()
+        assert drawn - strips() < SIZE[1], "lines of twenty frames that waited for the collector"
