@@ -120,7 +120,7 @@ class MeshtopApp(Shell):
         await super().on_event(event)
 
     def _tick(self) -> None:
-        """Let the screen in front do what it does again and again, and check the journal, to which other processes may write."""
+        """Let the screen in front do what it repeats, and check the journal, to which other processes may write."""
         if self.picture is not None:
             self.journal.check()
         self._collector.look()

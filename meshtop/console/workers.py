@@ -15,9 +15,9 @@ class ForgetfulExecutor(ThreadPoolExecutor):
     """Runs each call in a context of its own.
 
     Textual sets context variables in the thread that does a worker's work. There they would name the worker's screen
-    until that thread works again: as many closed screens would stay in memory, with all they show, as there are threads.
+    until that thread works again: as many closed screens as there are threads would stay in memory, with all they show.
     """
 
     def submit(self, fn: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Future[Result]:
         """Have a function called on one of the threads."""
-        return super().submit(contextvars.Context().run, fn, *args, **kwargs)
+        return super().submit(lambda: contextvars.Context().run(fn, *args, **kwargs))

@@ -54,14 +54,14 @@ ComposedUpdate = LayoutUpdate | ChopsUpdate
 _remembering_divide = Strip.divide
 
 
-def _divide(strip: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
+def _divide(self: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
     """Divide as Textual does, but never remember a strip as the only part of itself.
 
     Textual's method does: then every redrawn line is a cycle with its segments and seven caches, and waits for the
     collector, which hardly ever runs while somebody types.
     """
-    within = [cut for cut in cuts if cut <= strip.cell_length]
-    return [strip] if within == [strip.cell_length] else _remembering_divide(strip, within)
+    within = [cut for cut in cuts if cut <= self.cell_length]
+    return [self] if within == [self.cell_length] else _remembering_divide(self, within)
 
 
 Strip.divide = _divide  # type: ignore[method-assign]
@@ -122,6 +122,18 @@ class HookedApp(Guarded, App[int]):
                 widget._styles_cache.clear()
         return replaced
 
+    def style_of_class(self, widget: Widget, name: str) -> Style:
+        """What the stylesheets say of a class inside a widget, without what is inherited.
+
+        The same as of a component class, for which Textual keeps a node with each widget.
+        """
+        node = DOMNode(classes=name)
+        node._attach(widget)
+        self.stylesheet.apply(node)
+        style = node.styles.partial_rich_style
+        node._detach()
+        return style
+
     def _is_written(self) -> bool:
         """Whether Textual would write an update now; one that it drops must not count as shown."""
         driver = self._driver
@@ -132,19 +144,6 @@ class HookedApp(Guarded, App[int]):
             and driver is not None
             and not (driver.is_headless or driver.is_inline or driver.is_web)
         )
-
-
-def style_of_class(widget: Widget, name: str) -> Style:
-    """What the stylesheets say of a class inside a widget, without what is inherited.
-
-    The same as of a component class, for which Textual keeps a node with each widget.
-    """
-    node = DOMNode(classes=name)
-    node._attach(widget)
-    widget.app.stylesheet.apply(node)
-    style = node.styles.partial_rich_style
-    node._detach()
-    return style
 
 
 def app_of(driver: Driver) -> App[Any]:

@@ -229,7 +229,6 @@ def _times(model: ChartModel, x: int, columns: int) -> TextLine:
 class ChartView(LineWidget):
     """A chart widget; a refresh redraws only changed lines."""
 
-
     def __init__(self, model: ChartModel | None = None, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._chart = model

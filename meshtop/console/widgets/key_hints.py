@@ -131,7 +131,6 @@ def _fitting(hints: Sequence[KeyHint], width: int) -> list[KeyHint]:
 class KeyHints(LineWidget):
     """The hints as a widget; a click presses the key. `say` puts a notice in their place for some seconds."""
 
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._spots: list[tuple[int, int, str]] = []

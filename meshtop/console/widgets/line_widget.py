@@ -21,7 +21,6 @@ _BLANK = TextLine("plain", ())
 class LineWidget(Guarded, Widget):
     """Subclasses give their lines in `make_lines`, and call `draw` when these may have changed."""
 
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._drawn: list[TextLine] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
@@ -14,7 +15,6 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.terminal.textual_hooks import style_of_class
 from meshtop.model.text import cell_width
 from meshtop.views.frame.table import Tone
 
@@ -52,6 +52,14 @@ def changed_regions(old: Sequence[TextLine], new: Sequence[TextLine], width: int
     return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
 
 
+@runtime_checkable
+class ClassStyler(Protocol):
+    """An app that knows what its stylesheets say of a class inside a widget."""
+
+    def style_of_class(self, widget: Widget, name: str) -> Style:
+        """The style, without what is inherited."""
+
+
 _Parsed = list[RuleSet]
 _shared: WeakKeyDictionary[App[object], tuple[_Parsed, dict[tuple[type[Widget], str], Style]]] = WeakKeyDictionary()
 """What each app's stylesheets say of these classes in each widget class, and the rules that say so."""
@@ -65,7 +73,9 @@ def _shared_style(widget: Widget, name: str) -> Style:
         held = _shared[widget.app] = (rules, {})
     style = held[1].get((type(widget), name))
     if style is None:
-        style = held[1][type(widget), name] = style_of_class(widget, name)
+        app = widget.app
+        style = app.style_of_class(widget, name) if isinstance(app, ClassStyler) else Style.null()
+        held[1][type(widget), name] = style
     return style
 
 

@@ -111,7 +111,6 @@ def _scope_line(model: TopBarState, width: int) -> TextLine:
 class TopBar(LineWidget):
     """The top bar widget; a click on a place posts `PlaceChosen`."""
 
-
     class PlaceChosen(Message):
         """Message: a place was clicked."""
 

@@ -38,7 +38,11 @@ class FakeEngine:
         rate = "1" if "0|5.." in expression else "10"
         values: Sequence[Any] = [[start + i * step, rate] for i in range(count)]
         metrics = [{**ENDS, "source_workload": one} for one in self.callers]
-        result = [{"metric": one, "values": values} for one in metrics] if self.shortest in expression or "[3m]" in expression else []
+        result = (
+            [{"metric": one, "values": values} for one in metrics]
+            if self.shortest in expression or "[3m]" in expression
+            else []
+        )
         return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
 
 
