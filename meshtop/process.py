@@ -1,5 +1,7 @@
 """Process-wide settings, each with its reason; no other module changes state shared by the whole process.
 
+(One mends a method of Textual's for all of it: `console/terminal/textual_hooks.py`.)
+
 They are called by `__main__`, the command line and the console; any package may import this module.
 """
 

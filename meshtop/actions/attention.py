@@ -200,6 +200,11 @@ class AttentionStore:
         finally:
             journal.close()
 
+    @property
+    def held(self) -> int:
+        """How many items this process holds in memory, beside the file."""
+        return len(self._known.keys() | self._written.keys())
+
     def items(self) -> list[KnownItem]:
         """Everything that is remembered, what is there first. Raises AttentionError."""
         with self._lock:
@@ -263,6 +268,7 @@ class AttentionStore:
     def _write(self, changed: list[KnownItem], gone: list[KnownItem], at: float) -> None:
         for one in gone:
             self._known.pop((one.id, one.scope), None)
+            self._written.pop((one.id, one.scope), None)
         if not (changed or gone) or self._database is None or self.problem is not None:
             return
         database = self._database

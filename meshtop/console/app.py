@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import TYPE_CHECKING, ClassVar
@@ -32,6 +33,7 @@ from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArriv
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
+from meshtop.console.workers import ForgetfulExecutor
 from meshtop.log import log_repeated
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
@@ -93,6 +95,7 @@ class MeshtopApp(Shell):
 
     def on_mount(self) -> None:
         """Start reading after the first frame is drawn."""
+        asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
         self.call_after_refresh(self.session.start)
@@ -117,12 +120,12 @@ class MeshtopApp(Shell):
         await super().on_event(event)
 
     def _tick(self) -> None:
-        """Update ages, and check the journal, to which other processes may write."""
+        """Let the screen in front do what it repeats, and check the journal, to which other processes may write."""
         if self.picture is not None:
             self.journal.check()
         self._collector.look()
         if isinstance(self.screen, MeshScreen):
-            self.screen.update_chrome()
+            self.screen.tick()
 
     def on_journal_read(self, message: JournalRead) -> None:
         """Show on every screen which actions are unfinished."""

@@ -54,6 +54,14 @@ def test_what_goes_away_is_gone_and_what_comes_back_later_is_new(path: Path) -> 
     assert store.see([CATALOG], NOW + 900 + HOUR, read=READ)[CATALOG.id].first_seen == NOW + 900 + HOUR
 
 
+def test_two_thousand_items_that_never_come_again_are_not_kept_in_memory(path: Path) -> None:
+    store = AttentionStore(path)
+    for turn in range(20):
+        ids = [f"workload/east/shop/job-{turn}-{one}" for one in range(100)]
+        store.see([structs.replace(CATALOG, id=id_) for id_ in ids], NOW + turn * 150.0, read=READ)
+    assert store.held <= 200
+
+
 def test_what_stands_where_nobody_looked_is_not_gone(path: Path) -> None:
     store = AttentionStore(path)
     store.see([CATALOG], NOW, read=READ)

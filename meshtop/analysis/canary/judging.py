@@ -229,6 +229,10 @@ class Judgement(Struct, frozen=True, kw_only=True):
     untold: str | None = None
 
 
+FORGET_SECONDS = 3600.0
+"""What was said of a route that nobody asked about for so long is forgotten."""
+
+
 class Standing:
     """What was said of each route, so that it is taken back later than it was said.
 
@@ -239,6 +243,11 @@ class Standing:
     def __init__(self) -> None:
         self._said: dict[tuple[str, ...], tuple[float | None, float]] = {}
 
+    @property
+    def held(self) -> int:
+        """How many questions it remembers."""
+        return len(self._said)
+
     def holds(self, what: tuple[str, ...], changed: float | None, at: float, *, certain: bool, likely: bool) -> bool:
         """Whether it is to be said of weights that last changed at `changed`, looked at `at` (Unix seconds)."""
         before = self._said.get(what)
@@ -248,6 +257,11 @@ class Standing:
             return True
         self._said.pop(what, None)
         return False
+
+    def forget(self, now: float) -> None:
+        """Forget what was last said an hour before `now` (Unix seconds): routes come and go."""
+        for what in [what for what, (_, at) in self._said.items() if now - at > FORGET_SECONDS]:
+            del self._said[what]
 
 
 class Judgements:

@@ -181,6 +181,14 @@ class MeshScreen(Guarded, Screen[object]):
             )
         )
 
+    def tick(self) -> None:
+        """Called every two seconds while this screen is in front: ages grow.
+
+        What a screen does again and again belongs here. A timer of its own would keep it, and all that it shows, in
+        memory after its end, until the timer is due: asyncio holds the context of a cancelled one so long.
+        """
+        self.update_chrome()
+
     def say(self, sentence: str, tone: Tone = Tone.PLAIN) -> None:
         """Show a sentence in place of the key hints, until the next key."""
         self.query_one(BottomBar).say(sentence, tone)

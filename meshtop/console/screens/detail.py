@@ -122,9 +122,11 @@ class DetailScreen(MeshScreen):
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
-    def on_mount(self) -> None:
-        """Refresh charts periodically."""
-        self.set_interval(COURSE_AGAIN_SECONDS, self._ask_charts)
+    def tick(self) -> None:
+        """Refresh charts when they are old."""
+        super().tick()
+        if self._asked_at and self.host.now() - self._asked_at >= COURSE_AGAIN_SECONDS:
+            self._ask_charts()
 
     def kinds(self) -> frozenset[str]:
         """Its own kind, and those of related items."""

@@ -28,9 +28,6 @@ from meshtop.views.frame.table import Column, Table, Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
-READ_SECONDS = 2.0
-"""Seconds between reads, as another process may write to the journal."""
-
 
 def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%m-%d %H:%M:%S")
@@ -123,9 +120,10 @@ class JournalScreen(MeshScreen):
             yield LiveTable(id="actions", waiting=Note("Reading the journal …"))
             yield LineView(id="summary")
 
-    def on_mount(self) -> None:
-        """Read the journal periodically."""
-        self.set_interval(READ_SECONDS, self.read_again)
+    def tick(self) -> None:
+        """Read the journal again, as another process may have written to it."""
+        super().tick()
+        self.read_again()
 
     def on_screen_resume(self) -> None:
         """Read the journal again, as another screen may have written to it."""

@@ -5,23 +5,26 @@ from escapes, and one place sees every frame of every screen. Only `LayoutUpdate
 `ChopsUpdate` (spans) are understood; anything else goes through untouched and makes the diff forget.
 
 Textual is pinned to `TEXTUAL_VERSION`, in whose source these parts were read; the tests fail for another version, and
-where a part that is named here is gone.
+where a part that is named here is gone. One method of Textual's is replaced for the whole process: `Strip.divide`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
+from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
+from textual.widget import Widget
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
@@ -38,11 +41,30 @@ APP_PARTS = (
     "_closed",
     "_driver",
     "_previous_cursor_position",
+    "_replace_screen",
 )
 """The private parts of an app that are used here."""
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
+NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
+"""The private parts of a screen, and of other nodes, that are used here."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
+
+
+_remembering_divide = Strip.divide
+
+
+def _divide(self: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
+    """Divide as Textual does, but never remember a strip as the only part of itself.
+
+    Textual's method does: then every redrawn line is a cycle with its segments and seven caches, and waits for the
+    collector, which hardly ever runs while somebody types.
+    """
+    within = [cut for cut in cuts if cut <= self.cell_length]
+    return [self] if within == [self.cell_length] else _remembering_divide(self, within)
+
+
+Strip.divide = _divide  # type: ignore[method-assign]
 
 
 class HookedApp(Guarded, App[int]):
@@ -89,6 +111,28 @@ class HookedApp(Guarded, App[int]):
             super()._display(screen, renderable)
         finally:
             self.displaying = False
+
+    async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
+        # Textual frees the map of a closed screen, but not what its widgets drew; as these stand in cycles, half of
+        # its megabytes would wait for the collector.
+        drawn = [screen, *screen._compositor.widgets]
+        replaced = await super()._replace_screen(screen)
+        if not replaced.is_running:
+            for widget in drawn:
+                widget._styles_cache.clear()
+        return replaced
+
+    def style_of_class(self, widget: Widget, name: str) -> Style:
+        """What the stylesheets say of a class inside a widget, without what is inherited.
+
+        The same as of a component class, for which Textual keeps a node with each widget.
+        """
+        node = DOMNode(classes=name)
+        node._attach(widget)
+        self.stylesheet.apply(node)
+        style = node.styles.partial_rich_style
+        node._detach()
+        return style
 
     def _is_written(self) -> bool:
         """Whether Textual would write an update now; one that it drops must not count as shown."""

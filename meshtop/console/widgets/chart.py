@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
@@ -228,8 +228,6 @@ def _times(model: ChartModel, x: int, columns: int) -> TextLine:
 
 class ChartView(LineWidget):
     """A chart widget; a refresh redraws only changed lines."""
-
-    COMPONENT_CLASSES = TONE_CLASSES
 
     def __init__(self, model: ChartModel | None = None, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)

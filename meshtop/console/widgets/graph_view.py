@@ -28,7 +28,7 @@ from meshtop.console.widgets import graph_cursor
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, SceneJob, make_scene
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, TextLine
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.notes import Note, note_lines
 
 _log = logging.getLogger(__name__)
@@ -70,7 +70,6 @@ GRAPH_BINDINGS: list[BindingType] = [
 class GraphView(LineWidget, can_focus=True):
     """Draws only the visible part; cursor and boxes keep their places across refreshes."""
 
-    COMPONENT_CLASSES = TONE_CLASSES
     BINDINGS: ClassVar[list[BindingType]] = GRAPH_BINDINGS
     ALLOW_SELECT = False
 

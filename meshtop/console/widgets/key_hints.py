@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
@@ -130,8 +130,6 @@ def _fitting(hints: Sequence[KeyHint], width: int) -> list[KeyHint]:
 
 class KeyHints(LineWidget):
     """The hints as a widget; a click presses the key. `say` puts a notice in their place for some seconds."""
-
-    COMPONENT_CLASSES = TONE_CLASSES
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from meshtop.console.guarded import Guarded
-from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, TextRun, changed_regions
+from meshtop.console.widgets.lines import LineStyles, TextLine, TextRun, changed_regions
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell, Tone
 
@@ -20,8 +20,6 @@ _BLANK = TextLine("plain", ())
 
 class LineWidget(Guarded, Widget):
     """Subclasses give their lines in `make_lines`, and call `draw` when these may have changed."""
-
-    COMPONENT_CLASSES = TONE_CLASSES
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
@@ -67,7 +65,6 @@ _BLANK = TextLine("plain", ())
 class LineView(Guarded, ScrollView, can_focus=True):
     """Lines made for a width: `show(lambda width: [...])` is asked again whenever the width changes."""
 
-    COMPONENT_CLASSES = TONE_CLASSES
     BINDINGS = [  # noqa: RUF012  # Textual's own declaration is no ClassVar
         Binding("j,down", "scroll_down", "line down", id="text.down", show=False),
         Binding("k,up", "scroll_up", "line up", id="text.up", show=False),

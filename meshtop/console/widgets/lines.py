@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 from msgspec import Struct
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
+from textual.css.model import RuleSet
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -49,33 +52,63 @@ def changed_regions(old: Sequence[TextLine], new: Sequence[TextLine], width: int
     return [Region(span[0], y, span[1] - span[0], 1) for y, span in spans if span is not None]
 
 
-_GROUNDS = ("plain", "hover", "cursor", "resting", "header")
-TONE_CLASSES: set[str] = {f"tone--{tone}" for tone in Tone} | {f"ground--{ground}" for ground in _GROUNDS}
+@runtime_checkable
+class ClassStyler(Protocol):
+    """An app that knows what its stylesheets say of a class inside a widget."""
+
+    def style_of_class(self, widget: Widget, name: str) -> Style:
+        """The style, without what is inherited."""
+
+
+_Parsed = list[RuleSet]
+_shared: WeakKeyDictionary[App[object], tuple[_Parsed, dict[tuple[type[Widget], str], Style]]] = WeakKeyDictionary()
+"""What each app's stylesheets say of these classes in each widget class, and the rules that say so."""
+
+
+def _shared_style(widget: Widget, name: str) -> Style:
+    """The style of a class in a widget class, looked up once until the stylesheets are parsed again."""
+    rules = widget.app.stylesheet.rules
+    held = _shared.get(widget.app)
+    if held is None or held[0] is not rules:
+        held = _shared[widget.app] = (rules, {})
+    style = held[1].get((type(widget), name))
+    if style is None:
+        app = widget.app
+        style = app.style_of_class(widget, name) if isinstance(app, ClassStyler) else Style.null()
+        held[1][type(widget), name] = style
+    return style
 
 
 class LineStyles:
-    """Styles of a widget's component classes `tone--…` and `ground--…`, looked up once per theme."""
+    """Styles of the classes `tone--…` and `ground--…` in a widget, looked up once per theme.
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    These are no component classes of Textual's: of those each widget would keep a node for every tone, fifteen for a
+    widget that uses three, and make all of them again whenever the focus moves.
+    """
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
         self._styles: dict[tuple[str, str], Style] = {}
+        self._rules: _Parsed | None = None
 
     def clear(self) -> None:
-        """Clear the cache."""
+        """Clear the cache; with another theme everything is drawn again."""
         self._styles.clear()
+        if self._rules is not None and self._rules is not self._widget.app.stylesheet.rules:
+            self._rules = None
+            self._widget.refresh()
 
     def style(self, ground: str, tone: str) -> Style:
         """The style of a tone on a ground; on a reversed cursor line the ground alone decides."""
         found = self._styles.get((ground, tone))
         if found is None:
             widget = self._widget
+            self._rules = widget.app.stylesheet.rules
             found = widget.rich_style
             if ground != "plain":
-                found += widget.get_component_rich_style(f"ground--{ground}", partial=True)
+                found += _shared_style(widget, f"ground--{ground}")
             if tone != Tone.PLAIN and not (ground == "cursor" and found.reverse):
-                found += widget.get_component_rich_style(f"tone--{tone}", partial=True)
+                found += _shared_style(widget, f"tone--{tone}")
             self._styles[ground, tone] = found
         return found
 

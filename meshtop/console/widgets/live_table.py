@@ -21,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from meshtop.console.guarded import Guarded
-from meshtop.console.widgets.lines import TONE_CLASSES, LineStyles, TextLine, changed_regions
+from meshtop.console.widgets.lines import LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame
 from meshtop.console.widgets.table_state import Sort, TableState, find_key
@@ -55,7 +55,6 @@ TABLE_BINDINGS: list[BindingType] = [
 class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of a `TableModel`, of which only those on screen are ever formatted."""
 
-    COMPONENT_CLASSES = TONE_CLASSES
     BINDINGS = TABLE_BINDINGS
 
     class RowHighlighted(Message):

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from meshtop.console.widgets.line_widget import LineWidget
-from meshtop.console.widgets.lines import TONE_CLASSES, TextLine, TextRun
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
@@ -110,8 +110,6 @@ def _scope_line(model: TopBarState, width: int) -> TextLine:
 
 class TopBar(LineWidget):
     """The top bar widget; a click on a place posts `PlaceChosen`."""
-
-    COMPONENT_CLASSES = TONE_CLASSES
 
     class PlaceChosen(Message):
         """Message: a place was clicked."""

@@ -211,7 +211,9 @@ class Picture:
             if c.inventory is not None
         ]
         # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
-        return Judgements(Survey(clusters), self._judging, self.memory.get_or_make(_STANDING, (), Standing))
+        standing = self.memory.get_or_make(_STANDING, (), Standing)
+        standing.forget(self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
+        return Judgements(Survey(clusters), self._judging, standing)
 
     @cached_property
     def telemetry_states(self) -> dict[str, State]:

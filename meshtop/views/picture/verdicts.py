@@ -9,7 +9,7 @@ from msgspec import structs
 from meshtop.analysis.traffic.courses import WorkloadCourse
 from meshtop.analysis.traffic.groups import GroupMember, group_health
 from meshtop.analysis.traffic.health import Lately, calls_health, edge_health, workload_health
-from meshtop.analysis.traffic.judge import HealthJudge, Said, forget
+from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
 from meshtop.model.mesh import VirtualMachine, Workload
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, State
@@ -18,7 +18,7 @@ from meshtop.model.traffic import Edge
 from meshtop.views.picture.memory import Key, Memory
 
 _SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
-_USUAL: Key[dict[tuple[str, str, str], float]] = Key("usual latencies")
+_USUAL: Key[dict[tuple[str, str, str], tuple[float, float]]] = Key("usual latencies")
 _WorkloadId = tuple[str, str, str]
 _Edges = Callable[[_WorkloadId], Sequence[Edge]]
 
@@ -44,8 +44,12 @@ class Verdicts:
         # A past moment is judged alone: what was said of the present does not hold there.
         past = snapshot.moment is not None
         said: dict[Hashable, Said] = {} if past else memory.get_or_make(_SAID, (), dict)
-        self._usual: dict[_WorkloadId, float] = {} if past else memory.get_or_make(_USUAL, (), dict)
-        forget(said, snapshot.at)
+        # Milliseconds that were usual, and when (Unix seconds) they were last asked about.
+        self._usual: dict[_WorkloadId, tuple[float, float]] = {} if past else memory.get_or_make(_USUAL, (), dict)
+        self._at = snapshot.at
+        forget(said, self._at)
+        for where in [where for where, (_, asked_at) in self._usual.items() if self._at - asked_at > FORGET_SECONDS]:
+            del self._usual[where]
         self._judge = HealthJudge(
             thresholds, window_seconds=snapshot.window_seconds, at=None if past else snapshot.at, said=said
         )
@@ -121,13 +125,15 @@ class Verdicts:
             return None
         now = course.latency_ms[-1]
         if lately.usual_ms is not None:
-            self._usual.setdefault(where, lately.usual_ms)
+            before = self._usual.get(where, (lately.usual_ms, 0.0))
+            self._usual[where] = (before[0], self._at)
             return lately
-        usual = self._usual.get(where)
-        if usual is None:
+        if where not in self._usual:
             return lately
+        usual = self._usual[where][0]
         back = 1 + (self._thresholds.slower - 1) * self._thresholds.release
         if now is not None and now < back * usual:
             del self._usual[where]
             return lately
+        self._usual[where] = (usual, self._at)
         return structs.replace(lately, latency_ms=now, usual_ms=usual)

@@ -72,6 +72,17 @@ def test_a_split_that_was_off_stays_off_for_as_long_as_it_is_likely() -> None:
     assert not standing.holds(("x",), 2.0, 3.0, certain=False, likely=True), "earlier, it had not been said"
 
 
+def test_what_was_said_of_routes_that_are_gone_is_forgotten() -> None:
+    standing = Standing()
+    for turn in range(200):
+        at = AT + turn * 60.0
+        for route in range(50):
+            assert standing.holds((f"route-{turn}-{route}", "split"), 1.0, at, certain=True, likely=True)
+        assert standing.holds(("route", "split"), 1.0, at, certain=turn == 0, likely=True), "asked each time, it stands"
+        standing.forget(at)
+    assert standing.held <= 50 * 62, "an hour's worth of ten thousand"
+
+
 def test_everybody_says_the_same_words() -> None:
     found = row(counted(ENOUGH))
     verdict = found.verdict

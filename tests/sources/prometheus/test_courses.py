@@ -28,6 +28,7 @@ class FakeEngine:
         self.asked: list[tuple[str, float, float]] = []
         self.shortest = shortest
         self.broken = False
+        self.callers = [ENDS["source_workload"]]
 
     async def query_range(self, expression: str, *, start: float, end: float, step: float) -> bytes:
         if self.broken:
@@ -36,7 +37,12 @@ class FakeEngine:
         count = int((end - start) // step) + 1
         rate = "1" if "0|5.." in expression else "10"
         values: Sequence[Any] = [[start + i * step, rate] for i in range(count)]
-        result = [{"metric": ENDS, "values": values}] if self.shortest in expression or "[3m]" in expression else []
+        metrics = [{**ENDS, "source_workload": one} for one in self.callers]
+        result = (
+            [{"metric": one, "values": values} for one in metrics]
+            if self.shortest in expression or "[3m]" in expression
+            else []
+        )
         return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
 
 
@@ -95,3 +101,12 @@ def test_in_a_big_cluster_those_with_errors_are_chosen() -> None:
 def test_names_and_matchers_are_quoted() -> None:
     queries = course_queries(60.0, {"tenant": 'a"b'}, ["cart.v1"])
     assert all('tenant="a\\"b"' in query and "cart\\\\.v1" in query for query in queries.values())
+
+
+async def test_two_thousand_callers_that_never_come_again_are_not_kept() -> None:
+    reader, engine = CourseReader(), FakeEngine()
+    for turn in range(40):
+        names = [f"job-{turn}-{one}" for one in range(50)]
+        engine.callers = names
+        courses = await read(reader, engine, NOW + turn * 150.0)
+    assert len(courses.calls) <= 50 * 13, "half an hour's worth"

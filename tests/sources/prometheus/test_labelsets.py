@@ -52,3 +52,12 @@ async def test_labels_of_a_wrong_shape_are_a_failed_query(metric: str) -> None:
     answer = f'{{"status":"success","data":{{"resultType":"vector","result":[{{"metric":{metric},"value":[0,"1"]}}]}}}}'
     with pytest.raises(QueryFailed):
         await decode_samples(answer.encode(), LabelSets())
+
+
+def test_ten_thousand_sets_that_never_come_again_are_not_kept() -> None:
+    sets = LabelSets()
+    for refresh in range(100):
+        sets.begin_refresh()
+        for one in range(100):
+            sets.decode(msgspec.Raw(b'{"reporter":"source","source_workload":"job-%d-%d"}' % (refresh, one)))
+    assert len(sets) == 200

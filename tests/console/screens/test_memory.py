@@ -1,0 +1,111 @@
+"""What closed screens leave behind: nothing that lives, and little that waits for the garbage collector."""
+
+from __future__ import annotations
+
+import gc
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from textual.dom import DOMNode
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
+
+from tests.console.screens.test_screens import settled
+from tests.console.stage import StillApp, busy_world, session_of, stage
+
+SIZE = (160, 50)
+ROUNDS = 4
+WAYS: dict[str, tuple[str, ...]] = {
+    "places": (*"23456789", "1"),
+    "detail": ("2", "enter", "escape", "1"),
+    "graph": ("3", "l", "plus", "1"),
+    "graph of a row": ("2", "g", "escape", "1"),
+    "filter": ("2", "slash", "s", "h", "enter", "escape", "1"),
+    "command line": ("colon", "h", "escape"),
+    "help": ("question_mark", "escape"),
+    "palette": ("ctrl+p", "escape"),
+    "journal": ("J", "escape"),
+    "shift": ("6", "S", "escape", "1"),
+}
+"""Keys that end where they begin."""
+
+
+async def walk(pilot: Pilot[int], keys: tuple[str, ...]) -> None:
+    for key in keys:
+        await pilot.press(key)
+        await pilot.pause()
+
+
+def dead_screens(app: StillApp) -> list[str]:
+    gc.collect()
+    gc.collect()
+    alive = {id(screen) for screen in app.screen_stack}
+    return sorted(type(one).__name__ for one in gc.get_objects() if isinstance(one, Screen) and id(one) not in alive)
+
+
+def strips() -> int:
+    return sum(isinstance(one, Strip) for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_closed_screen_lives_on(way: str) -> None:
+    gc.collect()
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        before = dead_screens(app)
+        for _ in range(ROUNDS):
+            await walk(pilot, WAYS[way])
+        session_of(app).publish(busy_world())
+        await settled(pilot)
+        # A timer of less than a second, or a thread that is not done yet, may still name the last one.
+        after = dead_screens(app)
+        assert len(after) - len(before) <= 1, f"still named, with all that they show: {after}"
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """The collector rests, as it does while somebody types; what is there already is out of its sight."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    yield
+    gc.enable()
+    gc.unfreeze()
+    gc.collect()
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_what_a_closed_screen_has_drawn_is_freed_at_once() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await walk(pilot, WAYS["detail"])
+        gc.collect()
+        gc.freeze()
+        for _ in range(ROUNDS):
+            await walk(pilot, WAYS["detail"])
+        left = Counter(type(one) for one in gc.get_objects())
+        opened = ROUNDS * 2
+        assert left[Strip] / opened < 2 * SIZE[1], "drawn lines"
+        assert left[DOMNode] / opened < 10, "component styles"
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_a_screen_that_stays_leaves_nothing_of_what_it_drew_before() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        app.screen.refresh()
+        await settled(pilot)
+        gc.collect()
+        gc.freeze()
+        for _ in range(20):
+            for widget in app.screen.walk_children():
+                widget.refresh()
+            await pilot.pause()
+        drawn = strips()
+        gc.collect()
+        assert drawn - strips() < SIZE[1], "lines of twenty frames that waited for the collector"
