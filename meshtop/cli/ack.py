@@ -25,12 +25,12 @@ class Span(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
-        from meshtop.settings.durations import parse_duration
+        from meshtop.settings.durations import positive_duration
 
         try:
-            return parse_duration(value)
+            return positive_duration(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{error}.", param, ctx)
 
 
 def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
