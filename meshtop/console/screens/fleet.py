@@ -166,11 +166,12 @@ class FleetScreen(TableScreen):
         needs = self.query_one("#needs", LiveTable)
         one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
         store = self.host.session.attention_store
-        if one is None or not one.id or store is None:
+        picture = self.host.picture
+        if one is None or not one.id or store is None or picture is None:
             self.say("n goes to NOW; a acknowledges what the cursor is on there.", Tone.PLAIN)
             return
         try:
-            items = store.find(one.id)
+            items = store.find(one.id, [cluster.server for cluster in picture.snapshot.clusters])
             known = any(item.acknowledged is not None for item in items)
             if known:
                 store.take_back(items)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
@@ -25,6 +26,7 @@ from tests.console.screens.test_screens import go, keys_shown, press, settled, t
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
 SICK = "workload/east/shop/reviews-v2"
+EAST = "https://east.example:6443"
 NARROW, WIDE = (80, 24), (200, 60)
 
 
@@ -86,17 +88,21 @@ async def test_keys_mean_what_needs_somebody_where_the_cursor_is_in_it(app: Stil
 
 async def test_a_acknowledges_what_the_cursor_is_on_and_takes_that_back(app: StillApp, tmp_path: Path) -> None:
     store = AttentionStore(tmp_path / "attention.db")
-    sick = Sighting(id=SICK, severity=Severity.WARNING, title="…", since=None, clusters=("east",), scope="east")
-    store.see([sick], 1.0, read={})
+    sick = Sighting(id=SICK, severity=Severity.WARNING, title="…", since=None, clusters=("east",), scope=EAST)
+    store.see([sick, structs.replace(sick, scope="https://another-fleets-east")], 1.0, read={})
     app.session._attention = store
     async with app.run_test(size=NARROW) as pilot:
         await settled(pilot)
         await press(pilot, "a")
-        assert store.items()[0].acknowledged is None, "the cursor is on a cluster"
+        assert acknowledged(store) == set(), "the cursor is on a cluster"
         await press(pilot, "n", "down", "a")
-        assert store.items()[0].acknowledged is not None
+        assert acknowledged(store) == {(SICK, EAST)}, "and not the other fleet's"
         await press(pilot, "a")
-        assert store.items()[0].acknowledged is None
+        assert acknowledged(store) == set()
+
+
+def acknowledged(store: AttentionStore) -> set[tuple[str, str]]:
+    return {(one.id, one.scope) for one in store.items() if one.acknowledged is not None}
 
 
 async def test_only_the_table_with_the_keyboard_has_the_cursor_sign(app: StillApp) -> None:
