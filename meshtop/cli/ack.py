@@ -94,7 +94,8 @@ def command(
     """Step an item of `meshtop get attention` back, so that what is new stands out.
 
     It steps forward again when its time is over, when it gets worse, or when it went away and comes back half an hour
-    later or more. It is acknowledged for the clusters of this kubeconfig only. This writes a file in the state folder of this machine and nothing anywhere else.
+    later or more. It is acknowledged for the clusters of this kubeconfig only. This writes a file in the state folder
+    of this machine and nothing anywhere else.
     """
     from meshtop.actions.attention import AttentionError, AttentionStore, attention_path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def test_what_is_acknowledged_steps_back_until_it_is_taken_back(meshtop: Program
     done = meshtop("ack", "shop/reviews-v2", "--for", "4h", "--reason", "known to the team")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{SICK} steps back until ")
+    title, until = "✓ shop/reviews-v2 in east", r"until \d\d-\d\d \d\d:\d\dZ"
+    for output in ("table", "wide"):
+        heading, *rows = meshtop("get", "attention", "-o", output).out.splitlines()
+        (known,) = (row for row in rows if "shop/reviews-v2 in east" in row)
+        assert "ACKNOWLEDGED" in heading
+        assert title in known
+        assert re.search(until, known)
+        assert sum("✓" in row for row in rows) == 1
     listed = meshtop("ack", "--list")
     assert "acknowledged until" in listed.out
     assert "known to the team" in listed.out

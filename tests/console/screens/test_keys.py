@@ -22,6 +22,7 @@ from meshtop.console.widgets.prompts import CommandBar
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.attention import Sighting
 from meshtop.model.state import Severity
+from meshtop.views.picture.picture import Picture
 from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
@@ -99,6 +100,39 @@ async def test_a_acknowledges_what_the_cursor_is_on_and_takes_that_back(app: Sti
         assert acknowledged(store) == {(SICK, EAST)}, "and not the other fleet's"
         await press(pilot, "a")
         assert acknowledged(store) == set()
+
+
+async def test_a_pressed_twice_takes_back_what_it_acknowledged(tmp_path: Path) -> None:
+    store = AttentionStore(tmp_path / "attention.db")
+    app = stage(busy_world(), make=lambda snapshot: Picture(snapshot, attention_log=store))
+    app.session._attention = store
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        needs = app.screen.query_one("#needs", LiveTable)
+
+        async def look_again() -> None:
+            session_of(app).publish(busy_world())
+            await settled(pilot)
+
+        await press(pilot, "n", "down")
+        assert needs.cursor_key == SICK
+        await press(pilot, "a")
+        await look_again()
+        assert {id_ for id_, _ in acknowledged(store)} == {SICK}
+        assert needs.cursor_key == SICK, "it stays there while the cursor is on it"
+        assert "✓ shop/reviews-v2 in east" in text_of(needs), "it has a sign of its own, besides its colour"
+        assert "1 known" in text_of(needs)
+        await press(pilot, "a")
+        assert acknowledged(store) == set()
+        await look_again()
+        assert "✓" not in text_of(needs)
+        await press(pilot, "a")
+        await look_again()
+        await press(pilot, "up")
+        await look_again()
+        assert SICK not in keys_shown(app, "#needs"), "it steps back once the cursor has left it"
+        await press(pilot, "A")
+        assert "✓ shop/reviews-v2 in east" in text_of(needs)
 
 
 def acknowledged(store: AttentionStore) -> set[tuple[str, str]]:
