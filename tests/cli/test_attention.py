@@ -152,6 +152,16 @@ def test_an_acknowledgement_belongs_to_the_fleet_of_the_kubeconfig(meshtop: Prog
     assert "none" in elsewhere.err
 
 
+def test_an_item_of_a_cluster_that_only_a_registry_knows_can_be_acknowledged(meshtop: Program, tmp_path: Path) -> None:
+    registry = str(kubeconfig(tmp_path / "registry", hub="https://hub.example:6443"))
+    meshtop.snapshots = (worlds.world(worlds.east(sick=True), worlds.west()),)
+    items(meshtop)
+    assert meshtop("ack", SICK, "--kubeconfig", registry).code == 2
+    config = tmp_path / "meshtop.yaml"
+    config.write_text("discovery: {registries: true, adoptCredentials: true}\n")
+    assert meshtop("ack", SICK, "--kubeconfig", registry, "--config", str(config)).code == 0
+
+
 def test_ids_of_this_fleet_alone_are_completed(
     meshtop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
