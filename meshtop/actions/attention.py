@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,6 +63,11 @@ class KnownItem(Struct, frozen=True, kw_only=True):
     last_seen: float
     gone: float | None
     acknowledged: Acknowledgement | None = None
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """The API servers of the clusters that it stands in: names are one kubeconfig's, these tell fleets apart."""
+        return frozenset(self.scope.split(","))
 
 
 def attention_path() -> Path:
@@ -205,22 +210,29 @@ class AttentionStore:
         """How many items this process holds in memory, beside the file."""
         return len(self._known.keys() | self._written.keys())
 
-    def items(self) -> list[KnownItem]:
-        """Everything that is remembered, what is there first. Raises AttentionError."""
+    def items(self, servers: Collection[str] | None = None) -> list[KnownItem]:
+        """What is remembered of the fleet with these API servers, what is there first; None is of every fleet.
+
+        Raises AttentionError where it cannot be read: that is not the same as nothing.
+        """
         with self._lock:
+            if self._database is None and self.problem is not None and not self._known:
+                raise AttentionError(self.problem)
             try:
-                return sorted(
-                    self._rows(), key=lambda one: (one.gone is not None, -(one.gone or one.last_seen), one.id)
-                )
+                found = self._rows()
             except sqlite3.Error as error:
                 raise AttentionError(f"{self.path} cannot be read: {error}.") from error
+        if servers is not None:
+            found = [one for one in found if one.servers <= set(servers)]
+        return sorted(found, key=lambda one: (one.gone is not None, -(one.gone or one.last_seen), one.id))
 
-    def find(self, wanted: str) -> list[KnownItem]:
-        """The items that an id means, the same in several fleets included. Raises AttentionError where none or several.
+    def find(self, wanted: str, servers: Collection[str] | None = None) -> list[KnownItem]:
+        """The items of a fleet that an id means. Raises AttentionError where there are none or several.
 
-        The end of an id is enough where it is the end of one only, and so is the id as `get -o name` prints it.
+        They are several of one id where it was looked at in some of its clusters only. The end of an id is enough where
+        it is the end of one only, and so is the id as `get -o name` prints it.
         """
-        there = [one for one in self.items() if one.gone is None]
+        there = [one for one in self.items(servers) if one.gone is None]
         name = wanted.removeprefix("attention/")
         exact = [one for one in there if one.id == name]
         if exact:
@@ -231,7 +243,9 @@ class AttentionStore:
             return ends
         if ids:
             raise AttentionError(f"{wanted} means {len(ids)} items: {', '.join(ids[:4])}; give one of these ids.")
-        raise AttentionError(f"No item {wanted} needs attention; meshtop get attention -o name lists their ids.")
+        raise AttentionError(
+            f"No item {wanted} of these clusters needs attention; meshtop get attention -o name lists their ids."
+        )
 
     def acknowledge(self, items: Iterable[KnownItem], *, at: float, until: float | None, reason: str) -> None:
         """Step items back until Unix seconds `until`, or until they go away. Raises AttentionError."""

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from meshtop.cli.exits import say
-from meshtop.cli.options import common_options
-from meshtop.cli.session import write
+from meshtop.cli.options import common_of, common_options
+from meshtop.cli.session import open_session, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from meshtop.actions.attention import KnownItem
+    from meshtop.cli.options import Common
+    from meshtop.settings.schema import Settings
 
 
 class Span(click.ParamType[float]):
@@ -25,12 +28,12 @@ class Span(click.ParamType[float]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds."""
-        from meshtop.settings.durations import parse_duration
+        from meshtop.settings.durations import positive_duration
 
         try:
-            return parse_duration(value)
+            return positive_duration(value)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            self.fail(f"{error}.", param, ctx)
 
 
 def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -38,13 +41,36 @@ def _ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
     from click.shell_completion import CompletionItem
 
     from meshtop.actions.attention import AttentionStore, attention_path
+    from meshtop.model.errors import MeshtopError
+    from meshtop.settings.load import load_settings
 
+    common = common_of(ctx)
     store = AttentionStore(attention_path())
     try:
-        there = [one for one in store.items() if one.gone is None and not one.follows]
+        settings = load_settings(config=common.config, environ=os.environ, flags={}).settings
+        there = [one for one in store.items(_servers(common, settings)) if one.gone is None and not one.follows]
+    except MeshtopError:
+        # Nobody who presses tab can read a sentence.
+        return []
     finally:
         store.close()
-    return [CompletionItem(one.id, help=one.title) for one in there if one.id.startswith(incomplete)]
+    found = {one.id: one.title for one in there if one.id.startswith(incomplete)}
+    return [CompletionItem(id_, help=title) for id_, title in found.items()]
+
+
+def _servers(common: Common, settings: Settings) -> frozenset[str] | None:
+    """The API servers of this fleet, by the kubeconfig and the settings; no cluster is asked. Raises KubeconfigError.
+
+    None where registries add clusters that only the registries know.
+    """
+    from meshtop.sources.auth.kubeconfig import find_clusters
+
+    refs = find_clusters(kubeconfig=common.kubeconfig, contexts=common.context, clusters=settings.clusters)
+    if common.cluster:
+        refs = tuple(ref for ref in refs if ref.name in common.cluster)
+    elif settings.discovery.registries and settings.discovery.adopt_credentials:
+        return None
+    return frozenset(ref.server for ref in refs)
 
 
 @click.command("ack", short_help="Step an item of `get attention` back: somebody knows of it.")
@@ -68,19 +94,22 @@ def command(
     """Step an item of `meshtop get attention` back, so that what is new stands out.
 
     It steps forward again when its time is over, when it gets worse, or when it went away and comes back half an hour
-    later or more. This writes a file in the state folder of this machine and nothing anywhere else.
+    later or more. It is acknowledged for the clusters of this kubeconfig only. This writes a file in the state folder
+    of this machine and nothing anywhere else.
     """
     from meshtop.actions.attention import AttentionError, AttentionStore, attention_path
 
     if listed == (identity is not None):
         raise click.UsageError("Give the ID of an item (meshtop get attention -o name), or --list.", ctx)
+    session = open_session(ctx)
+    servers = _servers(session.common, session.settings)
     store = AttentionStore(attention_path())
     try:
         if listed:
-            _list(store.items(), output)
+            _list(store.items(servers), output)
             return Exit.FINE
         assert identity is not None
-        items = store.find(identity)
+        items = store.find(identity, servers)
         now = time.time()
         if undo:
             store.take_back(items)
@@ -117,6 +146,8 @@ def _list(items: list[KnownItem], output: str) -> None:
                 "id": one.id,
                 "severity": one.severity.value,
                 "title": one.title,
+                "clusters": one.clusters,
+                "servers": sorted(one.servers),
                 "since": None if one.since is None else _moment(one.since),
                 "firstSeen": _moment(one.first_seen),
                 "goneAt": None if one.gone is None else _moment(one.gone),
@@ -136,4 +167,4 @@ def _list(items: list[KnownItem], output: str) -> None:
             state += f": {one.acknowledged.reason}" if one.acknowledged.reason else ""
         if one.gone is not None:
             state = "; ".join(filter(None, (state, f"went away at {_moment(one.gone)}")))
-        write(f"{one.id}  {state}\n    {one.title}")
+        write(f"{one.id}  in {', '.join(one.clusters)}: {state}\n    {one.title}")

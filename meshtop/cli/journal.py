@@ -37,9 +37,11 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
     `--all -o json` is the full audit trail.
     """
     from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.place import require_place
     from meshtop.actions.shift.recover import find_action
     from meshtop.cli.printers import json_text, to_yaml
 
+    require_place(journal_path())
     with contextlib.closing(Journal(journal_path(), reading=True)) as journal:
         for note in journal.notes:
             say(f"meshtop: {note}")

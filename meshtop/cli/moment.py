@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 import click
 
+from meshtop.settings.durations import positive_duration
 from meshtop.views.frame.moments import parse_moment
 
 
@@ -17,10 +17,10 @@ class Duration(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check that it is a positive duration."""
-        if not re.fullmatch(r"(?=\d)(\d+(\.\d+)?h)?(\d+(\.\d+)?m)?(\d+(\.\d+)?s)?(\d+ms)?", value.strip()):
-            self.fail(f"{value!r} is not a duration; write 30s, 5m or 1h.", param, ctx)
-        if not re.search(r"[1-9]", value):
-            self.fail("a duration must be longer than zero.", param, ctx)
+        try:
+            positive_duration(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
         return value.strip()
 
 

@@ -211,16 +211,17 @@ class MeshtopApp(Shell):
         if kind != FLEET:
             self.push_screen(place_screen(kind))
 
-    def _refuses_to_leave(self) -> bool:
-        """Whether a running action prevents leaving the screen; the bottom line names it."""
-        busy = self.screen.busy if isinstance(self.screen, MeshScreen) else None
+    def _refuses_to_leave(self, *, interrupted: bool = False) -> bool:
+        """Whether a running action prevents leaving the screen; the bottom line names it, and how to leave."""
+        screen = self.screen
+        busy = (screen.busy_interrupted if interrupted else screen.busy) if isinstance(screen, MeshScreen) else None
         if busy is not None:
             self._say(busy, Tone.DEGRADED)
         return busy is not None
 
     def action_interrupt(self) -> None:
         """End the console on ctrl-c; while an action runs, only on the second press."""
-        if not self._asked and self._refuses_to_leave():
+        if not self._asked and self._refuses_to_leave(interrupted=True):
             self._asked = True
             return
         super().action_interrupt()

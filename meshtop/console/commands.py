@@ -75,9 +75,9 @@ def _set_tenant(host: ConsoleHost, argument: str) -> None:
 
 
 def _set_window(host: ConsoleHost, argument: str) -> None:
-    from meshtop.settings.durations import parse_duration
+    from meshtop.settings.durations import positive_duration
 
-    host.session.change(window_seconds=parse_duration(argument))
+    host.session.change(window_seconds=positive_duration(argument))
 
 
 def _go_to_moment(host: ConsoleHost, argument: str) -> None:

@@ -18,18 +18,11 @@ from meshtop.model.constants import (
     DEFAULT_WINDOW_SECONDS,
 )
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
-from meshtop.settings.durations import parse_duration
-
-
-def _positive_duration(value: object) -> float:
-    seconds = parse_duration(value)
-    if seconds <= 0:
-        raise ValueError("a duration must be longer than zero")
-    return seconds
+from meshtop.settings.durations import positive_duration
 
 
 def _default_or_duration(value: object) -> float:
-    return value if isinstance(value, float) else _positive_duration(value)
+    return value if isinstance(value, float) else positive_duration(value)
 
 
 Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)]

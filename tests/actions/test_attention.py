@@ -108,8 +108,22 @@ def test_ids_that_mean_nothing_or_several(path: Path) -> None:
     store.see([CATALOG, structs.replace(CATALOG, id="workload/west/shop/catalog")], NOW, read=READ)
     with pytest.raises(AttentionError, match="means 2 items: workload/east/shop/catalog, workload/west"):
         store.find("shop/catalog")
-    with pytest.raises(AttentionError, match="No item cart needs attention"):
+    with pytest.raises(AttentionError, match="No item cart of these clusters needs attention"):
         store.find("cart")
+
+
+def test_an_id_means_what_stands_in_the_clusters_of_one_fleet(path: Path) -> None:
+    store = AttentionStore(path)
+    theirs = structs.replace(CATALOG, scope="https://another-fleets-east")
+    both = structs.replace(CART, clusters=("east", "west"), scope="https://east,https://west")
+    store.see([CATALOG, both], NOW, read={})
+    store.see([theirs], NOW, read={})
+    store.acknowledge(store.find("catalog", ["https://another-fleets-east"]), at=NOW, until=None, reason="")
+    assert [one.acknowledged for one in store.items(["https://east"])] == [None]
+    assert {one.id for one in store.items(["https://east", "https://west"])} == {CATALOG.id, CART.id}
+    with pytest.raises(AttentionError, match="No item cart of these clusters"):
+        store.find("cart", ["https://east"])
+    assert len(store.items()) == 3
 
 
 def test_a_state_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
@@ -117,6 +131,10 @@ def test_a_state_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: P
     store = AttentionStore(tmp_path / "state" / "attention.db")
     assert store.problem is not None
     assert "what needs attention is not remembered" in store.problem
+    with pytest.raises(AttentionError, match="cannot be written"):
+        store.items()
+    with pytest.raises(AttentionError, match="cannot be written"):
+        store.find("catalog")
     assert store.see([CATALOG], NOW, read=READ)[CATALOG.id].first_seen == NOW
     assert store.see([CATALOG], NOW + 60, read=READ)[CATALOG.id].first_seen == NOW, "for as long as this run"
     with pytest.raises(AttentionError, match="cannot be written"):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from msgspec import structs
 
+from meshtop.cli.ack import command as ack
 from meshtop.cli.watch_attention import ring
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus, State
@@ -17,6 +20,23 @@ from tests import worlds
 from tests.cli.conftest import Program
 
 SICK = "workload/east/shop/reviews-v2"
+
+
+def kubeconfig(path: Path, **servers: str) -> Path:
+    """A kubeconfig with a context of each name at that server."""
+    named = [{"name": name, "cluster": {"server": server}} for name, server in servers.items()]
+    contexts = [{"name": name, "context": {"cluster": name, "user": name}} for name in servers]
+    users = [{"name": name, "user": {"token": "t"}} for name in servers]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"clusters": named, "contexts": contexts, "users": users}))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def here(meshtop: Program) -> None:
+    """The kubeconfig of the two clusters, where it is looked for."""
+    names = ("east", "west")
+    kubeconfig(Path.home() / ".kube" / "config", **{name: f"https://{name}.example:6443" for name in names})
 
 
 def sick_world(sequence: int = 1) -> object:
@@ -72,6 +92,14 @@ def test_what_is_acknowledged_steps_back_until_it_is_taken_back(meshtop: Program
     done = meshtop("ack", "shop/reviews-v2", "--for", "4h", "--reason", "known to the team")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{SICK} steps back until ")
+    title, until = "✓ shop/reviews-v2 in east", r"until \d\d-\d\d \d\d:\d\dZ"
+    for output in ("table", "wide"):
+        heading, *rows = meshtop("get", "attention", "-o", output).out.splitlines()
+        (known,) = (row for row in rows if "shop/reviews-v2 in east" in row)
+        assert "ACKNOWLEDGED" in heading
+        assert title in known
+        assert re.search(until, known)
+        assert sum("✓" in row for row in rows) == 1
     listed = meshtop("ack", "--list")
     assert "acknowledged until" in listed.out
     assert "known to the team" in listed.out
@@ -85,7 +113,7 @@ def test_ack_needs_an_id_that_is_there(meshtop: Program) -> None:
     assert meshtop("ack").code == 2
     done = meshtop("ack", "nothing")
     assert done.code == 2
-    assert "No item nothing needs attention" in done.err
+    assert "No item nothing of these clusters needs attention" in done.err
 
 
 def test_a_state_folder_that_cannot_be_written_is_said_and_costs_no_answer(
@@ -97,7 +125,56 @@ def test_a_state_folder_that_cannot_be_written_is_said_and_costs_no_answer(
     done = meshtop("get", "attention", "-o", "name")
     assert f"attention/{SICK}" in done.out.splitlines()
     assert "what needs attention is not remembered" in done.err
-    assert meshtop("ack", SICK).code == 2
+    for arguments in (("ack", SICK), ("ack", "--list")):
+        done = meshtop(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert "attention.db cannot be written" in done.err
+        assert "XDG_STATE_HOME" in done.err
+        assert "No item" not in done.err
+
+
+def test_an_acknowledgement_belongs_to_the_fleet_of_the_kubeconfig(meshtop: Program, tmp_path: Path) -> None:
+    theirs = str(kubeconfig(tmp_path / "theirs", east="https://another-fleets-east"))
+    meshtop.snapshots = (worlds.world(worlds.east(sick=True), worlds.west()),)
+    items(meshtop)
+    for arguments in (("ack", SICK), ("ack", SICK, "--undo")):
+        done = meshtop(*arguments, "--kubeconfig", theirs)
+        assert (done.code, done.out) == (2, "")
+        assert f"No item {SICK} of these clusters needs attention" in done.err
+    assert meshtop("ack", SICK).code == 0
+    assert meshtop("ack", "--list", "--kubeconfig", theirs).out == ""
+    assert meshtop("ack", "--list", "--cluster", "west").out == ""
+    assert meshtop("ack", "--list", "--context", "east").out.startswith(f"{SICK}  in east: acknowledged until it goes")
+    (listed,) = json.loads(meshtop("ack", "--list", "-o", "json").out)["items"]
+    assert (listed["clusters"], listed["servers"]) == (["east"], ["https://east.example:6443"])
+    elsewhere = meshtop("ack", SICK, "--kubeconfig", str(tmp_path / "none"))
+    assert elsewhere.code == 2
+    assert "none" in elsewhere.err
+
+
+def test_an_item_of_a_cluster_that_only_a_registry_knows_can_be_acknowledged(meshtop: Program, tmp_path: Path) -> None:
+    registry = str(kubeconfig(tmp_path / "registry", hub="https://hub.example:6443"))
+    meshtop.snapshots = (worlds.world(worlds.east(sick=True), worlds.west()),)
+    items(meshtop)
+    assert meshtop("ack", SICK, "--kubeconfig", registry).code == 2
+    config = tmp_path / "meshtop.yaml"
+    config.write_text("discovery: {registries: true, adoptCredentials: true}\n")
+    assert meshtop("ack", SICK, "--kubeconfig", registry, "--config", str(config)).code == 0
+
+
+def test_ids_of_this_fleet_alone_are_completed(
+    meshtop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meshtop.snapshots = (worlds.world(worlds.east(sick=True), worlds.west()),)
+    items(meshtop)
+    context = click.Context(ack, parent=click.Context(click.Group("meshtop")))
+    (identity,) = (one for one in ack.params if one.name == "identity")
+    assert SICK in [one.value for one in identity.shell_complete(context, "workload/")]
+    theirs = kubeconfig(tmp_path / "theirs", east="https://another-fleets-east")
+    monkeypatch.setenv("KUBECONFIG", str(theirs))
+    assert identity.shell_complete(context, "") == []
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nope")
+    assert identity.shell_complete(context, "") == []
 
 
 def test_watch_tells_what_comes_and_goes(meshtop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,3 +82,27 @@ def test_reading_makes_no_journal(meshtop: Program) -> None:
     found = meshtop("journal", "--all")
     assert (found.code, "is empty" in found.err) == (0, True)
     assert not journal_path().exists()
+
+
+@pytest.mark.parametrize("arguments", [("journal",), ("journal", "--all", "-o", "json"), ("journal", "abc")])
+def test_a_state_folder_that_cannot_be_made_is_no_empty_journal(
+    meshtop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", Path("/proc/nope")):
+        monkeypatch.setenv("XDG_STATE_HOME", str(place))
+        found = meshtop(*arguments)
+        assert (found.code, found.out) == (2, "")
+        assert f"The journal {place}/meshtop/journal.db cannot be opened: " in found.err
+        assert found.err.endswith("check its folder, or choose another with XDG_STATE_HOME.\n")
+        assert len(found.err.splitlines()) == 1
+
+
+def test_a_journal_that_is_not_there_yet_is_empty_and_is_not_made(
+    meshtop: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "new" / "state"))
+    found = meshtop("journal", "--all")
+    assert (found.code, found.out) == (0, "")
+    assert "The journal is empty" in found.err
+    assert list(tmp_path.iterdir()) == []

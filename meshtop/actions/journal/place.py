@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,23 @@ def examine_place(path: Path, *, writing: bool) -> tuple[str, ...]:
             raise JournalError(sentence)
         notes.append(sentence)
     return tuple(notes)
+
+
+def require_place(path: Path) -> None:
+    """Raise JournalError where there is no journal and its folder could not be made: it is not empty, but impossible.
+
+    Nothing is left behind: a folder is made where the missing ones would be, and removed again.
+    """
+    above = path.parent
+    try:
+        if path.exists() or above.is_dir():
+            return
+        while not above.exists() and above != above.parent:
+            above = above.parent
+        # Permissions alone do not tell: /proc takes no folder from anybody, a full disk none at all.
+        os.rmdir(tempfile.mkdtemp(prefix=".meshtop-", dir=above))
+    except OSError as error:
+        raise JournalError(f"The journal {path} cannot be opened: {_why(error)}; {OTHER_PLACE}") from error
 
 
 OTHER_PLACE = "check its folder, or choose another with XDG_STATE_HOME."

@@ -123,7 +123,7 @@ def limit_of(subject: ShiftSubject) -> str:
 def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan, tuple[str, ...]]:
     """The plan, and the clusters it is limited to (none: not limited). Raises FieldProblem."""
     from meshtop.actions.shift.plan import OnLoss, ShiftPlan, parse_guard
-    from meshtop.settings.durations import parse_duration
+    from meshtop.settings.durations import positive_duration
 
     clusters = named_clusters(values["clusters"], subject)
     steps = steps_of(values["weights"], values["steps"])
@@ -131,9 +131,7 @@ def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan
         if not clusters or route.cluster in clusters:
             for step in steps:
                 _fits(route, step)
-    every = _checked("every", lambda: parse_duration(values["every"]))
-    if every <= 0:
-        raise FieldProblem("every", "a duration must be longer than zero")
+    every = _checked("every", lambda: positive_duration(values["every"]))
     wait = values["after each step"] != LEAVE
     if not wait and len(steps) > 1:
         raise FieldProblem("after each step", "steps need to be watched; leave steps empty, or choose watch")

@@ -71,6 +71,11 @@ class MeshScreen(Guarded, Screen[object]):
         return None
 
     @property
+    def busy_interrupted(self) -> str | None:
+        """The same as said after ctrl-c, which may know more ways to leave."""
+        return self.busy
+
+    @property
     def about(self) -> str:
         """The screen's purpose, as a sentence for the help."""
         return ""

@@ -1,7 +1,8 @@
-"""The canary board, from which weights are shifted and rolled back."""
+"""The canary board and the detail of a route, from which weights are shifted and rolled back."""
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
@@ -18,6 +19,8 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.views.frame.detail import find_item
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.analysis.tenancy.access.permissions import PlannedWrite, WritePermission
     from meshtop.console.desk.journaling import Known
@@ -47,8 +50,8 @@ def with_rights(found: Detail | None, permissions: tuple[WritePermission, ...]) 
     return structs.replace(found, sections=(first, rights_section(permissions), *others))
 
 
-class CanaryScreen(TableScreen):
-    """Every weighted route; `S` shifts the one under the cursor, `R` rolls the last shift back, `J` is the journal."""
+class ShiftingScreen(MeshScreen):
+    """A screen with a route: `S` shifts it, `R` rolls the last shift back, `J` is the journal."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "shift", "shift", id="canary.shift"),
@@ -56,13 +59,16 @@ class CanaryScreen(TableScreen):
         Binding("J", "app.journal", "journal", id="canary.journal"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__(CANARIES)
-        self._taken_back: tuple[PlannedWrite, ...] = ()
-        self._at_hand: Known | None = None
-        self.permissions: tuple[WritePermission, ...] = ()
-        """The permissions for a shift of the route under the cursor, cluster by cluster."""
-        self._off: dict[str, str] = {}
+    _taken_back: tuple[PlannedWrite, ...] = ()
+    _at_hand: Known | None = None
+    _off: Mapping[str, str] = MappingProxyType({})
+    permissions: tuple[WritePermission, ...] = ()
+    """The permissions for a shift of the route, cluster by cluster."""
+
+    @property
+    def route_key(self) -> str | None:
+        """The key of the route that a shift is of; None where there is none."""
+        raise NotImplementedError
 
     def on_screen_resume(self) -> None:
         """Update the permission of a rollback, as another screen may have run a shift."""
@@ -74,32 +80,12 @@ class CanaryScreen(TableScreen):
         last = last_shift(self._at_hand)
         self._taken_back = () if last is None else writes_of(last.action)
 
-    def refresh_picture(self, picture: Picture) -> None:
-        """Show the rows, and update which keys are disabled."""
-        super().refresh_picture(picture)
+    def judge(self, picture: Picture) -> None:
+        """Compute the reasons why actions that write are disabled."""
         # Which clusters these are is known once they have answered; the journal is read again only then.
         if clusters_at_hand(picture.snapshot.clusters) != self._at_hand:
             self._find_last(picture)
-        self._judge()
-
-    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
-        """Update the permissions for the newly selected route."""
-        self._judge()
-
-    def on_rights_arrived(self, message: RightsArrived) -> None:
-        """Update disabled keys and the side panel."""
-        self._judge()
-        picture = self.host.picture
-        if picture is not None:
-            self._show_side(picture, self.rows.cursor_key)
-
-    def _judge(self) -> None:
-        """Compute the reasons why actions that write are disabled."""
-
-        picture = self.host.picture
-        if picture is None:
-            return
-        self.permissions = shift_permissions(self, picture, self.rows.cursor_key)
+        self.permissions = shift_permissions(self, picture, self.route_key)
         back = permissions_for(picture, self.host.rights, self._taken_back, self)
         off = {"shift": denial_reason(self.permissions), "roll_back": denial_reason(back, needs_all=True)}
         if self.host.read_only:
@@ -119,17 +105,13 @@ class CanaryScreen(TableScreen):
         """Why an action that writes is disabled."""
         return "read-only" if action in WRITES and self.host.read_only else self._off.get(action)
 
-    def beside(self, picture: Picture, key: str) -> Detail | None:
-        """The route with its rights."""
-        return with_rights(super().beside(picture, key), shift_permissions(self, picture, key))
-
     def action_shift(self) -> None:
-        """Open the shift dialog for the route under the cursor; it names clusters that would refuse the shift."""
+        """Open the shift dialog for the route; it names clusters that would refuse the shift."""
         from meshtop.analysis.tenancy.access.permissions import denials
         from meshtop.console.screens.shift import ShiftScreen
 
-        picture, key = self.host.picture, self.rows.cursor_key
-        row: CanaryRow | None = None if picture is None or key is None else find_item(picture, self.kind, key)
+        picture, key = self.host.picture, self.route_key
+        row: CanaryRow | None = None if picture is None or key is None else find_item(picture, CANARIES, key)
         if picture is None or row is None:
             return
         note = denials(self.permissions)
@@ -143,8 +125,51 @@ class CanaryScreen(TableScreen):
         self.host.roll_back_last()
 
 
-class CanaryDetailScreen(DetailScreen):
+class CanaryScreen(TableScreen, ShiftingScreen):
+    """Every weighted route; the keys that write mean the one under the cursor."""
+
+    def __init__(self) -> None:
+        super().__init__(CANARIES)
+
+    @property
+    def route_key(self) -> str | None:
+        """The route under the cursor."""
+        return self.rows.cursor_key
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show the rows, and update which keys are disabled."""
+        super().refresh_picture(picture)
+        self.judge(picture)
+
+    def on_live_table_row_highlighted(self, event: LiveTable.RowHighlighted) -> None:
+        """Update the permissions for the newly selected route."""
+        if self.host.picture is not None:
+            self.judge(self.host.picture)
+
+    def on_rights_arrived(self, message: RightsArrived) -> None:
+        """Update disabled keys and the side panel."""
+        picture = self.host.picture
+        if picture is not None:
+            self.judge(picture)
+            self._show_side(picture, self.rows.cursor_key)
+
+    def beside(self, picture: Picture, key: str) -> Detail | None:
+        """The route with its rights."""
+        return with_rights(super().beside(picture, key), shift_permissions(self, picture, key))
+
+
+class CanaryDetailScreen(DetailScreen, ShiftingScreen):
     """The detail of a route, with shift permissions."""
+
+    @property
+    def route_key(self) -> str | None:
+        """The route that is shown."""
+        return self.key
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Show the route, and update which keys are disabled."""
+        super().refresh_picture(picture)
+        self.judge(picture)
 
     def make_detail(self, picture: Picture) -> Detail | None:
         """The route with its rights."""

@@ -48,21 +48,31 @@ class Need(Struct, frozen=True):
     id: str = ""
 
 
-def needs_of(items: Iterable[AttentionItem], now: float, *, known_too: bool) -> dict[str, Need]:
+def needs_of(
+    items: Iterable[AttentionItem], now: float, *, known_too: bool, kept: str | None = None
+) -> dict[str, Need]:
     """The rows of NOW: each item, and under it what changed before and what follows from it.
 
-    What is acknowledged is left out unless `known_too`.
+    What is acknowledged is left out unless `known_too`, but for the item with the id `kept`.
     """
     from meshtop.views.reports.attention.view import hit_text, lines_below, opened_by, since_text
 
     needs: dict[str, Need] = {}
     for item in items:
-        if item.acknowledged is not None and not known_too:
+        if item.acknowledged is not None and not known_too and item.id != kept:
             continue
         kind, key = opened_by(item)
         who = ", ".join(item.impact.tenants)
         needs[item.id] = Need(
-            item.sign, item.tone, item.title, kind, key, since_text(item, now), hit_text(item), who, item.id
+            item.sign,
+            item.tone,
+            f"{item.mark}{item.title}",
+            kind,
+            key,
+            since_text(item, now),
+            hit_text(item),
+            who,
+            item.id,
         )
         for number, line in enumerate(lines_below(item)):
             needs[f"{item.id}#{number}"] = Need(" ", Tone.DIM, f" {line}", kind, key, id=item.id)
@@ -138,6 +148,8 @@ class FleetScreen(TableScreen):
         super().__init__(FLEET)
         self._needs: dict[str, Need] = {}
         self._all_needs = False
+        self._kept: str | None = None
+        """The id of what was acknowledged here last: it stays while the cursor is on it, to be taken back by `a`."""
 
     def body(self) -> ComposeResult:
         """Headline, what needs attention, clusters."""
@@ -166,11 +178,12 @@ class FleetScreen(TableScreen):
         needs = self.query_one("#needs", LiveTable)
         one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
         store = self.host.session.attention_store
-        if one is None or not one.id or store is None:
+        picture = self.host.picture
+        if one is None or not one.id or store is None or picture is None:
             self.say("n goes to NOW; a acknowledges what the cursor is on there.", Tone.PLAIN)
             return
         try:
-            items = store.find(one.id)
+            items = store.find(one.id, [cluster.server for cluster in picture.snapshot.clusters])
             known = any(item.acknowledged is not None for item in items)
             if known:
                 store.take_back(items)
@@ -179,6 +192,8 @@ class FleetScreen(TableScreen):
         except AttentionError as error:
             self.say(str(error), Tone.DEGRADED)
             return
+        self._kept = one.id
+        needs.go_to(one.id)
         self.say(f"{one.id} {'steps forward again' if known else 'steps back until it goes away'}.", Tone.GOOD)
         self.host.session.refresh()
 
@@ -219,10 +234,12 @@ class FleetScreen(TableScreen):
         found = attention(picture, self.host.scope.query)
         new = [item for item in found if item.acknowledged is None]
         self._needs = {f"{JOURNAL}:{one.key}": one for one in self._waiting()}
-        self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs)
+        needs = self.query_one("#needs", LiveTable)
+        if needs.cursor_key != self._kept or not needs.has_focus:
+            self._kept = None
+        self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs, kept=self._kept)
         known = len(found) - len(new)
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
-        needs = self.query_one("#needs", LiveTable)
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1

@@ -237,10 +237,21 @@ class RunScreen(MeshScreen):
         """Why the screen cannot be left: an action is running."""
         if self.phase is not Phase.RUNNING:
             return None
-        steerable = self.query("#status") and self.status.progress is not None
-        if not steerable:
+        if not self._steerable:
             return "It is in progress; wait for its end."
-        return "A shift is running: H holds it, A rolls it back; ctrl-c again leaves it held."
+        return "A shift is running; H holds it, A rolls it back."
+
+    @property
+    def busy_interrupted(self) -> str | None:
+        """The same after ctrl-c, which ends the console when it is pressed again."""
+        if self.busy is None or not self._steerable:
+            return self.busy
+        return "A shift is running; H holds it, A rolls it back, ctrl-c again leaves it held."
+
+    @property
+    def _steerable(self) -> bool:
+        """Whether what runs can be held or rolled back by key."""
+        return bool(self.query("#status")) and self.status.progress is not None
 
     def action_back(self) -> None:
         """Leave, unless something runs."""

@@ -132,6 +132,20 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         assert "us-east Kubernetes: ✓ you may patch virtualservices in shop" in text
         assert "eu-west Kubernetes: ✗ you may not patch virtualservices in shop" in text
 
+        route = app.screen
+        assert isinstance(route, CanaryDetailScreen)
+        assert "S shift" in bottom(app), "a route that is opened takes the same keys as on the board"
+        assert (route.why_disabled("shift"), route.why_disabled("roll_back")) == (None, refused)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, ShiftScreen) and bool(app.screen.log_entries), "the dialog")
+        dialog: object = app.screen
+        assert isinstance(dialog, ShiftScreen)
+        assert f"▲ {refused} Name the others as waves: us-east" in [line[0] for line in dialog.log_entries]
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is route, "the route again")
+        await pilot.press("J")
+        await until(pilot, lambda: isinstance(app.screen, JournalScreen), "the journal")
+
 
 async def test_the_journal_takes_back_only_what_every_cluster_allows(world: Served) -> None:
     took_part("us-east", "eu-west")
@@ -179,6 +193,12 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
         assert "us-east policy: ✗ admin may not shift namespace:us-east/shop" in text
+        route = app.screen
+        assert isinstance(route, CanaryDetailScreen)
+        assert route.why_disabled("shift") == why
+        await pilot.press("S")
+        await until(pilot, lambda: bottom(app).strip() == why, "the reason in the route")
+        assert app.screen is route
         assert "Kubernetes: ✓ you may patch virtualservices in shop" in text
 
 

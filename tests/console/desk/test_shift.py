@@ -22,6 +22,7 @@ from meshtop.console.screens.run import Phase, RunScreen
 from meshtop.console.screens.shift import ShiftScreen
 from meshtop.console.session import ConsoleOptions
 from meshtop.console.widgets.choice import Choice
+from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.demo.world.plan import Options
 from meshtop.settings.schema import Settings
@@ -109,6 +110,11 @@ def front(app: MeshtopApp) -> object:
     return app.screen
 
 
+def bottom(app: MeshtopApp) -> str:
+    """The sentence in the bottom line."""
+    return app.screen.query_one(KeyHints).render_line(0).text.strip()
+
+
 def said(screen: RunScreen) -> str:
     return "\n".join(one.text for one in screen.log_entries)
 
@@ -152,6 +158,12 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         await until(pilot, lambda: weights(world, "eu-west")[-1] == 30, "the weights")
         await pilot.press("escape")
         assert isinstance(front(app), ShiftScreen), "a running shift is not left by accident"
+        for key in ("escape", "J", "1"):
+            await pilot.press(key)
+            assert isinstance(front(app), ShiftScreen)
+            assert bottom(app) == "A shift is running; H holds it, A rolls it back.", key
+        await pilot.press("ctrl+c")
+        assert bottom(app) == "A shift is running; H holds it, A rolls it back, ctrl-c again leaves it held."
         await pilot.press("H")
         await until(pilot, lambda: dialog.phase is Phase.ENDED, "the end")
         assert weights(world, "us-east")[-1] == 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
@@ -21,10 +22,12 @@ from meshtop.console.widgets.prompts import CommandBar
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.attention import Sighting
 from meshtop.model.state import Severity
+from meshtop.views.picture.picture import Picture
 from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
 SICK = "workload/east/shop/reviews-v2"
+EAST = "https://east.example:6443"
 NARROW, WIDE = (80, 24), (200, 60)
 
 
@@ -86,17 +89,54 @@ async def test_keys_mean_what_needs_somebody_where_the_cursor_is_in_it(app: Stil
 
 async def test_a_acknowledges_what_the_cursor_is_on_and_takes_that_back(app: StillApp, tmp_path: Path) -> None:
     store = AttentionStore(tmp_path / "attention.db")
-    sick = Sighting(id=SICK, severity=Severity.WARNING, title="…", since=None, clusters=("east",), scope="east")
-    store.see([sick], 1.0, read={})
+    sick = Sighting(id=SICK, severity=Severity.WARNING, title="…", since=None, clusters=("east",), scope=EAST)
+    store.see([sick, structs.replace(sick, scope="https://another-fleets-east")], 1.0, read={})
     app.session._attention = store
     async with app.run_test(size=NARROW) as pilot:
         await settled(pilot)
         await press(pilot, "a")
-        assert store.items()[0].acknowledged is None, "the cursor is on a cluster"
+        assert acknowledged(store) == set(), "the cursor is on a cluster"
         await press(pilot, "n", "down", "a")
-        assert store.items()[0].acknowledged is not None
+        assert acknowledged(store) == {(SICK, EAST)}, "and not the other fleet's"
         await press(pilot, "a")
-        assert store.items()[0].acknowledged is None
+        assert acknowledged(store) == set()
+
+
+async def test_a_pressed_twice_takes_back_what_it_acknowledged(tmp_path: Path) -> None:
+    store = AttentionStore(tmp_path / "attention.db")
+    app = stage(busy_world(), make=lambda snapshot: Picture(snapshot, attention_log=store))
+    app.session._attention = store
+    async with app.run_test(size=WIDE) as pilot:
+        await settled(pilot)
+        needs = app.screen.query_one("#needs", LiveTable)
+
+        async def look_again() -> None:
+            session_of(app).publish(busy_world())
+            await settled(pilot)
+
+        await press(pilot, "n", "down")
+        assert needs.cursor_key == SICK
+        await press(pilot, "a")
+        await look_again()
+        assert {id_ for id_, _ in acknowledged(store)} == {SICK}
+        assert needs.cursor_key == SICK, "it stays there while the cursor is on it"
+        assert "✓ shop/reviews-v2 in east" in text_of(needs), "it has a sign of its own, besides its colour"
+        assert "1 known" in text_of(needs)
+        await press(pilot, "a")
+        assert acknowledged(store) == set()
+        await look_again()
+        assert "✓" not in text_of(needs)
+        await press(pilot, "a")
+        await look_again()
+        await press(pilot, "up")
+        await look_again()
+        assert SICK not in keys_shown(app, "#needs"), "it steps back once the cursor has left it"
+        await press(pilot, "A")
+        assert "✓ shop/reviews-v2 in east" in text_of(needs)
+
+
+def acknowledged(store: AttentionStore) -> set[tuple[str, str]]:
+    return {(one.id, one.scope) for one in store.items() if one.acknowledged is not None}
 
 
 async def test_only_the_table_with_the_keyboard_has_the_cursor_sign(app: StillApp) -> None:

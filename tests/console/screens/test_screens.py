@@ -211,6 +211,14 @@ async def test_a_command_that_makes_no_sense_is_said(app: StillApp) -> None:
         assert isinstance(app.screen, MeshScreen)
 
 
+@pytest.mark.parametrize("span", ["0s", "400d"])
+async def test_a_window_of_nothing_or_of_more_than_a_year_is_not_asked_for(app: StillApp, span: str) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await press(pilot, "colon", *f"window {span}", "enter")
+        assert [asked for asked in session_of(app).asked if asked[0] == "change"] == []
+
+
 async def test_x_narrows_to_the_row(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await go(pilot, "workloads")

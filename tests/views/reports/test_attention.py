@@ -11,7 +11,7 @@ from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.attention.item import AttentionItem
-from meshtop.views.reports.attention.view import attention, opened_by
+from meshtop.views.reports.attention.view import attention, opened_by, since_text
 from tests import worlds
 from tests.analysis.fleet.objects import obj, with_config
 
@@ -66,3 +66,11 @@ def test_a_namespace_that_differs_belongs_to_its_own_scope() -> None:
     (line,) = drift_lines(picture, Query(namespaces=("shop",)))
     assert "Namespace shop" in line.title
     assert drift_lines(picture, Query(namespaces=("elsewhere",))) == []
+
+
+def test_when_it_was_seen_first_is_not_said_as_when_it_began() -> None:
+    picture = Picture(worlds.world(of_mode(worlds.east(), "STRICT"), of_mode(worlds.west(), "PERMISSIVE")))
+    (line,) = drift_lines(picture)
+    seen = line.first_seen.timestamp()
+    assert line.since is None
+    assert (since_text(line, seen + 59), since_text(line, seen + 420)) == ("–", "seen 7m")

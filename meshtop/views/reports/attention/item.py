@@ -82,6 +82,11 @@ class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
         return Tone.DIM if self.acknowledged is not None else TONES[self.severity]
 
     @property
+    def mark(self) -> str:
+        """What stands before the title of what is acknowledged, to tell it without colour."""
+        return "✓ " if self.acknowledged is not None else ""
+
+    @property
     def sign(self) -> str:
         """The sign that tells how bad it is without colour."""
         return SIGNS[self.severity]

@@ -34,14 +34,14 @@ def attention(picture: Picture, query: Query = EVERYTHING) -> tuple[AttentionIte
 
 
 def since_text(item: AttentionItem, now: float) -> str:
-    """`14:05 6m`; `≥ 1d` where it was so from the beginning of what is known; a dash where nothing tells."""
+    """`14:05 6m`; `≥ 1d` where it was so from the beginning of what is known; `seen 7m` where only that is known."""
     if item.since is not None:
         began = item.since.timestamp()
         if item.lasting:
             return f"≥ {age(now - began)}"
         return f"{item.since:%H:%M} {age(now - began)}" if now - began < 86_400 else age(now - began)
     seen = item.first_seen.timestamp()
-    return f"known {age(now - seen)}" if now - seen >= 60 else "–"
+    return f"seen {age(now - seen)}" if now - seen >= 60 else "–"
 
 
 def hit_text(item: AttentionItem) -> str:
@@ -145,7 +145,15 @@ def _severity_cell(item: AttentionItem) -> Cell:
 
 def _title_cell(item: AttentionItem) -> Cell:
     more = f" (+{len(item.consequences)} consequence{'s' * (len(item.consequences) != 1)})" if item.consequences else ""
-    return text_cell(clean(item.title) + more, item.tone)
+    return text_cell(item.mark + clean(item.title) + more, item.tone)
+
+
+def _acknowledged_text(item: AttentionItem) -> str:
+    """Until when it steps back; empty for what does not."""
+    if item.acknowledged is None:
+        return ""
+    until = item.acknowledged.until
+    return "until gone" if until is None else f"until {until.astimezone(UTC):%m-%d %H:%M}Z"
 
 
 def _since_cell(item: AttentionItem) -> Cell:
@@ -189,6 +197,9 @@ VIEW: View[AttentionItem] = View(
                 aliases=("tenant",), priority=3),
         c.custom(name="cause", title="BEFORE", help_="What changed just before it began.",
                  value=lambda i: i.cause and i.cause.title, cell=_cause_cell, wide=True, priority=5, max_width=60),
+        c.custom(name="acknowledged", title="ACKNOWLEDGED", help_="Until when somebody knows of it; a dash is new.",
+                 value=_acknowledged_text, cell=lambda i: text_cell(_acknowledged_text(i), Tone.DIM), aliases=("ack",),
+                 priority=3, min_width=12),
         c.text("id", "ID", "What meshtop ack takes.", "id", wide=True, priority=2, max_width=70),
     ),
     build=build,
