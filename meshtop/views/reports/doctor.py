@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts
@@ -143,7 +144,7 @@ def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapsh
             *_kubernetes_findings(cluster),
             *_kind_findings(cluster.name, inventory),
             *_mesh_findings(cluster, planes),
-            *_prometheus_findings(cluster, telemetry),
+            *_prometheus_findings(cluster, telemetry, telemetry_states(snapshot.clusters)[cluster.name]),
         ),
     )
 
@@ -252,7 +253,9 @@ def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> 
     ]
 
 
-def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | None) -> list[Finding]:
+def _prometheus_findings(
+    cluster: ClusterSnapshot, telemetry: TelemetryReport | None, heard: State | Silence
+) -> list[Finding]:
     status, name = cluster.prometheus, cluster.name
     if cluster.inventory is None and status.state is State.NONE:
         return []
@@ -269,8 +272,9 @@ def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | 
     if status.state in (State.PARTIAL, State.STALE):
         what = status.error or f"Prometheus of {name} gave an incomplete answer."
         findings.append(_finding("prometheus-incomplete", Severity.WARNING, what, status.remedy))
-    if telemetry is not None and telemetry.series == 0:
-        message = f"Prometheus of {name} holds no series of Istio in this window."
+    if telemetry is not None and (telemetry.series == 0 or heard is Silence.NO_DATA):
+        what = "no series of Istio" if telemetry.series == 0 else "no series that a proxy reported"
+        message = f"Prometheus of {name} holds {what} in this window."
         fix = "Check that it scrapes sidecars, ztunnels and gateways, or give a longer --window."
         findings.append(_finding("no-istio-metrics", Severity.WARNING, message, fix))
     elif telemetry is not None and telemetry.missing_labels:
