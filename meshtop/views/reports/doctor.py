@@ -70,12 +70,13 @@ class TelemetryReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """One cluster's check-up."""
+    """One cluster's check-up; `reached` says whether its API server answered at all, if only with a refusal."""
 
     name: str
     context: str
     server: str
     read_only: bool
+    reached: bool
     kubernetes_version: str | None
     kubernetes: SourceReport
     prometheus: SourceReport
@@ -85,9 +86,9 @@ class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
     findings: tuple[Finding, ...]
 
     @property
-    def reached(self) -> bool:
-        """Whether its API server answered at all."""
-        return self.kubernetes.state not in (State.UNREACHABLE, State.NONE)
+    def was_read(self) -> bool:
+        """Whether anything was read in it; else its rights and its Prometheus are unknown."""
+        return self.kubernetes_version is not None or bool(self.kinds)
 
 
 class Report(Struct, frozen=True, rename="camel", kw_only=True):
@@ -134,6 +135,7 @@ def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapsh
         context=cluster.context,
         server=cluster.server,
         read_only=cluster.read_only,
+        reached=cluster.kubernetes.reached,
         kubernetes_version=inventory.version if inventory else None,
         kubernetes=_source(cluster.kubernetes, cluster.kubernetes_cost, snapshot.at),
         prometheus=_source(cluster.prometheus, cluster.prometheus_cost, snapshot.at),
