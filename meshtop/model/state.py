@@ -23,8 +23,9 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
 
     `answered_at` is the Unix time (seconds) of the last good answer, None before the first.
     `error` is one sentence for people; `remedy` is what to do about it (a command, a right to ask for).
-    `notes` are remarks that are not errors: a kind that is missing, a narrowed query. `unasked`: the login failed before
-    the server was asked anything (a credential plugin is not installed), so that it is denied by nobody there.
+    `notes` are remarks that are not errors: a kind that is missing, a narrowed query.
+    `unasked`: the login failed before the server was asked anything (a credential plugin is not installed), so that it
+    is not the server that denies.
     """
 
     state: State = State.NONE

@@ -199,8 +199,8 @@ class Connection:
             credentials = await self._login.current()
             try:
                 client = await self._client_for(credentials)
-            except SourceProblem as problem:
-                problem.unasked = True
+            except SourceProblem as failure:
+                failure.unasked = True
                 raise
             try:
                 request = client.question(

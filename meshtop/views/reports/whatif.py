@@ -132,7 +132,7 @@ def knows_scope(picture: Picture, scope: str) -> bool | None:
 
 
 def strict_unknowns(picture: Picture, answer: StrictAnswer) -> tuple[Unknown, ...]:
-    """What the answer could not take into account: what was not read, calls that nobody can tell, and silent callers."""
+    """What the answer could not take into account: data not read, calls nobody can tell, unseen callers."""
     calls = {item.destination.cluster or item.source.cluster for item in answer.items if item.effect is Effect.UNKNOWN}
     silent = {workload.cluster for workload in answer.unmeasured}
     return (
