@@ -15,7 +15,7 @@ from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
 from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
 from meshtop.sources.kubernetes.status import OPTIONAL
-from meshtop.views.frame.document import API_VERSION, rfc3339
+from meshtop.views.frame.document import API_VERSION, NO_SERIES_REMEDY, rfc3339
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
 
@@ -277,8 +277,7 @@ def _prometheus_findings(
     if telemetry is not None and (telemetry.series == 0 or heard is Silence.NO_DATA):
         what = "no series of Istio" if telemetry.series == 0 else "no series that a proxy reported"
         message = f"Prometheus of {name} holds {what} in this window."
-        fix = "Check that it scrapes sidecars, ztunnels and gateways, or give a longer --window."
-        findings.append(_finding("no-istio-metrics", Severity.WARNING, message, fix))
+        findings.append(_finding("no-istio-metrics", Severity.WARNING, message, NO_SERIES_REMEDY))
     elif telemetry is not None and telemetry.missing_labels:
         message = f"Istio's metrics in {name} lack the labels {', '.join(telemetry.missing_labels)}."
         fix = "A Telemetry resource or a relabelling drops them; keep them, or expect gaps."

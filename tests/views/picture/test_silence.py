@@ -7,9 +7,12 @@ from msgspec.structs import replace
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import HealthStatus
+from meshtop.views.frame.document import missing
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.kinds import clusters, namespaces, services, workloads
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.picture.totals import without_traffic
 from meshtop.views.reports.doctor import examine
 from tests import worlds
 from tests.analysis.traffic.test_silence import silent, without_proxies
@@ -46,6 +49,14 @@ def test_unknowns_name_the_traffic() -> None:
     assert unknowns(silent()) == (Unknown("traffic", "east", WhyUnknown.NO_DATA),)
     assert doubt(unknowns(silent())) == "traffic of east left no data in this window."
     assert unknowns(without_proxies(silent())) == ()
+
+
+def test_it_is_said_beside_a_table_and_beside_sums() -> None:
+    snapshot = worlds.world(silent(), worlds.west())
+    (told,) = missing(snapshot)
+    assert told.startswith("east: Its Prometheus holds no series that a proxy reported in this window")
+    assert without_traffic(Picture(snapshot), Query()) == ["east"]
+    assert without_traffic(Picture(worlds.world(without_proxies(silent()))), Query()) == []
 
 
 def test_the_doctor_finds_it_though_istiod_reports() -> None:
