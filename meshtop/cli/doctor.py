@@ -77,7 +77,7 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     for plane in cluster.control_planes:
         version = clean(plane.version or "of unknown version")
         lines.append(f"    istiod {clean(plane.revision)} {version}, {plane.pods.ready}/{plane.pods.total} pods ready")
-    if not cluster.was_read and cluster.prometheus.state is State.NONE and cluster.prometheus.error is None:
+    if not cluster.was_read and cluster.prometheus.state is State.NONE and cluster.prometheus.endpoint is None:
         lines.append("  Prometheus: unknown, as it is found through the API server")
     else:
         lines += _source_lines("Prometheus", cluster.prometheus, style)

@@ -121,6 +121,9 @@ def test_doctor_claims_nothing_of_a_cluster_that_was_not_read(meshtop: Program) 
     assert "may be written to" not in outcome.out
     assert "what may be written is unknown" in outcome.out
     assert "Prometheus: unknown" in outcome.out
+    not_found = SourceStatus(error="No Prometheus was found among the Services of north.")
+    meshtop.snapshots = (worlds.world(replace(worlds.north(), prometheus=not_found)),)
+    assert "Prometheus: unknown" in meshtop("doctor").out, "without Services nothing can be found"
     meshtop.snapshots = (worlds.world(replace(worlds.north(), read_only=True)),)
     assert "read-only" in meshtop("doctor").out
 
