@@ -57,9 +57,11 @@ def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list
 
 
 def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
+    from meshtop.model.state import State
     from meshtop.model.text import clean
 
-    access = "read-only" if cluster.read_only else "may be written to, as far as its rights go"
+    rights = "may be written to, as far as its rights go" if cluster.was_read else "what may be written is unknown"
+    access = "read-only" if cluster.read_only else rights
     about = " · ".join(filter(None, (cluster.server, f"context {cluster.context}" if cluster.context else "", access)))
     lines = [style.heading(style.plain(clean(cluster.name))) + f"  {clean(about)}"]
     version = f"Kubernetes {clean(cluster.kubernetes_version)}" if cluster.kubernetes_version else "Kubernetes"
@@ -75,7 +77,10 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     for plane in cluster.control_planes:
         version = clean(plane.version or "of unknown version")
         lines.append(f"    istiod {clean(plane.revision)} {version}, {plane.pods.ready}/{plane.pods.total} pods ready")
-    lines += _source_lines("Prometheus", cluster.prometheus, style)
+    if not cluster.was_read and cluster.prometheus.state is State.NONE and cluster.prometheus.endpoint is None:
+        lines.append("  Prometheus: unknown, as it is found through the API server")
+    else:
+        lines += _source_lines("Prometheus", cluster.prometheus, style)
     telemetry = cluster.telemetry
     if telemetry is not None:
         reporters = clean(", ".join(telemetry.reporters) or "none")

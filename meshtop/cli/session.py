@@ -184,10 +184,11 @@ def exit_code(snapshot: Snapshot) -> Exit:
     """Unreachable when no cluster could be reached, refused when all that were reached refused."""
     from meshtop.model.state import State
 
-    states = {cluster.kubernetes.state for cluster in snapshot.clusters}
-    if states & {State.FRESH, State.STALE, State.PARTIAL}:
+    sources = [cluster.kubernetes for cluster in snapshot.clusters]
+    if any(source.state in (State.FRESH, State.STALE, State.PARTIAL) for source in sources):
         return Exit.FINE
-    return Exit.REFUSED if states == {State.DENIED} else Exit.UNREACHABLE
+    refused = bool(sources) and all(source.state is State.DENIED and source.reached for source in sources)
+    return Exit.REFUSED if refused else Exit.UNREACHABLE
 
 
 def write(text: str, stream: TextIO | None = None) -> None:

@@ -13,8 +13,9 @@ from meshtop.cli.session import exit_code, once, open_session, say_missing, writ
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from meshtop.model.snapshot import Snapshot
-    from meshtop.views.frame.unknowns import Needs
+    from collections.abc import Sequence
+
+    from meshtop.model.evidence import Unknown
 
 
 @click.group("whatif", short_help="Effects of a change before it is made: strict, evacuate.")
@@ -35,7 +36,13 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks if it was seen in plaintext, or is configured as such. Calls that were not measured are unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.reports.whatif import STRICT_NEEDS, knows_scope, strict_answer, strict_document, strict_sentences
+    from meshtop.views.reports.whatif import (
+        knows_scope,
+        strict_answer,
+        strict_document,
+        strict_sentences,
+        strict_unknowns,
+    )
 
     session = open_session(ctx)
     snapshot = once(session, plaintext=True)
@@ -66,7 +73,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
         for sentence in strict_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return _sure(snapshot, STRICT_NEEDS, code)
+    return _sure(strict_unknowns(picture, answer), code)
 
 
 @command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
@@ -81,6 +88,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
+    from meshtop.views.frame.unknowns import unknowns_of
     from meshtop.views.reports.evacuate import (
         EVACUATION_NEEDS,
         evacuate_answer,
@@ -117,14 +125,13 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return _sure(snapshot, EVACUATION_NEEDS, code)
+    return _sure(unknowns_of(snapshot, EVACUATION_NEEDS), code)
 
 
-def _sure(snapshot: Snapshot, needs: Needs, code: Exit) -> Exit:
+def _sure(unknowns: Sequence[Unknown], code: Exit) -> Exit:
     """Print what the answer could not take into account; the exit code then is not that of a good answer."""
-    from meshtop.views.frame.unknowns import doubt, unknowns_of
+    from meshtop.views.frame.unknowns import doubt
 
-    unknowns = unknowns_of(snapshot, needs)
     if not unknowns:
         return code
     say(f"meshtop: This answer is not certain: {doubt(unknowns)}")

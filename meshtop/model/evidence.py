@@ -22,7 +22,8 @@ class Reading(StrEnum):
 class WhyUnknown(StrEnum):
     """Why something was not read; the words of `unknowns[]` in JSON (docs/json.md).
 
-    `NOT_READ`: not requested yet. `UNSUPPORTED`: this kind of cluster or engine cannot provide it.
+    `NOT_READ`: not requested yet. `UNSUPPORTED`: this kind of cluster or engine cannot provide it. `NO_DATA`: it was
+    asked for, and the answer holds nothing to judge by.
     """
 
     DENIED = "denied"
@@ -30,6 +31,7 @@ class WhyUnknown(StrEnum):
     STALE = "stale"
     NOT_READ = "not-read"
     UNSUPPORTED = "unsupported"
+    NO_DATA = "no-data"
 
 
 class Evidence(Struct, frozen=True):

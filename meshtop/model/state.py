@@ -24,6 +24,8 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
     `answered_at` is the Unix time (seconds) of the last good answer, None before the first.
     `error` is one sentence for people; `remedy` is what to do about it (a command, a right to ask for).
     `notes` are remarks that are not errors: a kind that is missing, a narrowed query.
+    `unasked`: the login failed before the server was asked anything (a credential plugin is not installed), so that it
+    is not the server that denies.
     """
 
     state: State = State.NONE
@@ -32,6 +34,12 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
     remedy: str | None = None
     notes: tuple[str, ...] = ()
     endpoint: str | None = None
+    unasked: bool = False
+
+    @property
+    def reached(self) -> bool:
+        """Whether the server gave an answer at all, if only a refusal."""
+        return self.state not in (State.UNREACHABLE, State.NONE) and not self.unasked
 
     def age_seconds(self, now: float) -> float | None:
         """Seconds since the last good answer; None when there was none."""

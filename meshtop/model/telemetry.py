@@ -104,7 +104,8 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     TCP byte counters keep Prometheus' names here; the analysis swaps their direction (istio#32399).
     `identity` tells one Prometheus from another (its URL without credentials), so that two clusters
     that share one are recognised. `complete` is False when a query, or a part of a narrowed one, failed or was
-    answered only in part.
+    answered only in part. `withheld` is True where the access policy leaves out all of its calls: that none are left
+    then says nothing of the cluster.
     """
 
     at: float
@@ -123,8 +124,22 @@ class Telemetry(Struct, frozen=True, kw_only=True):
     control: tuple[Scalar, ...] = ()
     complete: bool = True
     recording_rules: bool = False
+    withheld: bool = False
     plaintext_day: PlaintextDay | None = None
     """None when it was not queried; it may be older than the rest."""
+
+    @property
+    def calls(self) -> tuple[tuple[Sample, ...], ...]:
+        """The samples by which any call is known, one group for each metric: requests, connections and bytes."""
+        return (self.requests, self.tcp_opened, self.tcp_sent, self.tcp_received)
+
+    @property
+    def silent(self) -> bool:
+        """Whether there is no series of any call in the window, not even one at rest.
+
+        Proxies that were ever called keep reporting their counters, so this is no data rather than no traffic.
+        """
+        return not self.withheld and not any(self.calls)
 
 
 class Line(Struct, frozen=True, kw_only=True):

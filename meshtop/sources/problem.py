@@ -15,7 +15,8 @@ class SourceProblem(MeshtopError):
     """A source failed: `state` is the resulting state, `message` one sentence, `remedy` what to do.
 
     `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
-    that more came than this program takes, so that a narrower question may succeed.
+    that more came than this program takes, so that a narrower question may succeed. `unasked` is set where the login
+    failed before the server was asked anything: its own answer is not known then, though `code` may say 401.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class SourceProblem(MeshtopError):
         self.code = code
         self.retry_after = retry_after
         self.too_much = too_much
+        self.unasked = False
 
 
 NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)

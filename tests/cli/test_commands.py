@@ -99,6 +99,35 @@ def test_doctor_denied_is_a_fault(meshtop: Program) -> None:
     assert "→ Run: aws sso login" in outcome.out
 
 
+def test_doctor_has_not_reached_a_server_that_was_never_asked(meshtop: Program) -> None:
+    missing = SourceStatus(state=State.DENIED, error="The credential plugin is not installed.", unasked=True)
+    meshtop.snapshots = (worlds.world(replace(worlds.north(), kubernetes=missing)),)
+    outcome = meshtop("doctor")
+    assert outcome.code == 3
+    assert "0 of 1 clusters reached, 1 fault found." in outcome.out
+    assert json.loads(meshtop("doctor", "-o", "json").out)["clusters"][0]["reached"] is False
+    assert meshtop("get", "clusters").code == 3
+    refused = replace(missing, unasked=False)
+    meshtop.snapshots = (worlds.world(replace(worlds.north(), kubernetes=refused)),)
+    outcome = meshtop("doctor")
+    assert outcome.code == 1, "a 401 is an answer"
+    assert "1 of 1 clusters reached, 1 fault found." in outcome.out
+    assert meshtop("get", "clusters").code == 4
+
+
+def test_doctor_claims_nothing_of_a_cluster_that_was_not_read(meshtop: Program) -> None:
+    meshtop.snapshots = (worlds.world(worlds.north()),)
+    outcome = meshtop("doctor")
+    assert "may be written to" not in outcome.out
+    assert "what may be written is unknown" in outcome.out
+    assert "Prometheus: unknown" in outcome.out
+    not_found = SourceStatus(error="No Prometheus was found among the Services of north.")
+    meshtop.snapshots = (worlds.world(replace(worlds.north(), prometheus=not_found)),)
+    assert "Prometheus: unknown" in meshtop("doctor").out, "without Services nothing can be found"
+    meshtop.snapshots = (worlds.world(replace(worlds.north(), read_only=True)),)
+    assert "read-only" in meshtop("doctor").out
+
+
 def test_config_view_says_which_source_won(meshtop: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "m.yaml"
     file.write_text("refresh: 7s\n")

@@ -38,8 +38,9 @@ def test_csv_and_names(meshtop: Program) -> None:
 
 def test_whatif_says_what_it_does_not_know(meshtop: Program) -> None:
     done = meshtop("whatif", "strict", "shop")
-    assert done.code == 0
+    assert done.code == 3
     assert "STRICT in namespace shop" in done.err
+    assert "The callers of 4 workloads are unknown" in done.err
     document = json.loads(meshtop("whatif", "strict", "mesh", "-o", "json").out)
     assert document["kind"] == "WhatIfStrict"
     assert document["summary"]["dayMeasured"] is False

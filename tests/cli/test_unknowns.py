@@ -7,8 +7,11 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import SourceStatus, State
+from meshtop.model.telemetry import Sample
 from tests import worlds
+from tests.analysis.traffic.test_silence import silent
 from tests.cli.conftest import Program
 from tests.views.frame.test_unknowns import with_kind
 
@@ -22,16 +25,68 @@ def test_no_canaries_is_no_claim_where_routes_may_not_be_read(meshtop: Program) 
     assert "may not be read" in meshtop("get", "canaries", "shop/reviews").err
 
 
+def all_called() -> Snapshot:
+    """A world in which every workload and machine is called, with reporters who can tell."""
+    east, west = worlds.east(), worlds.west()
+    return worlds.world(*(_all_called(cluster) for cluster in (replace(east, inventory=west.inventory), west)))
+
+
+def _all_called(cluster: ClusterSnapshot) -> ClusterSnapshot:
+    name = cluster.name
+    samples = [worlds.request(f"{name}/web", f"{name}/{version}", 5.0) for version in ("v1", "v2")]
+    back = replace(
+        samples[0].labels,
+        source_workload="reviews-v1",
+        source_app="reviews",
+        destination_workload="web-v1",
+        destination_app="web",
+        destination_canonical_service="web",
+        destination_service="web.shop.svc.cluster.local",
+        destination_service_name="web",
+    )
+    told = worlds.telemetry([*samples, Sample(back, 5.0)], f"http://prometheus.{name}")
+    return replace(cluster, telemetry=told, inventory=worlds.inventory(cluster_id=name))
+
+
 @pytest.mark.parametrize("command", [("whatif", "strict", "shop"), ("whatif", "evacuate", "east")])
 def test_what_if_is_not_fine_while_something_is_unknown(meshtop: Program, command: tuple[str, ...]) -> None:
+    meshtop.snapshots = (all_called(),)
     known = meshtop(*command)
     assert "not certain" not in known.err
-    meshtop.snapshots = (worlds.world(),)
+    meshtop.snapshots = (worlds.world(*all_called().clusters, worlds.north()),)
     unsure = meshtop(*command)
     assert (known.code, unsure.code) == (0, 3)
     assert "This answer is not certain: everything of north cannot be read." in unsure.err
     document = json.loads(meshtop(*command, "-o", "json").out)
     assert document["unknowns"] == [{"what": "everything", "cluster": "north", "why": "unreachable"}]
+
+
+def test_strict_is_not_fine_while_callers_are_unknown(meshtop: Program) -> None:
+    meshtop.snapshots = (worlds.world(worlds.east(), worlds.west()),)
+    told = meshtop("whatif", "strict", "shop")
+    assert told.code == 3
+    assert "This answer is not certain: some callers of east, west left no data in this window." in told.err
+    unknowns = json.loads(meshtop("whatif", "strict", "shop", "-o", "json").out)["unknowns"]
+    assert {"what": "some callers", "cluster": "west", "why": "no-data"} in unknowns
+
+
+def test_strict_without_any_telemetry_claims_nothing(meshtop: Program) -> None:
+    meshtop.snapshots = (worlds.world(silent()),)
+    told = meshtop("whatif", "strict", "shop")
+    assert told.code == 3
+    assert "0 of 0" not in told.err
+    assert "no call was seen, so none is known to be safe" in told.err
+    assert "traffic, some callers of east left no data in this window." in told.err
+
+
+def test_what_is_well_without_telemetry_is_not_said_to_be(meshtop: Program) -> None:
+    meshtop.snapshots = (worlds.world(silent()),)
+    document = json.loads(meshtop("get", "clusters", "-o", "json").out)
+    assert document["unknowns"] == [{"what": "traffic", "cluster": "east", "why": "no-data"}]
+    assert document["items"][0]["health"]["status"] == "unknown"
+    told = meshtop("doctor")
+    assert told.code == 1
+    assert "holds no series that a proxy reported in this window" in told.out
 
 
 def test_no_drift_is_no_claim_where_a_kind_may_not_be_read(meshtop: Program) -> None:

@@ -221,6 +221,16 @@ def _proxy(
     return Proxy.NONE, None
 
 
+def has_proxies(inventory: Inventory) -> bool:
+    """Whether any pod that has not ended takes part in a mesh, by a sidecar or by ambient."""
+    ambient = _Ambient(inventory)
+    return any(
+        _proxy(pod.meta.namespace, pod.meta.labels, pod.containers, pod, ambient)[0] is not Proxy.NONE
+        for pod in inventory.pods
+        if not has_ended(pod)
+    )
+
+
 def _is_gateway(labels: Mapping[str, str], containers: Sequence[Container]) -> bool:
     if labels.get(_GATEWAY_NAME) or labels.get("istio") in _GATEWAY_ROLES:
         return True

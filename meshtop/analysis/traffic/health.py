@@ -20,6 +20,7 @@ from meshtop.analysis.traffic.flags import (
 from meshtop.analysis.traffic.judge import HealthJudge, Proof
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
+from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.numbers import quantity
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import Thresholds, health_status
@@ -42,12 +43,13 @@ SEVERITY = {
 _FLOWING = Health(HealthStatus.HEALTHY, ("TCP traffic; it has no response codes to judge by",))
 _NOWHERE = Health(HealthStatus.FAILING, ("TCP goes to the BlackHoleCluster: its host is unknown",))
 _UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
-_DOUBT = {
+_DOUBT: dict[State | Silence, str] = {
     State.STALE: "telemetry of {cluster} is stale",
     State.PARTIAL: "telemetry of {cluster} is partial",
     State.UNREACHABLE: "{cluster} cannot be reached",
     State.DENIED: "{cluster} denies access to its telemetry",
     State.NONE: "the traffic of {cluster} is not known",
+    Silence.NO_DATA: "no telemetry of {cluster} in this window",
 }
 
 
@@ -69,7 +71,9 @@ DEFAULT_JUDGE = HealthJudge()
 """Judges every share alone, over the default window and by the default bounds."""
 
 
-def edge_health(edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[str, State] | None = None) -> Health:
+def edge_health(
+    edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[str, State | Silence] | None = None
+) -> Health:
     """The health of one edge. `states` gives the state of each cluster's telemetry; one left out is taken as fresh."""
     return calls_health((edge,), judge, states)
 
@@ -77,7 +81,7 @@ def edge_health(edge: Edge, judge: HealthJudge = DEFAULT_JUDGE, states: Mapping[
 def calls_health(
     edges: Sequence[Edge],
     judge: HealthJudge = DEFAULT_JUDGE,
-    states: Mapping[str, State] | None = None,
+    states: Mapping[str, State | Silence] | None = None,
 ) -> Health:
     """The health of several edges combined, protocol by protocol, such as all calls to one service."""
     clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
@@ -98,7 +102,7 @@ def workload_health(
     inbound: Sequence[Edge],
     outbound: Sequence[Edge] = (),
     judge: HealthJudge = DEFAULT_JUDGE,
-    states: Mapping[str, State] | None = None,
+    states: Mapping[str, State | Silence] | None = None,
     cluster: str = "",
     lately: Lately | None = None,
     question: Hashable = None,
@@ -292,7 +296,7 @@ def _rate(rate: float) -> str:
     return quantity(rate)
 
 
-def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State]) -> Health:
+def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State | Silence]) -> Health:
     """The verdict with doubts about its data added as reasons; healthy or idle on doubtful data becomes unknown."""
     doubts = tuple(
         _DOUBT[state].format(cluster=cluster)

@@ -82,6 +82,7 @@ class Login:
                 # Not renewed in time, but still valid: use it to its end.
                 self._renew_at = min(self._clock() + _FIRST_PAUSE_SECONDS, old.expires_at or 0.0)
                 return
+            problem.unasked = not refused
             self.refuse(problem)
             raise
         self.credentials = credentials

@@ -197,7 +197,11 @@ class Connection:
             self._require_open()
             before = self._login.credentials
             credentials = await self._login.current()
-            client = await self._client_for(credentials)
+            try:
+                client = await self._client_for(credentials)
+            except SourceProblem as failure:
+                failure.unasked = True
+                raise
             try:
                 request = client.question(
                     method,

@@ -46,7 +46,13 @@ def source_status(
 
     def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:
         return SourceStatus(
-            state=state, answered_at=answered_at, error=error, remedy=remedy, notes=notes, endpoint=endpoint
+            state=state,
+            answered_at=answered_at,
+            error=error,
+            remedy=remedy,
+            notes=notes,
+            endpoint=endpoint,
+            unasked=problem is not None and problem.unasked,
         )
 
     if problem is not None and problem.state is State.DENIED:

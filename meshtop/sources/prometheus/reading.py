@@ -33,6 +33,7 @@ def telemetry_of(
         control=tuple(item for one in answers.control.values() for part in one.parts for item in part.items),
         complete=all(one.complete for one in answers.traffic.values()),
         recording_rules=recording_rules,
+        withheld=False,
         plaintext_day=plaintext_day,
         **fields,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
@@ -19,6 +20,8 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 
 API_VERSION = "meshtop/v1"
+NO_SERIES = "Its Prometheus holds no series that a proxy reported in this window, so its traffic is unknown."
+NO_SERIES_REMEDY = "Check that it scrapes sidecars, ztunnels and gateways, or give a longer --window."
 _NOT_THERE = frozenset({State.UNREACHABLE, State.DENIED})
 
 
@@ -78,8 +81,9 @@ def sources(snapshot: Snapshot) -> tuple[ClusterSources, ...]:
 
 
 def missing(snapshot: Snapshot) -> list[str]:
-    """A sentence for each source without a complete answer, and what to do about it."""
+    """A sentence for each source without a complete answer, or whose answer is no data, and what to do about it."""
     sentences = []
+    states = telemetry_states(snapshot.clusters)
     for cluster in snapshot.clusters:
         asked = (("Kubernetes", cluster.kubernetes), ("Prometheus", cluster.prometheus))
         for source, status in asked:
@@ -91,6 +95,8 @@ def missing(snapshot: Snapshot) -> list[str]:
             why = status.error or f"{source} is {status.state.value}"
             name = "" if why.startswith(f"{cluster.name} ") else f"{cluster.name}: "
             sentences.append(clean(f"{name}{_stop(why)} {_stop(status.remedy or '')}").rstrip())
+        if states[cluster.name] is Silence.NO_DATA:
+            sentences.append(clean(f"{cluster.name}: {NO_SERIES} {NO_SERIES_REMEDY}"))
     return list(dict.fromkeys(sentences))
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
-from meshtop.model.state import SourceStatus, State
+from meshtop.model.state import State
 from meshtop.model.text import clean
 from meshtop.views.picture.query import Query
 
@@ -21,12 +22,13 @@ EVERYTHING = "everything"
 TRAFFIC = "traffic"
 _MOST = 4
 """The most names that a sentence lists."""
-_WHY = {
+_WHY: dict[State | Silence, WhyUnknown] = {
     State.STALE: WhyUnknown.STALE,
     State.UNREACHABLE: WhyUnknown.UNREACHABLE,
     State.DENIED: WhyUnknown.DENIED,
     State.NONE: WhyUnknown.NOT_READ,
     State.PARTIAL: WhyUnknown.NOT_READ,
+    Silence.NO_DATA: WhyUnknown.NO_DATA,
 }
 _WORDS = {
     WhyUnknown.DENIED: "may not be read",
@@ -34,6 +36,7 @@ _WORDS = {
     WhyUnknown.STALE: "is out of date",
     WhyUnknown.NOT_READ: "was not read",
     WhyUnknown.UNSUPPORTED: "cannot be known there",
+    WhyUnknown.NO_DATA: "left no data in this window",
 }
 
 
@@ -48,26 +51,34 @@ def unknowns_of(snapshot: Snapshot, needs: Needs, query: Query | None = None) ->
     """The needed data that was not read in the clusters and namespaces of a query; by cluster, then by need."""
     scope = query or Query()
     asked = [c for c in snapshot.clusters if not scope.clusters or c.name in scope.clusters]
-    return tuple(unknown for cluster in asked for unknown in _of_cluster(cluster, needs, scope.namespaces))
+    states = telemetry_states(snapshot.clusters) if needs.traffic else {}
+    return tuple(
+        unknown
+        for cluster in asked
+        for unknown in _of_cluster(cluster, needs, scope.namespaces, states.get(cluster.name, State.FRESH))
+    )
 
 
-def _of_cluster(cluster: ClusterSnapshot, needs: Needs, namespaces: Sequence[str]) -> Iterable[Unknown]:
+def _of_cluster(
+    cluster: ClusterSnapshot, needs: Needs, namespaces: Sequence[str], telemetry: State | Silence
+) -> Iterable[Unknown]:
     name, inventory = cluster.name, cluster.inventory
     if inventory is None:
-        yield Unknown(EVERYTHING, name, _why(cluster.kubernetes))
+        yield Unknown(EVERYTHING, name, why_unknown(cluster.kubernetes.state))
         return
     if cluster.kubernetes.state in (State.STALE, State.UNREACHABLE, State.DENIED):
-        yield Unknown(EVERYTHING, name, _why(cluster.kubernetes))
+        yield Unknown(EVERYTHING, name, why_unknown(cluster.kubernetes.state))
     for kind in needs.kinds:
         why = _unread(inventory, kind, namespaces)
         if why is not None:
             yield Unknown(kind, name, why)
-    if needs.traffic and cluster.prometheus.state is not State.FRESH:
-        yield Unknown(TRAFFIC, name, _why(cluster.prometheus))
+    if telemetry is not State.FRESH:
+        yield Unknown(TRAFFIC, name, why_unknown(telemetry))
 
 
-def _why(status: SourceStatus) -> WhyUnknown:
-    return _WHY.get(status.state, WhyUnknown.NOT_READ)
+def why_unknown(state: State | Silence) -> WhyUnknown:
+    """Why that is unknown which a source in this state should have told."""
+    return _WHY.get(state, WhyUnknown.NOT_READ)
 
 
 def _unread(inventory: Inventory, kind: str, namespaces: Sequence[str]) -> WhyUnknown | None:

@@ -23,6 +23,7 @@ from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
@@ -216,9 +217,9 @@ class Picture:
         return Judgements(Survey(clusters), self._judging, standing)
 
     @cached_property
-    def telemetry_states(self) -> dict[str, State]:
-        """The state of each cluster's telemetry."""
-        return {c.name: c.prometheus.state for c in self.snapshot.clusters}
+    def telemetry_states(self) -> dict[str, State | Silence]:
+        """How far each cluster's telemetry can be relied on."""
+        return telemetry_states(self.snapshot.clusters)
 
     def workloads_in(self, cluster: str, namespace: str | None = None) -> list[Workload]:
         """The workloads of a cluster, or of one namespace of it."""
@@ -402,6 +403,7 @@ class Picture:
             self.snapshot,
             self.thresholds,
             self.memory,
+            states=self.telemetry_states,
             edges_to=self.edges_to,
             edges_from=self.edges_from,
             courses=lambda: self.courses,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshtop.analysis.traffic.figures import add_all
+from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.state import State
 from meshtop.model.telemetry import History
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -40,12 +41,15 @@ def histories_in(picture: Picture, query: Query) -> list[History]:
 
 
 def without_traffic(picture: Picture, query: Query) -> list[str]:
-    """Clusters of the scope whose Prometheus was queried without an answer; they are missing from sums."""
+    """Clusters of the scope whose Prometheus gave no answer or no data; they are missing from sums."""
     silent = (State.UNREACHABLE, State.DENIED)
     return [
         cluster.name
         for cluster in picture.snapshot.clusters
-        if cluster.telemetry is None
-        and (not query.clusters or cluster.name in query.clusters)
-        and (cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error)
+        if (not query.clusters or cluster.name in query.clusters)
+        and (
+            picture.telemetry_states[cluster.name] is Silence.NO_DATA
+            if cluster.telemetry is not None
+            else cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error
+        )
     ]

@@ -10,6 +10,7 @@ from meshtop.analysis.traffic.courses import WorkloadCourse
 from meshtop.analysis.traffic.groups import GroupMember, group_health
 from meshtop.analysis.traffic.health import Lately, calls_health, edge_health, workload_health
 from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
+from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.mesh import VirtualMachine, Workload
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, State
@@ -24,7 +25,10 @@ _Edges = Callable[[_WorkloadId], Sequence[Edge]]
 
 
 class Verdicts:
-    """Judges what a Picture shows, each workload once; `edges_to` and `edges_from` give the edges of a workload."""
+    """Judges what a Picture shows, each workload once; `edges_to` and `edges_from` give the edges of a workload.
+
+    `states` say how far each cluster's telemetry can be relied on.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Verdicts:
         thresholds: Thresholds,
         memory: Memory,
         *,
+        states: Mapping[str, State | Silence],
         edges_to: _Edges,
         edges_from: _Edges,
         courses: Callable[[], Mapping[_WorkloadId, WorkloadCourse]],
@@ -40,7 +45,7 @@ class Verdicts:
         self._thresholds = thresholds
         self._edges_to, self._edges_from = edges_to, edges_from
         self._courses, self._asked_of = courses, asked_of
-        self._states: dict[str, State] = {c.name: c.prometheus.state for c in snapshot.clusters}
+        self._states = states
         # A past moment is judged alone: what was said of the present does not hold there.
         past = snapshot.moment is not None
         said: dict[Hashable, Said] = {} if past else memory.get_or_make(_SAID, (), dict)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts
@@ -14,7 +15,7 @@ from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
 from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
 from meshtop.sources.kubernetes.status import OPTIONAL
-from meshtop.views.frame.document import API_VERSION, rfc3339
+from meshtop.views.frame.document import API_VERSION, NO_SERIES_REMEDY, rfc3339
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
 
@@ -69,12 +70,13 @@ class TelemetryReport(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
-    """One cluster's check-up."""
+    """One cluster's check-up; `reached` says whether its API server answered at all, if only with a refusal."""
 
     name: str
     context: str
     server: str
     read_only: bool
+    reached: bool
     kubernetes_version: str | None
     kubernetes: SourceReport
     prometheus: SourceReport
@@ -84,9 +86,9 @@ class ClusterReport(Struct, frozen=True, rename="camel", kw_only=True):
     findings: tuple[Finding, ...]
 
     @property
-    def reached(self) -> bool:
-        """Whether its API server answered at all."""
-        return self.kubernetes.state not in (State.UNREACHABLE, State.NONE)
+    def was_read(self) -> bool:
+        """Whether anything was read in it; else its rights and its Prometheus are unknown."""
+        return self.kubernetes_version is not None or bool(self.kinds)
 
 
 class Report(Struct, frozen=True, rename="camel", kw_only=True):
@@ -133,6 +135,7 @@ def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapsh
         context=cluster.context,
         server=cluster.server,
         read_only=cluster.read_only,
+        reached=cluster.kubernetes.reached,
         kubernetes_version=inventory.version if inventory else None,
         kubernetes=_source(cluster.kubernetes, cluster.kubernetes_cost, snapshot.at),
         prometheus=_source(cluster.prometheus, cluster.prometheus_cost, snapshot.at),
@@ -143,7 +146,7 @@ def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapsh
             *_kubernetes_findings(cluster),
             *_kind_findings(cluster.name, inventory),
             *_mesh_findings(cluster, planes),
-            *_prometheus_findings(cluster, telemetry),
+            *_prometheus_findings(cluster, telemetry, telemetry_states(snapshot.clusters)[cluster.name]),
         ),
     )
 
@@ -252,7 +255,9 @@ def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> 
     ]
 
 
-def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | None) -> list[Finding]:
+def _prometheus_findings(
+    cluster: ClusterSnapshot, telemetry: TelemetryReport | None, heard: State | Silence
+) -> list[Finding]:
     status, name = cluster.prometheus, cluster.name
     if cluster.inventory is None and status.state is State.NONE:
         return []
@@ -269,10 +274,10 @@ def _prometheus_findings(cluster: ClusterSnapshot, telemetry: TelemetryReport | 
     if status.state in (State.PARTIAL, State.STALE):
         what = status.error or f"Prometheus of {name} gave an incomplete answer."
         findings.append(_finding("prometheus-incomplete", Severity.WARNING, what, status.remedy))
-    if telemetry is not None and telemetry.series == 0:
-        message = f"Prometheus of {name} holds no series of Istio in this window."
-        fix = "Check that it scrapes sidecars, ztunnels and gateways, or give a longer --window."
-        findings.append(_finding("no-istio-metrics", Severity.WARNING, message, fix))
+    if telemetry is not None and (telemetry.series == 0 or heard is Silence.NO_DATA):
+        what = "no series of Istio" if telemetry.series == 0 else "no series that a proxy reported"
+        message = f"Prometheus of {name} holds {what} in this window."
+        findings.append(_finding("no-istio-metrics", Severity.WARNING, message, NO_SERIES_REMEDY))
     elif telemetry is not None and telemetry.missing_labels:
         message = f"Istio's metrics in {name} lack the labels {', '.join(telemetry.missing_labels)}."
         fix = "A Telemetry resource or a relabelling drops them; keep them, or expect gaps."

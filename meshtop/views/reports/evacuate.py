@@ -7,22 +7,17 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
-from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.evidence import Unknown
 from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.table import Cell, Table, Tone
-from meshtop.views.frame.unknowns import Needs, unknowns_of
+from meshtop.views.frame.unknowns import Needs, unknowns_of, why_unknown
 from meshtop.views.picture.fleet import localities_of, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
-_WHY = {
-    State.UNREACHABLE: WhyUnknown.UNREACHABLE,
-    State.DENIED: WhyUnknown.DENIED,
-    State.STALE: WhyUnknown.STALE,
-}
 _TONES = {
     EvacuationEffect.GONE: Tone.FAILING,
     EvacuationEffect.DOUBLES: Tone.DEGRADED,
@@ -129,7 +124,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             *unread,
             *picture.meshes.unknowns(cluster),
             *(
-                Unknown("traffic", c.name, _WHY.get(picture.telemetry_states[c.name], WhyUnknown.NOT_READ))
+                Unknown("traffic", c.name, why_unknown(picture.telemetry_states[c.name]))
                 for c in concerned
                 if c.name in silent
             ),

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from meshtop.analysis.security.mtls.observed import PlaintextSource
 from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -130,6 +131,21 @@ def knows_scope(picture: Picture, scope: str) -> bool | None:
     return False if all(inventory.evidence("Namespace").known for inventory in inventories) else None
 
 
+def strict_unknowns(picture: Picture, answer: StrictAnswer) -> tuple[Unknown, ...]:
+    """What the answer could not take into account: data not read, calls nobody can tell, unseen callers."""
+    calls = {item.destination.cluster or item.source.cluster for item in answer.items if item.effect is Effect.UNKNOWN}
+    silent = {workload.cluster for workload in answer.unmeasured}
+    return (
+        *unknowns_of(picture.snapshot, STRICT_NEEDS),
+        *(Unknown("the security of some calls", cluster, WhyUnknown.UNSUPPORTED) for cluster in sorted(calls)),
+        *(Unknown("some callers", cluster, WhyUnknown.NO_DATA) for cluster in sorted(silent)),
+    )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
     """The document of an answer."""
     return WhatIfDocument(
@@ -137,7 +153,7 @@ def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> What
         generated_at=rfc3339(moment_of(picture)),
         window=window,
         sources=sources(picture.snapshot),
-        unknowns=unknowns_of(picture.snapshot, STRICT_NEEDS),
+        unknowns=strict_unknowns(picture, answer),
         items=answer.items,
         question=f"strict {answer.scope}",
         summary=answer.summary,
@@ -150,15 +166,18 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     """The answer as sentences, including what is unknown."""
     s = answer.summary
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
-    lines = [
-        f"STRICT {where} ({s.workloads} workloads): {s.breaks} of {s.breaks + s.unknown + s.fine} calls would break."
-    ]
+    calls = s.breaks + s.unknown + s.fine
+    found = f"{s.breaks} of {calls} calls would break." if calls else "no call was seen, so none is known to be safe."
+    lines = [f"STRICT {where} ({_counted(s.workloads, 'workload')}): {found}"]
     if s.unknown:
-        lines.append(f"{s.unknown} calls are unknown: no reporter that can tell mutual TLS from plaintext saw them.")
+        lines.append(
+            f"{_counted(s.unknown, 'call')} {'is' if s.unknown == 1 else 'are'} unknown: no reporter that can tell "
+            f"mutual TLS from plaintext saw {'it' if s.unknown == 1 else 'them'}."
+        )
     if s.unmeasured:
         names = ", ".join(f"{u.cluster}/{u.namespace}/{u.workload}" for u in answer.unmeasured[:5])
         more = f" and {s.unmeasured - 5} more" if s.unmeasured > 5 else ""
-        lines.append(f"The callers of {s.unmeasured} workloads are unknown: {names}{more}.")
+        lines.append(f"The callers of {_counted(s.unmeasured, 'workload')} are unknown: {names}{more}.")
     for earlier in answer.earlier[:5]:
         lines.append(
             f"Within the last day {earlier.source.title} sent plaintext to {earlier.destination}, though not in this"

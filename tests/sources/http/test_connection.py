@@ -102,6 +102,24 @@ async def test_a_refused_login_is_renewed_once(api: Api, tmp_path: Path) -> None
     await connection.close()
 
 
+async def test_who_could_not_log_in_has_not_asked_the_server(api: Api, tmp_path: Path) -> None:
+    """A plugin that fails, or a certificate that is none, is no answer of the server; a 401 is one."""
+    api.tokens = {"other"}
+    broken = {"client-certificate-data": "bm9uZQ==", "client-key-data": "bm9uZQ=="}
+    cases = [
+        (api.url, plugin(tmp_path, "exit 1"), True),
+        (api.url.replace("http:", "https:"), broken, True),
+        (api.url, {"token": "t"}, False),
+    ]
+    for url, user, unasked in cases:
+        connection = connect(tmp_path, url, user)
+        for _ in range(2):
+            with pytest.raises(SourceProblem) as caught:
+                await connection.request("GET", PODS)
+            assert (caught.value.state, caught.value.unasked) == (State.DENIED, unasked), user
+        await connection.close()
+
+
 async def test_a_login_that_stays_refused_is_tried_again_later(api: Api, tmp_path: Path) -> None:
     api.tokens = {"t4"}
     clock = Clock()

@@ -83,3 +83,13 @@ def test_who_may_read_nothing_is_not_told_a_page_of_kinds() -> None:
         now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, stale_seconds=15.0, endpoint="e"
     )
     assert (status.remedy or "").endswith("Kind7, 22 more (README: the ClusterRole for reading).")
+
+
+def test_a_login_that_failed_before_the_server_was_asked_is_no_answer_of_it() -> None:
+    problem = SourceProblem(State.DENIED, "The credential plugin is not installed.", code=401)
+    for unasked in (True, False):
+        problem.unasked = unasked
+        status = source_status(
+            now=1.0, answered_at=None, problem=problem, kinds=(), resources={}, stale_seconds=15.0, endpoint="e"
+        )
+        assert (status.state, status.reached) == (State.DENIED, not unasked)

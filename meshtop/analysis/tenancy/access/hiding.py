@@ -22,7 +22,7 @@ from meshtop.analysis.tenancy.ownership import HIDDEN
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
-from meshtop.model.telemetry import Labels, Sample
+from meshtop.model.telemetry import Labels, Sample, Telemetry
 
 Part = TypeVar("Part")
 Samples = TypeVar("Samples", bound=Struct)
@@ -131,7 +131,7 @@ def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) 
         less = seen is not inventory
         changed["inventory"] = seen
     if telemetry is not None:
-        heard = keep.same(f"visible telemetry of {name}", (telemetry, ends), lambda: _samples_in(telemetry, name, ends))
+        heard = keep.same(f"visible telemetry of {name}", (telemetry, ends), lambda: _telemetry(telemetry, name, ends))
         less = less or heard is not telemetry
         changed["telemetry"] = heard
     if cluster.canaries:
@@ -171,6 +171,12 @@ def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
 
 def _counted(status: KindStatus, counts: dict[str, int]) -> KindStatus:
     return structs.replace(status, count=min(status.count, counts.get(status.kind, status.count)))
+
+
+def _telemetry(telemetry: Telemetry, cluster: str, ends: _Ends) -> Telemetry:
+    """The visible telemetry; where none of its calls is, that is noted: it is not for want of data."""
+    seen = _samples_in(telemetry, cluster, ends)
+    return structs.replace(seen, withheld=True) if seen.silent and not telemetry.silent else seen
 
 
 def _samples_in(part: Samples, cluster: str, ends: _Ends) -> Samples:

@@ -12,6 +12,7 @@ from meshtop.analysis.traffic.figures import add_all
 from meshtop.cli.printers import json_text, render, to_csv
 from meshtop.cli.text_table import Style
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import State
 from meshtop.settings.document import parse_document
 from meshtop.views.frame.detail import detail
 from meshtop.views.frame.document import document
@@ -202,3 +203,14 @@ def test_where_the_root_namespace_is_not_known_no_namespace_is_everybodys() -> N
     (seen,) = pictures().picture(worlds.world(bare)).snapshot.clusters
     assert seen.inventory is not None
     assert {n.meta.name for n in seen.inventory.namespaces} == {"shop"}
+
+
+def test_calls_that_are_all_hidden_are_no_missing_data() -> None:
+    """Others' calls prove that its proxies are heard, so what a user sees of the rest is at rest, not unknown."""
+    samples = [call("east/tools/tools-app", "east/tools/tools-app", 4.0)]
+    picture = pictures().picture(worlds.world(cluster("east", samples)))
+    told = picture.snapshot.clusters[0].telemetry
+    assert told is not None
+    assert not any(told.calls)
+    assert not told.silent
+    assert picture.telemetry_states == {"east": State.FRESH}
