@@ -243,7 +243,7 @@ VIEW: View[CanaryRow] = View(
                  aliases=("split",), priority=2, min_width=8, max_width=20),
         c.custom(name="verdict", title="VERDICT", help_="Whether the canary is worse than its baseline.",
                  value=lambda r: (r.verdict.verdict.value, r.verdict.words), cell=lambda r: verdict_cell(r.verdict),
-                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=8, max_width=19),
+                 order=lambda r: VERDICT_ORDER[r.verdict.verdict], priority=0, min_width=20, max_width=22),
         c.count("requestsToGo", "TO GO", "About how many requests until a verdict.",
                 lambda r: r.verdict.requests_to_go, wide=True, priority=6),
         c.rate("requests", "REQUESTS", "Requests since the weights last changed, at most an hour's.",
