@@ -33,7 +33,7 @@ from tests.faults.mutation import mutate
 from tests.faults.recording import Answer, Key, Replay, replaying
 from tests.patience import PATIENCE_SECONDS
 
-ANSWERS = int(os.environ.get("FAULTS_ANSWERS", "60"))
+ANSWERS = int(os.environ.get("FAULTS_ANSWERS", "24"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 AT_ONCE = 4
 """Answers that are changed in one reading of the cluster."""

@@ -155,7 +155,9 @@ async def test_a_defect_in_one_feed_is_said_and_contained(
         feed_of("bad", broken, FakePrometheus(needs_services=False)),
         feed_of("good", FakeKubernetes(), FakePrometheus()),
     )
-    snapshot = await until(observatory, lambda s: s.settled and "defect" in (s.clusters[0].kubernetes.remedy or ""))
+    snapshot = await until(
+        observatory, lambda s: s.settled and "bug in meshtop" in (s.clusters[0].kubernetes.remedy or "")
+    )
     assert "failed to process kubernetes of bad" in (snapshot.clusters[0].kubernetes.error or "")
     assert snapshot.clusters[1].kubernetes.state is State.FRESH
     assert "reading kubernetes of bad failed" in caplog.text

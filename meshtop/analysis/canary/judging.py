@@ -91,7 +91,7 @@ class CanaryVerdict(Struct, frozen=True, rename="camel", kw_only=True):
     @property
     def words(self) -> str:
         """The verdict as few words: `worse, certain`, `too little traffic`; `not known` where nothing was compared."""
-        if self.verdict is Comparison.NOT_ENOUGH_DATA and not self.questions:
+        if self.verdict is Comparison.NOT_ENOUGH_DATA and not self.questions and self.requests_to_go is None:
             return NOT_KNOWN
         return verdict_words(self.verdict, self.certainty)
 
