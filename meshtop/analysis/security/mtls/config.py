@@ -243,7 +243,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     silent = unreadable(member.name, member.inventory, *told_by)
     if silent and (facts.roles or facts.mesh is not None):
         return f"Which control plane {member.name} obeys is not known: {silent}"
-    if facts.obeys is not None:
+    if facts.obeys is not None and "remote" not in facts.roles:
         return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
     if "remote" not in facts.roles:
         return configs[member.name]
@@ -258,6 +258,8 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
         doubtful += [m.name for m in primaries if unreadable(m.name, m.inventory, "Secret")]
     if doubtful:
         return f"Which primary {member.name} obeys is not known: {', '.join(sorted(set(doubtful)))} may serve it."
+    if facts.obeys is not None:
+        return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
     chosen = knowing or primaries
     if len(chosen) == 1:
         return configs[chosen[0].name]
