@@ -131,17 +131,35 @@ class IstioConfig:
         labels: LabelKey = frozenset(client_labels.items()) if client_namespace in self._choosy else frozenset()
         key = (client_namespace, host, service_namespace, labels)
         if key not in self._applied:
-            self._applied[key] = destination_rule(
-                self._rules_for(host),
-                host=host,
+            self._applied[key] = self._rule_under(
+                self.exports,
+                host,
                 client_namespace=client_namespace,
                 client_labels=client_labels,
                 service_namespace=service_namespace,
-                root_namespace=self.root_namespace,
-                domain=self.domain,
-                exports=self.exports,
             )
         return self._applied[key]
+
+    def _rule_under(
+        self,
+        exports: ExportDefaults,
+        host: str,
+        *,
+        client_namespace: str,
+        client_labels: Mapping[str, str],
+        service_namespace: str,
+    ) -> AppliedRule | None:
+        """The rule of a client for a host, under these defaults for `exportTo`."""
+        return destination_rule(
+            self._rules_for(host),
+            host=host,
+            client_namespace=client_namespace,
+            client_labels=client_labels,
+            service_namespace=service_namespace,
+            root_namespace=self.root_namespace,
+            domain=self.domain,
+            exports=exports,
+        )
 
     def is_assumed(
         self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
@@ -149,14 +167,12 @@ class IstioConfig:
         """Whether the rule for a host depends on the mesh's default for `exportTo`, which was not read."""
         if self.exports.known:
             return False
-        hidden = destination_rule(
-            self._rules_for(host),
-            host=host,
+        hidden = self._rule_under(
+            ExportDefaults(destination_rules=(".",)),
+            host,
             client_namespace=client_namespace,
             client_labels=client_labels,
             service_namespace=service_namespace,
-            root_namespace=self.root_namespace,
-            exports=ExportDefaults(destination_rules=(".",)),
         )
         return hidden != self.rule(
             host,
@@ -243,10 +259,10 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     silent = unreadable(member.name, member.inventory, *told_by)
     if silent and (facts.roles or facts.mesh is not None):
         return f"Which control plane {member.name} obeys is not known: {silent}"
-    if facts.obeys is not None and "remote" not in facts.roles:
-        return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
+    obeyed = facts.obeys or member.name
+    its_config = configs.get(obeyed, f"{member.name} obeys {obeyed}, which is not among those that are read.")
     if "remote" not in facts.roles:
-        return configs[member.name]
+        return its_config
     primaries = [m for m in members if m.facts is not None and m.facts.is_primary and _one_mesh(m.facts, facts)]
     named = [m for m in primaries if m.facts is not None and m.facts.cluster_id in facts.served_by]
     if len(named) == len(facts.served_by) == 1:
@@ -259,7 +275,7 @@ def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[st
     if doubtful:
         return f"Which primary {member.name} obeys is not known: {', '.join(sorted(set(doubtful)))} may serve it."
     if facts.obeys is not None:
-        return configs.get(facts.obeys, f"{member.name} obeys {facts.obeys}, which is not among those that are read.")
+        return its_config
     chosen = knowing or primaries
     if len(chosen) == 1:
         return configs[chosen[0].name]
