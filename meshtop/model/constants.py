@@ -6,9 +6,6 @@ ISTIO_NAMESPACE = "istio-system"
 """Default namespace of an Istio installation, and default root namespace."""
 CLUSTER_DOMAIN = "cluster.local"
 """Default DNS domain of a cluster, and default trust domain of a mesh."""
-SERVICE_DOMAIN = f"svc.{CLUSTER_DOMAIN}"
-"""What follows `NAME.NAMESPACE.` in the full host of a Service."""
-
 DEFAULT_WINDOW_SECONDS = 300.0
 """Default window of rates, in seconds."""
 

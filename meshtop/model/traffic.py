@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from math import inf
 from operator import add
@@ -185,14 +184,6 @@ class Sums(Struct, frozen=True, kw_only=True):
 def _known_share(secured: float | None, judged: float, unjudged: float | None) -> float | None:
     missing = unjudged or 0.0
     return None if missing > UNKNOWN_THAT_MATTERS * (judged + missing) else (secured or 0.0) / judged
-
-
-def total(parts: Sequence[Sums]) -> Sums:
-    """Add many sums; an empty sequence is no traffic at all."""
-    result = Sums()
-    for part in parts:
-        result = result + part
-    return result
 
 
 class PeerKind(StrEnum):

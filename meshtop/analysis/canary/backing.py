@@ -51,11 +51,6 @@ class MemberBacking:
         """Whether the pods that a Service may select were read, be it in its namespace alone."""
         return self._inventory.evidence("Pod", service[0] if service is not None else None).known
 
-    def selects_pods(self, service: tuple[str, str]) -> bool | None:
-        """Whether a Service finds its endpoints by labels; None where the cluster has no such Service."""
-        selector = self._selectors.get(service)
-        return None if selector is None else bool(selector)
-
     def behind(self, service: tuple[str, str] | None, host: str, labels: Mapping[str, str]) -> list[Backing]:
         """The workloads and machines of this cluster with `labels` that a Service (or ServiceEntry's host) selects."""
         namespaces = [service[0]] if service is not None else list(dict.fromkeys((*self._workloads, *self._machines)))

@@ -8,7 +8,7 @@ which knows no whole numbers. All in logarithms, so that millions of requests ar
 
 from __future__ import annotations
 
-from math import exp, inf, lgamma, log, log1p
+from math import exp, lgamma, log, log1p
 
 _TINY = 1e-300
 _CLOSE = 1e-12
@@ -94,33 +94,3 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 def _away(value: float) -> float:
     return value if abs(value) > _TINY else (_TINY if value >= 0 else -_TINY)
-
-
-def poisson_tail(seen: float, expected: float) -> float:
-    """The chance of `seen` or more events where `expected` come on average: the regularised gamma function P(k, m)."""
-    if seen <= 0:
-        return 1.0
-    if expected <= 0:
-        return 0.0
-    if expected == inf:
-        return 1.0
-    if expected < seen + 1.0:
-        term = total = 1.0 / seen
-        n = seen
-        while term > total * _CLOSE:
-            n += 1.0
-            term *= expected / n
-            total += term
-        return min(1.0, total * exp(-expected + seen * log(expected) - lgamma(seen)))
-    b = expected + 1.0 - seen
-    c, d = 1.0 / _TINY, 1.0 / _away(b)
-    value = d
-    for i in range(1, _MOST_TERMS):
-        an = -i * (i - seen)
-        b += 2.0
-        d, c = 1.0 / _away(an * d + b), _away(b + an / c)
-        step = d * c
-        value *= step
-        if abs(step - 1.0) < _CLOSE:
-            break
-    return max(0.0, 1.0 - exp(-expected + seen * log(expected) - lgamma(seen)) * value)

@@ -97,11 +97,6 @@ class Vector(Struct, Generic[Item]):
     partial: bool = False
 
 
-def sample_value(text: str) -> float:
-    """A sample's value as Prometheus writes it, `+Inf` and `NaN` included."""
-    return float(text)
-
-
 async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[Sample]:
     """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted.
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
+from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
 from meshtop.model.numbers import latency, percent, quantity
 from meshtop.model.text import clean
-from meshtop.model.traffic import Edge, Peer, Sums, Target, total
+from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.sources.prometheus.promql import Matcher, one_of
 from meshtop.views.frame.charts import (
     ARRIVED,
@@ -156,7 +157,7 @@ def _versions(picture: Picture, found: Members) -> tuple[Fact, ...]:
         name = edge.destination.version or edge.destination.workload
         if name:
             parts.setdefault(name, []).append(edge.sums)
-    sums = {name: total(those) for name, those in parts.items()}
+    sums = {name: add_all(those) for name, those in parts.items()}
     whole = sum(s.requests or 0.0 for s in sums.values())
     if len(sums) < 2 or not whole or len(sums) > _MOST_LISTED:
         return ()

@@ -45,9 +45,7 @@ def build(picture: Picture) -> list[AttentionItem]:
     """Everything that needs attention, the worst first."""
     defects: list[Draft] = []
     ill = _part("workloads", lambda: of_workloads(picture), defects)
-    noisy: dict[str, tuple[Draft, tuple[str, ...]]] = {}
-    noise = _part("noisy callers", lambda: of_noisy_callers(picture, ill).items(), defects)
-    noisy.update(noise)
+    noisy = dict(_part("noisy callers", lambda: of_noisy_callers(picture, ill).items(), defects))
     drafts = [
         *_part("clusters", lambda: of_clusters(picture), defects),
         *ill,
