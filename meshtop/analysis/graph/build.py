@@ -39,8 +39,9 @@ class GraphOptions(Struct, frozen=True, kw_only=True):
     """What the graph shows.
 
     `level` is the granularity of nodes; an id in `expanded` is opened one level further, an id in `collapsed` stays one
-    node whatever the level. `grouping` names the frames from the outside in (cluster, tenant, namespace); without
-    "cluster" the same service of several clusters is one node, unless "tenant" frames it and its tenants differ.
+    node whatever the level, and one in `pinned` (`focus` and `path` are) stays a node of its own at a coarser level.
+    `grouping` names the frames from the outside in (cluster, tenant, namespace); without "cluster" the same service of
+    several clusters is one node, unless "tenant" frames it and its tenants differ.
     `tenants` maps (cluster, namespace) to a tenant. `only_unhealthy` keeps what is degraded, failing or unknown.
     `focus` shows a node with `up` hops of callers and `down` hops of callees; `path` shows the shortest paths from one
     node to another: all of them, or, with `best_path`, the one whose weakest edge carries most requests.
@@ -50,6 +51,7 @@ class GraphOptions(Struct, frozen=True, kw_only=True):
     grouping: tuple[NodeKind, ...] = (NodeKind.CLUSTER, NodeKind.NAMESPACE)
     expanded: frozenset[str] = frozenset()
     collapsed: frozenset[str] = frozenset()
+    pinned: frozenset[str] = frozenset()
     tenants: Mapping[tuple[str, str], str] = field(default_factory=dict)
     idle: bool = True
     only_unhealthy: bool = False
@@ -124,6 +126,8 @@ class _Placement:
         self._serves = serves
         self._known: dict[Peer | Target, _EndPlace] = {}
         self._tenants = dict(options.tenants)
+        # What the graph is narrowed to is still a node where everything else is shown coarser.
+        self._pinned = {*options.pinned, *(options.path or ()), *((options.focus,) if options.focus else ())}
 
     def of(self, peer: Peer | Target) -> _EndPlace:
         place = self._known.get(peer)
@@ -145,6 +149,7 @@ class _Placement:
             ):
                 at = depth
                 break
+        at = max([at, *(depth for depth, step in enumerate(chain) if step.id in self._pinned)])
         frames = tuple(s for s in chain[:at] if s.kind != NodeKind.EXTERNAL)
         return _EndPlace(chain[at], frames, chain[-1].id)
 

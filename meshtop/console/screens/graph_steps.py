@@ -45,6 +45,8 @@ def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep
     if group is None:
         return change_level(sight, node, -1)
     closed = replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group})
+    if sight.focus == node.id:
+        closed = replace(closed, focus=group)
     return GraphStep(closed, GraphCursor(group))
 
 

@@ -55,7 +55,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     """The view of the graph besides the scope: the level, and nodes that are opened, closed, hidden or focused.
 
     `hidden` are ids of nodes and groups; `focus` shows a node with `hops` hops around it; `path` shows the paths from
-    one node to another.
+    one node to another. Both hold at every level: at a finer one for all in the frame of that id, and at a coarser one
+    that node alone stays as fine as it is.
     """
 
     level: Level = Level.NAMESPACES
@@ -84,6 +85,7 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
         expanded=sight.expanded,
         collapsed=sight.collapsed,
         tenants=tenants(picture),
+        pinned=frozenset({*(sight.path or ()), *((sight.focus,) if sight.focus is not None else ())}),
         idle=sight.idle,
         only_unhealthy=sight.unhealthy,
         keep=None if kept is None else lambda edge: identity(edge) in kept,

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meshtop.analysis.graph.build import GraphOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, worst_edges
+from meshtop.analysis.graph.service_graph import Level
 from meshtop.analysis.graph.walk import Direction, neighbor
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import BOOKINFO, SHOP, call, graph, meshes
@@ -41,6 +43,26 @@ def test_focus_counts_hops_each_way() -> None:
         "cluster/eu-west",
         "namespace/eu-west/shop",
     }
+
+
+@settings(max_examples=40, deadline=None)
+@given(meshes(), st.sampled_from(list(Level)), st.data())
+def test_what_is_focused_is_there_at_every_level(edges: list[Edge], chosen: Level, data: st.DataObject) -> None:
+    focused = data.draw(st.sampled_from([node.id for node in graph(edges, GraphOptions(level=chosen)).nodes]))
+    for level in Level:
+        around = graph(edges, GraphOptions(level=level, focus=focused))
+        assert around.nodes
+        assert focused in {*(n.id for n in around.nodes), *(g.id for g in around.groups)} or focused == "external"
+
+
+def test_a_path_holds_at_a_finer_and_a_coarser_level() -> None:
+    ends = ("service/us-east/shop/gateway", "service/us-east/shop/ratings")
+    services = graph(SHOP, GraphOptions(path=ends))
+    assert services.nodes
+    finer = graph(SHOP, GraphOptions(path=ends, level=Level.WORKLOADS))
+    assert {node.cluster for node in finer.nodes} == {node.cluster for node in services.nodes}
+    coarser = graph(SHOP, GraphOptions(path=ends, level=Level.CLUSTERS))
+    assert set(ends) <= {node.id for node in coarser.nodes}
 
 
 def test_the_worst_edge_comes_first() -> None:

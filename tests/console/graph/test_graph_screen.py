@@ -146,6 +146,11 @@ async def test_focus_widens_hop_by_hop_and_esc_comes_back() -> None:
         assert "reviews ±1" in top(pilot)
         await press(pilot, "f")
         assert "reviews ±2" in top(pilot)
+        for key in ("less_than_sign", "greater_than_sign", "greater_than_sign", "less_than_sign", "plus"):
+            await press(pilot, key)
+            assert shown(view), f"the focus is lost after {key}"
+            assert "reviews ±2" in top(pilot)
+        await press(pilot, *["escape"] * 5)
         await press(pilot, "escape", "escape")
         assert len(shown(view)) == 4
 
