@@ -2,25 +2,27 @@
 
 Every simulated look is 15 s after the last, as the console's. False alarms are counted at the edge of the margin, where
 they are most likely, over a whole day; what is worth seeing is looked for over an hour. Random numbers are seeded by
-row and run, so that each table can be made again, with any number of processes.
+row and block of runs, so that each table can be made again, with any number of processes.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from math import inf, log, log1p
+from math import log
 from multiprocessing import Pool
+from multiprocessing.pool import Pool as Pooled
 from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from meshtop.analysis.canary.evidence import (
+    LADDER,
     Counts,
-    log_evidence_above,
-    log_evidence_below,
     log_evidence_worse,
     split_bounds,
     split_evidence,
@@ -32,6 +34,10 @@ LOOKS_A_MINUTE = 4
 DAY, HOUR = 24 * 60, 60
 RUNS, POWER_RUNS = 200, 100
 SEED = 20260801
+RUNS_AT_ONCE = 500
+"""So many days are simulated together, as arrays."""
+Alarms = npt.NDArray[np.int64]
+Counted = npt.NDArray[np.float64]
 ALPHA_OF_NINE = DEFAULT_ALPHA / 9
 """What is left for one question where split, errors and slow answers are asked about in three clusters."""
 
@@ -60,70 +66,87 @@ class Split(NamedTuple):
         return f"{self.requests:,} | {self.weight:.0%} | {self.share:.1%}"
 
 
-def hits(chance: random.Random, share: float) -> Iterator[int]:
-    """The numbers of the requests that fail, from 1 on: the gaps between them are geometric."""
-    place, scale = 0, log1p(-share)
-    while True:
-        place += int(log(1.0 - chance.random()) / scale) + 1
-        yield place
+class Days:
+    """Requests and failures so far of many independent simulated days, look by look."""
+
+    def __init__(self, chance: np.random.Generator, days: int, a_minute: int, share: float) -> None:
+        self._chance, self._a_minute, self._share = chance, a_minute, share
+        self.requests = 0
+        self.hit = np.zeros(days)
+
+    def go_on(self, look: int) -> None:
+        """Add what comes until a look, which are numbered from 1 on."""
+        requests = self._a_minute * look // LOOKS_A_MINUTE
+        self.hit += self._chance.binomial(requests - self.requests, self._share, size=len(self.hit))
+        self.requests = requests
 
 
-def counted(chance: random.Random, a_minute: int, share: float, looks: int) -> Iterator[tuple[int, int]]:
-    """Requests and failures so far, at each look."""
-    failures, found = hits(chance, share) if share > 0 else iter((1 << 62,)), 0
-    following = next(failures)
-    for look in range(1, looks + 1):
-        requests = a_minute * look // LOOKS_A_MINUTE
-        while following <= requests:
-            found += 1
-            following = next(failures)
-        yield requests, found
+def many_above(hits: Counted, total: Counted | float, bound: Counted | float) -> Counted:
+    """`log_evidence_above` of many counts at once."""
+    return _many(hits, total, bound, odds=np.array([odds for odds, _ in LADDER]))
 
 
-def worse_at(chance: random.Random, case: Versions, alpha: float, looks: int) -> int | None:
-    """The look at which the canary is called worse; None when it never is.
+def many_below(hits: Counted, total: Counted | float, bound: Counted | float) -> Counted:
+    """`log_evidence_below` of many counts at once."""
+    return _many(hits, total, bound, odds=np.array([1 / odds for odds, _ in LADDER]))
+
+
+def _many(hits: Counted, total: Counted | float, bound: Counted | float, odds: Counted) -> Counted:
+    weights = np.array([weight for _, weight in LADDER])
+    steps = np.multiply.outer(hits, np.log(odds)) + np.log(weights)
+    steps -= np.asarray(total)[..., None] * np.log1p(np.multiply.outer(np.asarray(bound), odds - 1))
+    most = steps.max(axis=-1)
+    found: Counted = most + np.log(np.exp(steps - most[..., None]).sum(axis=-1))
+    return found
+
+
+def worse_at(chance: np.random.Generator, case: Versions, alpha: float, looks: int, days: int) -> Alarms:
+    """The look of each day at which the canary is called worse; 0 when it never is.
 
     The evidence is the least over all shares that the baseline may have, so any one of them may rule an alarm out: the
-    share that was seen. Of a fixed one it is known how much it can grow until the next look, and most looks are left
-    out.
+    one that was seen, or the pooled one. Only what neither rules out is worked out by the judgement itself.
     """
     margin, enough = DEFAULT_MARGIN_OF_ERRORS, -log(alpha)
-    canaries = counted(chance, case.canary, case.canary_errors, looks)
-    baselines = counted(chance, case.baseline, case.baseline_errors, looks)
-    at_most, for_each_bad, for_each_good, last_bad, last_good = inf, 0.0, 0.0, 0, 0
-    for look, ((n, bad), (m, usual)) in enumerate(zip(canaries, baselines, strict=True), 1):
-        if not n or not m or usual >= m:
+    canaries = Days(chance, days, case.canary, case.canary_errors)
+    baselines = Days(chance, days, case.baseline, case.baseline_errors)
+    found = np.zeros(days, dtype=np.int64)
+    for look in range(1, looks + 1):
+        canaries.go_on(look)
+        baselines.go_on(look)
+        n, m = canaries.requests, baselines.requests
+        if not n or not m:
             continue
-        if at_most + (bad - last_bad) * for_each_bad + (m - usual - last_good) * for_each_good < enough:
-            continue
-        seen = usual / m
-        bound = margin.bound(seen)
-        at_most = log_evidence_above(bad, n, bound) + log_evidence_below(usual, m, seen)
-        for_each_bad, for_each_good, last_bad, last_good = -log(bound), -log1p(-seen), bad, m - usual
-        if at_most >= enough and log_evidence_worse(Counts(n, bad), Counts(m, usual), margin) >= enough:
-            return look
-    return None
+        # Less of the canary's requests are bad than the baseline's: that is never worse.
+        left = np.flatnonzero((found == 0) & (baselines.hit < m) & (canaries.hit * m > baselines.hit * n))
+        for weight in (0.0, 0.5, 1.0):
+            bad, usual = canaries.hit[left], baselines.hit[left]
+            share = (usual + weight * bad) / (m + weight * n)
+            bound = np.minimum(1.0, share + np.maximum(margin.absolute, margin.relative * share))
+            left = left[many_above(bad, n, bound) + many_below(usual, m, share) >= enough]
+        for day in left.tolist():
+            counts = Counts(n, canaries.hit[day].item()), Counts(m, baselines.hit[day].item())
+            if log_evidence_worse(*counts, margin) >= enough:
+                found[day] = look
+    return found
 
 
-def off_at(chance: random.Random, case: Split, alpha: float, looks: int) -> int | None:
-    """The look at which a split is called off; None when it never is. Looks are left out as in `worse_at`."""
+def off_at(chance: np.random.Generator, case: Split, alpha: float, looks: int, days: int) -> Alarms:
+    """The look of each day at which a split is called off; 0 when it never is."""
     enough, shares = -log(alpha), (1 - case.weight, case.weight)
     _, bounds = split_bounds(shares, DEFAULT_SPLIT_MARGIN)
-    for_each_more, for_each_fewer = -log(bounds.high), -log1p(-bounds.low)
-    more = fewer = inf
-    last = others = 0
-    for look, (n, canary) in enumerate(counted(chance, case.requests, case.share, looks), 1):
-        grown = max(more + (canary - last) * for_each_more, fewer + (n - canary - others) * for_each_fewer)
-        if grown < enough:
-            continue
-        last, others = canary, n - canary
-        more, fewer = log_evidence_above(canary, n, bounds.high), log_evidence_below(canary, n, bounds.low)
+    requests = Days(chance, days, case.requests, case.share)
+    found = np.zeros(days, dtype=np.int64)
+    for look in range(1, looks + 1):
+        requests.go_on(look)
+        n, left = requests.requests, np.flatnonzero(found == 0)
+        hit = requests.hit[left]
         # The e-value of the split is a mean of these two and of the same two of the other destination.
-        if max(more, fewer) < enough:
-            continue
-        if split_evidence((n - canary, canary), shares, DEFAULT_SPLIT_MARGIN).off >= enough:
-            return look
-    return None
+        most = np.maximum(many_above(hit, n, bounds.high), many_below(hit, n, bounds.low))
+        for day in left[most >= enough].tolist():
+            canary = requests.hit[day].item()
+            if split_evidence((n - canary, canary), shares, DEFAULT_SPLIT_MARGIN).off >= enough:
+                found[day] = look
+    return found
 
 
 Case = Versions | Split
@@ -149,19 +172,20 @@ FOUND: Sequence[Case] = (
 )
 
 
-def alarm_at(run: int, case: Case, alpha: float, minutes: int) -> int | None:
-    """The look of the first alarm in one run; None when there is none."""
-    chance = random.Random(f"{SEED} {case} {minutes} {run}")
-    simulate: Callable[..., int | None] = worse_at if isinstance(case, Versions) else off_at
-    return simulate(chance, case, alpha, minutes * LOOKS_A_MINUTE)
-
-
-def alarms(
-    case: Case, alpha: float, minutes: int, runs: int, each: Callable[..., Iterable[int | None]] = map
-) -> list[float]:
+def alarms(case: Case, alpha: float, minutes: int, runs: int) -> list[float]:
     """The minutes of the first alarms of those runs that have one, the earliest first."""
-    looks = each(partial(alarm_at, case=case, alpha=alpha, minutes=minutes), range(runs))
-    return sorted(look / LOOKS_A_MINUTE for look in looks if look is not None)
+    found: list[float] = []
+    for first in range(0, runs, RUNS_AT_ONCE):
+        found += alarms_of_block(first, case, alpha, minutes, runs)
+    return sorted(found)
+
+
+def alarms_of_block(first: int, case: Case, alpha: float, minutes: int, runs: int) -> list[float]:
+    """The same for the runs from `first` on that are simulated at once."""
+    chance = np.random.default_rng([SEED, first, *f"{case} {minutes}".encode()])
+    simulate: Callable[..., Alarms] = worse_at if isinstance(case, Versions) else off_at
+    looks = simulate(chance, case, alpha, minutes * LOOKS_A_MINUTE, min(RUNS_AT_ONCE, runs - first))
+    return [look / LOOKS_A_MINUTE for look in looks.tolist() if look]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -172,31 +196,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args(arguments)
     with Pool(asked.processes) as pool:
-        each = partial(pool.imap_unordered, chunksize=8)
-        _print_false_alarms(asked.runs, each)
-        _print_power(asked.power_runs, each)
+        _print_false_alarms(asked.runs, pool)
+        _print_power(asked.power_runs, pool)
 
 
-def _print_false_alarms(runs: int, each: Callable[..., Iterable[int | None]]) -> None:
+def _shared_out(pool: Pooled, case: Case, alpha: float, minutes: int, runs: int) -> list[float]:
+    """`alarms`, its blocks shared out to processes; the same alarms with any number of them."""
+    block = partial(alarms_of_block, case=case, alpha=alpha, minutes=minutes, runs=runs)
+    return sorted(minute for found in pool.imap_unordered(block, range(0, runs, RUNS_AT_ONCE)) for minute in found)
+
+
+def _print_false_alarms(runs: int, pool: Pooled) -> None:
     versions = "canary/min | baseline/min | canary errors | baseline errors"
     for kind, heading in ((Versions, versions), (Split, "requests/min | weight | share")):
         print(f"| {heading} | days | false alarms (alpha {DEFAULT_ALPHA:g}) | seconds |")
         print(f"|{'---:|' * (heading.count('|') + 4)}")
         for case in (one for one in EDGE if isinstance(one, kind)):
             began = perf_counter()
-            found = alarms(case, DEFAULT_ALPHA, DAY, runs, each)
+            found = _shared_out(pool, case, DEFAULT_ALPHA, DAY, runs)
             print(f"| {case} | {runs:,} | {len(found) / runs:.2%} | {perf_counter() - began:.0f} |", flush=True)
         print()
 
 
-def _print_power(runs: int, each: Callable[..., Iterable[int | None]]) -> None:
+def _print_power(runs: int, pool: Pooled) -> None:
     versions = "canary/min | baseline/min | canary errors | baseline errors"
     for kind, heading in ((Versions, versions), (Split, "requests/min | weight | share")):
         print(f"| {heading} | alpha | found in an hour | median minute | nine of ten by |")
         print(f"|{'---:|' * (heading.count('|') + 5)}")
         for case in (one for one in FOUND if isinstance(one, kind)):
             for alpha in (DEFAULT_ALPHA, ALPHA_OF_NINE):
-                found = alarms(case, alpha, HOUR, runs, each)
+                found = _shared_out(pool, case, alpha, HOUR, runs)
                 middle = f"{median(found):g}" if 2 * len(found) > runs else "-"
                 late = f"{found[9 * runs // 10 - 1]:g}" if len(found) >= 9 * runs // 10 else "-"
                 share = len(found) / runs

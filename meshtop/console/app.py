@@ -27,6 +27,7 @@ from meshtop.console.places import (
     load_screen,
     place_screen,
 )
+from meshtop.console.running import BackgroundRuns
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, SessionFailed
@@ -41,11 +42,14 @@ from meshtop.process import IdleCollector
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from meshtop.console.desk.journaling import JournalRow
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
 MOST_DEFECTS = 100
 """So many without a new picture in between are no console any more."""
+AGAIN_SECONDS = 10.0
+"""For so long a second ctrl-c or q ends the console though something is in progress."""
 STEP_SECONDS = 60.0
 """Seconds that one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -74,7 +78,9 @@ class MeshtopApp(Shell):
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.exit_message = ""
         self.journal = JournalWatch(self)
-        self._asked = False
+        self.runs = BackgroundRuns(self)
+        self._told_at: float | None = None
+        """When the user was told, on leaving, what is in progress."""
         self._defects = 0
         self._collector = IdleCollector()
 
@@ -136,14 +142,38 @@ class MeshtopApp(Shell):
             self.screen.update()
 
     def action_journal(self) -> None:
-        """Open the journal screen."""
-        self.open_journal()
+        """Open what runs in the background, or the journal."""
+        self.open_running()
+
+    def open_running(self) -> None:
+        """Open what runs, or ended, in the background; without any, and from there, the journal."""
+        waiting = [screen for screen in self.runs.all if screen not in self.screen_stack]
+        if waiting and self.screen not in self.runs.all:
+            self.push_screen(waiting[-1])
+        else:
+            self.open_journal()
 
     def open_journal(self) -> None:
-        """Open the journal screen, unless it is open or a running action must not be left."""
+        """Open the journal screen, unless it is open."""
         journal = load_screen(SCREENS[JOURNAL].path)
-        if not isinstance(self.screen, journal) and not self._refuses_to_leave():
+        if not isinstance(self.screen, journal):
             self.push_screen(journal())
+
+    def open_action(self, row: JournalRow, ask: str = "") -> None:
+        """Open an action: the screen that runs it here, if one does, else its history."""
+        running = self.runs.of(row.action.id)
+        if running is None:
+            self.push_screen(load_screen(ACTION)(row, ask))
+        elif running not in self.screen_stack:
+            self.push_screen(running)
+        else:
+            while self.screen is not running:
+                self.pop_screen()
+
+    def show_chrome(self) -> None:
+        """Draw the bars of the screen in front again."""
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
+            self.screen.update_chrome()
 
     lives_on: ClassVar[bool] = True
     """Whether a defect costs only the screen that it stands in."""
@@ -204,27 +234,28 @@ class MeshtopApp(Shell):
 
     def open_place(self, kind: str) -> None:
         """Go to a place, closing opened screens. The fleet is always at the bottom of the stack."""
-        if self._refuses_to_leave():
-            return
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
             self.push_screen(place_screen(kind))
 
-    def _refuses_to_leave(self, *, interrupted: bool = False) -> bool:
-        """Whether a running action prevents leaving the screen; the bottom line names it, and how to leave."""
-        screen = self.screen
-        busy = (screen.busy_interrupted if interrupted else screen.busy) if isinstance(screen, MeshScreen) else None
-        if busy is not None:
-            self._say(busy, Tone.DEGRADED)
-        return busy is not None
+    def _asks_to_quit(self) -> bool:
+        """Say what is in progress, before the end of the console holds it; returns whether that was said just now."""
+        running, now = self.runs.running, self.now()
+        if not running or (self._told_at is not None and now - self._told_at < AGAIN_SECONDS):
+            return False
+        self._told_at = now
+        one = len(running) == 1
+        what = f"{running[0].subject} is" if one else f"{len(running)} actions are"
+        holds = all(run.held_by_quitting for run in running)
+        then = f"{'leaves' if holds else 'interrupts'} {'it' if one else 'them'}{' held' if holds else ''}"
+        self._say(f"{what} in progress (J). ctrl-c or q again {then}.", Tone.DEGRADED)
+        return True
 
     def action_interrupt(self) -> None:
-        """End the console on ctrl-c; while an action runs, only on the second press."""
-        if not self._asked and self._refuses_to_leave(interrupted=True):
-            self._asked = True
-            return
-        super().action_interrupt()
+        """End the console on ctrl-c; while an action runs, only when asked again."""
+        if not self._asks_to_quit():
+            super().action_interrupt()
 
     def open_detail(self, kind: str, key: str) -> None:
         """Open the detail of an item."""
@@ -248,7 +279,7 @@ class MeshtopApp(Shell):
         """Open an unfinished action of the journal; else the journal itself, which says what is wrong with it."""
         found = next((one for one in self.journal.unfinished if one.action.id == identity), None)
         if found is not None:
-            self.push_screen(load_screen(ACTION)(found))
+            self.open_action(found)
         elif self.journal.problems:
             self.open_journal()
 
@@ -318,8 +349,9 @@ class MeshtopApp(Shell):
             self.screen.action_help()
 
     def quit(self) -> None:
-        """Leave the console."""
-        self.exit(return_code=Exit.FINE)
+        """Leave the console; while an action runs, only when asked again."""
+        if not self._asks_to_quit():
+            self.exit(return_code=Exit.FINE)
 
     def _say(self, sentence: str, tone: Tone) -> None:
         if isinstance(self.screen, MeshScreen):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
-    from meshtop.console.desk.journaling import JournalWatch
+    from meshtop.console.desk.journaling import JournalRow, JournalWatch
     from meshtop.console.desk.rights import Rights
+    from meshtop.console.running import BackgroundRuns
     from meshtop.console.scope import Scope
     from meshtop.console.session import ConsoleSession
     from meshtop.views.picture.picture import Picture
@@ -20,6 +21,7 @@ class ConsoleHost(Protocol):
     session: ConsoleSession
     rights: Rights
     journal: JournalWatch
+    runs: BackgroundRuns
     scope: Scope
     picture: Picture | None
     """The latest picture; None before the first."""
@@ -47,6 +49,15 @@ class ConsoleHost(Protocol):
 
     def open_journal(self) -> None:
         """Open the journal over the current screen."""
+
+    def open_action(self, row: JournalRow, ask: str = "") -> None:
+        """Open an action: the screen that runs it, if one does, else its history; `ask` confirms an ending at once."""
+
+    def open_running(self) -> None:
+        """Open what runs, or ended, in the background; without any, and from there, the journal."""
+
+    def show_chrome(self) -> None:
+        """Draw the bars of the screen in front again."""
 
     def roll_back_last(self) -> None:
         """Open the last shift, and ask whether to roll it back."""

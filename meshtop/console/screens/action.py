@@ -126,6 +126,21 @@ class ActionScreen(RunScreen):
             "Resuming continues at the step where it stopped; rolling back restores the exact weights from before."
         )
 
+    @property
+    def subject(self) -> str:
+        """What the action is about."""
+        return self._row.action.subject
+
+    @property
+    def identity(self) -> str:
+        """The id of the action in the journal."""
+        return self._row.action.id
+
+    @property
+    def held_by_quitting(self) -> bool:
+        """A resumed shift is; a rollback goes on to its end."""
+        return self._ending == "resume"
+
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
         return ("journal", self._row.action.id)

@@ -18,7 +18,7 @@ from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import SentenceLine
-from meshtop.console.widgets.top_bar import TopBar, TopBarState
+from meshtop.console.widgets.top_bar import JOURNAL_KEY, TopBar, TopBarState
 from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
 
@@ -64,16 +64,6 @@ class MeshScreen(Guarded, Screen[object]):
     def is_place(self) -> bool:
         """Whether a number key leads here; esc widens the scope before it leaves a place, and q quits."""
         return True
-
-    @property
-    def busy(self) -> str | None:
-        """Why this screen must not be left now; None if it may."""
-        return None
-
-    @property
-    def busy_interrupted(self) -> str | None:
-        """The same as said after ctrl-c, which may know more ways to leave."""
-        return self.busy
 
     @property
     def about(self) -> str:
@@ -173,6 +163,7 @@ class MeshScreen(Guarded, Screen[object]):
         state, tone = freshness(snapshot, app.now())
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
+        chip, chip_tone = app.runs.chip(app.now())
         self._top_bar.show(
             TopBarState(
                 tabs=tabs_with(self.place),
@@ -183,6 +174,8 @@ class MeshScreen(Guarded, Screen[object]):
                 state_tone=tone,
                 read_only=app.read_only,
                 notice=app.journal.notice,
+                chip=chip,
+                chip_tone=chip_tone,
             )
         )
 
@@ -228,7 +221,9 @@ class MeshScreen(Guarded, Screen[object]):
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""
         kind = kind_of(event.key)
-        if kind is not None:
+        if event.key == JOURNAL_KEY:
+            self.host.open_running()
+        elif kind is not None:
             self.host.open_place(kind)
 
     async def action_command(self) -> None:

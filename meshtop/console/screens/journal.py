@@ -13,7 +13,7 @@ from meshtop.console.desk.journaling import MOST, JournalRead, JournalRow, read_
 from meshtop.console.desk.permissions import denial_of
 from meshtop.console.desk.rights import RightsArrived
 from meshtop.console.places import CANARIES, place_title
-from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, ActionScreen, disabled_reasons, state_lines
+from meshtop.console.screens.action import ENDINGS, SIGNS_OF_COURSE, disabled_reasons, state_lines
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.run import LogLine, log_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -197,7 +197,7 @@ class JournalScreen(MeshScreen):
     def _open(self, ask: str) -> None:
         row = self.selected
         if row is not None:
-            self.app.push_screen(ActionScreen(row, ask))
+            self.host.open_action(row, ask)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable keys that do not apply to the selected action."""

@@ -17,7 +17,7 @@ from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
-from meshtop.console.widgets.shift_status import ShiftStatus
+from meshtop.console.widgets.shift_status import ShiftStatus, chip_texts
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
@@ -58,7 +58,10 @@ def log_lines(entries: Sequence[LogLine], width: int) -> list[TextLine]:
 
 
 class RunScreen(MeshScreen):
-    """A screen that stays open while its action runs; ctrl-c must be pressed twice to end the console then."""
+    """A screen that runs an action, which goes on when the screen is left; the top bar has it then, and J comes back.
+
+    Ending the console asks first.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "pause/resume", id="shift.pause"),
@@ -77,6 +80,7 @@ class RunScreen(MeshScreen):
         self.log_entries: list[LogLine] = []
         """The log so far."""
         self.desk: ShiftDesk | None = None
+        self._end_was_seen = False
 
     @property
     def place(self) -> str:
@@ -87,6 +91,36 @@ class RunScreen(MeshScreen):
     def is_place(self) -> bool:
         """False: it was opened over another screen."""
         return False
+
+    @property
+    def subject(self) -> str:
+        """What the action is about."""
+        raise NotImplementedError
+
+    @property
+    def running(self) -> bool:
+        """Whether the action runs."""
+        return self.phase is Phase.RUNNING
+
+    @property
+    def identity(self) -> str:
+        """The id of the action in the journal; empty until its first event."""
+        progress = self.status.progress if self.query("#status") else None
+        return progress.action if progress is not None else ""
+
+    @property
+    def held_by_quitting(self) -> bool:
+        """Whether what runs can be held or rolled back by key, and is held by the end of the console."""
+        return self.identity != "" or (bool(self.query("#status")) and self.status.progress is not None)
+
+    def chip(self, now: float) -> tuple[tuple[str, ...], Tone]:
+        """The action in the top bar of other screens."""
+        progress = self.status.progress
+        if progress is None and not self.running:
+            text, tone = (self.log_entries[-1].text, self.log_entries[-1].tone) if self.log_entries else ("", Tone.DIM)
+            sign = "✓" if tone is Tone.GOOD else "▲"
+            return (f"{sign} {self.subject}: {text}"[:60], f"{sign} {self.subject}: J", sign), tone
+        return chip_texts(self.subject, progress, now)
 
     def running_body(self) -> ComposeResult:
         """Status, log and question, in this order."""
@@ -165,7 +199,8 @@ class RunScreen(MeshScreen):
 
     def begin(self, progress: Progress | None) -> None:
         """Switch to the running phase."""
-        self.phase = Phase.RUNNING
+        self.phase, self._end_was_seen = Phase.RUNNING, False
+        self.host.runs.add(self)
         if progress is not None:
             self._show(progress)
         self.log_view.focus()
@@ -199,7 +234,21 @@ class RunScreen(MeshScreen):
         self.phase = Phase.ENDED
         self.host.session.refresh()
         self.host.journal.check()
-        self.refresh_bindings()
+        self._end_was_seen = self.is_current
+        if self.is_current:
+            self.refresh_bindings()
+        else:
+            self.host.show_chrome()
+
+    def on_screen_resume(self) -> None:
+        """Whoever comes back sees the end, if it has come."""
+        super().on_screen_resume()
+        self._end_was_seen = not self.running
+
+    def on_screen_suspend(self) -> None:
+        """Once it was left after the end, nothing needs it."""
+        if self._end_was_seen:
+            self.host.runs.left(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disable control keys unless an action runs."""
@@ -232,32 +281,8 @@ class RunScreen(MeshScreen):
         """Scroll the log, whichever widget has the focus."""
         self.log_view.scroll_relative(y=lines, animate=False)
 
-    @property
-    def busy(self) -> str | None:
-        """Why the screen cannot be left: an action is running."""
-        if self.phase is not Phase.RUNNING:
-            return None
-        if not self._steerable:
-            return "It is in progress; wait for its end."
-        return "A shift is running; H holds it, A rolls it back."
-
-    @property
-    def busy_interrupted(self) -> str | None:
-        """The same after ctrl-c, which ends the console when it is pressed again."""
-        if self.busy is None or not self._steerable:
-            return self.busy
-        return "A shift is running; H holds it, A rolls it back, ctrl-c again leaves it held."
-
-    @property
-    def _steerable(self) -> bool:
-        """Whether what runs can be held or rolled back by key."""
-        return bool(self.query("#status")) and self.status.progress is not None
-
     def action_back(self) -> None:
-        """Leave, unless something runs."""
-        if self.busy is not None:
-            self.say(self.busy, Tone.DEGRADED)
-            return
+        """Leave it; what runs goes on."""
         self.app.pop_screen()
 
     def action_quit_or_back(self) -> None:

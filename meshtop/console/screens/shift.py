@@ -51,6 +51,11 @@ class ShiftScreen(RunScreen):
             "typing the namespace writes. While it runs the guard watches, and rolls everything back when it fails."
         )
 
+    @property
+    def subject(self) -> str:
+        """The route."""
+        return self.row.label
+
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
         return (self.row.label, "shift")

@@ -65,6 +65,28 @@ def status_lines(progress: Progress, now: float, width: int, most: int) -> list[
     return lines + table
 
 
+def chip_texts(subject: str, progress: Progress | None, now: float) -> tuple[tuple[str, ...], Tone]:
+    """A running action for the top bar, from the longest form to the shortest; without progress only its subject."""
+    if progress is None:
+        return (f"⟳ {subject}: J", "⟳"), Tone.ACCENT
+    if progress.outcome is not None:
+        text, tone = _ENDS[progress.outcome.value]
+        sign, _, words = text.partition(" ")
+        return (f"{sign} {subject} {words.lower()}: J", f"{text}: J", sign), tone
+    verdict = progress.verdict
+    if progress.taking_back or (verdict is not None and verdict.verdict.value == "worse"):
+        tone = Tone.DEGRADED
+    else:
+        tone = Tone.ACCENT
+    step = f"step {progress.step}/{progress.steps}" if progress.step else "begins"
+    if progress.taking_back:
+        step = "rolls back"
+    left = progress.until - now if progress.until is not None and not progress.taking_back else 0.0
+    time = "paused" if progress.paused else span(left) if left >= 1 else ""
+    least = " ".join(filter(None, ("⟳", time)))
+    return (f"⟳ {' · '.join(filter(None, (f'{subject} {step}', time)))}: J", f"{least} {step}: J", least), tone
+
+
 def _where(progress: Progress) -> Words:
     if progress.outcome is not None:
         restored: Words = [("· everything is as before", Tone.PLAIN)] if progress.restored else []

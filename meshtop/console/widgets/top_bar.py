@@ -20,6 +20,8 @@ from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 PRODUCT = "meshtop"
+JOURNAL_KEY = "J"
+"""The key that opens what runs, which a click on it does too."""
 
 
 class PlaceTab(Struct, frozen=True):
@@ -32,7 +34,8 @@ class PlaceTab(Struct, frozen=True):
 class TopBarState(Struct, frozen=True):
     """Content of the top bar: `state` is the data's freshness (`live · 2 s ago`), `crumbs` follow the place.
 
-    `notice` is about unfinished actions, with the key that opens them.
+    `notice` is about unfinished actions, with the key that opens them; `chip` about what runs in the background, from
+    its longest form to its shortest.
     """
 
     tabs: tuple[PlaceTab, ...] = ()
@@ -43,6 +46,8 @@ class TopBarState(Struct, frozen=True):
     state_tone: Tone = Tone.DIM
     read_only: bool = False
     notice: str = ""
+    chip: tuple[str, ...] = ()
+    chip_tone: Tone = Tone.ACCENT
 
 
 class _Spot(Struct, frozen=True):
@@ -54,17 +59,33 @@ class _Spot(Struct, frozen=True):
 def top_lines(model: TopBarState, width: int) -> tuple[list[TextLine], list[_Spot]]:
     """Both lines in `width` cells, and the clickable spans.
 
-    On narrow screens the product's name is dropped first, then other places are shortened to their number, then the
-    breadcrumb is cut; all numbers stay visible.
+    On narrow screens the product's name is dropped first, then what runs is said shorter, then other places are
+    shortened to their number, then the breadcrumb is cut; all numbers, and that something runs, stay visible.
     """
-    for product, short in ((True, False), (False, False), (True, True), (False, True)):
+    chips = tuple(map(clean, model.chip)) or ("",)
+    for product, short, chip in (
+        (True, False, chips[0]),
+        (False, False, chips[0]),
+        *((False, False, chip) for chip in chips[1:-1]),
+        (True, True, chips[0]),
+        (False, True, chips[0]),
+        *((False, True, chip) for chip in chips[1:]),
+    ):
         line, spots, end = _views_line(model, product=product, short=short)
-        if end <= width:
+        if end + _chip_width(chip) <= width:
             break
     else:
-        room = cell_width(_trail(model)) - (end - width)
+        room = cell_width(_trail(model)) - (end + _chip_width(chip) - width)
         line, spots, _ = _views_line(model, product=False, short=True, room=max(0, room))
+    if chip:
+        x = width - cell_width(chip) - 1
+        line = TextLine("header", (*line.runs, TextRun(x, chip, model.chip_tone)))
+        spots.append(_Spot(x, x + cell_width(chip), JOURNAL_KEY))
     return [line, _scope_line(model, width)], spots
+
+
+def _chip_width(chip: str) -> int:
+    return cell_width(chip) + 3 if chip else 0
 
 
 def _trail(model: TopBarState) -> str:

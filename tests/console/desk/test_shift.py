@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from meshtop.console.session import ConsoleOptions
 from meshtop.console.widgets.choice import Choice
 from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.top_bar import TopBar
 from meshtop.demo.world.plan import Options
 from meshtop.settings.schema import Settings
 from meshtop.views.frame.detail import find_item
@@ -115,6 +117,11 @@ def bottom(app: MeshtopApp) -> str:
     return app.screen.query_one(KeyHints).render_line(0).text.strip()
 
 
+def chip(app: MeshtopApp) -> str:
+    """What the top bar of the screen in front says of what runs in the background."""
+    return next(iter(app.runs.chip(app.now())[0]), "")
+
+
 def said(screen: RunScreen) -> str:
     return "\n".join(one.text for one in screen.log_entries)
 
@@ -156,14 +163,23 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         await until(pilot, lambda: dialog.phase is Phase.ASKING, "the checks once more")
         await pilot.press(*"shop", "enter")
         await until(pilot, lambda: weights(world, "eu-west")[-1] == 30, "the weights")
+        assert not chip(app), "the screen itself says what runs"
         await pilot.press("escape")
-        assert isinstance(front(app), ShiftScreen), "a running shift is not left by accident"
-        for key in ("escape", "J", "1"):
-            await pilot.press(key)
-            assert isinstance(front(app), ShiftScreen)
-            assert bottom(app) == "A shift is running; H holds it, A rolls it back.", key
-        await pilot.press("ctrl+c")
-        assert bottom(app) == "A shift is running; H holds it, A rolls it back, ctrl-c again leaves it held."
+        assert isinstance(front(app), CanaryScreen), "a running shift locks nobody in"
+        assert re.search(r"⟳ shop/reviews#weighted step 1/1.*: J", chip(app))
+        await pilot.press("1")
+        assert isinstance(front(app), FleetScreen)
+        assert chip(app), "it is said on every screen"
+        await pilot.press("q")
+        assert bottom(app) == "shop/reviews#weighted is in progress (J). ctrl-c or q again leaves it held."
+        await pilot.press("J")
+        assert front(app) is dialog, "J comes back"
+        await pilot.press("J")
+        await until(pilot, lambda: isinstance(front(app), JournalScreen), "the journal, from there")
+        await until(pilot, lambda: front(app).selected is not None, "the running shift")  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        assert front(app) is dialog, "its row opens what runs here"
+        assert app.screen_stack.count(dialog) == 1
         await pilot.press("H")
         await until(pilot, lambda: dialog.phase is Phase.ENDED, "the end")
         assert weights(world, "us-east")[-1] == 30
@@ -172,7 +188,9 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         assert [one.weights["v3"] for one in status.clusters] == [30, 30]
 
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(front(app), CanaryScreen), "the board")
+        await until(pilot, lambda: isinstance(front(app), FleetScreen), "what was in front before")
+        await until(pilot, lambda: not dialog.is_attached, "nothing kept of what was left after its end")
+        assert not app.runs.all
         await until(pilot, lambda: bool(app.journal.notice), "the notice")
         assert app.journal.notice == "▲ shop/reviews#weighted held: J"
         await pilot.press("1")
@@ -198,6 +216,27 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         assert front(app) is journal
         await until(pilot, lambda: journal.why_disabled("roll_back") == "it is rolled-back", "the journal read again")
         await until(pilot, lambda: not app.journal.notice, "nothing that waits")
+
+
+async def test_a_shift_that_ends_in_the_background_says_so_until_it_was_looked_at(world: Served) -> None:
+    app = console(world)
+    async with app.run_test(size=(80, 24)) as pilot:
+        dialog = await open_dialog(pilot, app)
+        await pilot.press("3", "0", "enter")
+        await until(pilot, lambda: dialog.phase is Phase.ASKING, "the checks")
+        await pilot.press(*"shop", "enter")
+        await until(pilot, lambda: weights(world, "eu-west")[-1] == 30, "the weights")
+        await pilot.press("escape", "2")
+        dialog.action_hold()
+        await until(pilot, lambda: dialog.phase is Phase.ENDED, "the end")
+        top = app.screen.query_one(TopBar)
+        await until(pilot, lambda: "▲ Held: J" in top.render_line(0).text, "the end in the bar")
+        assert "1 Fleet  2 Services  3 Graph" in top.render_line(0).text, "and every place keeps its name"
+        await pilot.press("J")
+        assert front(app) is dialog
+        await pilot.press("escape")
+        await until(pilot, lambda: not dialog.is_attached, "nothing kept of it")
+        assert not chip(app)
 
 
 async def test_somebody_else_s_change_is_named_and_asked_about_again(world: Served) -> None:

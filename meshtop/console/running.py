@@ -1,0 +1,81 @@
+"""Actions that run in the background: their screens stay alive while others are in front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from textual.screen import Screen
+
+from meshtop.views.frame.table import Tone
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+
+class Run(Protocol):
+    """What a screen tells about the action that it runs."""
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+
+    @property
+    def identity(self) -> str:
+        """The id of its action in the journal; empty until that is known."""
+
+    def chip(self, now: float) -> tuple[tuple[str, ...], Tone]:
+        """It in a few words, from the longest form to the shortest."""
+
+    @property
+    def held_by_quitting(self) -> bool:
+        """Whether it can be held, which quitting does, rather than only waited for."""
+
+
+class BackgroundRuns:
+    """The screens whose action runs, and those whose action ended while another screen was in front.
+
+    They are installed in the application, which keeps a screen alive after it was left.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._screens: list[Screen[object]] = []
+
+    def add(self, screen: Screen[object]) -> None:
+        """Keep a screen, whose action begins."""
+        if screen not in self._screens:
+            self._app.install_screen(screen, f"run-{id(screen)}")
+            self._screens.append(screen)
+
+    def left(self, screen: Screen[object]) -> None:
+        """Let go of a screen that was left after its action ended."""
+        if screen in self._screens and screen not in self._app.screen_stack:
+            self._screens.remove(screen)
+            self._app.uninstall_screen(screen)
+            screen.remove()
+
+    @property
+    def all(self) -> list[Any]:
+        """The screens, the oldest first. Each is a `Run`."""
+        return list(self._screens)
+
+    @property
+    def running(self) -> list[Any]:
+        """Those whose action has not ended."""
+        return [screen for screen in self.all if screen.running]
+
+    def of(self, identity: str) -> Screen[object] | None:
+        """The screen of an action, by its id in the journal."""
+        return next((screen for screen in self.all if identity and screen.identity == identity), None)
+
+    def chip(self, now: float) -> tuple[tuple[str, ...], Tone]:
+        """What the top bar says of them: the one that runs, or how many do."""
+        shown = [screen for screen in self.all if not screen.is_current]
+        if not shown:
+            return (), Tone.DIM
+        texts, tone = shown[-1].chip(now)
+        if len(shown) > 1:
+            running = len([screen for screen in shown if screen.running])
+            count = f"⟳ {running} actions run: J" if running else f"{len(shown)} actions ended: J"
+            return (count, f"⟳ {len(shown)}"), tone
+        return texts, tone
