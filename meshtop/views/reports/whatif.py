@@ -136,7 +136,7 @@ def strict_unknowns(picture: Picture, answer: StrictAnswer) -> tuple[Unknown, ..
     calls = {item.destination.cluster or item.source.cluster for item in answer.items if item.effect is Effect.UNKNOWN}
     silent = {workload.cluster for workload in answer.unmeasured}
     return (
-        *unknowns_of(picture.snapshot, STRICT_NEEDS),
+        *unknowns_of(picture.snapshot, STRICT_NEEDS, states=picture.telemetry_states),
         *(Unknown("the security of some calls", cluster, WhyUnknown.UNSUPPORTED) for cluster in sorted(calls)),
         *(Unknown("some callers", cluster, WhyUnknown.NO_DATA) for cluster in sorted(silent)),
     )
