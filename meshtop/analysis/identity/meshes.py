@@ -88,8 +88,13 @@ class Meshes(Struct, frozen=True):
         found = []
         for left, right in sorted(tuple(sorted(pair)) for pair in pairs):
             reason = why.get(left) or why.get(right) or WhyUnknown.UNSUPPORTED
-            found.append(Unknown(what=f"whether it is one mesh with {right}", cluster=left, why=reason))
+            found.append(Unknown(what=one_mesh_with(right), cluster=left, why=reason))
         return tuple(found)
+
+
+def one_mesh_with(other: str) -> str:
+    """What is not known of a cluster that may be of another's mesh."""
+    return f"whether it is one mesh with {other}"
 
 
 def mesh_evidence(
