@@ -31,20 +31,16 @@ def not_read(what: str, cluster: str, why: WhyUnknown) -> str:
 def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
     """The facts completed with each cluster's mesh, whom it obeys, and values from clusters that serve it.
 
-    Where several may serve a cluster, only values that they agree on are taken.
+    Of several that serve a cluster, only values that they agree on are taken; none where it is not known who does.
     """
     obedience = _Obedience(found, told, clusters)
     resolved = {}
     for name, facts in found.items():
-        changes: dict[str, object] = {
-            "group": told.mesh_of(name),
-            "perhaps": told.perhaps(name),
-            "obeys": obedience.of(name),
-        }
+        obeyed = obedience.of(name)
+        changes: dict[str, object] = {"group": told.mesh_of(name), "perhaps": told.perhaps(name), "obeys": obeyed}
         if not facts.control_planes and facts.roles:
-            serving = obedience.serving(name)
             for field in _INHERITED:
-                values = {getattr(found[primary], field) for primary in serving}
+                values = {getattr(found[server], field) for server in obeyed.servers}
                 if getattr(facts, field) is None and len(values) == 1:
                     changes[field] = values.pop()
         resolved[name] = structs.replace(facts, **changes)
@@ -148,7 +144,7 @@ class _Obedience:
             )
         if not primaries:
             return _unknown(f"{name} is configured by a primary cluster that meshtop does not read.")
-        return self._reads(self.serving(name), name)
+        return self._reads(self._serving(name), name)
 
     def _reads(self, servers: Sequence[str], who: str) -> Obeyed:
         """The cluster that all of these servers read."""
@@ -177,7 +173,7 @@ class _Obedience:
     def _primaries(self, name: str) -> list[str]:
         return [p for p in self.told.peers(name) if p != name and p in self.found and self.found[p].control_planes]
 
-    def serving(self, name: str) -> tuple[str, ...]:
+    def _serving(self, name: str) -> tuple[str, ...]:
         """The clusters whose control planes serve one that has none: those that know it, else all of its mesh."""
         facts, own = self.found[name], self._id(name)
         primaries = self._primaries(name)
