@@ -1,7 +1,7 @@
 """Control planes: the proxies of each revision, the progress of upgrades, and istiod's metrics.
 
 istiod's metrics are summed over its replicas (never by pod). Where their series carry the pods' label istio.io/rev, as
-Istio's own scrape configuration keeps it, each revision has figures of its own; else they are of all revisions together.
+Istio's own scrape configuration keeps it, each revision has figures of its own; else they are of all together.
 """
 
 from __future__ import annotations
@@ -65,9 +65,10 @@ class RemoteCluster(Struct, frozen=True, rename="camel"):
 class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
     """A revision of a cluster's control plane; for a cluster without one, the clusters that serve it.
 
-    `role`: primary, remote (served by `served_by`), external, or unknown (what it reads is not known). `proxies` are the pods with a proxy of this revision,
-    `stale` those of them whose version is not the control plane's; `share` is the part of all that the cluster's control
-    plane serves. Proxies of other clusters that it is known to serve are among them; None where that is not known.
+    `role`: primary, remote (served by `served_by`), external, or unknown (what it reads is not known). `proxies`
+    are the pods with a proxy of this revision, `stale` those of them whose version is not the control plane's; `share`
+    is the part of all that the cluster's control plane serves. Proxies of other clusters that it is known to serve are
+    among them; None where that is not known.
     """
 
     cluster: str

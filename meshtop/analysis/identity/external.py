@@ -1,7 +1,7 @@
 """Whether an istiod is an external control plane: whose configuration it reads, its own cluster's or another one's.
 
-An external control plane (istio.io: Install Istio with an External Control Plane) runs beside the mesh. The kubeconfig in
-the Secret istio-kubeconfig leads it to the cluster whose objects it reads, and its CLUSTER_ID is that cluster's. A
+An external control plane (istio.io: Install Istio with an External Control Plane) runs beside the mesh. The kubeconfig
+in the Secret istio-kubeconfig leads it to the cluster whose objects it reads, and its CLUSTER_ID is that cluster's. A
 primary that serves remote clusters has EXTERNAL_ISTIOD as well, so that alone tells nothing.
 """
 
@@ -15,7 +15,7 @@ from meshtop.analysis.identity.trees import text_at
 from meshtop.model.kube import Controller, Inventory
 
 CONFIG_SECRET = "istio-kubeconfig"
-"""The Secret that `istioctl create-remote-secret --type=config` writes, and that every istiod mounts where it is there."""
+"""The Secret that `istioctl create-remote-secret --type=config` writes, and that every istiod mounts if it is there."""
 _RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 _REVISION = "istio.io/rev"
 

@@ -1,8 +1,8 @@
 """Whom each cluster obeys: the cluster whose Istio objects configure its proxies, or why that is not known.
 
 A primary's istiod reads the objects of its own cluster, an external one those of the cluster that its CLUSTER_ID names;
-of all others they read Services and endpoints alone. A cluster without a control plane obeys what its servers read. It is
-told here once, for mutual TLS, routes, shifts, drift and control planes; less evidence makes no other claim.
+of all others they read Services and endpoints alone. A cluster without a control plane obeys what its servers read.
+It is told here once, for mutual TLS, routes, shifts, drift and control planes; less evidence makes no other claim.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _Obedience:
         )
 
     def _of_the_named(self, name: str, server: str) -> Obeyed:
-        """Whom a cluster obeys whose annotation names one control plane, by the id of the cluster that this one reads."""
+        """Whom a cluster obeys whose annotation names one control plane, by the id of the cluster that it reads."""
         place = self.by_id.get(server)
         if place is None or not self._is_certain(place):
             return self._not_among(name, server)
@@ -116,14 +116,14 @@ class _Obedience:
         return Obeyed(cluster=place, servers=(*servers, *hosts))
 
     def _is_certain(self, place: str) -> bool:
-        """Whether a cluster is known to have the id that it goes by; of one without any, all that could tell was read."""
+        """Whether a cluster is known to have the id that it goes by; of one without any, all that tells was read."""
         facts = self.found[place]
         if facts.control_planes:
             return facts.outside is False and facts.cluster_id is not None
         return not self._unread(place, "Deployment", *(() if facts.cluster_id is not None else ("ConfigMap",)))
 
     def _of_its_primaries(self, name: str) -> Obeyed:
-        """Whom a cluster obeys that says nothing of it: what the primaries of its mesh read that know it, if they agree.
+        """Whom a cluster obeys that says nothing of it: what the primaries that know it read, if they agree.
 
         A cluster that was not read, or may be of the mesh, may serve it as well.
         """

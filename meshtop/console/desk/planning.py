@@ -93,9 +93,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
     if own is None or not alike:
         return None
     mine = [
-        s
-        for s in alike
-        if s.route.cluster == row.cluster or (not unsure and s.mesh is not None and s.mesh == own.mesh)
+        s for s in alike if s.route.cluster == row.cluster or (not unsure and s.mesh is not None and s.mesh == own.mesh)
     ]
     owners = dict.fromkeys(s.owner.controller for s in mine if s.owner.controller != "none")
     return ShiftSubject(
@@ -128,7 +126,7 @@ def initial_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
 
 
 def limit_of(subject: ShiftSubject) -> str:
-    """Initial value of the clusters' field: empty, or the subject's clusters if others have such a route too, or perhaps do."""
+    """Initial value of the clusters' field: empty, or the subject's clusters if others may have such a route too."""
     return ",".join(subject.clusters) if subject.others or subject.unsure else ""
 
 

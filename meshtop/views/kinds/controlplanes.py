@@ -172,8 +172,8 @@ VIEW: View[ControlPlaneItem] = View(
         c.text("role", "ROLE", "primary, remote (served by another cluster), external or unknown.", "role", priority=4),
         c.ready("pods", "PODS", "Ready pods of istiod out of those desired.", "pods", priority=2),
         c.words("tags", "TAGS", "Revision tags that point to it.", "tags", aliases=("tag",), priority=3),
-        c.count("proxies", "PROXIES", "Pods whose proxy it serves, those in other clusters too.", "proxies", priority=2),
-        c.ratio("proxiesShare", "SHARE %", "Part of the proxies of the cluster's control plane: how far an upgrade has come.",
+        c.count("proxies", "PROXIES", "Pods whose proxy it serves, in other clusters too.", "proxies", priority=2),
+        c.ratio("proxiesShare", "SHARE %", "Part of all that its control plane serves: how far an upgrade has come.",
                 "proxies_share", aliases=("share",), label="share", priority=3),
         c.count("proxiesStale", "STALE", "Its proxies with another version.", "proxies_stale",
                 aliases=("stale",), label="of another version", priority=3),
@@ -190,8 +190,8 @@ VIEW: View[ControlPlaneItem] = View(
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
-        c.text("figuresOf", "FIGURES OF", "Whether latency, rejects and errors are of this revision, or of all revisions"
-               " of the cluster together.", "figures_of", wide=True, priority=6),
+        c.text("figuresOf", "FIGURES OF", "What latency, rejects and errors are of: this revision, or all of the"
+               " cluster together.", "figures_of", wide=True, priority=6),
         c.words("finding", "FINDINGS", "Findings by code (docs/findings.md).",
                 lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),

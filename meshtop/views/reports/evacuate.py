@@ -15,7 +15,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import EVERYTHING, Needs, unknowns_of
-from meshtop.views.picture.fleet import localities_of, planes_of
+from meshtop.views.picture.fleet import localities_of, obeys_unknowns, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -122,8 +122,17 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             virtual_machines=len(picture.machines_in(cluster)),
         ),
         serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
-        unknowns=(*known, *_besides(known, (*unread, *picture.meshes.unknowns(cluster)))),
+        unknowns=(*known, *_besides(known, (*unread, *picture.meshes.unknowns(cluster), *_served(picture, cluster)))),
     )
+
+
+def _served(picture: Picture, cluster: str) -> list[Unknown]:
+    """The clusters of which it is not known whether they have another control plane than the leaving cluster's."""
+    facts = picture.facts[cluster]
+    if not facts.control_planes:
+        return []
+    near = {*picture.meshes.peers(cluster), *picture.meshes.perhaps(cluster)} - {cluster}
+    return [one for one in obeys_unknowns(picture) if one.cluster in near]
 
 
 def _besides(known: Sequence[Unknown], more: Sequence[Unknown]) -> list[Unknown]:

@@ -32,7 +32,9 @@ def unread(cluster: MeshEvidence, *kinds: str) -> MeshEvidence:
 
 
 def host(*config_of: str, **more: Any) -> MeshEvidence:
-    return primary("control", remotes=("east", "west"), cluster_id=None, config_of=config_of, **{"outside": True, **more})
+    return primary(
+        "control", remotes=("east", "west"), cluster_id=None, config_of=config_of, **{"outside": True, **more}
+    )
 
 
 def test_a_cluster_obeys_the_one_whose_istiod_serves_it() -> None:

@@ -86,8 +86,8 @@ class DriftCluster(Struct, frozen=True, kw_only=True):
     """One cluster's part of the comparison; `group` names the clusters that belong together, "" where it is not known.
 
     `read` is whether an istiod reads the cluster's Istio objects: a cluster that obeys another one's needs none of its
-    own; None where that is not known, for the reason `doubt`. `platform` are the namespaces of its control plane and gateways. `domain` (its DNS domain) is None where it is
-    not known; `exports` says so itself.
+    own; None where that is not known, for the reason `doubt`. `platform` are the namespaces of its control plane and
+    gateways. `domain` (its DNS domain) is None where it is not known; `exports` says so itself.
     """
 
     name: str

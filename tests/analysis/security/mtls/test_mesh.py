@@ -194,7 +194,13 @@ OUTSIDE = config(
         ({"denied": ("DestinationRule",)}, "DestinationRule of east cannot be read (denied)."),
         ({"denied": ("Pod",)}, "Pod of east cannot be read (denied)."),
         ({"auto_mtls": None}, "auto mTLS is on in east is not known"),
-        ({"roles": ("remote",), "obeys": Obeyed(why="east is configured by a primary cluster that meshtop does not read.")}, "is configured by a primary cluster that meshtop does not read"),
+        (
+            {
+                "roles": ("remote",),
+                "obeys": Obeyed(why="east is configured by a primary cluster that meshtop does not read."),
+            },
+            "is configured by a primary cluster that meshtop does not read",
+        ),
         ({"server": workload("api-v1", cluster="moon")}, "Nothing is known about the cluster moon"),
         ({"server": None, "host": "pay.example"}, "outside of the mesh"),
         ({"server": None, "host": "nobody.shop.svc.cluster.local"}, "No workload behind"),
