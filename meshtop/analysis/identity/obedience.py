@@ -62,6 +62,7 @@ class _Obedience:
         counted = Counter(ids)
         # One id for two clusters (the default is one for all) names neither.
         self.by_id = {one: name for one, name in zip(ids, found, strict=True) if counted[one] == 1}
+        self._hiding = {name for name in found if self._hides_its_id(name)}
 
     def _id(self, name: str) -> str:
         """The id of a cluster; its name, as istioctl uses it, where no id is known."""
@@ -75,7 +76,7 @@ class _Obedience:
         if facts.control_planes and facts.outside is None:
             return self._of_a_doubtful_plane(name)
         readers = [p for p, other in self.found.items() if self._id(name) in other.config_of]
-        if readers and self.by_id.get(self._id(name)) == name and self._is_certain(name):
+        if readers and self._place(self._id(name), name) == name:
             return Obeyed(cluster=name, servers=tuple(sorted(readers)))
         if facts.outside:
             return self._reads([name], f"the control plane of {name}")
@@ -104,8 +105,8 @@ class _Obedience:
 
     def _of_the_named(self, name: str, server: str) -> Obeyed:
         """Whom a cluster obeys whose annotation names one control plane, by the id of the cluster that it reads."""
-        place = self.by_id.get(server)
-        if place is None or not self._is_certain(place):
+        place = self._place(server, name)
+        if place is None:
             return self._not_among(name, server)
         if place != name and (same := self.told.same(name, place)) is not True:
             if same is None:
@@ -114,6 +115,22 @@ class _Obedience:
         hosts = sorted(p for p, other in self.found.items() if server in other.config_of)
         servers = (place,) if self.found[place].outside is False and self.found[place].control_planes else ()
         return Obeyed(cluster=place, servers=(*servers, *hosts))
+
+    def _place(self, identity: str, asking: str) -> str | None:
+        """The cluster with an id; None where it is not known, or another but the asking one may have it as well."""
+        place = self.by_id.get(identity)
+        if place is None or not self._is_certain(place):
+            return None
+        return place if self._hiding <= {place, asking} else None
+
+    def _hides_its_id(self, name: str) -> bool:
+        """Whether a cluster may have any id: what would tell it was not read, or does not tell whose id it is."""
+        facts = self.found[name]
+        if self._unread(name, "Deployment"):
+            return True
+        if facts.cluster_id is not None or facts.outside:
+            return False
+        return bool(facts.control_planes) or self._unread(name, "ConfigMap") is not None
 
     def _is_certain(self, place: str) -> bool:
         """Whether a cluster is known to have the id that it goes by; of one without any, all that tells was read."""
@@ -157,8 +174,8 @@ class _Obedience:
                 read.add(server)
                 continue
             for identity in facts.config_of:
-                place = self.by_id.get(identity)
-                if place is None or not self._is_certain(place):
+                place = self._place(identity, server)
+                if place is None:
                     return self._not_among(who, identity)
                 read.add(place)
         if len(read) == 1:

@@ -77,6 +77,14 @@ def test_the_annotation_decides_where_it_names_one() -> None:
     assert (gone.cluster, "which is not for certain among the clusters that are read" in gone.why) == (None, True)
 
 
+def test_an_id_that_another_cluster_may_have_as_well_names_nobody() -> None:
+    served = remote("far", served_by=("a",))
+    hidden = unread(primary("b", cluster_id=None), "Deployment")
+    assert obeyed(primary("a"), primary("b", cluster_id="a"), served)["far"] is None
+    assert obeyed(primary("a"), hidden, served)["far"] is None
+    assert obeyed(primary("a"), primary("b"), served)["far"] == "a"
+
+
 @pytest.mark.parametrize(
     ("clusters", "said"),
     [
