@@ -197,7 +197,8 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
         has = any(s.route.cluster == cluster.name and s.route.label == first.route.label for s in survey.surveyed)
         known = mesh is not None and first.mesh is not None and not taken & {*cluster.facts.perhaps}
         if why := cluster.obeys_unknown:
-            found += _perhaps(cluster.name, why) if mesh == first.mesh or not known else []
+            if mesh == first.mesh or not known:
+                found.append(_perhaps(cluster.name, why, has=has, known=known))
         elif not cluster.obeys_itself:
             if known and mesh == first.mesh:
                 obeyed = cluster.facts.obeys.cluster if cluster.facts.obeys is not None else None
@@ -212,10 +213,13 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
     return found
 
 
-def _perhaps(cluster: str, why: str) -> list[Check]:
-    """The check about a cluster of which it is not known whose objects it obeys."""
+def _perhaps(cluster: str, why: str, *, has: bool, known: bool) -> Check:
+    """The check about a cluster of which it is not known whose objects it obeys, nor perhaps of which mesh it is."""
     message = f"it is not known whether the callers in {cluster} follow this route: {why}"
-    return [Check(cluster, "mesh", CheckStatus.WARNING, message)]
+    if has:
+        mesh = "is" if known else "may be"
+        message = f"{cluster} has that route too, and {mesh} of the same mesh; it is left out, and {message}"
+    return Check(cluster, "mesh", CheckStatus.WARNING, message)
 
 
 def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:
