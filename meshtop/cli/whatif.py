@@ -88,9 +88,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.frame.unknowns import unknowns_of
     from meshtop.views.reports.evacuate import (
-        EVACUATION_NEEDS,
         evacuate_answer,
         evacuated_table,
         evacuation_document,
@@ -125,7 +123,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return _sure(unknowns_of(snapshot, EVACUATION_NEEDS), code)
+    return _sure(answer.unknowns, code)
 
 
 def _sure(unknowns: Sequence[Unknown], code: Exit) -> Exit:

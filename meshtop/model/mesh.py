@@ -8,6 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
+from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Meta
 from meshtop.model.state import Health
 
@@ -45,6 +46,19 @@ class ControlPlane(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class Obeyed(Struct, frozen=True, kw_only=True):
+    """The cluster whose Istio objects configure a cluster's proxies, itself or another; None where that is unknown.
+
+    `servers` are the clusters with the control planes that serve it, itself or others; empty where none is known. `why`
+    is the reason in a sentence where it is unknown, and `kind` that of `unknowns[]`.
+    """
+
+    cluster: str | None = None
+    servers: tuple[str, ...] = ()
+    why: str = ""
+    kind: WhyUnknown = WhyUnknown.UNSUPPORTED
+
+
 class MeshFacts(Struct, frozen=True, kw_only=True):
     """Facts about a cluster's mesh, derived from its inventory; None where the inventory does not provide one.
 
@@ -52,9 +66,9 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     `mesh_id` is the configured ID; where none is set, Istio takes the trust domain. `cluster_domain` is the DNS domain
     of the cluster's Services. `served_by` are the ids of the clusters whose control planes may serve this one.
     `config_of` are the ids of the clusters whose configuration an external control plane here reads; `outside` is
-    whether there is no other control plane here, so that nothing in this cluster is of the mesh. `config_cluster` is
-    whether an external control plane is known to read this cluster's configuration. `obeys` names the cluster whose
-    Istio objects its proxies obey, itself or another; None where that is not told.
+    whether there is no other control plane here, so that nothing in this cluster is of the mesh (None: not known).
+    `config_cluster` is whether an external control plane is known to read this cluster's configuration. `obeys` is
+    whose Istio objects its proxies obey (`analysis.identity.obedience`), None if not computed.
     `group` is the mesh derived from the evidence of all clusters (`analysis.identity.meshes`), None if not computed;
     `perhaps` names the clusters outside of it that may belong to it nevertheless.
     `roots` are the SHA-256 fingerprints (lower-case hex) of the certificates in istio-ca-root-cert.
@@ -76,9 +90,9 @@ class MeshFacts(Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     served_by: tuple[str, ...] = ()
     config_of: tuple[str, ...] = ()
-    outside: bool = False
+    outside: bool | None = False
     config_cluster: bool = False
-    obeys: str | None = None
+    obeys: Obeyed | None = None
     ambient: bool = False
     group: str | None = None
     perhaps: tuple[str, ...] = ()

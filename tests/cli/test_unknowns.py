@@ -11,6 +11,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.model.telemetry import Sample
 from tests import worlds
+from tests.analysis.security.test_anchors import made
 from tests.analysis.traffic.test_silence import silent
 from tests.cli.conftest import Program
 from tests.views.frame.test_unknowns import with_kind
@@ -26,7 +27,7 @@ def test_no_canaries_is_no_claim_where_routes_may_not_be_read(meshtop: Program) 
 
 
 def all_called() -> Snapshot:
-    """A world in which every workload and machine is called, with reporters who can tell."""
+    """A mesh in which every workload and machine is called, with reporters who can tell."""
     east, west = worlds.east(), worlds.west()
     return worlds.world(*(_all_called(cluster) for cluster in (replace(east, inventory=west.inventory), west)))
 
@@ -45,7 +46,10 @@ def _all_called(cluster: ClusterSnapshot) -> ClusterSnapshot:
         destination_service_name="web",
     )
     told = worlds.telemetry([*samples, Sample(back, 5.0)], f"http://prometheus.{name}")
-    return replace(cluster, telemetry=told, inventory=worlds.inventory(cluster_id=name))
+    one_root = {"istio-system/istio-ca-root-cert": {"root-cert.pem": made("A")}}
+    inventory = worlds.inventory(cluster_id=name)
+    inventory = replace(inventory, config_maps={**inventory.config_maps, **one_root})
+    return replace(cluster, telemetry=told, inventory=inventory)
 
 
 @pytest.mark.parametrize("command", [("whatif", "strict", "shop"), ("whatif", "evacuate", "east")])
@@ -118,3 +122,39 @@ def test_a_graph_without_traffic_says_whose_traffic_was_not_read(meshtop: Progra
     lost = SourceStatus(state=State.UNREACHABLE, error="no route to host")
     meshtop.snapshots = (worlds.world(replace(worlds.east(), prometheus=lost, telemetry=None)),)
     assert "traffic of east cannot be read" in meshtop("graph").err
+
+
+def test_evacuation_says_in_json_and_by_its_code_what_it_says_in_words(meshtop: Program) -> None:
+    east, west = all_called().clusters
+    assert west.inventory is not None
+    other = "trustDomain: elsewhere.org\n"
+    strange = replace(west.inventory, config_maps={"istio-system/istio": {"mesh": other}})
+    alone = replace(west, inventory=with_kind(replace(west, inventory=strange), "Secret", "denied").inventory)
+    meshtop.snapshots = (worlds.world(east, alone),)
+    said = meshtop("whatif", "evacuate", "east", "-o", "json")
+    asked = {"what": "whether it is one mesh with west", "cluster": "east"}
+    assert asked in [{key: one[key] for key in asked} for one in json.loads(said.out)["unknowns"]]
+    assert said.code == 3
+    assert "whether it is one mesh with west of east" in meshtop("whatif", "evacuate", "east").err
+
+
+def test_strict_for_a_mesh_whose_root_namespace_is_not_known_asks_for_it(meshtop: Program) -> None:
+    east, west = all_called().clusters
+    meshtop.snapshots = (worlds.world(east, west),)
+    assert "root namespace" not in meshtop("whatif", "strict", "mesh").err
+    hidden = with_kind(east, "ConfigMap", "denied")
+    assert hidden.inventory is not None
+    served = [
+        replace(one, meta=replace(one.meta, annotations={"topology.istio.io/controlPlaneClusters": "far"}))
+        if one.meta.name == "istio-system"
+        else one
+        for one in hidden.inventory.namespaces
+    ]
+    hidden = replace(hidden, inventory=replace(hidden.inventory, config_maps={}, namespaces=tuple(served)))
+    meshtop.snapshots = (worlds.world(hidden),)
+    said = meshtop("whatif", "strict", "mesh")
+    assert said.code == 3
+    assert "The root namespace of east is not known" in said.err
+    assert "istio-system" not in said.out + said.err
+    unknowns = json.loads(meshtop("whatif", "strict", "mesh", "-o", "json").out)["unknowns"]
+    assert {"what": "the root namespace", "cluster": "east", "why": "denied"} in unknowns

@@ -101,6 +101,9 @@ async def _look(surveyed: SurveyedRoute, plan: ShiftPlan, fleet: Fleet) -> tuple
     except ActionError as error:
         return [Check(cluster, "reach", CheckStatus.REFUSED, error.message, error.kind)], None
     checks = [_rights(cluster, where.plural, where.namespace, may=may_patch)]
+    if why := fleet.survey.clusters[cluster].obeys_unknown:
+        message = f"it is not known whether {cluster} goes by its own objects: {why}"
+        checks.append(Check(cluster, "mesh", CheckStatus.WARNING, message))
     if not (may_create and may_update):
         message = f"{cluster} does not let you hold a Lease, so other meshtop processes cannot see this shift."
         checks.append(Check(cluster, "lease", CheckStatus.WARNING, message))
@@ -193,9 +196,14 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
         mesh = cluster.facts.mesh
         has = any(s.route.cluster == cluster.name and s.route.label == first.route.label for s in survey.surveyed)
         known = mesh is not None and first.mesh is not None and not taken & {*cluster.facts.perhaps}
-        if not cluster.obeys_itself:
+        if why := cluster.obeys_unknown:
+            if mesh == first.mesh or not known:
+                found.append(_perhaps(cluster.name, why, has=has, known=known))
+        elif not cluster.obeys_itself:
             if known and mesh == first.mesh:
-                found.append(_obeys(cluster.name, [s.route.cluster for s in chosen], has=has))
+                obeyed = cluster.facts.obeys.cluster if cluster.facts.obeys is not None else None
+                if obeyed in taken:
+                    found.append(_obeys(cluster.name, [str(obeyed)], has=has))
         elif known and mesh == first.mesh:
             why = "is left out" if has else "has no such route: its callers use the Service without weights"
             found.append(Check(cluster.name, "mesh", CheckStatus.WARNING, f"{cluster.name} of the same mesh {why}."))
@@ -203,6 +211,15 @@ def _left_out(chosen: Sequence[SurveyedRoute], fleet: Fleet) -> list[Check]:
             message = f"{cluster.name} has that route too, and may be of the same mesh; it is left out."
             found.append(Check(cluster.name, "mesh", CheckStatus.WARNING, message))
     return found
+
+
+def _perhaps(cluster: str, why: str, *, has: bool, known: bool) -> Check:
+    """The check about a cluster of which it is not known whose objects it obeys, nor perhaps of which mesh it is."""
+    message = f"it is not known whether the callers in {cluster} follow this route: {why}"
+    if has:
+        mesh = "is" if known else "may be"
+        message = f"{cluster} has that route too, and {mesh} of the same mesh; it is left out, and {message}"
+    return Check(cluster, "mesh", CheckStatus.WARNING, message)
 
 
 def _obeys(remote: str, primaries: Sequence[str], *, has: bool) -> Check:

@@ -63,7 +63,8 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     """The surveyed routes of the plan, one for each cluster whose istiod reads its own configuration.
 
     `clusters` limits them where given. In a multi-primary mesh these are all clusters; a remote cluster is configured
-    by its primary's object alone. Raises ActionError.
+    by its primary's object alone. One of which it is not known whose objects it obeys is taken only where it is named.
+    Raises ActionError.
     """
     try:
         reference = parse_route(plan.route)
@@ -72,7 +73,12 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
     _all_known(fleet, clusters, reference.namespace)
     survey = fleet.survey
     named = [s for s in survey.surveyed if reference.names(s.route) and (not clusters or s.route.cluster in clusters)]
-    ruling = [s for s in named if survey.clusters[s.route.cluster].obeys_itself]
+    ruling = [
+        s
+        for s in named
+        if survey.clusters[s.route.cluster].obeys_itself
+        or (s.route.cluster in clusters and survey.clusters[s.route.cluster].obeys_unknown)
+    ]
     if named and not ruling:
         raise _ruled_elsewhere(plan, named, fleet)
     if not ruling:
@@ -101,8 +107,17 @@ def chosen_routes(plan: ShiftPlan, fleet: Fleet, clusters: Sequence[str]) -> lis
 
 
 def _ruled_elsewhere(plan: ShiftPlan, named: Sequence[SurveyedRoute], fleet: Fleet) -> ActionError:
-    """The error if all given clusters are remote ones, whose callers follow their primary's objects."""
+    """The error if all given clusters are remote ones, whose callers follow their primary's objects, or may be."""
     survey = fleet.survey
+    for one in named:
+        name = one.route.cluster
+        if why := survey.clusters[name].obeys_unknown:
+            return ActionError(
+                ErrorKind.USAGE,
+                f"It is not known whether {name} goes by its own {plan.route}: {why}",
+                cluster=name,
+                remedy=f"Name it with --cluster {name} to write there all the same.",
+            )
     remotes = ", ".join(s.route.cluster for s in named)
     primaries = [
         name

@@ -46,17 +46,25 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
     @property
     def obeys_itself(self) -> bool:
         """Whether this cluster's own objects are read by an istiod; a remote cluster obeys another one's."""
-        if self.facts.obeys is not None:
-            return self.facts.obeys == self.name
-        return "remote" not in self.facts.roles
+        return self.facts.obeys is None or self.facts.obeys.cluster == self.name
+
+    @property
+    def obeys_unknown(self) -> str | None:
+        """Why it is not known whose objects its proxies obey, in a sentence; None where it is."""
+        obeyed = self.facts.obeys
+        return obeyed.why if obeyed is not None and obeyed.cluster is None else None
+
+    def obeys(self, other: BoardCluster) -> bool:
+        """Whether its proxies are known to obey another cluster's objects."""
+        if self.facts.outside or self.facts.obeys is None:
+            return False
+        return self.name != other.name and self.facts.obeys.cluster == other.name
 
     def may_obey(self, other: BoardCluster) -> bool:
-        """Whether its proxies obey another cluster's objects, as far as that is known."""
-        if self.obeys_itself or self.facts.outside:
+        """Whether it is not known if its proxies obey another cluster's objects: it is, or may be, of its mesh."""
+        if self.facts.outside or self.obeys_unknown is None or self.name == other.name:
             return False
-        if self.facts.obeys is not None:
-            return self.facts.obeys == other.name
-        return other.facts.mesh is not None and self.facts.mesh == other.facts.mesh
+        return _same_mesh(self, other) or other.name in self.facts.perhaps
 
 
 class SurveyedRoute(Struct, frozen=True, kw_only=True):
@@ -126,6 +134,8 @@ class Survey:
         at = max((one.at for _, one in own), default=0.0)
         if surveyed.binding.refused is not None:
             return SeenCallers((), seconds, f"it is not in force: {surveyed.binding.refused}", at)
+        if unread := self._unread_by_istiod(surveyed.route.cluster):
+            return SeenCallers((), seconds, unread, at)
         hosts = telemetry_hosts(surveyed.route, surveyed.binding)
         follows = self._follows(surveyed)
         sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
@@ -145,6 +155,13 @@ class Survey:
         unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
         return SeenCallers(unsure, seconds, untold or min(doubts, default=None), at)
 
+    def _unread_by_istiod(self, home: str) -> str | None:
+        """Why a route of a cluster has no effect where that cluster's proxies obey another one's objects."""
+        obeyed = self.clusters[home].facts.obeys
+        if obeyed is None or obeyed.cluster in (None, home):
+            return None
+        return f"no control plane reads it: {home} obeys {obeyed.cluster}"
+
     def callers(
         self, surveyed: SurveyedRoute, counts: Sequence[tuple[str, RouteCounts]] | None = None
     ) -> tuple[tuple[Caller, ...], float]:
@@ -157,16 +174,19 @@ class Survey:
         home = surveyed.route.cluster
         governing, gateways = self._governing[home], self.clusters[home].inventory.config
         governed = {home, *self.remotes_of(home)}
+        doubtful = {name: why for name in (home, *self._may_be_remotes_of(home)) if (why := self._doubt(name))}
         known: dict[tuple[str, tuple[str, str]], tuple[Follows, str]] = {}
 
         def follows(cluster: str, workload: tuple[str, str]) -> tuple[Follows, str]:
-            if cluster not in governed or not workload[1]:
+            if (cluster not in governed and cluster not in doubtful) or not workload[1]:
                 return Follows.NO, ""
             key = (cluster, workload)
             if key not in known:
                 client = self._clients[cluster].client(workload, gateways)
                 found = governing.of(surveyed.route, surveyed.binding, surveyed.obj, client)
                 known[key] = (found.follows, found.why)
+                if cluster in doubtful and found.follows is not Follows.NO:
+                    known[key] = (Follows.UNKNOWN, doubtful[cluster])
             return known[key]
 
         return follows
@@ -183,9 +203,18 @@ class Survey:
         return shares
 
     def remotes_of(self, primary: str) -> tuple[str, ...]:
-        """The clusters without a control plane of their own that this one may configure."""
+        """The clusters without a control plane of their own that this one is known to configure."""
         home = self.clusters[primary]
-        return tuple(c.name for c in self.clusters.values() if c.name != primary and c.may_obey(home))
+        return tuple(c.name for c in self.clusters.values() if c.obeys(home))
+
+    def _may_be_remotes_of(self, primary: str) -> tuple[str, ...]:
+        home = self.clusters[primary]
+        return tuple(c.name for c in self.clusters.values() if c.may_obey(home))
+
+    def _doubt(self, cluster: str) -> str | None:
+        """Why it is not known whether a cluster's callers follow a route, as a clause."""
+        why = self.clusters[cluster].obeys_unknown
+        return f"it is not known whether callers in {cluster} follow it: {why.rstrip('.')}" if why else None
 
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config

@@ -118,8 +118,13 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
 
 
 def _teachers(site: Site, sites: Sequence[Site]) -> list[Site]:
-    """The clusters whose istiod serves a cluster's proxies: its own, else the primaries that have a secret for it."""
-    if site.facts.control_planes:
+    """The clusters whose istiod serves a cluster's proxies: its own, or those known to; none where that is not.
+
+    Facts that nobody has compared with those of other clusters leave the primaries that have a secret for it.
+    """
+    if site.facts.control_planes and site.facts.outside is False:
         return [site]
+    if site.facts.obeys is not None:
+        return [s for s in sites if s.name in site.facts.obeys.servers]
     mine = site.facts.cluster_id or site.name
     return [s for s in sites if s.facts.control_planes and _one_mesh(s, site) and mine in s.remotes]

@@ -1,7 +1,7 @@
 """Control planes: the proxies of each revision, the progress of upgrades, and istiod's metrics.
 
-istiod's metrics are summed over its replicas (never by pod), so they describe a cluster's control plane as a whole:
-every revision of it shows the same figures.
+istiod's metrics are summed over its replicas (never by pod). Where their series carry the pods' label istio.io/rev, as
+Istio's own scrape configuration keeps it, each revision has figures of its own; else they are of all together.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.traffic.bounds import proves
 from meshtop.analysis.traffic.convergence import convergence_times
+from meshtop.analysis.traffic.metrics import CONTROL, REVISION_LABEL
 from meshtop.model.mesh import ControlPlane, Proxy, Ready, Workload
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.model.telemetry import Telemetry
@@ -29,14 +30,19 @@ CONFLICTS = (
     "pilot_destrule_subsets",
 )
 _MINOR = re.compile(r"(\d+)\.(\d+)")
+_RATED = frozenset(name for group in CONTROL if REVISION_LABEL in group.by for name in group.names)
 _INJECTION, _REVISION = "istio-injection", "istio.io/rev"
+
+
+_ROLES = {True: "external", False: "primary", None: "unknown"}
 
 
 class IstiodMetrics(Struct, frozen=True, kw_only=True):
     """Figures from istiod's metrics; None where there is no such series.
 
     `slow` says that the p99 is proven to lie above what proxies should wait: a few pushes prove nothing.
-    `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment.
+    `rejects` and `push_errors` are per second, `conflicts` counts those that stand at the moment. `of_revision` is
+    whether latency, rejects and errors are of one revision; else of all of the cluster's together.
     """
 
     p50_ms: float | None = None
@@ -46,6 +52,7 @@ class IstiodMetrics(Struct, frozen=True, kw_only=True):
     push_errors: float | None = None
     conflicts: int | None = None
     connected: dict[str, int] = {}
+    of_revision: bool = True
 
 
 class RemoteCluster(Struct, frozen=True, rename="camel"):
@@ -58,8 +65,10 @@ class RemoteCluster(Struct, frozen=True, rename="camel"):
 class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
     """A revision of a cluster's control plane; for a cluster without one, the clusters that serve it.
 
-    `role`: primary, remote (served by `served_by`), external. `proxies` are the pods with a proxy of this revision,
-    `stale` those of them whose version is not the control plane's; `share` is the part of the cluster's proxies.
+    `role`: primary, remote (served by `served_by`), external, or unknown (what it reads is not known). `proxies`
+    are the pods with a proxy of this revision, `stale` those of them whose version is not the control plane's; `share`
+    is the part of all that the cluster's control plane serves. Proxies of other clusters that it is known to serve are
+    among them; None where that is not known.
     """
 
     cluster: str
@@ -80,13 +89,21 @@ class ControlPlaneRevision(Struct, frozen=True, kw_only=True):
 
 def planes(sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]) -> tuple[ControlPlaneRevision, ...]:
     """Every revision of every cluster; `workloads` by cluster."""
-    return tuple(plane for site in sites for plane in _of_site(site, sites, workloads.get(site.name, ())))
+    return tuple(plane for site in sites for plane in _of_site(site, sites, workloads))
 
 
-def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
-    """Figures from the metrics of a cluster's istiods."""
+def istiod_metrics(telemetry: Telemetry | None, revision: str | None = None, *, several: bool = False) -> IstiodMetrics:
+    """Figures from the metrics of a cluster's istiods, or of one revision as far as the series tell it.
+
+    `several` is whether other revisions may have added to series that do not tell theirs.
+    """
     if telemetry is None:
-        return IstiodMetrics()
+        return IstiodMetrics(of_revision=not several)
+    rated = [sample for sample in telemetry.control if sample.metric in _RATED]
+    of_revision = revision is not None and bool(rated) and all(s.labels.get(REVISION_LABEL) for s in rated)
+    if of_revision:
+        kept = [s for s in telemetry.control if s.labels.get(REVISION_LABEL, revision) == revision]
+        telemetry = structs.replace(telemetry, control=tuple(kept))
     total: dict[str, float] = {}
     connected: dict[str, int] = {}
     for sample in telemetry.control:
@@ -112,6 +129,7 @@ def istiod_metrics(telemetry: Telemetry | None) -> IstiodMetrics:
         push_errors=total.get("errors"),
         conflicts=round(total["conflicts"]) if "conflicts" in total else None,
         connected=connected,
+        of_revision=of_revision or not several,
     )
 
 
@@ -121,11 +139,18 @@ def minor(version: str | None) -> int | None:
     return int(found[1]) * 1000 + int(found[2]) if found else None
 
 
-def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -> Iterable[ControlPlaneRevision]:
-    proxies = [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
+def _of_site(
+    site: Site, sites: Sequence[Site], workloads: Mapping[str, Sequence[Workload]]
+) -> Iterable[ControlPlaneRevision]:
+    own = _proxies(workloads.get(site.name, ()))
     if not site.facts.control_planes:
-        return (_served(site, sites, proxies),) if site.facts.roles else ()
-    installed = _installed(site, proxies)
+        return (_served(site, own),) if site.facts.roles else ()
+    abroad = [s for s in sites if s.name != site.name and site.name in _servers(s)]
+    # What runs beside an external control plane is not of its mesh.
+    proxies = [] if site.facts.outside else own
+    proxies += [proxy for served in abroad for proxy in _proxies(workloads.get(served.name, ()))]
+    perhaps = site.facts.outside is not False and any(_may_be_served(s, site) for s in sites)
+    installed = _installed(site, proxies, counted=not perhaps)
     of_cluster = (
         *_cluster_findings(site.name, installed.figures),
         *_mesh_skew(site, sites),
@@ -137,22 +162,40 @@ def _of_site(site: Site, sites: Sequence[Site], workloads: Sequence[Workload]) -
     ]
 
 
+def _proxies(workloads: Iterable[Workload]) -> list[Workload]:
+    return [w for w in workloads if w.proxy is Proxy.SIDECAR or w.is_gateway or w.is_waypoint]
+
+
+def _servers(site: Site) -> tuple[str, ...]:
+    """The clusters whose control planes are known to serve a cluster."""
+    return site.facts.obeys.servers if site.facts.obeys is not None else ()
+
+
+def _may_be_served(site: Site, by: Site) -> bool:
+    """Whether it is not known if a cluster's proxies are served by another one's control plane."""
+    obeyed = site.facts.obeys
+    if site.name == by.name:
+        return by.facts.outside is None
+    near = by.facts.mesh is not None and (by.facts.mesh == site.facts.mesh or by.name in site.facts.perhaps)
+    return near and obeyed is not None and obeyed.cluster is None and bool(site.facts.roles)
+
+
 class _Installed(Struct, frozen=True, kw_only=True):
     """The control plane of one cluster: the proxies of each of its revisions, and its metrics.
 
     `tags` maps each tag to its revision. `proxies` holds the workloads of each revision, `pods` the number of proxies
-    (pods) over all revisions.
+    (pods) over all revisions; None where it is not known whom it serves.
     """
 
     tags: Mapping[str, str]
     newest: str
     proxies: Mapping[str, Sequence[Workload]]
-    pods: int
+    pods: int | None
     figures: IstiodMetrics
     remotes: tuple[RemoteCluster, ...]
 
 
-def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
+def _installed(site: Site, proxies: Sequence[Workload], *, counted: bool) -> _Installed:
     control_planes = site.facts.control_planes
     tags = {tag: plane.revision for plane in control_planes for tag in plane.tags}
     default = tags.get("default", control_planes[0].revision)
@@ -164,8 +207,8 @@ def _installed(site: Site, proxies: Sequence[Workload]) -> _Installed:
         tags=tags,
         newest=max(control_planes, key=lambda p: (minor(p.version) or 0, p.version or "")).revision,
         proxies=by_revision,
-        pods=sum(w.pods.total for w in proxies),
-        figures=istiod_metrics(site.telemetry),
+        pods=sum(w.pods.total for w in proxies) if counted else None,
+        figures=istiod_metrics(site.telemetry, several=len(control_planes) > 1),
         remotes=tuple(
             RemoteCluster(cluster, site.synced.get(cluster))
             for cluster in sorted((site.remotes - {*site.facts.config_of}) | {*site.synced})
@@ -178,24 +221,23 @@ def _revision(
 ) -> ControlPlaneRevision:
     """One revision with its findings; `of_cluster` are the whole control plane's, shown at the newest revision."""
     proxies = installed.proxies[plane.revision]
-    count = sum(w.pods.total for w in proxies)
-    share = count / installed.pods if installed.pods else None
+    count = None if installed.pods is None else sum(w.pods.total for w in proxies)
+    share = count / installed.pods if installed.pods and count is not None else None
     several = len(site.facts.control_planes) > 1
-    # An istiod that has remote secrets and no proxy of its own cluster is an external control plane.
-    external = installed.pods == 0 and bool(site.remotes)
+    figures = istiod_metrics(site.telemetry, plane.revision, several=several)
     return ControlPlaneRevision(
         cluster=site.name,
         revision=plane.revision,
         version=plane.version,
         pods=plane.pods,
-        role="external" if external else "primary",
+        role=_ROLES[site.facts.outside],
         tags=plane.tags,
         proxies=count,
-        stale=sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version)),
+        stale=None if count is None else sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version)),
         share=share,
-        figures=installed.figures,
+        figures=figures,
         remotes=installed.remotes,
-        health=_health(plane, installed.figures, installed.remotes),
+        health=_health(plane, figures, installed.remotes),
         findings=(
             *_findings(site.name, plane, proxies),
             *(_upgrade(site, plane, share, installed.newest) if several else ()),
@@ -204,10 +246,10 @@ def _revision(
     )
 
 
-def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> ControlPlaneRevision:
+def _served(site: Site, proxies: Sequence[Workload]) -> ControlPlaneRevision:
     """The row of a cluster whose proxies are served by another cluster's control plane."""
-    mine = site.facts.cluster_id or site.name
-    by = tuple(s.name for s in sites if s.facts.control_planes and mine in s.remotes)
+    by = _servers(site)
+    doubt = site.facts.obeys.why if site.facts.obeys is not None and not by else ""
     revisions = sorted({w.revision for w in proxies if w.revision})
     findings = (
         ()
@@ -216,12 +258,12 @@ def _served(site: Site, sites: Sequence[Site], proxies: Sequence[Workload]) -> C
             Finding(
                 code="CONTROLPLANE-ELSEWHERE-UNKNOWN",
                 severity=Severity.INFO,
-                message=f"{site.name} is served by a control plane outside of these clusters.",
+                message=doubt or f"{site.name} is served by a control plane outside of these clusters.",
                 fix="Add a context for the cluster that serves it, to see its health.",
             ),
         )
     )
-    reason = f"served by {', '.join(by)}" if by else "its control plane is outside of these clusters"
+    reason = f"served by {', '.join(by)}" if by else doubt or "its control plane is outside of these clusters"
     return ControlPlaneRevision(
         cluster=site.name,
         revision=",".join(revisions),
@@ -256,14 +298,15 @@ def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteC
     if plane.pods.total and not plane.pods.ready:
         return Health(HealthStatus.FAILING, ("no pod of istiod is ready",))
     reasons = []
+    whose = "" if found.of_revision else " (all revisions together)"
     if plane.pods.ready < plane.pods.total:
         reasons.append(f"{plane.pods.total - plane.pods.ready} of {plane.pods.total} pods are not ready")
     if found.slow and found.p99_ms is not None:
-        reasons.append(f"proxies wait {found.p99_ms / 1000:.1f} s (p99) for their configuration")
+        reasons.append(f"proxies wait {found.p99_ms / 1000:.1f} s (p99) for their configuration{whose}")
     if found.rejects:
-        reasons.append("proxies reject configuration")
+        reasons.append(f"proxies reject configuration{whose}")
     if found.push_errors:
-        reasons.append("pushes fail")
+        reasons.append(f"pushes fail{whose}")
     lost = [r.cluster for r in remotes if r.status not in (None, "synced")]
     if lost:
         reasons.append(f"not in sync with {', '.join(lost)}")
@@ -271,7 +314,7 @@ def _health(plane: ControlPlane, found: IstiodMetrics, remotes: Sequence[RemoteC
         return Health(HealthStatus.DEGRADED, tuple(reasons))
     if not plane.pods.total:
         return Health(HealthStatus.IDLE, ("scaled to zero",))
-    if found == IstiodMetrics():
+    if found in (IstiodMetrics(), IstiodMetrics(of_revision=False)):
         return Health(HealthStatus.UNKNOWN, ("its pods are ready; there are no metrics of istiod",))
     return Health(HealthStatus.HEALTHY)
 

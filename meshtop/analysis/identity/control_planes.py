@@ -72,17 +72,6 @@ def revision_of(istiod: Controller) -> str:
     return labels_of(istiod).get(_REVISION) or istiod.environment.get("REVISION") or DEFAULT_REVISION
 
 
-def is_external(istiod: Controller) -> bool:
-    """Whether an istiod is an external control plane, which serves other clusters than the one that it runs in.
-
-    Its CLUSTER_ID is that of the cluster whose configuration it reads. EXTERNAL_ISTIOD alone does not tell: a primary
-    with remote clusters has it too. What only an external one needs is to look for remote secrets where it runs, and
-    not where its configuration is (istio.io: Install Istio with an External Control Plane).
-    """
-    set_to = istiod.environment
-    return all(set_to.get(name, "").lower() == "true" for name in ("EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER"))
-
-
 def tags_of(webhooks: Iterable[Meta]) -> dict[str, set[str]]:
     """The tags of each revision."""
     tags: dict[str, set[str]] = {}

@@ -18,10 +18,10 @@ from meshtop.analysis.identity.control_planes import (
     ROOT_CERTIFICATE,
     control_planes,
     homes,
-    is_external,
     istiods,
     labels_of,
 )
+from meshtop.analysis.identity.external import reads_another_cluster
 from meshtop.analysis.identity.networks import network_of
 from meshtop.analysis.identity.settings import PlaneSettings, plane_settings, settings_among
 from meshtop.analysis.identity.trees import Tree, at, text_at, texts_at
@@ -45,14 +45,16 @@ def mesh_facts(inventory: Inventory) -> MeshFacts:
     settings = settings_among(inventory, found)
     config, values = settings.mesh, settings.values
     here = homes(found, inventory.namespaces, inventory.webhooks)
-    external = [istiod for istiod in found if is_external(istiod)]
-    outside = bool(found) and len(external) == len(found)
+    abroad = [reads_another_cluster(istiod, inventory, found) for istiod in found]
+    external = [istiod for istiod, elsewhere in zip(found, abroad, strict=True) if elsewhere]
+    outside = bool(found) and (None if None in abroad and False not in abroad else all(abroad))
     # What an external control plane goes by, its id and its network, is another cluster's.
-    cluster_id = None if outside else _cluster_id([i for i in found if i not in external], values)
+    own = [istiod for istiod, elsewhere in zip(found, abroad, strict=True) if elsewhere is False]
+    cluster_id = _cluster_id(own, values) if outside is False else None
     return MeshFacts(
         cluster_id=cluster_id,
         mesh_id=text_at(config, "defaultConfig", "meshId") or text_at(values, "global", "meshID"),
-        network=network_of(inventory, here, PlaneSettings() if outside else settings, cluster_id),
+        network=network_of(inventory, here, settings if outside is False else PlaneSettings(), cluster_id),
         trust_domain=text_at(config, "trustDomain") or (CLUSTER_DOMAIN if settings.complete else None),
         trust_domain_aliases=texts_at(config, "trustDomainAliases"),
         root_namespace=text_at(config, "rootNamespace") or (here[0] if settings.complete else None),

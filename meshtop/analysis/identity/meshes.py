@@ -9,15 +9,15 @@ remote cluster has no mesh config, or it may not be read), a link of istiod or o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, product
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from meshtop.analysis.identity.certificates import CertificateInfo, is_issued_by, read_certificates
 from meshtop.analysis.identity.control_planes import is_injector
 from meshtop.analysis.identity.mesh import root_bundle
-from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.identity.remotes import hinted_id, remote_ids
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
@@ -26,8 +26,9 @@ from meshtop.model.telemetry import Telemetry
 
 TELLING_KINDS = ("Deployment", "ConfigMap", "Secret")
 """The kinds that tell a cluster's mesh: istiod with its settings, the mesh config, and remote secrets."""
+KINDS_OF_CONTROL = (*TELLING_KINDS, "Namespace", "MutatingWebhookConfiguration")
+"""The kinds that tell which control plane serves a cluster, and whose configuration that one reads."""
 _SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", "MutatingWebhookConfiguration")
-_INHERITED = ("mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain")
 
 Calls = frozenset[tuple[str, str]]
 """Pairs of cluster ids (caller, called) with observed calls between their proxies."""
@@ -38,7 +39,9 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
 
     `facts` is None where nothing of the cluster was read. `remotes` are cluster ids. `calls` and `roots` (the roots'
     certificates) are evaluated only if nothing else decides. `meshless` is set where it is known that there is no mesh.
-    `unread` is the reason why some evidence was not read; None where all was.
+    `unread` is the reason why some evidence was not read; None where all was. `unread_kinds` are the kinds that tell of
+    control planes and were not read, each with the reason; `unnamed_remotes` is whether there are remote clusters whose
+    ids are not known.
     """
 
     name: str
@@ -48,6 +51,8 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
     roots: Callable[[], tuple[CertificateInfo, ...]] = tuple
     meshless: bool = False
     unread: WhyUnknown | None = None
+    unread_kinds: tuple[tuple[str, WhyUnknown], ...] = ()
+    unnamed_remotes: bool = False
 
 
 class Meshes(Struct, frozen=True):
@@ -88,8 +93,13 @@ class Meshes(Struct, frozen=True):
         found = []
         for left, right in sorted(tuple(sorted(pair)) for pair in pairs):
             reason = why.get(left) or why.get(right) or WhyUnknown.UNSUPPORTED
-            found.append(Unknown(what=f"whether it is one mesh with {right}", cluster=left, why=reason))
+            found.append(Unknown(what=one_mesh_with(right), cluster=left, why=reason))
         return tuple(found)
+
+
+def one_mesh_with(other: str) -> str:
+    """What is not known of a cluster that may be of another's mesh."""
+    return f"whether it is one mesh with {other}"
 
 
 def mesh_evidence(
@@ -104,15 +114,18 @@ def mesh_evidence(
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
     unread = inventory.unread(*TELLING_KINDS)
+    told = frozenset(synced)
     read = frozenset(facts.config_of) if facts is not None else frozenset[str]()
     return MeshEvidence(
         name=name,
         facts=facts,
-        remotes=remote_ids(inventory, synced) | read,
+        remotes=remote_ids(inventory, told) | read,
         calls=lambda: calls_between(telemetry),
         roots=lambda: read_certificates(root_bundle(inventory)),
         meshless=facts is not None and _is_meshless(inventory, facts),
         unread=unread[0][1] if unread else None if telemetry is not None else WhyUnknown.NOT_READ,
+        unread_kinds=inventory.unread(*KINDS_OF_CONTROL),
+        unnamed_remotes=not told and any(hinted_id(secret) is None for secret in inventory.remote_secrets),
     )
 
 
@@ -137,69 +150,6 @@ def calls_between(telemetry: Telemetry | None) -> Calls:
 def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
     """Group clusters into meshes; the result does not depend on the order of the clusters."""
     return _Telling(clusters).told()
-
-
-def with_meshes(found: Mapping[str, MeshFacts], told: Meshes, clusters: Sequence[MeshEvidence]) -> dict[str, MeshFacts]:
-    """The facts completed with each cluster's mesh, its configuring cluster, and values from clusters that serve it.
-
-    Where several may serve a cluster, only values that they agree on are taken.
-    """
-    remotes = {cluster.name: cluster.remotes for cluster in clusters}
-    resolved = {}
-    for name, facts in found.items():
-        group, perhaps = told.mesh_of(name), told.perhaps(name)
-        serving = _serving(name, found, told, remotes)
-        changes: dict[str, object] = {"group": group, "perhaps": perhaps, "obeys": _obeyed(name, found, serving)}
-        if not facts.control_planes and facts.roles:
-            for field in _INHERITED:
-                values = {getattr(found[primary], field) for primary in serving}
-                if getattr(facts, field) is None and len(values) == 1:
-                    changes[field] = values.pop()
-        resolved[name] = structs.replace(facts, **changes)
-    return resolved
-
-
-def _serving(
-    name: str, found: Mapping[str, MeshFacts], told: Meshes, remotes: Mapping[str, frozenset[str]]
-) -> tuple[str, ...]:
-    """The clusters whose control planes serve a cluster that has none: those that know it, else all of its mesh."""
-    facts, own = found[name], found[name].cluster_id or name
-    primaries = [p for p in told.peers(name) if p != name and p in found and found[p].control_planes]
-    knowing = [
-        p
-        for p in primaries
-        if own in remotes.get(p, frozenset()) or {found[p].cluster_id or p, *found[p].config_of} & {*facts.served_by}
-    ]
-    return tuple(knowing or primaries)
-
-
-def _obeyed(name: str, found: Mapping[str, MeshFacts], serving: Sequence[str]) -> str | None:
-    """The cluster whose Istio objects configure a cluster's proxies; None where unknown.
-
-    An istiod reads the cluster that it runs in, an external one that of its CLUSTER_ID; what it has of all others is
-    their Services and endpoints alone.
-    """
-    facts = found[name]
-    ids = {other.cluster_id or place: place for place, other in found.items()}
-    if facts.config_cluster or any((facts.cluster_id or name) in other.config_of for other in found.values()):
-        return name
-    if facts.outside:
-        serving = (name,)
-    elif facts.control_planes:
-        return name
-    elif not facts.roles:
-        return None
-    read = {
-        ids.get(identity)
-        for server in serving
-        for identity in _read_by(found[server].cluster_id or server, found[server])
-    }
-    return read.pop() if len(read) == 1 else None
-
-
-def _read_by(own: str, server: MeshFacts) -> tuple[str, ...]:
-    """The ids of the clusters whose configuration the control planes of a cluster read."""
-    return server.config_of if server.outside else (own,)
 
 
 class _Telling:

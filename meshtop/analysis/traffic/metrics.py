@@ -69,6 +69,10 @@ TRAFFIC: tuple[Metric, ...] = (
 """Everything that Telemetry holds of the data plane, one query each."""
 
 
+REVISION_LABEL = "istio_io_rev"
+"""The pods' label istio.io/rev in series of istiod, where the scrape configuration keeps pods' labels."""
+
+
 class ControlMetrics(Struct, frozen=True, kw_only=True):
     """Control-plane metrics read in one query: how replicas are aggregated, and the labels that are kept."""
 
@@ -129,7 +133,7 @@ CONTROL: tuple[ControlMetrics, ...] = (
     ControlMetrics(
         query="control_rates",
         fold="sum",
-        by=("type", "le"),
+        by=("type", "le", REVISION_LABEL),
         names=(
             "pilot_proxy_convergence_time_bucket",
             "pilot_proxy_queue_time_bucket",

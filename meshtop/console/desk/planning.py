@@ -63,7 +63,7 @@ class ShiftSubject(Struct, frozen=True):
     """The subject of the dialog: a route (ROUTE), in each cluster whose callers follow it.
 
     `routes` are those of one mesh, that of the row it was opened on; `others` are clusters with such a route in another
-    mesh, or not known to be in the same.
+    mesh, or not known to be in the same; `unsure` is whether it is not known whose objects the row's cluster obeys.
     """
 
     route: str
@@ -71,6 +71,7 @@ class ShiftSubject(Struct, frozen=True):
     routes: tuple[WeightedRoute, ...]
     others: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    unsure: bool = False
 
     @property
     def clusters(self) -> tuple[str, ...]:
@@ -81,11 +82,19 @@ class ShiftSubject(Struct, frozen=True):
 def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
     """The subject for a row, from the latest picture; None when the route no longer exists."""
     survey = picture.canaries.survey
-    alike = [s for s in survey.surveyed if s.route.label == row.label and survey.clusters[s.route.cluster].obeys_itself]
+    unsure = survey.clusters[row.cluster].obeys_unknown is not None if row.cluster in survey.clusters else False
+    alike = [
+        s
+        for s in survey.surveyed
+        if s.route.label == row.label
+        and (survey.clusters[s.route.cluster].obeys_itself or (unsure and s.route.cluster == row.cluster))
+    ]
     own = next((s for s in survey.surveyed if s.route.label == row.label and s.route.cluster == row.cluster), None)
     if own is None or not alike:
         return None
-    mine = [s for s in alike if s.route.cluster == row.cluster or (s.mesh is not None and s.mesh == own.mesh)]
+    mine = [
+        s for s in alike if s.route.cluster == row.cluster or (not unsure and s.mesh is not None and s.mesh == own.mesh)
+    ]
     owners = dict.fromkeys(s.owner.controller for s in mine if s.owner.controller != "none")
     return ShiftSubject(
         route=row.label,
@@ -93,6 +102,7 @@ def subject_of(row: CanaryRow, picture: Picture) -> ShiftSubject | None:
         routes=tuple(s.route for s in mine),
         others=tuple(s.route.cluster for s in alike if s not in mine),
         owners=tuple(owners),
+        unsure=unsure,
     )
 
 
@@ -116,8 +126,8 @@ def initial_values(subject: ShiftSubject, cluster: str) -> dict[str, str]:
 
 
 def limit_of(subject: ShiftSubject) -> str:
-    """Initial value of the clusters' field: empty, or the subject's clusters if others have such a route too."""
-    return ",".join(subject.clusters) if subject.others else ""
+    """Initial value of the clusters' field: empty, or the subject's clusters if others may have such a route too."""
+    return ",".join(subject.clusters) if subject.others or subject.unsure else ""
 
 
 def plan_of(values: Mapping[str, str], subject: ShiftSubject) -> tuple[ShiftPlan, tuple[str, ...]]:

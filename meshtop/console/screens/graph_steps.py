@@ -174,4 +174,4 @@ def why_empty(picture: Picture, sight: Sight) -> Note:
             "No edge matches the filter or the scope.",
             "esc widens it by a step",
         )
-    return Note(title, told(claim, unknowns_of(picture.snapshot, VIEW.needs)), way)
+    return Note(title, told(claim, unknowns_of(picture.snapshot, VIEW.needs, states=picture.telemetry_states)), way)

@@ -6,7 +6,7 @@ answer states that in words, in `unknowns[]` (docs/json.md) and by its exit code
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -47,15 +47,27 @@ class Needs(Struct, frozen=True):
     traffic: bool = False
 
 
-def unknowns_of(snapshot: Snapshot, needs: Needs, query: Query | None = None) -> tuple[Unknown, ...]:
-    """The needed data that was not read in the clusters and namespaces of a query; by cluster, then by need."""
+def unknowns_of(
+    snapshot: Snapshot,
+    needs: Needs,
+    query: Query | None = None,
+    *,
+    states: Mapping[str, State | Silence] | None = None,
+) -> tuple[Unknown, ...]:
+    """The needed data that was not read in the clusters and namespaces of a query; by cluster, then by need.
+
+    `states` is how far each cluster's telemetry can be relied on. Whoever has worked it out gives it: it takes a look
+    at every cluster for each of them.
+    """
     scope = query or Query()
     asked = [c for c in snapshot.clusters if not scope.clusters or c.name in scope.clusters]
-    states = telemetry_states(snapshot.clusters) if needs.traffic else {}
+    if states is None:
+        states = telemetry_states(snapshot.clusters) if needs.traffic else {}
+    heard = states if needs.traffic else {}
     return tuple(
         unknown
         for cluster in asked
-        for unknown in _of_cluster(cluster, needs, scope.namespaces, states.get(cluster.name, State.FRESH))
+        for unknown in _of_cluster(cluster, needs, scope.namespaces, heard.get(cluster.name, State.FRESH))
     )
 
 

@@ -125,7 +125,7 @@ class View(Generic[Item]):
 
     def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
         """What the items could not take into account, in the query's clusters and namespaces."""
-        found = unknowns_of(picture.snapshot, self.needs, query)
+        found = unknowns_of(picture.snapshot, self.needs, query, states=picture.telemetry_states)
         if self._unknowns is None:
             return found
         unread = {unknown.cluster for unknown in found if unknown.what == EVERYTHING}

@@ -30,7 +30,8 @@ class Convergence(Struct, frozen=True):
 
 class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A revision (INTERFACE.md, kind controlplanes). `rejects` and `pushErrors` are per second, `conflicts` a count;
-    they and `convergenceMs` apply to the cluster's control plane as a whole. `role`: primary, remote or external.
+    `figuresOf` is whether they and `convergenceMs` are of this revision, or of all revisions of the cluster together
+    (`cluster`). `role`: primary, remote, external or unknown.
     """
 
     cluster: str
@@ -50,6 +51,7 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
     tags: tuple[str, ...] = ()
     proxies_share: float | None = None
     connected: dict[str, int] = {}
+    figures_of: str = "revision"
     findings: tuple[Finding, ...] = ()
 
 
@@ -78,6 +80,7 @@ def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
         tags=plane.tags,
         proxies_share=plane.share,
         connected=figures.connected,
+        figures_of="revision" if figures.of_revision else "cluster",
         findings=plane.findings,
     )
 
@@ -112,7 +115,7 @@ def detail(picture: Picture, item: ControlPlaneItem, key: str) -> Detail:
                 ),
             ),
             Section(
-                "All control planes of the cluster",
+                "Its configuration" if item.figures_of == "revision" else "All revisions of the cluster together",
                 VIEW.facts(item, "p50", "p99", "rejects", "pushErrors", "conflicts"),
             ),
             findings_section(item.findings),
@@ -166,11 +169,11 @@ VIEW: View[ControlPlaneItem] = View(
         c.text("revision", "REVISION", "The revision.", "revision", aliases=("rev",), priority=0),
         c.health(),
         c.text("version", "VERSION", "istiod's version.", "version", priority=1),
-        c.text("role", "ROLE", "primary, remote (served by another cluster) or external.", "role", priority=4),
+        c.text("role", "ROLE", "primary, remote (served by another cluster), external or unknown.", "role", priority=4),
         c.ready("pods", "PODS", "Ready pods of istiod out of those desired.", "pods", priority=2),
         c.words("tags", "TAGS", "Revision tags that point to it.", "tags", aliases=("tag",), priority=3),
-        c.count("proxies", "PROXIES", "Pods of this cluster whose proxy it serves.", "proxies", priority=2),
-        c.ratio("proxiesShare", "SHARE %", "Part of the cluster's proxies: how far an upgrade has come.",
+        c.count("proxies", "PROXIES", "Pods whose proxy it serves, in other clusters too.", "proxies", priority=2),
+        c.ratio("proxiesShare", "SHARE %", "Part of all that its control plane serves: how far an upgrade has come.",
                 "proxies_share", aliases=("share",), label="share", priority=3),
         c.count("proxiesStale", "STALE", "Its proxies with another version.", "proxies_stale",
                 aliases=("stale",), label="of another version", priority=3),
@@ -187,6 +190,8 @@ VIEW: View[ControlPlaneItem] = View(
                 lambda i: tuple(map(remote_text, i.remote_clusters)), aliases=("remotes",), priority=4, max_width=60),
         c.words("servedBy", "SERVED BY", "The clusters whose control plane serves it.", "served_by", wide=True,
                 priority=6),
+        c.text("figuresOf", "FIGURES OF", "What latency, rejects and errors are of: this revision, or all of the"
+               " cluster together.", "figures_of", wide=True, priority=6),
         c.words("finding", "FINDINGS", "Findings by code (docs/findings.md).",
                 lambda i: tuple(f.code for f in i.findings), wide=True,
                 priority=7, max_width=60),

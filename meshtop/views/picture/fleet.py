@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.fleet.discovery import Discovery, discovery
-from meshtop.analysis.fleet.drift.compare import Drift, DriftCluster, drift, not_compared
+from meshtop.analysis.fleet.drift.compare import IN_FORCE, Drift, DriftCluster, drift, not_compared
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.locality import HostLocality, locate
@@ -19,9 +19,9 @@ from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember, exports_of
 from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.model.constants import CLUSTER_DOMAIN
-from meshtop.model.evidence import Unknown
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
-from meshtop.model.mesh import MeshFacts
+from meshtop.model.mesh import MeshFacts, Obeyed
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -112,10 +112,27 @@ def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftClus
         name=name,
         group=group,
         inventory=inventory,
-        read=facts.obeys in (None, name),
+        read=_reads_itself(name, facts.obeys),
+        doubt=WhyUnknown.UNSUPPORTED if facts.obeys is None else facts.obeys.kind,
         platform=frozenset(platform),
         domain=facts.cluster_domain if meshed else CLUSTER_DOMAIN,
         exports=exports,
+    )
+
+
+def _reads_itself(cluster: str, obeyed: Obeyed | None) -> bool | None:
+    """Whether a cluster obeys its own Istio objects; None where that is not known."""
+    if obeyed is None:
+        return True
+    return None if obeyed.cluster is None else obeyed.cluster == cluster
+
+
+def obeys_unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """The clusters of which it is not known whose Istio objects they obey."""
+    return tuple(
+        Unknown(IN_FORCE, name, facts.obeys.kind)
+        for name, facts in picture.facts.items()
+        if facts.obeys is not None and facts.obeys.cluster is None
     )
 
 

@@ -13,7 +13,8 @@ from meshtop.analysis.canary.judging import Judgements, Judging, Standing
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
-from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence, meshes, with_meshes
+from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence, meshes
+from meshtop.analysis.identity.obedience import with_meshes
 from meshtop.analysis.inventory.virtual_machines import virtual_machines
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.analysis.tenancy.access.rights import Access
@@ -26,7 +27,7 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.kube import Inventory
-from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
+from meshtop.model.mesh import MeshFacts, Obeyed, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
@@ -113,7 +114,7 @@ class Picture:
         clusters = self.snapshot.clusters
         inventories = tuple(cluster.inventory for cluster in clusters)
         named = tuple((c.name, c.context, c.server) for c in clusters)
-        return self.memory.get_or_make(key, inventories, make, also=(named, self.meshes, also))
+        return self.memory.get_or_make(key, inventories, make, also=(named, self.meshes, self._obeyed, also))
 
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
@@ -123,8 +124,13 @@ class Picture:
             _MESH_OF_FACTS,
             inputs,
             lambda: with_meshes(self._own_facts, self.meshes, self._mesh_evidence),
-            also=self.meshes,
+            also=(self.meshes, tuple((c.name, c.remotes, c.unread_kinds) for c in self._mesh_evidence)),
         )
+
+    @cached_property
+    def _obeyed(self) -> tuple[Obeyed | None, ...]:
+        """Whom each cluster obeys, which istiod's metrics tell as well as inventories do."""
+        return tuple(facts.obeys for facts in self.facts.values())
 
     @cached_property
     def meshes(self) -> Meshes:
@@ -195,7 +201,7 @@ class Picture:
     def canaries(self) -> Board:
         """The canary board of all clusters."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=self.meshes)
+        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=(self.meshes, self._obeyed))
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
 
     def _judgements(self) -> Judgements:

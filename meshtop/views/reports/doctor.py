@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -113,20 +113,25 @@ class Report(Struct, frozen=True, rename="camel", kw_only=True):
 
 def examine(snapshot: Snapshot, facts: dict[str, MeshFacts]) -> Report:
     """Check every cluster of a settled snapshot."""
+    states = telemetry_states(snapshot.clusters)
     return Report(
         generated_at=rfc3339(snapshot.at),
-        unknowns=tuple(unknown for c in snapshot.clusters for unknown in _unknowns(c, snapshot)),
-        clusters=tuple(_cluster(c, facts.get(c.name), snapshot) for c in snapshot.clusters),
+        unknowns=tuple(unknown for c in snapshot.clusters for unknown in _unknowns(c, snapshot, states)),
+        clusters=tuple(_cluster(c, facts.get(c.name), snapshot, states[c.name]) for c in snapshot.clusters),
     )
 
 
-def _unknowns(cluster: ClusterSnapshot, snapshot: Snapshot) -> tuple[Unknown, ...]:
+def _unknowns(
+    cluster: ClusterSnapshot, snapshot: Snapshot, states: Mapping[str, State | Silence]
+) -> tuple[Unknown, ...]:
     """What was asked of one cluster and not read."""
     asked = () if cluster.inventory is None else tuple(kind.kind for kind in cluster.inventory.kinds)
-    return unknowns_of(snapshot, Needs(asked, traffic=True), Query(clusters=(cluster.name,)))
+    return unknowns_of(snapshot, Needs(asked, traffic=True), Query(clusters=(cluster.name,)), states=states)
 
 
-def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapshot) -> ClusterReport:
+def _cluster(
+    cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapshot, heard: State | Silence
+) -> ClusterReport:
     inventory = cluster.inventory
     telemetry = None if cluster.telemetry is None else _telemetry(cluster.telemetry, len(snapshot.clusters) > 1)
     planes = facts.control_planes if facts else ()
@@ -146,7 +151,7 @@ def _cluster(cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapsh
             *_kubernetes_findings(cluster),
             *_kind_findings(cluster.name, inventory),
             *_mesh_findings(cluster, planes),
-            *_prometheus_findings(cluster, telemetry, telemetry_states(snapshot.clusters)[cluster.name]),
+            *_prometheus_findings(cluster, telemetry, heard),
         ),
     )
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
+from meshtop.analysis.identity.meshes import one_mesh_with
 from meshtop.model.evidence import Unknown
 from meshtop.model.numbers import quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
 from meshtop.views.frame.table import Cell, Table, Tone
-from meshtop.views.frame.unknowns import Needs, unknowns_of, why_unknown
-from meshtop.views.picture.fleet import localities_of, planes_of
+from meshtop.views.frame.unknowns import EVERYTHING, Needs, unknowns_of
+from meshtop.views.picture.fleet import localities_of, obeys_unknowns, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
 
@@ -91,6 +92,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     silent = [name for name, state in picture.telemetry_states.items() if state not in (State.FRESH, State.PARTIAL)]
     perhaps = picture.meshes.perhaps(cluster)
     concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
+    known = unknowns_of(picture.snapshot, EVACUATION_NEEDS, states=picture.telemetry_states)
     unread = [unknown for c in concerned for unknown in endpoints_unread(c.name, c.inventory)]
     found = evacuation_effect(
         cluster,
@@ -120,16 +122,28 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             virtual_machines=len(picture.machines_in(cluster)),
         ),
         serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
-        unknowns=(
-            *unread,
-            *picture.meshes.unknowns(cluster),
-            *(
-                Unknown("traffic", c.name, why_unknown(picture.telemetry_states[c.name]))
-                for c in concerned
-                if c.name in silent
-            ),
-        ),
+        unknowns=(*known, *_besides(known, (*unread, *picture.meshes.unknowns(cluster), *_served(picture, cluster)))),
     )
+
+
+def _served(picture: Picture, cluster: str) -> list[Unknown]:
+    """The clusters of which it is not known whether they have another control plane than the leaving cluster's."""
+    facts = picture.facts[cluster]
+    if not facts.control_planes:
+        return []
+    near = {*picture.meshes.peers(cluster), *picture.meshes.perhaps(cluster)} - {cluster}
+    return [one for one in obeys_unknowns(picture) if one.cluster in near]
+
+
+def _besides(known: Sequence[Unknown], more: Sequence[Unknown]) -> list[Unknown]:
+    """What is unknown and not yet said; of a cluster of which nothing was read all is said."""
+    said = {(unknown.what, unknown.cluster) for unknown in known}
+    silent = {unknown.cluster for unknown in known if unknown.what == EVERYTHING}
+    return [one for one in more if (one.what, one.cluster) not in said and not _about(one, silent)]
+
+
+def _about(unknown: Unknown, clusters: Collection[str]) -> bool:
+    return unknown.cluster in clusters or any(unknown.what == one_mesh_with(name) for name in clusters)
 
 
 def _item(found: EvacuatedHost) -> EvacuatedItem:
@@ -154,7 +168,7 @@ def evacuation_document(picture: Picture, answer: EvacuateAnswer, window: str) -
         generated_at=rfc3339(moment_of(picture)),
         window=window,
         sources=sources(picture.snapshot),
-        unknowns=unknowns_of(picture.snapshot, EVACUATION_NEEDS),
+        unknowns=answer.unknowns,
         items=answer.items,
         question=f"evacuate {answer.cluster}",
         summary=answer.summary,

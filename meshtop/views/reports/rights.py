@@ -31,7 +31,10 @@ def shift_writes(picture: Picture, row: CanaryRow) -> tuple[PlannedWrite, ...]:
         for one in survey.surveyed
         if one.route.label == row.label
         and (one.mesh or one.route.cluster) == (row.mesh or row.cluster)
-        and survey.clusters[one.route.cluster].obeys_itself
+        and (
+            survey.clusters[one.route.cluster].obeys_itself
+            or (one.route.cluster == row.cluster and survey.clusters[row.cluster].obeys_unknown)
+        )
     )
 
 

@@ -26,6 +26,8 @@ STRICT_NEEDS = Needs(
     ("Pod", "Service", "Namespace", "PeerAuthentication", "DestinationRule", "ConfigMap"), traffic=True
 )
 """Data that the answer depends on."""
+ROOT = "the root namespace"
+"""What is asked for where a policy for the whole mesh has no place that is known."""
 
 
 class Affected(Struct, frozen=True, rename="camel", kw_only=True):
@@ -62,13 +64,17 @@ class Earlier(Struct, frozen=True, rename="camel"):
 
 
 class StrictAnswer(Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to `whatif strict`: calls, the worst first, and workloads with unknown callers."""
+    """The answer to `whatif strict`: calls, the worst first, and workloads with unknown callers.
+
+    `rootless` are the clusters of a mesh whose root namespace is not known, where the whole mesh was asked about.
+    """
 
     scope: str
     summary: Summary
     items: tuple[Affected, ...]
     unmeasured: tuple[UnmeasuredWorkload, ...]
     earlier: tuple[Earlier, ...]
+    rootless: tuple[str, ...] = ()
 
 
 class WhatIfDocument(Document, frozen=True, rename="camel", kw_only=True):
@@ -89,6 +95,7 @@ def strict_answer(picture: Picture, scope: str) -> StrictAnswer:
         items=tuple(_affected(picture, consequence) for consequence in found.consequences),
         unmeasured=found.unmeasured,
         earlier=tuple(Earlier(place, source) for place, source in found.earlier),
+        rootless=tuple(cluster for cluster, _ in _rootless(picture, scope)),
     )
 
 
@@ -136,10 +143,24 @@ def strict_unknowns(picture: Picture, answer: StrictAnswer) -> tuple[Unknown, ..
     calls = {item.destination.cluster or item.source.cluster for item in answer.items if item.effect is Effect.UNKNOWN}
     silent = {workload.cluster for workload in answer.unmeasured}
     return (
-        *unknowns_of(picture.snapshot, STRICT_NEEDS),
+        *unknowns_of(picture.snapshot, STRICT_NEEDS, states=picture.telemetry_states),
+        *(Unknown(ROOT, cluster, why) for cluster, why in _rootless(picture, answer.scope)),
         *(Unknown("the security of some calls", cluster, WhyUnknown.UNSUPPORTED) for cluster in sorted(calls)),
         *(Unknown("some callers", cluster, WhyUnknown.NO_DATA) for cluster in sorted(silent)),
     )
+
+
+def _rootless(picture: Picture, scope: str) -> list[tuple[str, WhyUnknown]]:
+    """The clusters of a mesh whose root namespace is not known, and why, where the whole mesh is asked about."""
+    found = []
+    for cluster in picture.snapshot.clusters if scope == MESH else ():
+        facts = picture.facts.get(cluster.name)
+        if facts is None or cluster.inventory is None or facts.root_namespace is not None or facts.outside:
+            continue
+        if facts.control_planes or facts.roles:
+            unread = cluster.inventory.unread("ConfigMap", "Deployment")
+            found.append((cluster.name, unread[0][1] if unread else WhyUnknown.NOT_READ))
+    return found
 
 
 def _counted(number: int, thing: str) -> str:
@@ -173,6 +194,13 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
         lines.append(
             f"{_counted(s.unknown, 'call')} {'is' if s.unknown == 1 else 'are'} unknown: no reporter that can tell "
             f"mutual TLS from plaintext saw {'it' if s.unknown == 1 else 'them'}."
+        )
+    if answer.rootless:
+        one = len(answer.rootless) == 1
+        lines.append(
+            f"The root namespace of {', '.join(answer.rootless)} is not known, so it is not known where that policy "
+            f"belongs and what else applies there: let meshtop read the ConfigMaps in the namespace of "
+            f"{'its' if one else 'their'} istiod, and ask again."
         )
     if s.unmeasured:
         names = ", ".join(f"{u.cluster}/{u.namespace}/{u.workload}" for u in answer.unmeasured[:5])

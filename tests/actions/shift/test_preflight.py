@@ -17,6 +17,7 @@ from meshtop.analysis.canary.owners import route_owner
 from meshtop.analysis.canary.survey import Survey
 from meshtop.analysis.identity.meshes import TELLING_KINDS
 from meshtop.model.kube import ConfigObject, KindStatus, Manager, Meta, Owner
+from meshtop.model.mesh import Obeyed
 from tests.actions.mesh import Cluster, Scene, board_cluster, plan, virtual_service
 from tests.actions.shift.telling import BEFORE
 
@@ -163,3 +164,41 @@ async def test_plans_that_mean_nothing(scene: Scene, more: dict[str, Any], words
     with pytest.raises(ActionError, match=words) as caught:
         await preflight(plan(**more), scene.fleet)
     assert caught.value.kind is ErrorKind.USAGE
+
+
+def doubtful(clusters: dict[str, Cluster], *names: str) -> Survey:
+    """East and west, of which it is not known whose objects the named ones obey."""
+    found = []
+    for name in ("east", "west"):
+        one = board_cluster(name, clusters[name].inventory())
+        answer = Obeyed(cluster=name, servers=(name,))
+        if name in names:
+            answer = Obeyed(why=f"Which primary {name} obeys is not known: north may serve it.")
+        found.append(structs.replace(one, facts=structs.replace(one.facts, group="mesh", obeys=answer)))
+    return Survey(found)
+
+
+async def test_a_cluster_that_obeys_nobody_knows_whom_is_left_out_and_said(
+    clusters: dict[str, Cluster], tmp_path: Path
+) -> None:
+    one = Scene(clusters, tmp_path)
+    one.fleet.survey = doubtful(clusters, "west")
+    found = await preflight(plan(waves=()), one.fleet)
+    assert [target.cluster for target in found.targets] == ["east"]
+    (said,) = [check for check in found.checks if (check.cluster, check.name) == ("west", "mesh")]
+    assert (said.status, "north may serve it" in said.message) == (CheckStatus.WARNING, True)
+    await one.close()
+
+
+async def test_where_nobody_knows_who_reads_it_a_route_is_written_only_where_that_is_asked_for(
+    clusters: dict[str, Cluster], tmp_path: Path
+) -> None:
+    one = Scene(clusters, tmp_path)
+    one.fleet.survey = doubtful(clusters, "east", "west")
+    with pytest.raises(ActionError, match="north may serve it") as caught:
+        await preflight(plan(waves=()), one.fleet)
+    assert (caught.value.kind, "--cluster east" in caught.value.remedy) == (ErrorKind.USAGE, True)
+    found = await preflight(plan(waves=()), one.fleet, clusters=("west",))
+    assert [target.cluster for target in found.targets] == ["west"]
+    assert any("goes by its own objects: Which primary west obeys" in check.message for check in found.checks)
+    await one.close()

@@ -16,6 +16,7 @@ from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import ConfigObject, Manager, Meta, Owner, Service
+from meshtop.model.mesh import Obeyed
 from meshtop.model.state import Severity
 from meshtop.model.telemetry import Labels, Sample
 from tests import worlds
@@ -335,9 +336,35 @@ def test_callers_in_a_remote_cluster_obey_the_primary() -> None:
     )])  # fmt: skip
     remote = structs.replace(
         remote,
-        facts=structs.replace(remote.facts, roles=("remote",)),
+        facts=structs.replace(remote.facts, roles=("remote",), obeys=Obeyed(cluster="east", servers=("east",))),
         counts=tuple(structs.replace(one, identity="q") for one in remote.counts),
     )
     primary = structs.replace(primary, counts=(counts(),))
     (row,) = board(primary, remote)
     assert [(c.cluster, c.requests) for c in row.callers] == [("west", 1000.0)]
+
+
+def test_callers_in_a_cluster_that_may_obey_the_primary_are_not_judged() -> None:
+    primary = structs.replace(cluster(service(("v1", 80), ("v2", 20)), RULE), counts=(counts(),))
+    far = cluster(name="west", counted=[counts(
+        sample("v1", 500.0, source_cluster="west"), sample("v2", 500.0, source_cluster="west"),
+    )])  # fmt: skip
+    doubt = Obeyed(why="Which primary west obeys is not known: north may serve it.")
+    far = structs.replace(
+        far,
+        facts=structs.replace(far.facts, roles=("remote",), obeys=doubt),
+        counts=tuple(structs.replace(one, identity="q") for one in far.counts),
+    )
+    (row,) = board(primary, far)
+    assert row.honesty.verdict is not Honesty.NOT_HONOURED
+    assert codes(row) == ["NOT-JUDGED"]
+    assert "north may serve it" in row.findings[0].message
+
+
+def test_what_no_control_plane_reads_is_not_judged() -> None:
+    obeyed = Obeyed(cluster="west", servers=("west",))
+    idle = cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counts(sample("v1", 500.0), sample("v2", 500.0))])
+    (row,) = board(structs.replace(idle, facts=structs.replace(idle.facts, roles=("remote",), obeys=obeyed)))
+    assert row.honesty.verdict is not Honesty.NOT_HONOURED
+    assert codes(row) == ["NOT-JUDGED"]
+    assert "no control plane reads it: east obeys west" in row.findings[0].message

@@ -9,7 +9,7 @@ import pytest
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, istiod_metrics, minor, planes
 from meshtop.model.kube import Inventory, Meta, Namespace
-from meshtop.model.mesh import ControlPlane, MeshFacts, Proxy, Ready, Workload
+from meshtop.model.mesh import ControlPlane, MeshFacts, Obeyed, Proxy, Ready, Workload
 from meshtop.model.state import HealthStatus
 from meshtop.model.telemetry import Scalar, Telemetry
 from tests.analysis.fleet.objects import secret
@@ -37,6 +37,7 @@ def site(
     roles: tuple[str, ...] = ("primary",),
     labels: dict[str, str] | None = None,
     measured: Telemetry | None = None,
+    **facts: Any,
 ) -> Site:
     return Site(
         name=name,
@@ -44,7 +45,7 @@ def site(
             remote_secrets=tuple(secret(r) for r in remotes),
             namespaces=(Namespace(meta=Meta(name="shop", labels=labels or {})),),
         ),
-        facts=MeshFacts(cluster_id=name, mesh_id="m", control_planes=control, roles=roles),
+        facts=MeshFacts(cluster_id=name, mesh_id="m", control_planes=control, roles=roles, **facts),
         telemetry=measured,
     )
 
@@ -145,17 +146,70 @@ def test_remote_clusters_and_their_sync_status() -> None:
     assert found.health.status is HealthStatus.DEGRADED
 
 
-@pytest.mark.parametrize(("role", "remotes", "by"), [("remote", ("b",), ("a",)), ("external", (), ())])
-def test_clusters_that_are_served_from_elsewhere(role: str, remotes: tuple[str, ...], by: tuple[str, ...]) -> None:
-    sites = [site("a", plane("default"), remotes=remotes), site("b", roles=(role,))]
-    found = planes(sites, {"a": [proxies(1, None)], "b": [proxies(2, None)]})[1]
+SERVED = Obeyed(cluster="a", servers=("a",))
+DOUBT = Obeyed(why="Which primary b obeys is not known: moon may serve it.")
+
+
+@pytest.mark.parametrize(("role", "obeys"), [("remote", SERVED), ("external", None), ("remote", DOUBT)])
+def test_clusters_that_are_served_from_elsewhere(role: str, obeys: Obeyed | None) -> None:
+    sites = [site("a", plane("default"), remotes=("b",)), site("b", roles=(role,), obeys=obeys)]
+    own, found = planes(sites, {"a": [proxies(1, None)], "b": [proxies(2, None)]})
+    by = obeys.servers if obeys is not None else ()
     assert (found.role, found.served_by, found.proxies) == (role, by, 2)
     assert codes(found) == (set() if by else {"ELSEWHERE-UNKNOWN"})
+    assert own.proxies == (3 if by else 1), "those that it serves in other clusters are its proxies too"
+    if obeys is DOUBT:
+        assert found.health.reasons == (DOUBT.why,)
 
 
-def test_a_control_plane_with_remotes_and_no_proxies_of_its_own_is_external() -> None:
+@pytest.mark.parametrize(
+    ("outside", "obeys", "role", "count"),
+    [
+        (True, Obeyed(cluster="b", servers=("a",)), "external", 2),
+        (True, DOUBT, "external", None),
+        (None, DOUBT, "unknown", None),
+        (False, DOUBT, "primary", 1),
+    ],
+)
+def test_an_external_control_plane_has_the_proxies_that_it_serves(
+    outside: bool | None, obeys: Obeyed, role: str, count: int | None
+) -> None:
+    """What runs beside it is not of its mesh; where it is not known whom it serves, nobody is counted."""
+    sites = [site("a", plane("default"), remotes=("b",), outside=outside), site("b", roles=("remote",), obeys=obeys)]
+    found = planes(sites, {"a": [proxies(1, None)], "b": [proxies(2, None)]})[0]
+    assert (found.role, found.proxies) == (role, count)
+
+
+def test_a_primary_that_serves_others_and_has_no_proxy_yet_is_no_external_control_plane() -> None:
     (found,) = planes([site("a", plane("default"), remotes=("b",))], {})
-    assert found.role == "external"
+    assert found.role == "primary"
+
+
+def of(revision: str, samples: list[tuple[str, dict[str, str], float]]) -> list[tuple[str, dict[str, str], float]]:
+    return [(name, {**labels, "istio_io_rev": revision}, value) for name, labels, value in samples]
+
+
+SLOW = convergence(**{"5": 1.0, "10": 9.0, "+Inf": 10.0})
+
+
+def test_each_revision_has_its_own_figures_where_the_series_tell_theirs() -> None:
+    measured = telemetry(*of("1-29", SLOW), *of("1-30", QUIET), ("pilot_conflict_inbound_listener", {}, 2.0))
+    old, new = planes([site("a", plane("1-29", "1.29.3"), plane("1-30"), measured=measured)], {})
+    assert (old.figures.of_revision, new.figures.of_revision) == (True, True)
+    assert (old.health.status, new.health.status) == (HealthStatus.DEGRADED, HealthStatus.HEALTHY)
+    assert new.figures.p99_ms is not None
+    assert new.figures.p99_ms <= 500.0
+    assert new.figures.conflicts == 2
+
+
+def test_figures_of_all_revisions_together_are_said_to_be() -> None:
+    mixed = telemetry(*SLOW, *of("1-30", QUIET))
+    old, new = planes([site("a", plane("1-29", "1.29.3"), plane("1-30"), measured=mixed)], {})
+    assert (old.figures.of_revision, new.figures.of_revision) == (False, False)
+    assert "(all revisions together)" in old.health.reasons[0]
+    (alone,) = planes([site("a", plane("1-30"), measured=telemetry(*SLOW))], {})
+    assert alone.figures.of_revision
+    assert "together" not in alone.health.reasons[0]
 
 
 @pytest.mark.parametrize(

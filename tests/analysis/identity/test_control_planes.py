@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods
 from meshtop.analysis.identity.mesh import mesh_facts
-from meshtop.model.kube import Controller, Inventory, KindStatus, Meta, Namespace, Pod
+from meshtop.model.kube import Controller, Inventory, KindStatus, Meta, Namespace, Pod, RemoteSecret
 
 DENIED = (KindStatus(kind="Deployment"), KindStatus(kind="ConfigMap", state="denied"))
 
@@ -175,9 +176,56 @@ def test_an_external_control_plane_beside_one_of_the_clusters_own_leaves_that_it
     assert (facts.cluster_id, facts.config_of, facts.outside) == ("control", ("east",), False)
 
 
-def test_a_primary_that_serves_remote_clusters_is_no_external_control_plane() -> None:
-    facts = mesh_facts(Inventory(controllers=(istiod("istio-system", EXTERNAL_ISTIOD="true", CLUSTER_ID="east"),)))
-    assert (facts.cluster_id, facts.config_of, facts.outside) == ("east", (), False)
+INJECTOR = Meta(name="istio-sidecar-injector", labels={"istio.io/rev": "default", "app": "sidecar-injector"})
+FROM_ELSEWHERE = structs.replace(INJECTOR, annotations={"meta.helm.sh/release-namespace": "istio-system"})
+KUBECONFIG = RemoteSecret(meta=Meta(name="istio-kubeconfig", namespace="external-istiod"), cluster_id="east")
+FAR_MESH = '{"defaultConfig": {"discoveryAddress": "istiod.example.org:15012"}}'
+NEAR_MESH = '{"defaultConfig": {"discoveryAddress": "istiod.external-istiod.svc:15012"}}'
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "secrets", "mesh", "unread", "outside"),
+    [
+        pytest.param((INJECTOR,), (), None, (), False, id="its own injector, and proxies ask it here"),
+        pytest.param((INJECTOR,), (), NEAR_MESH, (), False, id="its own Service is what proxies ask"),
+        pytest.param((INJECTOR,), (KUBECONFIG,), FAR_MESH, (), True, id="a kubeconfig, and an address elsewhere"),
+        pytest.param((), (KUBECONFIG,), None, (), True, id="a kubeconfig"),
+        pytest.param((FROM_ELSEWHERE,), (KUBECONFIG,), None, (), True, id="another one's injector"),
+        pytest.param((), (), None, (), None, id="nothing that tells"),
+        pytest.param((INJECTOR,), (), FAR_MESH, (), None, id="an address elsewhere alone"),
+        pytest.param((INJECTOR,), (), "{", (), None, id="a mesh config that cannot be parsed"),
+        pytest.param((), (), None, ("MutatingWebhookConfiguration",), None, id="webhooks that were not read"),
+        pytest.param((), (KUBECONFIG,), None, ("MutatingWebhookConfiguration",), None, id="a kubeconfig, no webhooks"),
+        pytest.param((INJECTOR,), (), None, ("ConfigMap",), None, id="no mesh config"),
+        pytest.param((INJECTOR,), (), None, ("Secret",), False, id="Secrets are not needed where the rest tells"),
+    ],
+)
+def test_whose_configuration_an_istiod_reads_that_serves_other_clusters(
+    webhooks: tuple[Meta, ...],
+    secrets: tuple[RemoteSecret, ...],
+    mesh: str | None,
+    unread: tuple[str, ...],
+    outside: bool | None,
+) -> None:
+    """EXTERNAL_ISTIOD alone is of a primary as well as of an external control plane."""
+    kinds = ("Deployment", "Pod", "Namespace", "ConfigMap", "Secret", "MutatingWebhookConfiguration")
+    inventory = Inventory(
+        controllers=(istiod("external-istiod", EXTERNAL_ISTIOD="true", CLUSTER_ID="east"),),
+        webhooks=webhooks,
+        remote_secrets=secrets,
+        config_maps={} if mesh is None else {"external-istiod/istio": {"mesh": mesh}},
+        kinds=tuple(KindStatus(kind=kind, state="denied" if kind in unread else "fresh") for kind in kinds),
+    )
+    facts = mesh_facts(inventory)
+    assert facts.outside is outside
+    assert facts.cluster_id == ("east" if outside is False else None)
+    assert facts.config_of == (("east",) if outside else ())
+
+
+def test_of_its_pods_alone_it_is_not_known_whose_configuration_an_istiod_reads() -> None:
+    pod = Pod(meta=Meta(name="istiod-1", namespace="istio-system", labels={"app": "istiod"}), phase="Running")
+    facts = mesh_facts(Inventory(pods=(pod,), kinds=(KindStatus(kind="Deployment", state="denied"),)))
+    assert (bool(facts.control_planes), facts.outside, facts.cluster_id) == (True, None, None)
 
 
 def test_what_a_cluster_without_istiod_keeps_is_named_after_the_revision_that_injects_it() -> None:

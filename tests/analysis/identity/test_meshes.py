@@ -13,8 +13,8 @@ from meshtop.analysis.identity.meshes import (
     calls_between,
     mesh_evidence,
     meshes,
-    with_meshes,
 )
+from meshtop.analysis.identity.obedience import with_meshes
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Container, Inventory, KindStatus, Meta, Pod, RemoteSecret
 from meshtop.model.mesh import ControlPlane, MeshFacts
@@ -245,28 +245,3 @@ def test_a_cluster_without_a_mesh_is_of_no_others(changed: dict[str, object], sa
     evidence = mesh_evidence("west", bare, mesh_facts(bare))
     assert meshes([primary("east", mesh_id="m"), evidence]).same("east", "west") is same
     assert meshes([primary("east", remotes=("west",)), evidence]).same("east", "west") is not False
-
-
-def obeyed(*clusters: MeshEvidence) -> dict[str, str | None]:
-    own = {c.name: c.facts for c in clusters if c.facts is not None}
-    return {name: facts.obeys for name, facts in with_meshes(own, meshes(clusters), clusters).items()}
-
-
-def test_a_cluster_obeys_the_one_whose_istiod_serves_it() -> None:
-    assert obeyed(primary("east", remotes=("west",)), remote("west")) == {"east": "east", "west": "east"}
-    assert obeyed(primary("east", remotes=("west",)), primary("west")) == {"east": "east", "west": "west"}
-
-
-def test_two_primaries_that_serve_a_cluster_leave_open_whom_it_obeys() -> None:
-    shared = {"roots": ("r",)}
-    both = (primary("a", remotes=("far",), **shared), primary("b", remotes=("far",), **shared))  # type: ignore[arg-type]
-    assert obeyed(*both, remote("far"))["far"] is None
-
-
-def test_under_an_external_control_plane_all_obey_the_cluster_whose_configuration_it_reads() -> None:
-    host = primary("control", remotes=("east", "west"), cluster_id=None, config_of=("east",), outside=True)
-    assert obeyed(host, remote("east"), remote("west")) == {"control": "east", "east": "east", "west": "east"}
-
-
-def test_a_config_cluster_obeys_itself_where_its_control_plane_is_not_seen() -> None:
-    assert obeyed(remote("east", config_cluster=True)) == {"east": "east"}

@@ -35,6 +35,7 @@ def test_one_mesh_and_who_serves_it(walk: Callable[[str], Walk]) -> None:
     planes = by_name(external, "controlplanes", "cluster")
     assert planes["control"]["role"] == "external"
     assert [planes[name]["servedBy"] for name in PROD] == [["control"], ["control"]]
+    assert planes["control"]["proxies"] == sum(planes[name]["proxies"] for name in PROD) > 0
 
 
 def test_an_external_control_plane_does_not_take_the_identity_of_the_cluster_it_reads(
@@ -142,4 +143,5 @@ def test_each_revision_has_the_proxies_that_run_it(walk: Callable[[str], Walk]) 
     assert running == {"analytics": {"1-29"}, "logistics": {"1-29"}, "platform": {"1-31"}, "shop": {"1-30"}}
     pods = sum(w["pods"]["total"] for w in workloads if w["revision"] == "1-29")
     assert planes["us-east", "1-29"]["proxies"] == pods
+    assert {planes["us-east", revision]["figuresOf"] for revision in tags} == {"cluster"}
     assert world.get("drift") == []

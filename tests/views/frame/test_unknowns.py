@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.views.frame.registry import KINDS, view
 from meshtop.views.frame.unknowns import EVERYTHING, TRAFFIC, Needs, doubt, told, unknowns_of
+from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests import worlds
 
@@ -87,3 +91,20 @@ def test_every_kind_says_what_it_stands_on(kind: str) -> None:
     for name in needs.kinds:
         snapshot = worlds.world(with_kind(worlds.east(), name, "denied"))
         assert Unknown(name, "east", WhyUnknown.DENIED) in unknowns_of(snapshot, needs)
+
+
+def test_views_of_one_picture_work_out_once_how_far_telemetry_can_be_relied_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def states(clusters: Sequence[ClusterSnapshot]) -> dict[str, State | Silence]:
+        asked.append(clusters)
+        return telemetry_states(clusters)
+
+    monkeypatch.setattr("meshtop.views.picture.picture.telemetry_states", states)
+    monkeypatch.setattr("meshtop.views.frame.unknowns.telemetry_states", states)
+    picture = Picture(worlds.world(worlds.east(), worlds.north()))
+    for kind in ("services", "workloads", "edges"):
+        assert view(kind).unknowns(picture, Query())
+    assert len(asked) == 1

@@ -77,6 +77,9 @@ class Recipe(Struct, frozen=True, kw_only=True):
     mesh: tuple[tuple[str, Any], ...] | None = None
     roots: tuple[tuple[str, int], ...] = ()
     plane: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
+    injector: bool = False
+    kubeconfig: str = ""
     served_by: str = ""
     spire: bool = False
     remotes: frozenset[str] = frozenset()
@@ -94,7 +97,15 @@ class Recipe(Struct, frozen=True, kw_only=True):
         maps = {} if self.mesh is None else {"istio-system/istio": {"mesh": json.dumps(dict(self.mesh))}}
         if self.roots:
             maps["istio-system/istio-ca-root-cert"] = {"root-cert.pem": "".join(root(*one) for one in self.roots)}
-        planes = [istiod(self.name, {})] if self.plane else []
+        planes = [istiod(self.name, dict(self.environment))] if self.plane else []
+        secrets = [
+            RemoteSecret(meta=Meta(name=f"istio-remote-secret-{other}", namespace="istio-system"), cluster_id=other)
+            for other in sorted(self.remotes)
+        ]
+        if self.kubeconfig:
+            meta = Meta(name="istio-kubeconfig", namespace="istio-system")
+            secrets.append(RemoteSecret(meta=meta, cluster_id=self.kubeconfig))
+        injector = Meta(name="istio-sidecar-injector", labels={"istio.io/rev": "default"})
         served = {"topology.istio.io/controlPlaneClusters": self.served_by} if self.served_by else {}
         drivers = ("csi.spiffe.io",) if self.spire else ()
         whole = structs.replace(
@@ -110,10 +121,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
                 *(pod for _, pod in planes),
             ),
             controllers=(*inventory.controllers, *(plane for plane, _ in planes)),
-            remote_secrets=tuple(
-                RemoteSecret(meta=Meta(name=f"istio-remote-secret-{other}", namespace="istio-system"), cluster_id=other)
-                for other in sorted(self.remotes)
-            ),
+            remote_secrets=tuple(secrets),
+            webhooks=(injector,) if self.injector else (),
         )
         return structs.replace(base, inventory=whole)
 
@@ -137,6 +146,13 @@ def mesh_config(chosen: Mapping[str, str]) -> tuple[tuple[str, Any], ...]:
     return tuple(found.items())
 
 
+def serving(others: list[str]) -> list[tuple[tuple[str, str], ...]]:
+    """The variables of an istiod that serves other clusters: a primary, or one of another cluster's configuration."""
+    primary, watcher = ("EXTERNAL_ISTIOD", "true"), ("LOCAL_CLUSTER_SECRET_WATCHER", "true")
+    return [(primary,), *((primary, ("CLUSTER_ID", o)) for o in others),
+            *((primary, watcher, ("CLUSTER_ID", o)) for o in others)]  # fmt: skip
+
+
 def recipes(name: str) -> st.SearchStrategy[Recipe]:
     """A cluster with or without a control plane, and with any settings, roots, rules, links and calls."""
     others = [other for other in NAMES if other != name]
@@ -148,6 +164,9 @@ def recipes(name: str) -> st.SearchStrategy[Recipe]:
         mesh=st.none() | MESHES.map(mesh_config),
         roots=st.sampled_from([(), (("A", 0),), (("A", 1),), (("B", 0),), (("A", 0), ("B", 0))]),
         plane=st.booleans(),
+        environment=st.sampled_from([(), *serving(others)]),
+        injector=st.booleans(),
+        kubeconfig=st.sampled_from(["", *others]),
         served_by=st.sampled_from(["", *others]),
         spire=st.booleans(),
         remotes=st.frozensets(st.sampled_from(others)),
@@ -182,7 +201,7 @@ def without(cluster: ClusterSnapshot, kind: str) -> ClusterSnapshot:
     return structs.replace(cluster, inventory=structs.replace(inventory, **changes))
 
 
-FOLLOWS = frozenset({"one mesh", "mode", "outcome", "mesh_id", "trust_domain", "root_namespace", "auto_mtls",
+FOLLOWS = frozenset({"one mesh", "obeys", "mode", "outcome", "mesh_id", "trust_domain", "root_namespace", "auto_mtls",
                      "cluster_domain", "trust"})  # fmt: skip
 UNKNOWN = frozenset({None, "unknown", "UNKNOWN"})
 
@@ -202,6 +221,8 @@ def claims(fleet: Fleet, names: Mapping[str, str] | None = None) -> dict[Any, ob
         facts = picture.facts[cluster.name]
         for fact in ("cluster_id", "mesh_id", "trust_domain", "root_namespace", "auto_mtls", "cluster_domain"):
             found[fact, was(cluster.name)] = getattr(facts, fact)
+        obeyed = facts.obeys.cluster if facts.obeys is not None else None
+        found["obeys", was(cluster.name)] = obeyed and was(obeyed)
     for pair in TRUST.all_items(picture):
         found["trust", frozenset((was(pair.left), was(pair.right)))] = pair.trusted.value
     for item in MTLS.all_items(picture):
@@ -248,9 +269,12 @@ def test_merging_in_any_order_says_the_same(parts: tuple[Recipe, ...], order: li
 @given(FLEETS)
 @MORE_OR_LESS
 def test_other_names_for_contexts_change_nothing_but_names(parts: tuple[Recipe, ...]) -> None:
-    """Where every cluster says its id, its context's name is nothing to go by."""
+    """Where every cluster says its id, its context's name is nothing to go by.
+
+    One of whose istiod it is not known whom it serves says none.
+    """
     said = []
-    for cluster in (part.made() for part in parts):
+    for cluster in (structs.replace(part, environment=()).made() for part in parts):
         assert cluster.inventory is not None
         named = {"values": json.dumps({"global": {"multiCluster": {"clusterName": cluster.name}}})}
         maps = {**cluster.inventory.config_maps, "istio-system/values": named}

@@ -14,11 +14,16 @@ from meshtop.views.reports.attention.item import AttentionItem
 from meshtop.views.reports.attention.view import attention, opened_by, since_text
 from tests import worlds
 from tests.analysis.fleet.objects import obj, with_config
+from tests.views.picture.test_evidence import istiod
 
 
 def of_mode(cluster: ClusterSnapshot, mode: str) -> ClusterSnapshot:
     policy = obj("PeerAuthentication", "default", "shop", spec={"mtls": {"mode": mode}})
-    return with_config(cluster, config={"PeerAuthentication": (policy,)})
+    plane, pod = istiod(cluster.name, {})
+    inventory = cluster.inventory
+    assert inventory is not None
+    parts = {"controllers": (*inventory.controllers, plane), "pods": (*inventory.pods, pod)}
+    return with_config(cluster, config={"PeerAuthentication": (policy,)}, **parts)
 
 
 def drift_lines(picture: Picture, query: Query | None = None) -> list[AttentionItem]:

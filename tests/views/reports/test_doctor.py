@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
@@ -132,3 +134,19 @@ def test_a_control_plane_that_may_not_be_listed_is_not_said_to_be_absent() -> No
     assert "no-control-plane" not in codes(found)
     unknown = next(f for f in found.clusters[0].findings if f.code == "control-plane-unknown")
     assert "Whether istiod runs in east is not known" in unknown.message
+
+
+def test_how_far_telemetry_can_be_relied_on_is_worked_out_once_for_all_clusters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def states(clusters: Sequence[ClusterSnapshot]) -> dict[str, State | Silence]:
+        asked.append(clusters)
+        return telemetry_states(clusters)
+
+    monkeypatch.setattr("meshtop.views.reports.doctor.telemetry_states", states)
+    monkeypatch.setattr("meshtop.views.frame.unknowns.telemetry_states", states)
+    found = examine(worlds.world(worlds.east(), worlds.west(), worlds.north()), {})
+    assert len(found.clusters) == 3
+    assert len(asked) == 1

@@ -44,6 +44,8 @@ CONFIG = (
 )
 """Kinds of Istio and Gateway API that are compared: all that can be copied from one cluster to another."""
 _MACHINES = "WorkloadEntry"
+IN_FORCE = "the configuration in force"
+"""What is not known of a cluster of which it is not known whose Istio objects it obeys."""
 _READ_BY_ISTIOD = frozenset({*CONFIG, _MACHINES})
 RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 """Kinds of RBAC that are compared."""
@@ -84,14 +86,15 @@ class DriftCluster(Struct, frozen=True, kw_only=True):
     """One cluster's part of the comparison; `group` names the clusters that belong together, "" where it is not known.
 
     `read` is whether an istiod reads the cluster's Istio objects: a cluster that obeys another one's needs none of its
-    own. `platform` are the namespaces of its control plane and gateways. `domain` (its DNS domain) is None where it is
-    not known; `exports` says so itself.
+    own; None where that is not known, for the reason `doubt`. `platform` are the namespaces of its control plane and
+    gateways. `domain` (its DNS domain) is None where it is not known; `exports` says so itself.
     """
 
     name: str
     group: str
     inventory: Inventory | None
-    read: bool = True
+    read: bool | None = True
+    doubt: WhyUnknown = WhyUnknown.UNSUPPORTED
     platform: frozenset[str] = frozenset()
     domain: str | None = CLUSTER_DOMAIN
     exports: ExportDefaults = ExportDefaults()
@@ -155,6 +158,8 @@ def not_compared(clusters: Sequence[DriftCluster]) -> tuple[Unknown, ...]:
             found.append(Unknown("every object", cluster.name, WhyUnknown.UNREACHABLE))
         elif size[cluster.group] > 1:
             found += [Unknown(kind, cluster.name, why) for kind, why in _unread(cluster.inventory).items()]
+            if cluster.read is None:
+                found.append(Unknown(IN_FORCE, cluster.name, cluster.doubt))
             if cluster.domain is None:
                 found.append(Unknown("the DNS domain", cluster.name, WhyUnknown.NOT_READ))
             if not cluster.exports.known:
@@ -168,7 +173,8 @@ class _Group:
     """A set of clusters that are compared with one another, and the meaning of every object in each of them."""
 
     def __init__(self, clusters: Sequence[DriftCluster]) -> None:
-        self.unread_config = frozenset(c.name for c in clusters if not c.read)
+        self.unread_config = frozenset(c.name for c in clusters if c.read is False)
+        self.doubtful_config = frozenset(c.name for c in clusters if c.read is None)
         self.names = [cluster.name for cluster in clusters]
         self.namespaces = {
             c.name: {n.meta.name for n in c.inventory.namespaces} if c.inventory is not None else set()
@@ -212,8 +218,10 @@ def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) 
     kind, namespace, name = object_key
     meanings = group.meanings(object_key, declaration.overridden if declaration is not None else ())
     # What no istiod reads has no meaning; where a federation is to put it, it has to be all the same.
-    idle = group.unread_config if declaration is None and kind in _READ_BY_ISTIOD else frozenset[str]()
-    meanings = {cluster: tree for cluster, tree in meanings.items() if cluster not in idle}
+    for_istiod = declaration is None and kind in _READ_BY_ISTIOD
+    idle = group.unread_config if for_istiod else frozenset[str]()
+    doubtful = group.doubtful_config if for_istiod else frozenset[str]()
+    meanings = {cluster: tree for cluster, tree in meanings.items() if cluster not in idle | doubtful}
     if not meanings and declaration is None:
         return
     expected = _expected(object_key, group, meanings, declaration) - idle
@@ -224,7 +232,7 @@ def _judge(object_key: ObjectKey, group: _Group, declaration: Placement | None) 
     for cluster in group.names:
         if cluster in idle:
             statuses[cluster] = DriftStatus.ABSENT
-        elif group.unreadable(object_key, cluster):
+        elif cluster in doubtful or group.unreadable(object_key, cluster):
             statuses[cluster] = DriftStatus.UNKNOWN
         elif cluster not in meanings:
             statuses[cluster] = DriftStatus.MISSING if cluster in expected else DriftStatus.ABSENT

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from meshtop.analysis.identity.mesh import mesh_config
-from meshtop.analysis.identity.remotes import remote_ids
+from meshtop.analysis.identity.obedience import not_read
 from meshtop.analysis.inventory.untyped import maps, text
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
@@ -20,7 +20,6 @@ from meshtop.analysis.visibility.exports import ExportDefaults, export_defaults
 from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects, title
 from meshtop.analysis.visibility.sidecars import Sidecars
-from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
@@ -41,13 +40,7 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
     """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed)."""
     if inventory is None:
         return f"The inventory of {cluster} is not known."
-    for kind, why in inventory.unread(*kinds):
-        return (
-            f"{kind} of {cluster} was not read."
-            if why is WhyUnknown.NOT_READ
-            else f"{kind} of {cluster} cannot be read ({why})."
-        )
-    return None
+    return next((not_read(kind, cluster, why) for kind, why in inventory.unread(*kinds)), None)
 
 
 def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
@@ -248,58 +241,13 @@ def routed_subsets(services: Sequence[ConfigObject], domain: str) -> dict[str, f
 def config_homes(members: Sequence[MeshMember]) -> dict[str, IstioConfig | str]:
     """The configuration in force in each cluster: its own or its primary's; a sentence where that is unknown."""
     configs = {member.name: IstioConfig(member) for member in members}
-    return {member.name: _home(member, members, configs) for member in members}
+    return {member.name: _home(member, configs) for member in members}
 
 
-def _home(member: MeshMember, members: Sequence[MeshMember], configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
-    facts = member.facts
-    if facts is None or facts.obeys == member.name or (facts.obeys is None and facts.is_primary):
+def _home(member: MeshMember, configs: Mapping[str, IstioConfig]) -> IstioConfig | str:
+    obeyed = member.facts.obeys if member.facts is not None else None
+    if obeyed is None:
         return configs[member.name]
-    told_by = ("Deployment", "Namespace") if facts.roles else ("Deployment", "Namespace", "ConfigMap")
-    silent = unreadable(member.name, member.inventory, *told_by)
-    if silent and (facts.roles or facts.mesh is not None):
-        return f"Which control plane {member.name} obeys is not known: {silent}"
-    obeyed = facts.obeys or member.name
-    its_config = configs.get(obeyed, f"{member.name} obeys {obeyed}, which is not among those that are read.")
-    if "remote" not in facts.roles:
-        return its_config
-    primaries = [m for m in members if m.facts is not None and m.facts.is_primary and _one_mesh(m.facts, facts)]
-    named = [m for m in primaries if m.facts is not None and m.facts.cluster_id in facts.served_by]
-    if len(named) == len(facts.served_by) == 1:
-        return configs[named[0].name]
-    # Without its own word for one, a cluster that was not read, or may be of the mesh, may serve it as well.
-    knowing = [m for m in primaries if _serves(m, member)]
-    doubtful = [m.name for m in members if m.name != member.name and _may_serve(m, facts)]
-    if len(primaries) > 1:
-        doubtful += [m.name for m in primaries if unreadable(m.name, m.inventory, "Secret")]
-    if doubtful:
-        return f"Which primary {member.name} obeys is not known: {', '.join(sorted(set(doubtful)))} may serve it."
-    if facts.obeys is not None:
-        return its_config
-    chosen = knowing or primaries
-    if len(chosen) == 1:
-        return configs[chosen[0].name]
-    if not chosen:
-        return f"{member.name} is configured by a primary cluster that meshtop does not read."
-    names = ", ".join(sorted(other.name for other in chosen))
-    return f"Which primary {member.name} obeys cannot be told: {names} serve its mesh."
-
-
-def _one_mesh(primary: MeshFacts, facts: MeshFacts) -> bool:
-    return facts.mesh is not None and primary.mesh == facts.mesh
-
-
-def _serves(primary: MeshMember, member: MeshMember) -> bool:
-    """Whether a primary has a cluster as a remote one, or that cluster says that it is served by it."""
-    if primary.facts is None or primary.inventory is None or member.facts is None:
-        return False
-    name = member.facts.cluster_id or member.name
-    return name in remote_ids(primary.inventory) or primary.facts.cluster_id in member.facts.served_by
-
-
-def _may_serve(other: MeshMember, facts: MeshFacts) -> bool:
-    """Whether it is not known if a cluster is a primary of a mesh: it was not read, or may be of another mesh."""
-    if other.facts is None or other.facts.is_primary:
-        return other.name in facts.perhaps
-    hidden = unreadable(other.name, other.inventory, "Deployment") is not None
-    return hidden and (other.name in facts.perhaps or _one_mesh(other.facts, facts))
+    if obeyed.cluster is None:
+        return obeyed.why
+    return configs.get(obeyed.cluster, f"{member.name} obeys {obeyed.cluster}, which is not among those that are read.")

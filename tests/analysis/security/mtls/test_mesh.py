@@ -13,8 +13,8 @@ from msgspec import structs
 from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.trust import Trusted, TrustPair
-from meshtop.model.kube import ConfigObject, EndpointSlice, Inventory, Meta, RemoteSecret, ServicePort
-from meshtop.model.mesh import Proxy, VirtualMachine, Workload
+from meshtop.model.kube import ConfigObject, EndpointSlice, Inventory, Meta, ServicePort
+from meshtop.model.mesh import Obeyed, Proxy, VirtualMachine, Workload
 from tests.analysis.security.mtls.meshes import edge, member, service, workload
 from tests.analysis.security.mtls.objects import config, peer_authentication
 from tests.analysis.security.mtls.objects import destination_rule as dr
@@ -194,7 +194,13 @@ OUTSIDE = config(
         ({"denied": ("DestinationRule",)}, "DestinationRule of east cannot be read (denied)."),
         ({"denied": ("Pod",)}, "Pod of east cannot be read (denied)."),
         ({"auto_mtls": None}, "auto mTLS is on in east is not known"),
-        ({"roles": ("remote",)}, "is configured by a primary cluster that meshtop does not read"),
+        (
+            {
+                "roles": ("remote",),
+                "obeys": Obeyed(why="east is configured by a primary cluster that meshtop does not read."),
+            },
+            "is configured by a primary cluster that meshtop does not read",
+        ),
         ({"server": workload("api-v1", cluster="moon")}, "Nothing is known about the cluster moon"),
         ({"server": None, "host": "pay.example"}, "outside of the mesh"),
         ({"server": None, "host": "nobody.shop.svc.cluster.local"}, "No workload behind"),
@@ -255,21 +261,18 @@ def test_mutual_tls_between_clusters_needs_trust(trusted: Trusted, outcome: str,
 
 
 def test_a_remote_cluster_obeys_its_primary() -> None:
-    secret = RemoteSecret(meta=Meta(name="s"), cluster_id="west")
-    from msgspec import structs
-
     east = member("east", workloads=(WEB,), services=(service("api"),), config=(STRICT,))
-    assert east.inventory is not None
-    managing = structs.replace(east, inventory=structs.replace(east.inventory, remote_secrets=(secret,)))
     ignored = peer_authentication("shop", mtls={"mode": "DISABLE"})
-    west = member("west", workloads=(FAR,), services=(service("api"),), config=(ignored,), roles=("remote",))
-    other = member("north", roles=("primary",))
+    west = member("west", workloads=(FAR,), services=(service("api"),), config=(ignored,), roles=("remote",),
+                  obeys=Obeyed(cluster="east", servers=("east",)))  # fmt: skip
     pair = TrustPair(left="east", right="west", trusted=Trusted.YES)
-    (verdict,) = MeshTls([managing, west, other], [pair]).edge(edge(WEB, FAR))
+    (verdict,) = MeshTls([east, west], [pair]).edge(edge(WEB, FAR))
     assert (verdict.server_mode, verdict.outcome) == ("STRICT", TlsOutcome.MTLS)
-    (unsure,) = MeshTls([east, west, other], [pair]).edge(edge(WEB, FAR))
-    assert unsure.outcome is TlsOutcome.UNKNOWN
-    assert "east, north" in unsure.why
+    assert west.facts is not None
+    doubt = Obeyed(why="Which primary west obeys cannot be told: east, north serve its mesh.")
+    unsure = structs.replace(west, facts=structs.replace(west.facts, obeys=doubt))
+    (verdict,) = MeshTls([east, unsure], [pair]).edge(edge(WEB, FAR))
+    assert (verdict.outcome, verdict.why) == (TlsOutcome.UNKNOWN, doubt.why)
 
 
 def test_a_virtual_machine_is_in_the_mesh_by_its_label_or_its_service_account() -> None:
