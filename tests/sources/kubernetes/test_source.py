@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from meshtop.model.evidence import ABSENT, READ
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
@@ -82,6 +83,24 @@ async def test_discovery_decides_the_version(legacy: bool, tmp_path: Path) -> No
     assert kind(source, "Gateway").state == "missing"
     assert kind(source, "VirtualService").state == "missing"
     assert "VirtualService" in source.status.notes[0]
+    assert source.status.state is State.FRESH
+
+
+@pytest.mark.parametrize("installed", [True, False])
+async def test_whom_spire_registers_is_asked_only_where_spire_is_installed(installed: bool, tmp_path: Path) -> None:
+    path = "/apis/spire.spiffe.io/v1alpha1/clusterspiffeids"
+    groups = {"spire.spiffe.io": {"v1alpha1": ["clusterspiffeids"]}} if installed else {}
+    with served(Api(groups=groups)) as api:
+        api.objects[path] = [object_named("mesh", spec={"podSelector": {"matchLabels": {"spire": "yes"}}})]
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=10)
+        source = KubernetesSource(connection, pace=QUICK)
+        await source.list_all()
+        inventory = source.inventory()
+        asked = len(api.asked_for(path))
+        await connection.close()
+    assert inventory is not None
+    assert (asked, len(inventory.config.get("ClusterSPIFFEID", ()))) == ((1, 1) if installed else (0, 0))
+    assert inventory.evidence("ClusterSPIFFEID") == (READ if installed else ABSENT)
     assert source.status.state is State.FRESH
 
 
