@@ -12,20 +12,20 @@ import shlex
 
 _OURS = {"config": "--config", "kubeconfig": "--kubeconfig", "context": "--context"}
 """The common options that decide which clusters there are, by their names in `Common`."""
-_given: dict[str, list[str]] = {}
+_given: dict[str, tuple[str, ...]] = {}
 _MESHTOP = re.compile(
     r"\bmeshtop (get(?: [a-z]+)?|graph|watch|ack|whatif|shift|propagate|rollback|resume|journal|doctor|rules"
     r"|config validate|access(?: [a-z]+)?)\b(?!-|:)"
 )
-_KUBECTL = re.compile(r"\bkubectl (?=-|apply|delete|get|describe|label|annotate|logs|rollout|auth)([^|;`()]*)")
+_KUBECTL = re.compile(r"\bkubectl (?=-|apply|delete|get|describe|label|annotate|logs|rollout|auth)([^|;`()\n]*)")
 _CONTEXTS = re.compile(r"--context[ =]")
 
 
 def remember_option(name: str, value: object) -> None:
     """Remember that a common option was given on the command line; others than those for clusters are ignored."""
     if name in _OURS:
-        values = value if isinstance(value, tuple) else (value,)
-        _given.setdefault(_OURS[name], []).extend(str(one) for one in values)
+        option = _OURS[name]
+        _given[option] = (*_given.get(option, ()), *value) if isinstance(value, tuple) else (str(value),)
 
 
 def forget_options() -> None:
@@ -51,7 +51,7 @@ def _with_kubectl(found: re.Match[str]) -> str:
     words: list[str] = []
     if "--kubeconfig" not in rest and (files := _given.get("--kubeconfig")):
         words += ["--kubeconfig", files[-1]]
-    contexts = _given.get("--context", [])
+    contexts = _given.get("--context", ())
     if len(contexts) == 1 and not _CONTEXTS.search(rest):
         words += ["--context", contexts[0]]
     return f"kubectl {shlex.join(words)} {rest}" if words else found[0]

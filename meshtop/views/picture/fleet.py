@@ -158,7 +158,13 @@ def sites_of(picture: Picture) -> tuple[Site, ...]:
     return picture.cached(
         _SITES,
         lambda: tuple(
-            Site(name=c.name, inventory=c.inventory, facts=picture.facts[c.name], telemetry=c.telemetry)
+            Site(
+                name=c.name,
+                context=c.context,
+                inventory=c.inventory,
+                facts=picture.facts[c.name],
+                telemetry=c.telemetry,
+            )
             for c in picture.snapshot.clusters
             if c.inventory is not None
         ),

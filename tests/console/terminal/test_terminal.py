@@ -38,9 +38,7 @@ sys.exit(app.return_code)
 class Running:
     """The program, what it has written so far, and a way to wait for more."""
 
-    def __init__(
-        self, color: str = "auto", diff: str = "diff", stderr: int | None = None, **environ: str
-    ) -> None:
+    def __init__(self, color: str = "auto", diff: str = "diff", *, stderr: int | None = None, **environ: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(slave)
@@ -82,10 +80,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(
-    color: str = "auto", diff: str = "diff", stderr: int | None = None, **environ: str
-) -> Iterator[Running]:
-    program = Running(color, diff, stderr, **environ)
+def running(color: str = "auto", diff: str = "diff", *, stderr: int | None = None, **environ: str) -> Iterator[Running]:
+    program = Running(color, diff, stderr=stderr, **environ)
     try:
         program.wait_for(lambda text: "quit" in text)
         yield program
@@ -159,7 +155,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*?\b(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|[34]8;[25]
 )
 @pytest.mark.parametrize("diff", ["diff", "whole"])
 def test_no_colour_is_no_colour_at_all(color: str, environ: dict[str, str], coloured: bool, diff: str) -> None:
-    with running(color, diff, **environ) as program:
+    with running(color, diff, stderr=None, **environ) as program:
         program.press("q")
         program.end()
         assert bool(COLOUR.search(program.written)) is coloured

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from meshtop import __version__
 from meshtop.model.evidence import ABSENT, READ
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
@@ -34,6 +35,29 @@ async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> 
     assert source.services_known.is_set()
     assert source.cost.requests == len(api.asked)
     assert source.cost.bytes > 0
+
+
+async def test_servers_are_told_which_meshtop_asks(api: Api, source: KubernetesSource, connection: Connection) -> None:
+    await source.list_all()
+    await connection.request("GET", PODS)
+    assert {entry[3].get("User-Agent") for entry in api.asked} == {f"meshtop/{__version__}"}
+
+
+async def test_no_kind_is_listed_by_a_field_that_api_servers_do_not_select_by(
+    api: Api, source: KubernetesSource
+) -> None:
+    """A `fieldSelector` on ReplicaSets' `status.replicas` is answered with 400 by every API server."""
+    path = "/apis/apps/v1/replicasets"
+    owner = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1", "controller": True}
+    old = object_named("web-1")
+    old["metadata"]["ownerReferences"] = [owner]
+    api.objects[path] = [old]
+    await source.list_all()
+    assert len(api.asked_for(path)) == 1, "it is listed once and not asked for in another way first"
+    assert [entry for entry in api.asked if "fieldSelector" in entry[2]] == []
+    inventory = source.inventory()
+    assert inventory is not None
+    assert [(one.kind, one.meta.name) for one in inventory.controllers] == [("ReplicaSet", "web-1")]
 
 
 async def test_nothing_changed_is_the_same_object(api: Api, source: KubernetesSource) -> None:
