@@ -166,6 +166,9 @@ FOUND = {
     "F6": "analysis/traffic/test_edges.py::both_reporters_spellings_of_one_service_are_one",
     "F7": "analysis/traffic/test_matching.py"
           "::of_clusters_that_share_a_prometheus_the_labels_say_which_one_reports",
+    "F9": "views/kinds/test_edge_detail.py::hosts_behind_a_catch_all_are_named_with_their_rates",
+    "F9, messages": "views/kinds/test_edge_detail.py::bytes_and_messages_of_a_call_are_told",
+    "what propagate promises": "cli/test_propagate.py::clusters_that_no_wave_names_go_last",
     "F8": "analysis/traffic/test_matching.py"
           "::a_source_that_knows_the_app_but_not_the_workload_tells_of_the_same_call",
 }  # fmt: skip
