@@ -103,9 +103,8 @@ def mesh_evidence(
     """The evidence from one cluster; `synced` are the cluster ids in its istiod's metrics."""
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
-    # What serves a cluster from elsewhere is annotated on a namespace; one with a control plane serves itself.
-    serves_itself = facts is not None and facts.control_planes
-    unread = inventory.unread(*TELLING_KINDS, *(() if serves_itself else ("Namespace",)))
+    # Which control planes serve a cluster from elsewhere is annotated on a namespace.
+    unread = inventory.unread(*TELLING_KINDS, "Namespace")
     read = frozenset(facts.config_of) if facts is not None else frozenset[str]()
     return MeshEvidence(
         name=name,
