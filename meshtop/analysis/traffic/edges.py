@@ -19,7 +19,6 @@ from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, Tar
 from meshtop.analysis.traffic.stitching import stitch
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
-
 _DEPARTED = frozenset(DEPARTING)
 
 
@@ -36,8 +35,8 @@ def _seen_by_ztunnel(found: Sequence[Edge]) -> Iterator[Edge]:
     """The edges, without the connections that carry requests, where only those were seen to arrive.
 
     A sidecar that calls a workload in ambient mode reports requests; the ztunnel there reports their connections, and
-    whether these are mutual TLS. That is one call: it is judged by the connections, which are no edge of their own. What
-    a client sends as TCP, its own proxy reports as TCP.
+    whether these are mutual TLS. That is one call: it is judged by the connections, which are no edge of their own.
+    What a client sends as TCP, its own proxy reports as TCP.
     """
     asked = {
         (edge.source, *_place(edge.destination))

@@ -329,6 +329,23 @@ class Picture:
         """The edges that begin at a workload."""
         return self._edges_from.get(where, [])
 
+    def edges_through(self, where: WorkloadId) -> list[Edge]:
+        """The edges that pass a waypoint: it is no end of theirs, and so in no sum; none for other workloads.
+
+        An east-west gateway only passes TLS through, and of several nothing tells which one.
+        """
+        if not self._edges_by_hop or where not in self._waypoints:
+            return []
+        return self._edges_by_hop.get("/".join(where), [])
+
+    @cached_property
+    def _edges_by_hop(self) -> dict[str, list[Edge]]:
+        return _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+
+    @cached_property
+    def _waypoints(self) -> frozenset[WorkloadId]:
+        return frozenset((w.cluster, w.namespace, w.name) for w in self.workloads if w.is_waypoint)
+
     @cached_property
     def _edges_to(self) -> dict[WorkloadId, list[Edge]]:
         return _grouped((_workload_id(edge.destination), edge) for edge in self.edges)
@@ -423,7 +440,7 @@ class Picture:
             self.memory,
             states=self.telemetry_states,
             edges_to=self.edges_to,
-            edges_from=self.edges_from,
+            edges_from=lambda where: [*self.edges_from(where), *self.edges_through(where)],
             courses=lambda: self.courses,
             asked_of=lambda where: self.workload_figures(*where).received.requests or 0.0,
         )
