@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshtop.cli.options import common_options
+from meshtop.cli.repeated import repeated
 from meshtop.cli.session import once, open_session, write
 from meshtop.model.errors import Exit
 
@@ -39,7 +40,7 @@ def command(ctx: click.Context, output: str) -> int:
         write(to_yaml(report).rstrip("\n"))
     else:
         verbose = session.common.verbose > 0
-        write("\n".join(report_lines(report, session.style(sys.stdout), verbose=verbose)))
+        write(repeated("\n".join(report_lines(report, session.style(sys.stdout), verbose=verbose))))
     if not report.reached:
         return Exit.UNREACHABLE
     return Exit.BAD if report.faults else Exit.FINE

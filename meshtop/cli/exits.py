@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import click
 
+from meshtop.cli.repeated import forget_options, repeated
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.process import keep_log_off_stderr
 
@@ -29,11 +30,14 @@ class OutputClosed(Exception):
 
 
 def say(message: str) -> None:
-    """Print one line on stderr, without control characters; a closed stderr is ignored."""
+    """Print one line on stderr, without control characters; its commands reach this run's clusters (`repeated`).
+
+    A closed stderr is ignored.
+    """
     from meshtop.model.text import clean
 
     with contextlib.suppress(OSError, ValueError):
-        print("\n".join(clean(line) for line in message.splitlines()), file=sys.stderr, flush=True)
+        print("\n".join(clean(line) for line in repeated(message).splitlines()), file=sys.stderr, flush=True)
 
 
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -62,6 +66,7 @@ def run(program: Callable[[], object], *, wants_trace: Callable[[], bool] = lamb
     finally:
         while _at_end:
             _at_end.pop()()
+        forget_options()
 
 
 def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:

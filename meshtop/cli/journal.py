@@ -11,6 +11,7 @@ import click
 from meshtop.cli.acting import say_damaged, say_unfinished
 from meshtop.cli.exits import say
 from meshtop.cli.options import common_options
+from meshtop.cli.repeated import repeated
 from meshtop.cli.session import open_session, write
 from meshtop.log import log_failure
 from meshtop.model.errors import Exit
@@ -63,7 +64,7 @@ def command(ctx: click.Context, identity: str | None, everywhere: bool, output: 
         if empty:
             say("meshtop: The journal is empty: nothing was written from here yet.")
         lines = told[0].history if identity is not None else _list(told)
-        write("\n".join(lines))
+        write(repeated("\n".join(lines)))
         return code
     document = {
         "apiVersion": "meshtop/v1",

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from meshtop import __version__
 from meshtop.cli.exits import CommandError, at_end
 from meshtop.cli.moment import Duration, Moment
+from meshtop.cli.repeated import remember_option
 from meshtop.settings.document import KeyPath
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     before = getattr(common, param.name)
     adds = isinstance(before, tuple) or param.name == "verbose"
     setattr(common, param.name, before + value if adds else value)
+    remember_option(param.name, value)
 
 
 def _begin_log(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

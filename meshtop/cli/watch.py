@@ -202,6 +202,10 @@ class Redraw(_Face):
         """Draw this snapshot over the last one."""
         style = self._session.style(self._out)
         size = shutil.get_terminal_size((80, 24))
+        if not snapshot.settled:
+            # What is not there may only not have been read yet: no row, and no empty table, says anything by now.
+            self._draw([cut(style.plain(self._awaited(snapshot)), size.columns - 1)])
+            return
         table = self._view.table(self._session.picture(snapshot), self._query, wide=self._output == "wide")
         rows = rows_of(table)
         layout = TextTableLayout(table.columns, rows, style)
@@ -211,6 +215,9 @@ class Redraw(_Face):
         if len(rows) > room:
             lines[-1] = style.plain(f"… {len(rows) - room + 1} more rows; narrow them with --filter")
         lines[0] = cut(lines[0], size.columns - 1)
+        self._draw(lines)
+
+    def _draw(self, lines: list[str]) -> None:
         up = f"\x1b[{self._height}A" if self._height else ""
         self._out.write(f"{up}\r" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J")
         self._out.flush()
@@ -218,6 +225,9 @@ class Redraw(_Face):
 
     def _status(self, snapshot: Snapshot, rows: int) -> str:
         unwell = missing(snapshot)
-        loading = "" if snapshot.settled else " · more to come"
-        doubt = f" · {len(unwell)} source{'s' * (len(unwell) != 1)} missing" if unwell and snapshot.settled else ""
-        return f"{self._view.title} · {rows} · {rfc3339(snapshot.at)}{loading}{doubt}"
+        doubt = f" · {len(unwell)} source{'s' * (len(unwell) != 1)} missing" if unwell else ""
+        return f"{self._view.title} · {rows} · {rfc3339(snapshot.at)}{doubt}"
+
+    def _awaited(self, snapshot: Snapshot) -> str:
+        number = len(snapshot.clusters)
+        return f"{self._view.title} · reading {number} cluster{'s' * (number != 1)} …"

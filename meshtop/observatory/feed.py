@@ -47,6 +47,10 @@ class InventorySource(Protocol):
     def waited_seconds(self) -> float:
         """Seconds spent waiting for its turn among many clusters."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything there is to read has answered or failed once."""
+
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
 
@@ -196,7 +200,7 @@ class ClusterFeed:
 
     @property
     def settled(self) -> bool:
-        """Whether both sources have answered or failed once."""
+        """Whether both sources have answered or failed once, as a whole."""
         return self._listed and self._measured
 
     async def once(self, schedule: Schedule, *, timeout_seconds: float, plaintext: bool = False) -> None:
@@ -235,7 +239,7 @@ class ClusterFeed:
         self._refresh_seconds = schedule.refresh_seconds
 
         def listed() -> None:
-            self._listed = True
+            self._listed = self._listed or self.kubernetes.settled
             changed()
 
         async with asyncio.TaskGroup() as group:
@@ -278,10 +282,11 @@ class ClusterFeed:
                 await self._measure(schedule)
             finally:
                 self._asking = False
-            self._measured = True
+            self._measured = self._measured or not schedule.courses
             changed()
             if schedule.courses:
                 await self.prometheus.refresh_courses(at=schedule.moment)
+                self._measured = True
                 changed()
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)

@@ -147,6 +147,14 @@ FOUND = {
     "a plan without Prometheus":
         "actions/shift/test_runner.py::without_a_prometheus_it_is_said_once_and_the_plan_goes_on",
     "denied Secrets": "sources/kubernetes/test_rights_and_gaps.py::forbidden_secrets_are_asked_for_ever_more_seldom",
+    "a name for oneself": "sources/kubernetes/test_source.py::servers_are_told_which_meshtop_asks",
+    "ReplicaSets by field": "sources/kubernetes/test_source.py"
+        "::no_kind_is_listed_by_a_field_that_api_servers_do_not_select_by",
+    "stderr of the console": "console/terminal/test_terminal.py::nothing_is_drawn_on_stderr",
+    "remedies with a kubeconfig": "cli/test_repeated.py::how_to_finish_an_action_names_the_kubeconfig_of_the_run",
+    "the first picture of a watch": "cli/test_watch.py::no_row_is_shown_before_everything_was_read",
+    "a first picture that is whole": "sources/kubernetes/test_following.py"
+        "::it_is_settled_when_everything_was_read_and_no_sooner",
     "F1": "analysis/traffic/test_matching.py::only_the_source_sees_the_workload_behind_an_address",
     "F2": "analysis/traffic/test_matching.py"
           "::of_each_code_the_larger_count_of_both_sides_holds_and_no_call_counts_twice",
@@ -158,6 +166,9 @@ FOUND = {
     "F6": "analysis/traffic/test_edges.py::both_reporters_spellings_of_one_service_are_one",
     "F7": "analysis/traffic/test_matching.py"
           "::of_clusters_that_share_a_prometheus_the_labels_say_which_one_reports",
+    "F9": "views/kinds/test_edge_detail.py::hosts_behind_a_catch_all_are_named_with_their_rates",
+    "F9, messages": "views/kinds/test_edge_detail.py::bytes_and_messages_of_a_call_are_told",
+    "what propagate promises": "cli/test_propagate.py::clusters_that_no_wave_names_go_last",
     "F8": "analysis/traffic/test_matching.py"
           "::a_source_that_knows_the_app_but_not_the_workload_tells_of_the_same_call",
 }  # fmt: skip

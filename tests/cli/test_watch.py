@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 
 import pyte
 import pytest
+from msgspec import structs
 
 from meshtop.cli.options import Common
 from meshtop.cli.session import Session
@@ -15,6 +16,7 @@ from meshtop.settings.load import load_settings
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.query import Query
 from tests import worlds
+from tests.cli.conftest import Program
 
 
 class Screen(io.StringIO):
@@ -77,6 +79,24 @@ def test_a_terminal_shows_the_last_table_in_place(session: Session, monkeypatch:
     assert lines[0].startswith("Workloads · 3 · 2026-08-01T14:00:00Z")
     assert len(lines) == 5
     assert all(line.startswith("west") for line in lines[2:])
+
+
+def test_no_row_is_shown_before_everything_was_read(
+    session: Session, meshtop: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first picture, in which things are missing that were not read yet, says nothing of them."""
+    early = structs.replace(worlds.world(worlds.east(), worlds.west()), settled=False)
+    out = Screen()
+    monkeypatch.setenv("COLUMNS", "80")
+    face = Redraw(session, view("workloads"), Query(), "table", out)
+    face.show(early)
+    assert out.getvalue() == "\rWorkloads · reading 2 clusters …\x1b[K\n\x1b[J"
+    face.show(structs.replace(early, settled=True))
+    assert "reviews-v1" in out.getvalue()
+    meshtop.snapshots = (early,)
+    assert meshtop("get", "workloads", "--watch", "-o", "name").out == ""
+    meshtop.snapshots = (early, structs.replace(early, settled=True))
+    assert "reviews-v1" in meshtop("get", "workloads", "--watch", "-o", "name").out
 
 
 def test_a_low_terminal_says_how_many_more(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ class FakeKubernetes:
         self.cost = Cost()
         self.waited_seconds = 0.0
         self.closed = False
+        self.settled = True
         self.follows = 0
         self._hang = hang
         self._broken = broken

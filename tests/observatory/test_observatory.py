@@ -129,6 +129,23 @@ async def test_what_came_is_published_while_the_rest_is_under_way() -> None:
     assert not snapshot.settled
 
 
+async def test_following_settles_when_everything_was_read_and_not_with_the_first_answer() -> None:
+    kubernetes = FakeKubernetes()
+    kubernetes.settled = False
+    observatory = observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+
+    def half_read(snapshot: Snapshot) -> bool:
+        half = snapshot.clusters[0].inventory is not None and snapshot.clusters[0].telemetry is not None
+        if half and not kubernetes.settled:
+            assert not snapshot.settled
+            kubernetes.settled = True
+            kubernetes.happen(Inventory())
+            return False
+        return snapshot.settled
+
+    assert (await until(observatory, half_read)).settled
+
+
 async def test_a_watch_event_makes_a_new_snapshot_and_leaves_the_old_one_alone() -> None:
     kubernetes = FakeKubernetes()
     observatory = observatory_of(feed_of("east", kubernetes, FakePrometheus()))

@@ -132,15 +132,16 @@ def subset_of(rules: IstioConfig, destination: RouteDestination, route_namespace
         return DestinationSubset()
     service = service_of(destination.host)
     home = service[0] if service else route_namespace
-    rule = None
+    rule, unsure = None, bool(rules.no_rules)
     for client_namespace in dict.fromkeys((home, route_namespace, *rules.named_clients(destination.host))):
+        unsure = unsure or rules.hangs_on_domain(destination.host, client_namespace, home)
         seen = rules.rule(destination.host, client_namespace=client_namespace, client_labels={}, service_namespace=home)
         if rule is None or (seen is not None and rule.subset(destination.subset) is None):
             rule = seen or rule
     subset = rule.subset(destination.subset) if rule is not None else None
     labels = mapping(subset.get("labels")) if subset is not None else {}
     return DestinationSubset(
-        True if subset is not None else None if rules.no_rules else False,
+        True if subset is not None else None if unsure else False,
         {str(key): str(value) for key, value in labels.items()},
     )
 

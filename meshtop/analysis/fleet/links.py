@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from shlex import quote
 
 from msgspec import Struct
 
@@ -27,6 +28,7 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
     """The data of one cluster that links and discovery depend on."""
 
     name: str
+    context: str = ""
     inventory: Inventory
     facts: MeshFacts
     telemetry: Telemetry | None = None
@@ -65,6 +67,10 @@ def _one_mesh(left: Site, right: Site) -> bool:
     return left.facts.mesh is not None and left.facts.mesh == right.facts.mesh
 
 
+def _context(site: Site) -> str:
+    return quote(site.context or site.name)
+
+
 def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
     teachers = _teachers(source, sites)
     if not teachers:
@@ -83,8 +89,8 @@ def _link(source: Site, target: Site, sites: Sequence[Site]) -> ClusterLink:
                 severity=Severity.WARNING,
                 message=f"The control plane of {source.name} has no remote secret for {target.name}: "
                 "it knows none of its endpoints.",
-                fix=f"istioctl create-remote-secret --context {target.name} --name {their_id} | "
-                f"kubectl --context {teachers[0].name} apply -f -",
+                fix=f"istioctl create-remote-secret --context {_context(target)} --name {quote(their_id)} | "
+                f"kubectl --context {_context(teachers[0])} apply -f -",
             )
         )
     states = {t.synced.get(their_id) for t in knowing if t.name != target.name} - {None, "synced"}

@@ -113,7 +113,8 @@ def mesh_evidence(
     """The evidence from one cluster; `synced` are the cluster ids in its istiod's metrics."""
     if inventory is None:
         return MeshEvidence(name=name, unread=WhyUnknown.UNREACHABLE)
-    unread = inventory.unread(*TELLING_KINDS)
+    # Which control planes serve a cluster from elsewhere is annotated on a namespace.
+    unread = inventory.unread(*TELLING_KINDS, "Namespace")
     told = frozenset(synced)
     read = frozenset(facts.config_of) if facts is not None else frozenset[str]()
     return MeshEvidence(

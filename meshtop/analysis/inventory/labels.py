@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from meshtop.analysis.inventory.untyped import items, mapping, maps, text
 from meshtop.model.kube import Container
 
 _APP = ("service.istio.io/canonical-name", "app.kubernetes.io/name", "app")
@@ -42,6 +43,33 @@ def proxy_container(containers: Sequence[Container]) -> Container | None:
 def is_istiod(labels: Mapping[str, str]) -> bool:
     """Whether labels are a control plane's."""
     return labels.get("app") == "istiod" or labels.get("istio") == "pilot"
+
+
+def label_selector_holds(selector: object, labels: Mapping[str, str]) -> bool:
+    """Whether a Kubernetes label selector (`matchLabels` and `matchExpressions`) matches labels.
+
+    No selector and an empty one match everything; an expression with an unknown operator matches nothing.
+    """
+    spec = mapping(selector)
+    wanted = mapping(spec.get("matchLabels"))
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _expression_holds(expression, labels) for expression in maps(spec.get("matchExpressions"))
+    )
+
+
+def _expression_holds(expression: Mapping[str, object], labels: Mapping[str, str]) -> bool:
+    value = labels.get(text(expression.get("key")) or "")
+    values = items(expression.get("values"))
+    match expression.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False
 
 
 class SelectorIndex:

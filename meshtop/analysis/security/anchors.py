@@ -16,11 +16,12 @@ from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.identity.mesh import mesh_config, root_bundle
 from meshtop.analysis.identity.settings import plane_settings
 from meshtop.analysis.identity.trees import at, text_at, texts_at
-from meshtop.analysis.inventory.labels import proxy_container
+from meshtop.analysis.inventory.labels import label_selector_holds, proxy_container
 from meshtop.analysis.inventory.untyped import maps
 from meshtop.model.kube import Inventory, Pod
 
 SPIRE_DRIVER = "csi.spiffe.io"
+SPIFFE_IDS = "ClusterSPIFFEID"
 _TEMPLATES = "inject.istio.io/templates"
 _TRUE = frozenset({"1", "t", "true"})
 
@@ -54,9 +55,9 @@ class Anchor(Struct, frozen=True, kw_only=True):
 class ClusterAnchors(Struct, frozen=True, kw_only=True):
     """Anchors that sign a cluster's workloads (`signing`) and all that it accepts (`accepted`, including those).
 
-    `foreign` names the signer if it is not istiod; `notes` explains which caCertificates do not apply or may not;
-    `partial` is True if some anchors are in a place that is not read (spiffeBundleUrl). `unread` names the kinds
-    that could show another signer and were not read.
+    `foreign` says who signs (`are issued by …`) if it is not istiod, or may not be. `notes` explains which
+    caCertificates do not apply or may not. `partial` is True if some anchors are in a place that is not read
+    (spiffeBundleUrl). `unread` names the kinds that could show another signer and were not read.
     """
 
     signing: tuple[Anchor, ...] = ()
@@ -98,7 +99,7 @@ def cluster_anchors(inventory: Inventory) -> ClusterAnchors:
         foreign=_foreign(inventory),
         partial=partial,
         notes=notes,
-        unread=tuple(kind for kind, _ in inventory.unread("Pod", "Deployment", "ConfigMap")),
+        unread=tuple(kind for kind, _ in inventory.unread("Pod", "Deployment", "ConfigMap", SPIFFE_IDS)),
     )
 
 
@@ -130,14 +131,35 @@ def _foreign(inventory: Inventory) -> str | None:
     cert-manager's istio-csr writes its own roots to istio-ca-root-cert, so it needs no special case.
     """
     if any(map(_is_of_spire, inventory.pods)):
-        return "issued by SPIRE"
+        return "are issued by SPIRE"
     for istiod in istiods(inventory.controllers, inventory.pods, inventory.webhooks):
         if istiod.environment.get("EXTERNAL_CA"):
-            return "issued by a CA outside of istiod (EXTERNAL_CA)"
+            return "are issued by a CA outside of istiod (EXTERNAL_CA)"
     address = text_at(plane_settings(inventory).values, "global", "caAddress") or ""
     host = address.partition("://")[2] or address
     if host and not host.startswith("istiod") and "istio-csr" not in host:
-        return "issued by a CA outside of istiod (caAddress)"
+        return "are issued by a CA outside of istiod (caAddress)"
+    return _registered(inventory)
+
+
+def _registered(inventory: Inventory) -> str | None:
+    """That SPIRE may sign, where a ClusterSPIFFEID registers a workload with a proxy; the proxy's socket is not seen.
+
+    A selector that is left out selects all (spiffe/spire-controller-manager, docs/clusterspiffeid-crd.md).
+    """
+    labels = {namespace.meta.name: namespace.meta.labels for namespace in inventory.namespaces}
+    for spiffe_id in sorted(inventory.config.get(SPIFFE_IDS, ()), key=lambda obj: obj.meta.name):
+        pods, namespaces = spiffe_id.spec.get("podSelector"), spiffe_id.spec.get("namespaceSelector")
+        for pod in inventory.pods:
+            meta = pod.meta
+            if (
+                _has_running_proxy(pod)
+                and label_selector_holds(pods, meta.labels)
+                and (meta.namespace not in labels or label_selector_holds(namespaces, labels[meta.namespace]))
+            ):
+                return (
+                    f"may be issued by SPIRE ({SPIFFE_IDS} {spiffe_id.meta.name} selects {meta.namespace}/{meta.name})"
+                )
     return None
 
 
@@ -145,6 +167,10 @@ def _is_of_spire(pod: Pod) -> bool:
     """Whether a pod's proxy gets its certificate from SPIRE, judged by its injection template or its volume."""
     if SPIRE_DRIVER not in pod.csi_drivers and "spire" not in pod.meta.annotations.get(_TEMPLATES, ""):
         return False
+    return _has_running_proxy(pod)
+
+
+def _has_running_proxy(pod: Pod) -> bool:
     return pod.phase not in ("Succeeded", "Failed") and proxy_container(pod.containers) is not None
 
 

@@ -135,7 +135,7 @@ def _judged(
 ) -> tuple[Trusted, str, str | None]:
     """Whether each side verifies the other, the reason (for "no" without a full stop), and the finding's code."""
     sides = sorted(((left, ours, right, theirs), (right, theirs, left, ours)), key=lambda side: side[0].name)
-    foreign = [f"The certificates of {c.name}'s workloads are {own.foreign}." for c, own, _, _ in sides if own.foreign]
+    foreign = [f"The certificates of {c.name}'s workloads {own.foreign}." for c, own, _, _ in sides if own.foreign]
     if foreign:
         why = " ".join(foreign) + " Their signing root is not known: istio-ca-root-cert holds only istiod's own roots."
         return Trusted.UNKNOWN, why, None

@@ -19,6 +19,8 @@ from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, Tar
 from meshtop.analysis.traffic.stitching import stitch
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
+_DEPARTED = frozenset(DEPARTING)
+
 
 def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
     """Every edge of these clusters, sorted by ends and protocol; independent of the order of the clusters."""
@@ -30,16 +32,29 @@ def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
 
 
 def _seen_by_ztunnel(found: Sequence[Edge]) -> Iterator[Edge]:
-    """The edges, with requests judged by the connections that carry them where only those were seen to arrive.
+    """The edges, without the connections that carry requests, where only those were seen to arrive.
 
     A sidecar that calls a workload in ambient mode reports requests; the ztunnel there reports their connections, and
-    whether these are mutual TLS.
+    whether these are mutual TLS. That is one call: it is judged by the connections, which are no edge of their own.
+    What a client sends as TCP, its own proxy reports as TCP.
     """
+    asked = {
+        (edge.source, *_place(edge.destination))
+        for edge in found
+        if edge.protocol != "tcp" and "destination" not in edge.reports and not _DEPARTED.isdisjoint(edge.reports)
+    }
     carriers: dict[tuple[Peer, str, str, str], Sums] = {}
     for edge in found:
         if edge.protocol == "tcp" and edge.sums.judged_bytes:
             carriers[edge.source, *_place(edge.destination)] = edge.sums
     for edge in found:
+        if (
+            edge.protocol == "tcp"
+            and {*edge.reports} == {"destination"}
+            and edge.destination.workload
+            and (edge.source, *_place(edge.destination)) in asked
+        ):
+            continue
         sums = edge.sums
         carrier = carriers.get((edge.source, *_place(edge.destination))) if sums.unjudged else None
         if carrier is None or sums.judged or carrier.mtls_ratio is None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from meshtop.analysis.traffic.inputs import ClusterTraffic
+from meshtop.model.telemetry import Telemetry
 
 UNKNOWN = "unknown"
 _KUBERNETES_HOST = re.compile(r"([^.:]+)\.([^.:]+)\.svc(?:\.|:|$)")
@@ -57,6 +58,16 @@ def domain_of(host: str) -> str:
     """The Kubernetes domain at the end of a service's full host; "" where there is none."""
     match = _DOMAIN.match(host)
     return match[1] if match else ""
+
+
+def seen_domain(telemetry: Telemetry) -> str | None:
+    """The DNS domain of a cluster's Services as its clients' proxies name them; None where none or several are seen.
+
+    istiod gives these names to its proxies, whatever the chart's values say.
+    """
+    hosts = {s.labels.destination_service for s in telemetry.requests if s.labels.reporter == "source" and s.value > 0}
+    domains = {domain_of(host) for host in hosts} - {""}
+    return domains.pop() if len(domains) == 1 else None
 
 
 def service_key_rank(service: str, is_kubernetes: bool) -> int:

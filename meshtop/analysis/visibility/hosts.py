@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.model.kube import ConfigObject
 
 
 def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
@@ -10,6 +12,14 @@ def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
     if host.startswith("*") or "." in host:
         return host
     return f"{host}.{namespace}.svc.{domain}" if host else ""
+
+
+def names_full_hosts(obj: ConfigObject) -> bool:
+    """Whether a DestinationRule or VirtualService names a Service by its full host, which holds in one domain only."""
+    routes = (r for protocol in ("http", "tls", "tcp") for r in maps(obj.spec.get(protocol)))
+    sent = (mapping(d.get("destination")).get("host") for route in routes for d in maps(route.get("route")))
+    hosts = (obj.spec.get("host"), *texts(obj.spec.get("hosts")), *sent)
+    return any(".svc." in (text(host) or "") for host in hosts)
 
 
 def host_matches(pattern: str, host: str) -> bool:

@@ -11,6 +11,7 @@ where a part that is named here is gone. One method of Textual's is replaced for
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
@@ -149,6 +151,14 @@ class HookedApp(Guarded, App[int]):
 def app_of(driver: Driver) -> App[Any]:
     """The app that a driver works for."""
     return driver._app
+
+
+def draw_on_stdout(driver: LinuxDriver) -> None:
+    """Let a driver write frames to stdout, where Textual's own writes to stderr.
+
+    stderr is for messages: it may be a file (`meshtop 2> errors`) while the console is on the screen.
+    """
+    driver._file = sys.__stdout__
 
 
 def loop_of(driver: Driver) -> asyncio.AbstractEventLoop:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Protocol, cast
 
+from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from meshtop.console.terminal.signals import Ending, end_on_signals
-from meshtop.console.terminal.textual_hooks import app_of, loop_of
+from meshtop.console.terminal.textual_hooks import app_of, draw_on_stdout, loop_of
 
 # What draws nothing and moves nothing: bell, OSC (title, clipboard, pointer shape; also wrapped for tmux and
 # screen), private modes except those that switch or clear the screen, queries, kitty keyboard, cursor shape.
@@ -59,7 +60,13 @@ class WatchfulDriver(Driver):
 
 
 class ThinDriver(WatchfulDriver, LinuxDriver):
-    """Textual's driver for Linux and macOS, with the mixin and signal handling."""
+    """Textual's driver for Linux and macOS, on stdout, with the mixin and signal handling."""
+
+    def __init__(
+        self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        draw_on_stdout(self)
 
     def start_application_mode(self) -> None:
         """Start using the terminal, and handle signals."""

@@ -16,6 +16,7 @@ GATEWAY_API = "gateway.networking.k8s.io"
 NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
 TELEMETRY = "telemetry.istio.io"
+SPIRE = "spire.spiffe.io"
 MCS = "multicluster.x-k8s.io"
 RBAC = "rbac.authorization.k8s.io"
 KUBEFED = "core.kubefed.io"
@@ -30,6 +31,7 @@ _OF_THE_CLUSTER = frozenset(
         "Namespace",
         "Node",
         "GatewayClass",
+        "ClusterSPIFFEID",
         "ClusterRole",
         "ClusterRoleBinding",
         "ManagedCluster",
@@ -133,6 +135,8 @@ CONFIG: tuple[ApiKind, ...] = (
     # Whose canaries these are: read so that their status can be held against the weights.
     *_config("flagger.app", ("v1beta1",), Canary="canaries"),
     *_config("argoproj.io", ("v1alpha1",), Rollout="rollouts"),
+    # Whom SPIRE gives certificates: the roots of these are not istiod's.
+    *_config(SPIRE, ("v1alpha1",), ClusterSPIFFEID="clusterspiffeids"),
     *_config(MCS, ("v1", "v1beta1", "v1alpha1"), ServiceExport="serviceexports", ServiceImport="serviceimports"),
 )
 """Kinds that exist only where a project is installed."""

@@ -70,6 +70,8 @@ class KubernetesSource:
         self._extras = Extras(self._link, identify=identify)
         self._discovery_problem: SourceProblem | None = None
         self._discovery: ApiDiscovery | None = None
+        self._discovered = asyncio.Event()
+        self._extras_read = asyncio.Event()
         self._inventory: Inventory | None = None
         self._built_from: tuple[object, ...] = ()
         self._cost = Cost()
@@ -88,6 +90,17 @@ class KubernetesSource:
             endpoint=self._connection.server,
             note=self._connection.note,
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything there is to read has answered or failed once; a server that does not answer has.
+
+        Until then, what is not there may only not have been read yet.
+        """
+        if self._link.problem is not None:
+            return True
+        readers = (*self._builtin.values(), *self._config.values())
+        return self._discovered.is_set() and self._extras_read.is_set() and all(r.settled.is_set() for r in readers)
 
     @property
     def waited_seconds(self) -> float:
@@ -197,6 +210,7 @@ class KubernetesSource:
                 group.create_task(self._follow_config(group))
                 group.create_task(self._follow_extras())
                 group.create_task(self._note_services())
+                group.create_task(self._tell_when_settled())
                 if self._queue is not None and self._link.queued:
                     group.create_task(self._take_turn(self._queue))
         finally:
@@ -234,6 +248,7 @@ class KubernetesSource:
             if found:
                 self._scope.forget()
                 self._follow_installed(group)
+            self._discovered.set()
             # What the server could not say at present is asked again soon.
             failures = 0 if found and not (self._discovery and self._discovery.unsure) else failures + 1
             self._link.changed()
@@ -303,6 +318,7 @@ class KubernetesSource:
         while True:
             await self._link.up.wait()
             await self._read_extras(sparing=True)
+            self._extras_read.set()
             self._link.changed()
             await asyncio.sleep(self._pace.jitter(self._pace.slow))
 
@@ -310,6 +326,14 @@ class KubernetesSource:
         await self._builtin["Service"].settled.wait()
         await self._builtin["Namespace"].settled.wait()
         self.services_known.set()
+
+    async def _tell_when_settled(self) -> None:
+        """Call back once everything was read: the last answer may have changed nothing."""
+        await self._discovered.wait()
+        await self._extras_read.wait()
+        for reader in (*self._builtin.values(), *self._config.values()):
+            await reader.settled.wait()
+        self._link.changed()
 
     def _controllers(self, *names: str) -> tuple[Controller, ...]:
         return tuple(chain.from_iterable(self._builtin[name].objects for name in names))

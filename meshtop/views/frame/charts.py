@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -33,6 +34,14 @@ class Chart(Struct, frozen=True):
     unit: str
     cluster: str
     lines: tuple[ChartLine, ...]
+
+
+class Asked(NamedTuple):
+    """A line of a chart of requests: its name, the cluster whose Prometheus is asked, and the series that it adds."""
+
+    name: str
+    cluster: str
+    matchers: tuple[Matcher, ...]
 
 
 def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
@@ -68,20 +77,28 @@ def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds:
 
 def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
     """Requests and latency of the series that the matchers select, with a line for each of several clusters."""
-    if len(into) <= 1:
+    lines = [Asked(cluster, cluster, tuple(matchers)) for cluster, matchers in sorted(into.items())]
+    return charts_of_lines(lines, window_seconds=window_seconds)
+
+
+def charts_of_lines(asked: Sequence[Asked], *, window_seconds: float) -> tuple[Chart, ...]:
+    """Requests and latency, with a line for each of several questions; quantiles are not added, so each has its own."""
+    if len(asked) <= 1:
         return tuple(
-            chart
-            for cluster, matchers in into.items()
-            for chart in request_charts(cluster, matchers, window_seconds=window_seconds)
+            chart for one in asked for chart in request_charts(one.cluster, one.matchers, window_seconds=window_seconds)
         )
     window = duration_text(window_seconds)
     requests, slow = [], []
-    for cluster, matchers in sorted(into.items())[:MOST_LINES]:
+    for name, cluster, matchers in asked[:MOST_LINES]:
         buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
         rate = f"sum({_rate('istio_requests_total', matchers, window)})"
-        requests.append(ChartLine(cluster, "/s", rate, cluster))
-        slow.append(ChartLine(cluster, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
-    return (Chart("Requests", "/s", "", tuple(requests)), Chart("Latency p99", "ms", "", tuple(slow)))
+        requests.append(ChartLine(name, "/s", rate, cluster))
+        slow.append(ChartLine(name, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
+    left_out = f" ({MOST_LINES} of {len(asked)} lines)" if len(asked) > MOST_LINES else ""
+    return (
+        Chart(f"Requests{left_out}", "/s", "", tuple(requests)),
+        Chart(f"Latency p99{left_out}", "ms", "", tuple(slow)),
+    )
 
 
 def charts_of_calls(
@@ -92,7 +109,15 @@ def charts_of_calls(
     answered: Sequence[Matcher] = (),
     window_seconds: float,
 ) -> tuple[Chart, ...]:
-    """Charts of calls, from the side with the more complete reports, in every cluster that has some.
+    """Charts of calls, from the side with the more complete reports, in every cluster that has some (`asked_of`)."""
+    lines = asked_of(calls, home, called, answered=answered)
+    return charts_of_lines(lines, window_seconds=window_seconds)
+
+
+def asked_of(
+    calls: Sequence[Edge], home: str, called: Sequence[Matcher], *, answered: Sequence[Matcher] = ()
+) -> tuple[Asked, ...]:
+    """Where the calls that the figures count are told, and by which series.
 
     `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
     the called side's reports are complete; where they are not, every calling cluster is queried for what it sent, and
@@ -103,9 +128,9 @@ def charts_of_calls(
     callers = sorted({call.source.cluster for call in calls} - {""})
     alone = callers in ([], [home])
     if not calls or (arrived and (arrived > left if alone else arrived >= _MOST * left)):
-        return request_charts(home, (DESTINATION_SIDE, *called), window_seconds=window_seconds)
+        return (Asked(home, home, (DESTINATION_SIDE, *called)),)
     sent = (SOURCE_SIDE, *called, *answered)
-    return charts_by_cluster(dict.fromkeys(callers or [home], sent), window_seconds=window_seconds)
+    return tuple(Asked(caller, caller, sent) for caller in callers or [home])
 
 
 def charts_of_calls_out(

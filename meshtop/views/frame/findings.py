@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
@@ -84,6 +86,22 @@ def findings_section(findings: Iterable[Finding]) -> Section:
         if finding.fix:
             facts.append(fact("", finding.fix, Tone.ACCENT))
     return Section("Findings", tuple(facts) or (fact("", "none"),))
+
+
+_COMMAND = re.compile(r"\b(kubectl|istioctl)( (?:-n \S+ )?[a-z-]+\b[^|;`()\n]*)")
+"""A command in a fix; istioctl's subcommands stand before its options."""
+
+
+def in_context(fix: str | None, context: str | None) -> str | None:
+    """A fix whose commands name the context of the cluster that is meant: the current one may be another."""
+    if not fix or not context:
+        return fix
+
+    def named(found: re.Match[str]) -> str:
+        program, rest = found.groups()
+        return found[0] if "--context" in rest else f"{program} --context {shlex.quote(context)}{rest}"
+
+    return _COMMAND.sub(named, fix)
 
 
 def _indented(line: str) -> str:

@@ -18,7 +18,7 @@ from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import obeys_unknowns
+from meshtop.views.picture.fleet import domain_unknowns, obeys_unknowns
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -270,7 +270,7 @@ VIEW: View[CanaryRow] = View(
     places=lambda r: (Place(cluster=r.cluster, namespace=r.namespace),),
     default_sort="verdict,honesty,service,name,route,cluster",
     empty="There are no weighted routes in these clusters.",
-    unknowns=obeys_unknowns,
+    unknowns=lambda picture: (*obeys_unknowns(picture), *domain_unknowns(picture)),
     needs=Needs(("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute",
                  "TLSRoute", "DestinationRule", "Service", "Pod"), traffic=True),
     related=("edges", "workloads"),

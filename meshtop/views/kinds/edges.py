@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.catch_alls import hosts_behind
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
 from meshtop.analysis.traffic.health import code_status
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
@@ -108,6 +109,10 @@ def _marks(item: EdgeItem) -> tuple[str, ...]:
     return tuple(word for word, holds in said if holds)
 
 
+_MOST_HOSTS = 20
+"""Maximum number of hosts behind a catch-all that a detail lists."""
+
+
 def _codes_cell(item: EdgeItem) -> Cell:
     """The codes other than success, the most frequent first."""
     bad = {code: rate for code, rate in item.codes.items() if not code.startswith(OK_CODES) and rate > 0}
@@ -139,6 +144,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
             Section("Reporters", _reporters(picture, item)),
             Section("Volume", _volume(picture, item)),
+            *_behind(picture, item),
         ),
         related=(
             related_at(
@@ -166,6 +172,20 @@ def _way(item: EdgeItem) -> tuple[Fact, ...]:
         fact("hops", item.hops or "none"),
         *VIEW.facts(item, "mtlsRatio"),
     )
+
+
+def _behind(picture: Picture, item: EdgeItem) -> tuple[Section, ...]:
+    """The hosts behind a catch-all, the most requested first; no section for other edges."""
+    cluster = picture.snapshot.cluster(item.source.cluster)
+    if cluster is None or cluster.telemetry is None:
+        return ()
+    source = item.source
+    hosts = hosts_behind(cluster.telemetry, source.namespace, source.workload, item.destination.service)
+    if not hosts:
+        return ()
+    ranked = sorted(hosts.items(), key=lambda host: (-host[1], host[0]))
+    more = (fact("", f"and {len(ranked) - _MOST_HOSTS} more"),) if len(ranked) > _MOST_HOSTS else ()
+    return (Section("Hosts", (*(fact(host, f"{quantity(rate)}/s") for host, rate in ranked[:_MOST_HOSTS]), *more)),)
 
 
 def _volume(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:

@@ -12,7 +12,7 @@ from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, charts_by_cluster
+from meshtop.views.frame.charts import Asked, Chart, answered_in, asked_of, charts_of_lines
 from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -314,12 +314,16 @@ def _path_of(on: str) -> list[str]:
 
 
 def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
-    """Charts of received traffic in each cluster; quantiles are per cluster, because they cannot be added."""
+    """Charts of received traffic, for each cluster with some of the namespaces from wherever its figures come."""
     names: dict[str, list[str]] = {}
     for place in namespaces:
         cluster, _, namespace = place.rpartition("/")
         names.setdefault(cluster, []).append(namespace)
-    into = {
-        cluster: (DESTINATION_SIDE, one_of("destination_workload_namespace", some)) for cluster, some in names.items()
-    }
-    return charts_by_cluster(into, window_seconds=picture.snapshot.window_seconds)
+    lines: list[Asked] = []
+    for home, some in sorted(names.items()):
+        calls = [call for namespace in some for call in picture.edges_into(home, namespace)]
+        called = (one_of("destination_workload_namespace", some),)
+        told = asked_of(calls, home, called, answered=answered_in(picture.cluster_id(home)))
+        elsewhere = any(one.cluster != home for one in told)
+        lines += [one._replace(name=f"{one.cluster} to {home}") if elsewhere else one for one in told]
+    return charts_of_lines(lines, window_seconds=picture.snapshot.window_seconds)

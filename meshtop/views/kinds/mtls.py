@@ -24,6 +24,7 @@ from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.mtlsedges import VIEW as MTLS_EDGES
+from meshtop.views.picture.fleet import domain_unknowns
 from meshtop.views.picture.picture import Picture, WorkloadId
 from meshtop.views.picture.posture import findings_at, mesh_of, moment_of, posture_of
 from meshtop.views.picture.query import Place
@@ -308,6 +309,7 @@ VIEW: View[MtlsItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),),
     default_sort="findings,plaintextPerSecond,namespace,workload",
     empty="There is no workload in this scope.",
+    unknowns=domain_unknowns,
     needs=Needs(("Pod", "Deployment", "StatefulSet",
                  "DaemonSet", "ReplicaSet", "PeerAuthentication", "ConfigMap"), traffic=True),
     related=("mtlsedges", "workloads"),

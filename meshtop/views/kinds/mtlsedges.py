@@ -26,6 +26,7 @@ from meshtop.views.frame.findings import finding_facts
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
+from meshtop.views.picture.fleet import domain_unknowns
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of, posture_of
 
@@ -182,6 +183,7 @@ VIEW: View[MtlsEdgeItem] = View(
     places=places_of_call,
     default_sort="outcome,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
+    unknowns=domain_unknowns,
     needs=Needs(("PeerAuthentication", "DestinationRule", "Service", "Pod", "ConfigMap"), traffic=True),
     related=("mtls", "edges"),
 )  # fmt: skip

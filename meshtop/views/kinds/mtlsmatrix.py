@@ -15,6 +15,7 @@ from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.kinds.mtlsedges import OUTCOME_ORDER, outcome_cell
+from meshtop.views.picture.fleet import domain_unknowns
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import posture_of
 from meshtop.views.picture.query import Place
@@ -154,6 +155,7 @@ VIEW: View[MtlsPair] = View(
     ),
     default_sort="outcome,plaintextPerSecond,requestsPerSecond,from,to",
     empty="No traffic was seen in this scope and window.",
+    unknowns=domain_unknowns,
     needs=Needs(("PeerAuthentication", "DestinationRule", "Service", "Pod", "ConfigMap"), traffic=True),
     related=("mtlsedges",),
 )  # fmt: skip

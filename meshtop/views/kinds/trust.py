@@ -156,7 +156,7 @@ VIEW: View[TrustItem] = View(
     places=lambda i: (Place(cluster=i.left), Place(cluster=i.right)),
     default_sort="trusted,left,right",
     empty="There is only one cluster, so there are no pairs.",
-    needs=Needs(("ConfigMap", "Pod", "Deployment")),
+    needs=Needs(("ConfigMap", "Pod", "Deployment", "ClusterSPIFFEID")),
     related=("clusters", "certificates"),
     namespaced=False,
 )  # fmt: skip

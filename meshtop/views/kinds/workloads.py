@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.figures import add_all
 from meshtop.model.mesh import Proxy, Ready, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
@@ -51,7 +52,10 @@ def build(picture: Picture) -> list[WorkloadItem]:
 def _item(picture: Picture, workload: Workload) -> WorkloadItem:
     figures = picture.workload_figures(workload.cluster, workload.namespace, workload.name)
     tenants = picture.tenants(workload.cluster, workload.namespace)
-    received = figures.received
+    through = add_all(
+        [edge.sums for edge in picture.edges_through((workload.cluster, workload.namespace, workload.name))]
+    )
+    received, sent = figures.received + through, figures.outbound + figures.internal + through
     known = pods_known(picture, workload.cluster)
     return WorkloadItem(
         cluster=workload.cluster,
@@ -66,7 +70,7 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
         proxy_version=workload.proxy_version,
         revision=workload.revision,
         inbound=received.traffic(),
-        outbound=(figures.outbound + figures.internal).traffic(),
+        outbound=sent.traffic(),
         health=picture.workload_health(workload),
         mtls_ratio=received.mtls_ratio,
         services=workload.services,
@@ -75,8 +79,12 @@ def _item(picture: Picture, workload: Workload) -> WorkloadItem:
 
 
 def edges_of(picture: Picture, where: WorkloadId) -> tuple[list[EdgeItem], list[EdgeItem]]:
-    """The edges into and out of a workload, as items of the kind edges."""
+    """The edges into and out of a workload, as items of the kind edges; those through a waypoint are both."""
     items = EDGES.all_items(picture)
+    if picture.edges_through(where):
+        path = "/".join(where)
+        through = [i for i in items if path in i.hops]
+        return through, through
     into = [i for i in items if (i.destination.cluster, i.destination.namespace, i.destination.workload) == where]
     out = [i for i in items if (i.source.cluster, i.source.namespace, i.source.workload) == where]
     return into, out
@@ -114,7 +122,8 @@ def detail(picture: Picture, item: WorkloadItem, key: str) -> Detail:
             related_items(picture, "edges", "Callers", into, "No calls to it in this window."),
             related_items(picture, "edges", "Calls", out, "No calls from it in this window."),
         ),
-        charts=charts,
+        # Metrics do not name the waypoint that counted them: a chart of its own cannot be asked for.
+        charts=() if picture.edges_through(where) else charts,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.fleet.discovery import Discovery, discovery
@@ -18,6 +19,7 @@ from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember, exports_of
 from meshtop.analysis.visibility.exports import ExportDefaults
+from meshtop.analysis.visibility.hosts import names_full_hosts
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
@@ -37,6 +39,8 @@ _LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
 _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
+_DOMAIN_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("clusters without a known domain")
+_NAMING_HOSTS = ("DestinationRule", "VirtualService")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 
@@ -87,6 +91,22 @@ def drift_unknowns(picture: Picture) -> tuple[Unknown, ...]:
     return picture.unless_changed(
         _DRIFT_UNKNOWNS, lambda: (*not_compared(_compared(picture)), *picture.meshes.unknowns())
     )
+
+
+def domain_unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """The clusters whose DNS domain is not known, where rules or routes name hosts in full.
+
+    Such an object counts for a Service in one domain and in no other.
+    """
+    return picture.unless_changed(_DOMAIN_UNKNOWNS, lambda: tuple(_domain_unknowns(picture)))
+
+
+def _domain_unknowns(picture: Picture) -> Iterator[Unknown]:
+    for cluster in picture.snapshot.clusters:
+        config = cluster.inventory.config if cluster.inventory is not None else {}
+        objects = (obj for kind in _NAMING_HOSTS for obj in config.get(kind, ()))
+        if any(map(names_full_hosts, objects)) and picture.facts[cluster.name].cluster_domain is None:
+            yield Unknown("the DNS domain", cluster.name, WhyUnknown.NOT_READ)
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
@@ -175,7 +195,13 @@ def sites_of(picture: Picture) -> tuple[Site, ...]:
     return picture.cached(
         _SITES,
         lambda: tuple(
-            Site(name=c.name, inventory=c.inventory, facts=picture.facts[c.name], telemetry=c.telemetry)
+            Site(
+                name=c.name,
+                context=c.context,
+                inventory=c.inventory,
+                facts=picture.facts[c.name],
+                telemetry=c.telemetry,
+            )
             for c in picture.snapshot.clusters
             if c.inventory is not None
         ),

@@ -24,12 +24,14 @@ from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
+from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.settings.tenancy import Tenancy
@@ -46,6 +48,7 @@ WorkloadId = tuple[str, str, str]
 """Cluster, namespace, name."""
 
 _FACTS: Key[MeshFacts] = Key("mesh facts")
+_FACTS_SEEN: Key[MeshFacts] = Key("mesh facts with what telemetry tells")
 _MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
@@ -114,7 +117,13 @@ class Picture:
         clusters = self.snapshot.clusters
         inventories = tuple(cluster.inventory for cluster in clusters)
         named = tuple((c.name, c.context, c.server) for c in clusters)
-        return self.memory.get_or_make(key, inventories, make, also=(named, self.meshes, self._obeyed, also))
+        also = (named, self.meshes, self._obeyed, self._domains, also)
+        return self.memory.get_or_make(key, inventories, make, also=also)
+
+    @cached_property
+    def _domains(self) -> tuple[str | None, ...]:
+        """The DNS domain of each cluster, which telemetry may tell where the inventory does not."""
+        return tuple(facts.cluster_domain for facts in self.facts.values())
 
     @cached_property
     def facts(self) -> dict[str, MeshFacts]:
@@ -153,10 +162,20 @@ class Picture:
     @cached_property
     def _own_facts(self) -> dict[str, MeshFacts]:
         """Mesh facts from each cluster's own inventory."""
-        return {c.name: self._facts_of(c.name, c.inventory) for c in self.snapshot.clusters if c.inventory is not None}
+        return {
+            c.name: self._facts_of(c.name, c.inventory, c.telemetry)
+            for c in self.snapshot.clusters
+            if c.inventory is not None
+        }
 
-    def _facts_of(self, cluster: str, inventory: Inventory) -> MeshFacts:
-        return self.memory.get_or_make(_FACTS.at(cluster), (inventory,), lambda: mesh_facts(inventory))
+    def _facts_of(self, cluster: str, inventory: Inventory, telemetry: Telemetry | None) -> MeshFacts:
+        facts = self.memory.get_or_make(_FACTS.at(cluster), (inventory,), lambda: mesh_facts(inventory))
+        if facts.cluster_domain is not None or telemetry is None:
+            return facts
+        seen = seen_domain(telemetry)
+        return self.memory.get_or_make(
+            _FACTS_SEEN.at(cluster), (facts,), lambda: structs.replace(facts, cluster_domain=seen), also=seen
+        )
 
     @cached_property
     def workloads(self) -> tuple[Workload, ...]:
@@ -317,6 +336,23 @@ class Picture:
         """The edges that begin at a workload."""
         return self._edges_from.get(where, [])
 
+    def edges_through(self, where: WorkloadId) -> list[Edge]:
+        """The edges that pass a waypoint: it is no end of theirs, and so in no sum; none for other workloads.
+
+        An east-west gateway only passes TLS through, and of several nothing tells which one.
+        """
+        if not self._edges_by_hop or where not in self._waypoints:
+            return []
+        return self._edges_by_hop.get("/".join(where), [])
+
+    @cached_property
+    def _edges_by_hop(self) -> dict[str, list[Edge]]:
+        return _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+
+    @cached_property
+    def _waypoints(self) -> frozenset[WorkloadId]:
+        return frozenset((w.cluster, w.namespace, w.name) for w in self.workloads if w.is_waypoint)
+
     @cached_property
     def _edges_to(self) -> dict[WorkloadId, list[Edge]]:
         return _grouped((_workload_id(edge.destination), edge) for edge in self.edges)
@@ -411,7 +447,7 @@ class Picture:
             self.memory,
             states=self.telemetry_states,
             edges_to=self.edges_to,
-            edges_from=self.edges_from,
+            edges_from=lambda where: [*self.edges_from(where), *self.edges_through(where)],
             courses=lambda: self.courses,
             asked_of=lambda where: self.workload_figures(*where).received.requests or 0.0,
         )

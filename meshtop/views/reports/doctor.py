@@ -16,6 +16,7 @@ from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
 from meshtop.sources.kubernetes.status import OPTIONAL
 from meshtop.views.frame.document import API_VERSION, NO_SERIES_REMEDY, rfc3339
+from meshtop.views.frame.findings import in_context
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
 
@@ -253,7 +254,7 @@ def _mesh_findings(cluster: ClusterSnapshot, planes: Sequence[ControlPlane]) -> 
             "control-plane-not-ready",
             Severity.ERROR,
             f"istiod revision {plane.revision} of {cluster.name} has no ready pod of {plane.pods.total}.",
-            f"See its pods: kubectl -n {plane.namespace} get pods -l app=istiod",
+            in_context(f"See its pods: kubectl -n {plane.namespace} get pods -l app=istiod", cluster.context),
         )
         for plane in planes
         if plane.pods.total and not plane.pods.ready

@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.identity.meshes import mesh_evidence, meshes
 from meshtop.analysis.security.anchors import cluster_anchors
 from meshtop.analysis.security.expiry import DAY, CertificateKind, Expiry, expiries, expiry_findings
 from meshtop.analysis.security.trust import ClusterTrust, Trusted, judge_pair, trust_findings
-from meshtop.model.kube import Container, Controller, Inventory, Meta, Pod
+from meshtop.model.kube import ConfigObject, Container, Controller, Inventory, KindStatus, Meta, Namespace, Pod
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 NOW = START.timestamp() + 400 * DAY
@@ -59,6 +60,7 @@ def inventory(
     values: dict[str, object] | None = None,
     pods: tuple[Pod, ...] = (),
     environment: Mapping[str, str] = MappingProxyType({}),
+    registered: tuple[dict[str, object], ...] = (),
 ) -> Inventory:
     labels = {"app": "istiod"}
     config = {"trustDomain": "cluster.local", "defaultConfig": {"meshId": "m1"}, "caCertificates": list(extra)}
@@ -71,11 +73,19 @@ def inventory(
             ),
         ),
         pods=pods,
+        namespaces=(Namespace(meta=Meta(name="shop", labels={"team": "front"})),),
+        config={"ClusterSPIFFEID": tuple(map(spiffe_id, registered))},
         config_maps={
             "istio-system/istio": {"mesh": json.dumps(config)},
             "istio-system/values": {"values": json.dumps(values or {})},
             "istio-system/istio-ca-root-cert": {"root-cert.pem": "".join(roots)},
         },
+    )
+
+
+def spiffe_id(spec: dict[str, object]) -> ConfigObject:
+    return ConfigObject(
+        group="spire.spiffe.io", version="v1alpha1", kind="ClusterSPIFFEID", meta=Meta(name="mesh"), spec=spec
     )
 
 
@@ -87,14 +97,34 @@ def pem(*texts: str, domains: tuple[str, ...] = ()) -> tuple[dict[str, object], 
     return tuple({"pem": text, **({"trustDomains": list(domains)} if domains else {})} for text in texts)
 
 
-def pod(*, template: str = "", drivers: tuple[str, ...] = (), proxy: bool = True) -> Pod:
+def pod(*, template: str = "", drivers: tuple[str, ...] = (), proxy: bool = True, phase: str = "Running") -> Pod:
     return Pod(
-        meta=Meta(name="web", namespace="shop", annotations={"inject.istio.io/templates": template}),
+        meta=Meta(
+            name="web", namespace="shop", labels={"app": "web"}, annotations={"inject.istio.io/templates": template}
+        ),
+        phase=phase,
         containers=(Container("app", "app:1"), *((Container("istio-proxy", "istio/proxyv2:1.28.0"),) if proxy else ())),
         csi_drivers=drivers,
     )
 
 
+SELECTED: tuple[dict[str, object], ...] = (
+    {"podSelector": {"matchLabels": {"app": "web"}}},
+    {"podSelector": {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "api"]}]}},
+    {"namespaceSelector": {"matchLabels": {"team": "front"}}},
+    {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "Exists"}]}, "podSelector": {}},
+    {},
+)
+"""Specs of a ClusterSPIFFEID that select the pod `shop/web`."""
+OTHERS: tuple[dict[str, object], ...] = (
+    {"podSelector": {"matchLabels": {"app": "api"}}},
+    {"podSelector": {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web"]}]}},
+    {"podSelector": {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}},
+    {"namespaceSelector": {"matchLabels": {"team": "back"}}},
+    {"podSelector": {"matchLabels": {"app": "web"}}, "namespaceSelector": {"matchLabels": {"team": "back"}}},
+    {"podSelector": {"matchExpressions": [{"key": "app", "operator": "Like", "values": ["web"]}]}},
+)
+"""Specs that do not select it."""
 A, B = made("A"), made("B")
 RENEWED = made("A", copy=1)
 ON = {"ISTIO_MULTIROOT_MESH": "true"}
@@ -153,6 +183,21 @@ URL: tuple[dict[str, object], ...] = ({"spiffeBundleUrl": "https://bundle.exampl
         (inventory(A, pods=(pod(template="sidecar,spire"),)), inventory(B), Trusted.UNKNOWN, "SPIRE"),
         (inventory(A, pods=(pod(drivers=("csi.spiffe.io",)),)), inventory(A), Trusted.UNKNOWN, "SPIRE"),
         (inventory(A, pods=(pod(drivers=("csi.spiffe.io",), proxy=False),)), inventory(A), Trusted.YES, "share"),
+        *(
+            (
+                inventory(A, pods=(pod(),), registered=(spec,)),
+                inventory(B),
+                Trusted.UNKNOWN,
+                "of l's workloads may be issued by SPIRE (ClusterSPIFFEID mesh selects shop/web)",
+            )
+            for spec in SELECTED
+        ),
+        *(
+            (inventory(A, pods=(pod(),), registered=(spec,)), inventory(B), Trusted.NO, "share no root")
+            for spec in OTHERS
+        ),
+        (inventory(A, pods=(pod(proxy=False),), registered=({},)), inventory(A), Trusted.YES, "share"),
+        (inventory(A, pods=(pod(phase="Succeeded"),), registered=({},)), inventory(B), Trusted.NO, "share no root"),
         (
             inventory(A, environment={"EXTERNAL_CA": "ISTIOD_RA_KUBERNETES_API"}),
             inventory(B),
@@ -176,6 +221,17 @@ def test_trust_is_what_verifies(left: Inventory, right: Inventory, trusted: Trus
     assert (other.trusted, other.why, other.shared) == (pair.trusted, pair.why, pair.shared)
     codes = {f.code for f in trust_findings([cluster("l", left), cluster("r", right)])}
     assert ("TRUST-DISJOINT-ROOTS" in codes) == (trusted is Trusted.NO)
+
+
+@pytest.mark.parametrize(("state", "trusted"), [("missing", Trusted.NO), ("denied", Trusted.UNKNOWN)])
+def test_whom_spire_registers_may_be_hidden(state: str, trusted: Trusted) -> None:
+    """Where the kind is not installed it says nothing; where it may not be read, who signs is not known."""
+    kinds = (*(KindStatus(kind=kind) for kind in ("Pod", "Deployment", "ConfigMap")),
+             KindStatus(kind="ClusterSPIFFEID", group="spire.spiffe.io", state=state))  # fmt: skip
+    hidden = structs.replace(inventory(A, pods=(pod(),)), config={}, kinds=kinds)
+    pair = judge_pair(cluster("l", hidden), cluster("r", inventory(B)))
+    assert pair.trusted is trusted
+    assert ("ClusterSPIFFEID of l may not be read" in pair.why) == (trusted is Trusted.UNKNOWN), pair.why
 
 
 def test_whether_ca_certificates_count_is_said_where_istiod_is_not_known() -> None:

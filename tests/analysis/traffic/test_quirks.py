@@ -293,6 +293,25 @@ def test_requests_into_ambient_are_judged_by_the_connections_that_ztunnel_report
     assert (requests.sums.requests, requests.sums.mtls_ratio) == (10.0, ratio)
 
 
+def test_the_connections_that_carry_requests_into_ambient_are_no_call_of_their_own() -> None:
+    """A sidecar reports the requests, the ztunnel of the server what carries them: one call, one edge."""
+    fields = {"tcp_sent": (tcp(500, "destination", connection_security_policy="mutual_tls"),),
+              "tcp_opened": (tcp(2, "destination", connection_security_policy="mutual_tls"),)}  # fmt: skip
+    edge = only(cluster("east", told(10.0, "source"), fields=fields))
+    assert (edge.protocol, edge.sums.requests, edge.sums.connections, edge.sums.mtls_ratio) == ("http", 10.0, None, 1.0)
+
+
+def test_what_a_client_also_sends_as_tcp_stays_an_edge_beside_its_requests() -> None:
+    both = {"tcp_opened": (tcp(2, "source"), tcp(2, "destination", connection_security_policy="mutual_tls"))}
+    found = edges([cluster("east", told(10.0, "source"), fields=both)])
+    assert [(edge.protocol, edge.sums.connections) for edge in found] == [("http", None), ("tcp", 2.0)]
+    arrived = {"tcp_opened": (tcp(2, "destination"),)}
+    found = edges([cluster("east", told(10.0, "source"), told(10.0, "destination"), fields=arrived)])
+    assert [edge.protocol for edge in found] == ["http", "tcp"], (
+        "a server that tells of the requests tells of other TCP"
+    )
+
+
 def test_long_connections_flow_although_none_is_opened_in_the_window() -> None:
     sides = ("source", "destination")
     edge = only(cluster("east", fields={

@@ -38,14 +38,14 @@ sys.exit(app.return_code)
 class Running:
     """The program, what it has written so far, and a way to wait for more."""
 
-    def __init__(self, color: str = "auto", diff: str = "diff", **environ: str) -> None:
+    def __init__(self, color: str = "auto", diff: str = "diff", *, stderr: int | None = None, **environ: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self.before = termios.tcgetattr(slave)
         clean = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "TMUX"}}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, color, diff],
-            cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=ROOT, stdin=slave, stdout=slave, stderr=slave if stderr is None else stderr, start_new_session=True,
             env={**clean, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT), **environ},
         )  # fmt: skip
         self.slave = slave
@@ -80,8 +80,8 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(color: str = "auto", diff: str = "diff", **environ: str) -> Iterator[Running]:
-    program = Running(color, diff, **environ)
+def running(color: str = "auto", diff: str = "diff", *, stderr: int | None = None, **environ: str) -> Iterator[Running]:
+    program = Running(color, diff, stderr=stderr, **environ)
     try:
         program.wait_for(lambda text: "quit" in text)
         yield program
@@ -111,6 +111,16 @@ def test_quitting_leaves_the_terminal_tidy(key: str, code: int) -> None:
         program.press(key)
         assert program.end() == code
         assert_tidy(program)
+
+
+def test_nothing_is_drawn_on_stderr(tmp_path: Path) -> None:
+    """stderr is for messages, and may be a file while the console is on the screen."""
+    messages = tmp_path / "stderr"
+    with messages.open("wb") as stderr, running(stderr=stderr.fileno()) as program:
+        program.press("q")
+        assert program.end() == 0
+        assert_tidy(program)
+    assert messages.read_bytes() == b""
 
 
 def test_a_window_that_is_closed_ends_the_program() -> None:
@@ -145,7 +155,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*?\b(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|[34]8;[25]
 )
 @pytest.mark.parametrize("diff", ["diff", "whole"])
 def test_no_colour_is_no_colour_at_all(color: str, environ: dict[str, str], coloured: bool, diff: str) -> None:
-    with running(color, diff, **environ) as program:
+    with running(color, diff, stderr=None, **environ) as program:
         program.press("q")
         program.end()
         assert bool(COLOUR.search(program.written)) is coloured

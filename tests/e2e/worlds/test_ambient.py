@@ -40,6 +40,33 @@ def test_a_call_through_a_waypoint_counts_once_and_with_its_codes(walk: Callable
     assert cart["inbound"]["requestsPerSecond"] == pytest.approx(callers, rel=0.02)
 
 
+def test_waypoints_show_what_passes_them(walk: Callable[[str], Walk]) -> None:
+    world = walk("ambient")
+    edges = world.get("edges")
+    waypoints = [w for w in world.get("workloads") if w["name"] == "waypoint"]
+    assert len(waypoints) == 6
+    for waypoint in waypoints:
+        path = "/".join((waypoint["cluster"], waypoint["namespace"], "waypoint"))
+        passed = sum(e["traffic"]["requestsPerSecond"] or 0.0 for e in edges if path in e["hops"])
+        assert passed > 1
+        for side in ("inbound", "outbound"):
+            assert waypoint[side]["requestsPerSecond"] == pytest.approx(passed, rel=0.02)
+        assert waypoint["health"]["status"] != "idle"
+
+
+def test_a_call_from_a_sidecar_or_gateway_is_one_edge(walk: Callable[[str], Walk]) -> None:
+    """Its proxy reports requests, and the ztunnel of the server the connections that carry them."""
+    protocols: dict[tuple[str, ...], list[str]] = {}
+    for edge in walk("ambient").get("edges"):
+        ends = tuple(
+            edge[end][part] for end in ("source", "destination") for part in ("cluster", "namespace", "workload")
+        )
+        if edge["source"]["workload"] and "-ingressgateway" in edge["source"]["workload"]:
+            protocols.setdefault(ends, []).append(edge["protocol"])
+    assert len(protocols) > 5
+    assert {tuple(found) for found in protocols.values()} <= {("http",), ("grpc",)}
+
+
 def test_without_a_waypoint_connections_are_known_and_requests_are_not(walk: Callable[[str], Walk]) -> None:
     calls = [
         e

@@ -44,6 +44,45 @@ async def test_a_slow_kind_holds_up_no_other(api: Api, tmp_path: Path) -> None:
     await connection.close()
 
 
+@pytest.mark.parametrize("held", [PODS, VIRTUAL_SERVICES, "/apis", "/api/v1/namespaces/istio-system/configmaps/istio"])
+async def test_it_is_settled_when_everything_was_read_and_no_sooner(
+    api: Api, connection: Connection, held: str
+) -> None:
+    """What was not read yet looks like what is not there, until then."""
+    go = asyncio.Event()
+
+    async def wait(request: web.Request) -> web.StreamResponse | None:
+        if request.path == held and "watch" not in request.query:
+            await go.wait()
+        return None
+
+    async def release() -> None:
+        go.set()
+
+    api.faults.append(wait)
+    source = KubernetesSource(connection, pace=QUICK)
+    assert not source.settled
+    async with following(source) as changes:
+        await until(lambda: api.asked_for(held))
+        await until(lambda: api.watches.get(SERVICES) and api.watches.get(NAMESPACES))
+        assert not source.settled
+        before = len(changes)
+        api.call(release)
+        await until(lambda: source.settled)
+        await until(lambda: len(changes) > before)
+
+
+async def test_a_server_that_does_not_answer_is_settled(tmp_path: Path) -> None:
+    with served(Api()) as api:
+        url = api.url
+    connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", url)), timeout_seconds=1.0)
+    source = KubernetesSource(connection, pace=QUICK)
+    async with following(source):
+        await until(lambda: source.settled)
+    assert source.status.state is State.UNREACHABLE
+    await connection.close()
+
+
 async def test_watch_events_arrive(api: Api, source: KubernetesSource) -> None:
     api.objects[PODS] = [object_named("a"), object_named("b")]
     async with following(source) as changes:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from meshtop import __version__
+from meshtop.model.evidence import ABSENT, READ
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
@@ -33,6 +35,29 @@ async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> 
     assert source.services_known.is_set()
     assert source.cost.requests == len(api.asked)
     assert source.cost.bytes > 0
+
+
+async def test_servers_are_told_which_meshtop_asks(api: Api, source: KubernetesSource, connection: Connection) -> None:
+    await source.list_all()
+    await connection.request("GET", PODS)
+    assert {entry[3].get("User-Agent") for entry in api.asked} == {f"meshtop/{__version__}"}
+
+
+async def test_no_kind_is_listed_by_a_field_that_api_servers_do_not_select_by(
+    api: Api, source: KubernetesSource
+) -> None:
+    """A `fieldSelector` on ReplicaSets' `status.replicas` is answered with 400 by every API server."""
+    path = "/apis/apps/v1/replicasets"
+    owner = {"kind": "Deployment", "name": "web", "apiVersion": "apps/v1", "controller": True}
+    old = object_named("web-1")
+    old["metadata"]["ownerReferences"] = [owner]
+    api.objects[path] = [old]
+    await source.list_all()
+    assert len(api.asked_for(path)) == 1, "it is listed once and not asked for in another way first"
+    assert [entry for entry in api.asked if "fieldSelector" in entry[2]] == []
+    inventory = source.inventory()
+    assert inventory is not None
+    assert [(one.kind, one.meta.name) for one in inventory.controllers] == [("ReplicaSet", "web-1")]
 
 
 async def test_nothing_changed_is_the_same_object(api: Api, source: KubernetesSource) -> None:
@@ -82,6 +107,24 @@ async def test_discovery_decides_the_version(legacy: bool, tmp_path: Path) -> No
     assert kind(source, "Gateway").state == "missing"
     assert kind(source, "VirtualService").state == "missing"
     assert "VirtualService" in source.status.notes[0]
+    assert source.status.state is State.FRESH
+
+
+@pytest.mark.parametrize("installed", [True, False])
+async def test_whom_spire_registers_is_asked_only_where_spire_is_installed(installed: bool, tmp_path: Path) -> None:
+    path = "/apis/spire.spiffe.io/v1alpha1/clusterspiffeids"
+    groups = {"spire.spiffe.io": {"v1alpha1": ["clusterspiffeids"]}} if installed else {}
+    with served(Api(groups=groups)) as api:
+        api.objects[path] = [object_named("mesh", spec={"podSelector": {"matchLabels": {"spire": "yes"}}})]
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)), timeout_seconds=10)
+        source = KubernetesSource(connection, pace=QUICK)
+        await source.list_all()
+        inventory = source.inventory()
+        asked = len(api.asked_for(path))
+        await connection.close()
+    assert inventory is not None
+    assert (asked, len(inventory.config.get("ClusterSPIFFEID", ()))) == ((1, 1) if installed else (0, 0))
+    assert inventory.evidence("ClusterSPIFFEID") == (READ if installed else ABSENT)
     assert source.status.state is State.FRESH
 
 

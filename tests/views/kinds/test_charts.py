@@ -12,6 +12,7 @@ from meshtop.views.frame.charts import Chart
 from meshtop.views.kinds.clusters import VIEW as CLUSTERS
 from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
 from meshtop.views.kinds.services import VIEW as SERVICES
+from meshtop.views.kinds.tenants import VIEW as TENANTS
 from meshtop.views.kinds.workloads import VIEW as WORKLOADS
 from meshtop.views.picture.picture import Picture
 from tests import worlds
@@ -70,3 +71,42 @@ def test_what_only_asks_is_told_by_whoever_answers_where_it_has_no_proxy() -> No
     assert all('source_workload="web-v1"' in expression for _, expression in lines)
     own = asked(WORKLOADS, ("east", "shop", "web-v1"), worlds.cluster("east", sent(50.0)), silent(answered))
     assert {cluster for cluster, _ in own} == {"east"}
+
+
+def lines_of_a_tenant(*clusters: ClusterSnapshot) -> dict[str, tuple[str, str]]:
+    """Of the chart of requests of the tenant that has `shop` in every cluster: who is asked what, by line."""
+    picture = Picture(worlds.world(*clusters))
+    (item,) = [i for i in TENANTS.all_items(picture) if i.tenant == "storefront" and i.workspace is None]
+    chart = TENANTS.detail(picture, item, TENANTS.key(item)).charts[0]
+    return {line.name: (line.cluster or chart.cluster, line.expression) for line in chart.lines}
+
+
+def test_a_tenants_chart_asks_each_cluster_that_answers() -> None:
+    east = worlds.cluster("east", [request("east/web", "east/v1", 5.0)])
+    lines = lines_of_a_tenant(east, worlds.cluster("west", [request("east/web", "west/v1", 50.0)]))
+    assert {name: where for name, (where, _) in lines.items()} == {"east": "east", "west": "west"}
+    assert all("destination|waypoint" in expression for _, expression in lines.values())
+
+
+def test_a_tenants_chart_asks_whoever_called_a_cluster_that_reports_nothing() -> None:
+    """Its figures count these calls, so the chart must not be empty beside them."""
+    east = worlds.cluster("east", [request("east/web", "east/v1", 5.0), *sent(50.0)])
+    south = worlds.cluster("south", [request("south/web", "west/v1", 5.0, reporter="source")])
+    lines = lines_of_a_tenant(east, south, silent(worlds.cluster("west", [])))
+    assert {name: where for name, (where, _) in lines.items()} == {
+        "east": "east", "south": "south", "east to west": "east", "south to west": "south",
+    }  # fmt: skip
+    for name in ("east to west", "south to west"):
+        assert "source|waypoint" in lines[name][1]
+        assert "west|unknown" in lines[name][1], "calls to other clusters are other lines'"
+    assert "destination|waypoint" in lines["east"][1]
+
+
+def test_lines_that_are_left_out_are_counted() -> None:
+    many = [worlds.cluster(f"c{n}", [request(f"c{n}/web", f"c{n}/v1", 1.0)]) for n in range(8)]
+    picture = Picture(worlds.world(*many))
+    (item,) = [i for i in TENANTS.all_items(picture) if i.tenant == "storefront" and i.workspace is None]
+    charts = TENANTS.detail(picture, item, TENANTS.key(item)).charts
+    assert [(chart.title, len(chart.lines)) for chart in charts] == [
+        ("Requests (6 of 8 lines)", 6), ("Latency p99 (6 of 8 lines)", 6),
+    ]  # fmt: skip

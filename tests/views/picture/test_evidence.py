@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct, structs
 
@@ -238,6 +238,10 @@ def claims(fleet: Fleet, names: Mapping[str, str] | None = None) -> dict[Any, ob
 MORE_OR_LESS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+SERVED = Recipe(name="east", mesh=mesh_config({"rootNamespace": "one", "trustDomain": "one"}), served_by="west")
+
+
+@example((SERVED, Recipe(name="west", plane=True), Recipe(name="north")), "east", ["Namespace"])
 @given(FLEETS, st.sampled_from(NAMES), st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True))
 @MORE_OR_LESS
 def test_what_is_no_longer_read_never_makes_another_claim(

@@ -56,7 +56,7 @@ _OF_ONE_CLUSTER = ("topology.istio.io/", "istio.io/rev", "istio.io/config", "gat
 _PROXY = "istio-proxy"
 _UNKNOWN_EXPORT = ["the mesh's default"]
 """Placeholder for the audience of an object without `exportTo`, where MeshConfig was not read."""
-_FULL_HOST = re.compile(r"([^./]+\.[^./]+\.svc)\.[^/]+")
+_FULL_HOST = re.compile(r"((?:[^/]+/)?(?:[^./]+\.){1,2}svc)\.[^/]+")
 _DEEPEST = 60
 """Levels of nesting that are compared; objects of Istio and Gateway API have about fifteen."""
 
@@ -241,9 +241,28 @@ class _Home(Struct, frozen=True):
             return host
         if not {".", "*"} & {*host}:
             return f"{host}.{self.namespace}.svc.{self.defaults.shown}"
-        if self.defaults.domain is None or not host.endswith(f".svc.{self.defaults.domain}"):
+        return self.own_domain(host)
+
+    def own_domain(self, host: Tree) -> Tree:
+        """A host in which the cluster's own domain, if it ends with that, is replaced by `shown`."""
+        domain = self.defaults.domain
+        if domain is None or not isinstance(host, str):
             return host
-        return f"{host.removesuffix(self.defaults.domain)}{self.defaults.shown}"
+        if not host.endswith(f".svc.{domain}") and host.rpartition("/")[2] != f"*.{domain}":
+            return host
+        return f"{host.removesuffix(domain)}{self.defaults.shown}"
+
+    def imported(self, host: Tree) -> Tree:
+        """A host of a Sidecar's egress or a Gateway's server, `NAMESPACE/HOST`: `.` is the object's own namespace.
+
+        Short names stay as they are: istiod completes none here.
+        """
+        where, slash, rest = host.partition("/") if isinstance(host, str) else ("", "", "")
+        return self.own_domain(f"{self.namespace}/{rest}" if slash and where == "." else host)
+
+    def gateways(self, names: Tree) -> list[Tree]:
+        """The gateways that a VirtualService names, with their namespaces."""
+        return as_set([g if g == "mesh" or "/" in str(g) else f"{self.namespace}/{g}" for g in items(names)])
 
     def exported(self, spec: Mapping[str, Tree]) -> list[Tree]:
         """The namespaces that see the object, by their names."""
@@ -258,8 +277,8 @@ class _Home(Struct, frozen=True):
 
 def _virtual_service(spec: dict[str, Tree], home: _Home) -> Tree:
     hosts = as_set([home.full_host(host) for host in items(spec.get("hosts"))])
-    gateways = [g if g == "mesh" or "/" in str(g) else f"{home.namespace}/{g}" for g in items(spec.get("gateways"))]
-    found = {**spec, "hosts": hosts, "gateways": as_set(gateways or ["mesh"]), "exportTo": home.exported(spec)}
+    gateways = home.gateways(spec.get("gateways")) or ["mesh"]
+    found = {**spec, "hosts": hosts, "gateways": gateways, "exportTo": home.exported(spec)}
     for protocol in ("http", "tls", "tcp"):
         if items(spec.get(protocol)):
             found[protocol] = [_route(mapping(route), home) for route in items(spec[protocol])]
@@ -270,10 +289,21 @@ def _route(route: Mapping[str, Tree], home: _Home) -> Tree:
     found = dict(route)
     if items(route.get("route")):
         found["route"] = _weighted([_destination(mapping(d), home) for d in items(route["route"])], default=0)
-    for name in ("mirror", "delegate"):
-        if isinstance(route.get(name), Mapping) and "host" in route[name]:
-            found[name] = {**route[name], "host": home.full_host(route[name]["host"])}
+    if isinstance(mirror := route.get("mirror"), Mapping) and "host" in mirror:
+        found["mirror"] = {**mirror, "host": home.full_host(mirror["host"])}
+    if mirrors := items(route.get("mirrors")):
+        found["mirrors"] = [_destination(mapping(one), home) for one in mirrors]
+    if isinstance(delegate := route.get("delegate"), Mapping):
+        found["delegate"] = {**delegate, "namespace": text(delegate.get("namespace")) or home.namespace}
+    if matches := items(route.get("match")):
+        found["match"] = as_set([_match(match, home) for match in matches])
     return found
+
+
+def _match(match: Tree, home: _Home) -> Tree:
+    if not isinstance(match, Mapping) or "gateways" not in match:
+        return match
+    return {**match, "gateways": home.gateways(match["gateways"])}
 
 
 def _destination(weighted: Mapping[str, Tree], home: _Home) -> dict[str, Tree]:
@@ -342,14 +372,35 @@ def _with_matches(route: dict[str, Tree], name: str, default: Mapping[str, str])
     return {**route, "rules": rules}
 
 
+def _sidecar(spec: dict[str, Tree], home: _Home) -> Tree:
+    listeners = [_with_imports(listener, home) for listener in items(spec.get("egress"))]
+    return {**spec, "egress": listeners} if listeners else spec
+
+
+def _gateway(spec: dict[str, Tree], home: _Home) -> Tree:
+    servers = [_with_imports(server, home) for server in items(spec.get("servers"))]
+    return {**spec, "servers": as_set(servers)} if servers else spec
+
+
+def _with_imports(part: Tree, home: _Home) -> Tree:
+    if not isinstance(part, Mapping) or "hosts" not in part:
+        return part
+    return {**part, "hosts": as_set([home.imported(host) for host in items(part["hosts"])])}
+
+
 def _service_entry(spec: dict[str, Tree], home: _Home) -> Tree:
+    hosts = as_set([home.own_domain(host) for host in items(spec.get("hosts"))])
     location, resolution = spec.get("location") or "MESH_EXTERNAL", spec.get("resolution") or "NONE"
-    return {**spec, "location": location, "resolution": resolution, "exportTo": home.exported(spec)}
+    return {
+        **spec, "hosts": hosts, "location": location, "resolution": resolution, "exportTo": home.exported(spec)
+    }  # fmt: skip
 
 
 _FINISH: Mapping[str, Callable[[dict[str, Tree], _Home], Tree]] = {
     "VirtualService": _virtual_service,
     "DestinationRule": _destination_rule,
+    "Gateway": _gateway,
+    "Sidecar": _sidecar,
     "AuthorizationPolicy": _authorization_policy,
     "PeerAuthentication": _peer_authentication,
     "HTTPRoute": _http_route,

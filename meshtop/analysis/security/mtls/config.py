@@ -6,7 +6,9 @@ primary-remote mesh is configured by its primary's objects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 from msgspec import Struct
 
@@ -23,6 +25,8 @@ from meshtop.analysis.visibility.sidecars import Sidecars
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
+_NOBODYS_DOMAIN = "domain.invalid"
+"""Stands for any DNS domain that no rule is written in (RFC 2606 keeps the name free)."""
 LabelKey = frozenset[tuple[str, str]]
 
 
@@ -62,6 +66,7 @@ class IstioConfig:
         self.root_namespace = facts.root_namespace or ""
         self.auto_mtls = facts.auto_mtls
         self.domain = facts.domain
+        self.domain_known = facts.cluster_domain is not None
         config = member.inventory.config if member.inventory is not None else {}
         self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
         self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
@@ -96,6 +101,7 @@ class IstioConfig:
         self._servers: dict[tuple[str, LabelKey], ServerPolicy] = {}
         self._candidates: dict[str, list[ConfigObject]] = {}
         self._applied: dict[tuple[str, str, str, LabelKey], AppliedRule | None] = {}
+        self._domain_matters: dict[tuple[str, str, str, LabelKey], bool] = {}
         self.subsets = routed_subsets(config.get("VirtualService", ()), self.domain)
 
     def server(self, namespace: str, labels: Mapping[str, str]) -> ServerPolicy:
@@ -141,38 +147,72 @@ class IstioConfig:
         client_namespace: str,
         client_labels: Mapping[str, str],
         service_namespace: str,
+        domain: str | None = None,
     ) -> AppliedRule | None:
-        """The rule of a client for a host, under these defaults for `exportTo`."""
+        """The rule of a client for a host, under these defaults for `exportTo`, in the cluster's domain or another."""
         return destination_rule(
-            self._rules_for(host),
+            self._rules_for(host) if domain is None else self._rules_named(host),
             host=host,
             client_namespace=client_namespace,
             client_labels=client_labels,
             service_namespace=service_namespace,
             root_namespace=self.root_namespace,
-            domain=self.domain,
+            domain=domain or self.domain,
             exports=exports,
         )
 
-    def is_assumed(
+    def assumption(
         self, host: str, *, client_namespace: str, client_labels: Mapping[str, str], service_namespace: str
+    ) -> str | None:
+        """What the rule for a host depends on and was not read, in a clause; None where it depends on nothing such.
+
+        That is the mesh's default for `exportTo`, or the DNS domain of the cluster: a rule for a full host applies in
+        one domain only, while short names are completed in any.
+        """
+        places: dict[str, Any] = {
+            "client_namespace": client_namespace, "client_labels": client_labels, "service_namespace": service_namespace
+        }  # fmt: skip
+        applied = self.rule(host, **places)
+        if not self.exports.known:
+            hidden = ExportDefaults(destination_rules=(".",))
+            if self._rule_under(hidden, host, **places) != applied:
+                return f"defaultDestinationRuleExportTo of {self.cluster} was not read"
+        if self.hangs_on_domain(host, client_namespace, service_namespace, client_labels):
+            return f"the DNS domain of {self.cluster} is not known"
+        return None
+
+    def hangs_on_domain(
+        self, host: str, client_namespace: str, service_namespace: str, client_labels: Mapping[str, str] = {}
     ) -> bool:
-        """Whether the rule for a host depends on the mesh's default for `exportTo`, which was not read."""
-        if self.exports.known:
+        """Whether another rule, or none, would apply to a host if the cluster had another DNS domain, as it may."""
+        if self.domain_known:
             return False
-        hidden = self._rule_under(
-            ExportDefaults(destination_rules=(".",)),
-            host,
-            client_namespace=client_namespace,
-            client_labels=client_labels,
-            service_namespace=service_namespace,
-        )
-        return hidden != self.rule(
-            host,
-            client_namespace=client_namespace,
-            client_labels=client_labels,
-            service_namespace=service_namespace,
-        )
+        places: dict[str, Any] = {
+            "client_namespace": client_namespace, "client_labels": client_labels, "service_namespace": service_namespace
+        }  # fmt: skip
+        key = (client_namespace, host, service_namespace, frozenset(client_labels.items()))
+        if key not in self._domain_matters:
+            applied = self.rule(host, **places)
+            self._domain_matters[key] = any(
+                self._rule_under(self.exports, other, domain=domain, **places) != applied
+                for other, domain in self._in_other_domains(host)
+            )
+        return self._domain_matters[key]
+
+    def _in_other_domains(self, host: str) -> Iterator[tuple[str, str]]:
+        """The host of a Service as it would be called in other domains, with each of these."""
+        short, _, domain = host.partition(".svc.")
+        if domain == self.domain:
+            yield from ((f"{short}.svc.{other}", other) for other in self._other_domains)
+        elif domain:
+            yield host, domain
+
+    @cached_property
+    def _other_domains(self) -> tuple[str, ...]:
+        """Domains that the cluster may have instead: those that hosts of rules are written in, and one of none."""
+        hosts = (text(rule.spec.get("host")) or "" for rule in self.rules)
+        written = {host.partition(".svc.")[2] or (host[2:] if host.startswith("*.") else "") for host in hosts}
+        return (*sorted(written - {self.domain, ""}), _NOBODYS_DOMAIN)
 
     def named_clients(self, host: str) -> tuple[str, ...]:
         """The namespaces to which rules for a host are exported by name, sorted."""
@@ -193,6 +233,18 @@ class IstioConfig:
         if hidden or sidecar is None:
             return f"{host} is not exported to {client.namespace}: calls to it pass through in plaintext"
         return f"{title(sidecar)} does not import {host}: calls to it pass through in plaintext"
+
+    def _rules_named(self, host: str) -> list[ConfigObject]:
+        """The rules that apply to a host in some domain: those for its first label, and wildcards."""
+        return [*self._by_label.get(host.partition(".")[0], ()), *self._by_label.get("*", ())]
+
+    @cached_property
+    def _by_label(self) -> dict[str, list[ConfigObject]]:
+        found: dict[str, list[ConfigObject]] = {}
+        for rule in self.rules:
+            host = text(rule.spec.get("host")) or ""
+            found.setdefault("*" if host.startswith("*") else host.partition(".")[0], []).append(rule)
+        return found
 
     def _rules_for(self, host: str) -> list[ConfigObject]:
         found = self._candidates.get(host)

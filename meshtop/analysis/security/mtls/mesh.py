@@ -264,17 +264,14 @@ class MeshTls:
         hidden = home.passed_through(host.name, host.namespace, host.service, _as_client(client))
         if hidden is not None:
             return ClientTls(TlsMode.DISABLE, hidden), None
-        if home.is_assumed(
+        assumption = home.assumption(
             host.name,
             client_namespace=client.namespace,
             client_labels=client.labels,
             service_namespace=host.namespace,
-        ):
-            return (
-                f"Which DestinationRule applies is not known: defaultDestinationRuleExportTo of {home.cluster} "
-                "was not read.",
-                rule,
-            )
+        )
+        if assumption is not None:
+            return f"Which DestinationRule applies is not known: {assumption}.", rule
         if home.auto_mtls is None:
             given = client_tls(
                 rule,

@@ -65,6 +65,14 @@ def route(*destinations: dict[str, Any], **more: Any) -> dict[str, Any]:
          {"hosts": ["b.example", "a.example"], "exportTo": ["*"], "resolution": "NONE", "location": "MESH_EXTERNAL"}),
         ("Sidecar", {"egress": [{"hosts": ["./*", "istio-system/*"]}]},
          {"egress": [{"hosts": ["istio-system/*", "./*"]}], "workloadSelector": None}),
+        ("Sidecar", {"egress": [{"hosts": ["./*", f"./{HOST}"]}]}, {"egress": [{"hosts": ["shop/*", f"shop/{HOST}"]}]}),
+        ("Gateway", {"servers": [{"hosts": ["./a.example"]}]}, {"servers": [{"hosts": ["shop/a.example"]}]}),
+        ("VirtualService", {"http": [{"mirrors": [{"destination": {"host": "reviews"}}]}]},
+         {"http": [{"mirrors": [{"destination": {"host": HOST}}]}]}),
+        ("VirtualService", {"http": [{"delegate": {"name": "d"}}]},
+         {"http": [{"delegate": {"name": "d", "namespace": "shop"}}]}),
+        ("VirtualService", {"http": [{"match": [{"gateways": ["g", "mesh"]}]}]},
+         {"http": [{"match": [{"gateways": ["mesh", "shop/g"]}]}]}),
         ("RequestAuthentication", {"jwtRules": [{"issuer": "a"}, {"issuer": "b"}]},
          {"jwtRules": [{"issuer": "b"}, {"issuer": "a"}]}),
         ("GRPCRoute", {"rules": [{"matches": [{"method": {"service": "s"}}]}]},
@@ -111,6 +119,12 @@ def test_written_differently_and_meaning_the_same(kind: str, left: dict[str, Any
         ("PeerAuthentication", {"mtls": {"mode": "STRICT"}}, {"mtls": {"mode": "PERMISSIVE"}}),
         ("ServiceEntry", {"resolution": "DNS"}, {}),
         ("Sidecar", {"egress": [{"hosts": ["./*"]}]}, {"egress": [{"hosts": ["*/*"]}]}),
+        # istiod completes no short name in a Sidecar; its validation refuses them.
+        ("Sidecar", {"egress": [{"hosts": ["./reviews"]}]}, {"egress": [{"hosts": [f"./{HOST}"]}]}),
+        ("Sidecar", {"egress": [{"hosts": ["./*"]}]}, {"egress": [{"hosts": ["team/*"]}]}),
+        ("Gateway", {"servers": [{"hosts": ["./a.example"]}]}, {"servers": [{"hosts": ["*/a.example"]}]}),
+        ("VirtualService", {"http": [{"match": [{"gateways": ["g"]}]}]},
+         {"http": [{"match": [{"gateways": ["team/g"]}]}]}),
         ("TCPRoute", {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b", "weight": 3}]}]},
          {"rules": [{"backendRefs": [{"name": "a"}, {"name": "b"}]}]}),
         ("HTTPRoute", {"rules": [{"backendRefs": [{"name": "a", "weight": 0}]}]},
@@ -345,6 +359,14 @@ def rule(host: str, **spec: Any) -> ConfigObject:
     return obj("DestinationRule", "x", "shop", spec={"host": host, **spec})
 
 
+def imports(*hosts: str) -> ConfigObject:
+    return obj("Sidecar", "x", "shop", spec={"egress": [{"hosts": list(hosts)}]})
+
+
+def entry(host: str) -> ConfigObject:
+    return obj("ServiceEntry", "x", "shop", spec={"hosts": [host]})
+
+
 HIDES = ExportDefaults(destination_rules=(".",))
 UNREAD = ExportDefaults(known=False)
 
@@ -361,6 +383,17 @@ UNREAD = ExportDefaults(known=False)
                      id="each in its own domain"),
         pytest.param((rule("reviews"), {"domain": None}), (rule(HOST), {}), None, id="short, domain not known"),
         pytest.param((rule(HOST), {"domain": None}), (rule(HOST), {}), DriftStatus.UNKNOWN, id="full, not known"),
+        pytest.param((imports("shop/reviews.shop.svc.corp.local", "./*.shop.svc.corp.local", "*/*.corp.local"),
+                      {"domain": "corp.local"}),
+                     (imports(f"./{HOST}", "shop/*.shop.svc.cluster.local", "*/*.cluster.local"), {}), None,
+                     id="a Sidecar's hosts, each in its own domain"),
+        pytest.param((imports("shop/reviews.shop.svc.corp.local"), {"domain": "corp.local"}),
+                     (imports(f"team/{HOST}"), {}), DriftStatus.DIFFERS, id="a Sidecar's host of another namespace"),
+        pytest.param((imports("shop/reviews.shop.svc.corp.local", "*/*.shop.svc.corp.local"), {"domain": None}),
+                     (imports(f"./{HOST}", "*/*.shop.svc.cluster.local"), {}), DriftStatus.UNKNOWN,
+                     id="a Sidecar's hosts, domain not known"),
+        pytest.param((entry("reviews.shop.svc.corp.local"), {"domain": "corp.local"}), (entry(HOST), {}), None,
+                     id="a ServiceEntry's host, each in its own domain"),
         pytest.param((rule("ratings"), {"domain": None}), (rule(HOST), {}), DriftStatus.DIFFERS, id="another service"),
         pytest.param((rule("reviews"), {}), (rule("reviews", exportTo=["*"]), {}), None, id="the usual exports"),
         pytest.param((rule("reviews"), {"exports": HIDES}), (rule("reviews", exportTo=["shop"]), {"exports": HIDES}),

@@ -70,6 +70,7 @@ def member(
     given = {
         "root_namespace": "istio-system",
         "auto_mtls": True,
+        "cluster_domain": "cluster.local",
         "mesh_id": "mesh1",
         "cluster_id": name,
         "roles": ("primary",),
