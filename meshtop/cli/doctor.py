@@ -32,7 +32,7 @@ def command(ctx: click.Context, output: str) -> int:
 
     session = open_session(ctx)
     snapshot = once(session)
-    report = examine(snapshot, session.picture(snapshot).facts)
+    report = examine(snapshot, lambda: session.picture(snapshot).facts)
     if output == "json":
         write(json_text(report))
     elif output == "yaml":
