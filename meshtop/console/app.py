@@ -74,7 +74,6 @@ class MeshtopApp(Shell):
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.exit_message = ""
         self.journal = JournalWatch(self)
-        self._asked = False
         self._defects = 0
         self._collector = IdleCollector()
 
@@ -124,7 +123,8 @@ class MeshtopApp(Shell):
         if self.picture is not None:
             self.journal.check()
         self._collector.look()
-        if isinstance(self.screen, MeshScreen):
+        # A tick that was due while everything is closed finds no screen.
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.tick()
 
     def on_journal_read(self, message: JournalRead) -> None:
@@ -213,16 +213,23 @@ class MeshtopApp(Shell):
 
     def _refuses_to_leave(self, *, interrupted: bool = False) -> bool:
         """Whether a running action prevents leaving the screen; the bottom line names it, and how to leave."""
-        screen = self.screen
-        busy = (screen.busy_interrupted if interrupted else screen.busy) if isinstance(screen, MeshScreen) else None
-        if busy is not None:
-            self._say(busy, Tone.DEGRADED)
-        return busy is not None
+        screen = self._busy_screen
+        if screen is None:
+            return False
+        self._say((screen.busy_interrupted if interrupted else screen.busy) or "", Tone.DEGRADED)
+        return True
+
+    @property
+    def _busy_screen(self) -> MeshScreen | None:
+        """The screen that must not be left now, also under the help and what else is opened over it."""
+        opened = (one for one in reversed(self.screen_stack) if isinstance(one, MeshScreen))
+        return next((one for one in opened if one.busy is not None), None)
 
     def action_interrupt(self) -> None:
-        """End the console on ctrl-c; while an action runs, only on the second press."""
-        if not self._asked and self._refuses_to_leave(interrupted=True):
-            self._asked = True
+        """End the console on ctrl-c; while an action runs, only on the second press during that action."""
+        busy = self._busy_screen
+        if busy is not None and not busy.was_interrupted and self._refuses_to_leave(interrupted=True):
+            busy.was_interrupted = True
             return
         super().action_interrupt()
 

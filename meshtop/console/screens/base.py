@@ -71,6 +71,9 @@ class MeshScreen(Guarded, Screen[object]):
         """Why this screen must not be left now; None if it may."""
         return None
 
+    was_interrupted = False
+    """Whether ctrl-c was pressed once while it is busy; the second ends the console."""
+
     @property
     def busy_interrupted(self) -> str | None:
         """The same as said after ctrl-c, which may know more ways to leave."""

@@ -342,6 +342,11 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         except FilterError as error:
             if not event.final:
                 event.prompt.show_message(str(error), wrong=True)
+            elif self._searching:
+                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
+            else:
+                self.host.set_scope(scope.filtered(event.before))
+                self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
             return
         if self._searching:
             self._find(event.text, event.prompt if not event.final else None)

@@ -166,6 +166,7 @@ class RunScreen(MeshScreen):
     def begin(self, progress: Progress | None) -> None:
         """Switch to the running phase."""
         self.phase = Phase.RUNNING
+        self.was_interrupted = False
         if progress is not None:
             self._show(progress)
         self.log_view.focus()
@@ -228,7 +229,7 @@ class RunScreen(MeshScreen):
         if self.desk is not None:
             self.desk.steer(lambda controls: controls.abort())
 
-    def action_scroll_said(self, lines: int) -> None:
+    def action_scroll_log(self, lines: int) -> None:
         """Scroll the log, whichever widget has the focus."""
         self.log_view.scroll_relative(y=lines, animate=False)
 

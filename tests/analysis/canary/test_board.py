@@ -341,3 +341,10 @@ def test_callers_in_a_remote_cluster_obey_the_primary() -> None:
     primary = structs.replace(primary, counts=(counts(),))
     (row,) = board(primary, remote)
     assert [(c.cluster, c.requests) for c in row.callers] == [("west", 1000.0)]
+
+
+def test_many_requests_are_written_so_that_they_can_be_read() -> None:
+    counted = counts(sample("v1", 900_000.0), sample("v2", 30_871.0))
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    (told,) = [found.message for found in row.findings if found.code.endswith("NOT-HONOURED")]
+    assert "(930,871 requests)" in told
