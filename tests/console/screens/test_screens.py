@@ -17,9 +17,9 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.session import SessionFailed
 from meshtop.console.widgets.help_screen import HelpScreen
+from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
-from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.prompts import FilterLine
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.kube import Identity
