@@ -18,7 +18,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
 from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
-from meshtop.sources.kubernetes.status import OPTIONAL
+from meshtop.sources.kubernetes.status import MANIFEST, OPTIONAL
 from meshtop.views.frame.document import API_VERSION, NO_SERIES_REMEDY, rfc3339
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
@@ -252,7 +252,7 @@ def _kubernetes_findings(cluster: ClusterSnapshot) -> list[Finding]:
     return []
 
 
-_BIND = "Bind the read-only ClusterRole of meshtop's README to this user."
+_BIND = f"Bind the ClusterRole of {MANIFEST} to this user."
 
 
 def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:
