@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
+import signal
 import sys
 import threading
 import time
@@ -52,6 +54,31 @@ def leave_out_httpx_command_line() -> None:
 def answer_keys_first() -> None:
     """Switch threads so often that key presses do not wait for background computations."""
     sys.setswitchinterval(SWITCH_SECONDS)
+
+
+PARENT_PIPE = "MESHTOP_PARENT_PIPE"
+"""The variable with the number of a pipe's end whose other end only the parent has: it closes when the parent dies."""
+
+
+def end_with_parent() -> None:
+    """End this process by SIGTERM when the parent that gave it a pipe is gone, however that ended.
+
+    SIGKILL leaves the parent no time to end its children, and not every system tells a child.
+    """
+    number = os.environ.pop(PARENT_PIPE, "")
+    if not number.isdecimal():
+        return
+    pipe = int(number)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(pipe, 1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with contextlib.suppress(OSError):
+        os.set_inheritable(pipe, False)
+        threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def keep_log_off_stderr() -> None:

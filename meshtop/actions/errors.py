@@ -9,19 +9,29 @@ from meshtop.model.errors import Exit, MeshtopError
 
 
 class ErrorKind(StrEnum):
-    """Why an action ended: wrong usage, not allowed, a change by others, no answer, or rejected by the server."""
+    """Why an action ended: wrong usage, not allowed, others changed it, no login, no answer, or rejected by it.
+
+    Without a login nothing was sent; without an answer that is not known.
+    """
 
     USAGE = "usage"
     REFUSED = "refused"
     CONFLICT = "conflict"
+    LOGIN = "login"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the cluster said nothing, so that what was to be done is still to be done."""
+        return self in (ErrorKind.LOGIN, ErrorKind.UNREACHABLE)
 
 
 _EXIT = {
     ErrorKind.USAGE: Exit.USAGE,
     ErrorKind.REFUSED: Exit.REFUSED,
     ErrorKind.CONFLICT: Exit.CONFLICT,
+    ErrorKind.LOGIN: Exit.UNREACHABLE,
     ErrorKind.UNREACHABLE: Exit.UNREACHABLE,
     ErrorKind.REJECTED: Exit.BAD,
 }
@@ -39,7 +49,7 @@ class ActionError(MeshtopError):
 def worst_error(errors: Iterable[ActionError]) -> ActionError | None:
     """Of several clusters' errors the one to end with: what gave no answer first, for it is still to be finished."""
     found = list(errors)
-    return next((error for error in found if error.kind is ErrorKind.UNREACHABLE), found[0] if found else None)
+    return next((error for error in found if error.kind.unanswered), found[0] if found else None)
 
 
 class PatchTestFailed(ActionError):

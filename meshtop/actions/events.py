@@ -52,7 +52,11 @@ class ActionOutcome(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
-_OUTCOMES = {ErrorKind.CONFLICT: ActionOutcome.CONFLICT, ErrorKind.UNREACHABLE: ActionOutcome.LOST}
+_OUTCOMES = {
+    ErrorKind.CONFLICT: ActionOutcome.CONFLICT,
+    ErrorKind.LOGIN: ActionOutcome.LOST,
+    ErrorKind.UNREACHABLE: ActionOutcome.LOST,
+}
 
 
 def outcome_of(error: ActionError) -> ActionOutcome:

@@ -128,9 +128,10 @@ class KubeApi:
     ) -> Response:
         """Send one request; an answer whose status is below 400, or 404. `what` says for errors what was asked for.
 
-        Raises ActionError: refused for 401, 403, admission denials and invalid objects (422); conflict
-        for 409 and 412; PatchTestFailed for the 422 of a JSON Patch that does not apply; rejected for other 4xx;
-        AnswerLost without a response, or for 5xx and 429, after which the outcome is unknown.
+        Raises ActionError: login where nobody could log in, and nothing was sent; refused for 401, 403, admission
+        denials and invalid objects (422); conflict for 409 and 412; PatchTestFailed for the 422 of a JSON Patch that
+        does not apply; rejected for other 4xx; AnswerLost without a response, or for 5xx and 429, after which the
+        outcome is unknown.
         """
         await self._require_expected()
         return await self._send(method, path, what=what, body=body, headers=headers, params=params)
@@ -150,9 +151,8 @@ class KubeApi:
             response = await self.wire.request(method, path, params=params, headers=headers, content=content)
         except SourceProblem as problem:
             if problem.state is State.DENIED:
-                raise ActionError(
-                    ErrorKind.REFUSED, problem.message, cluster=self.cluster, remedy=problem.remedy
-                ) from problem
+                kind = ErrorKind.LOGIN if problem.unsent else ErrorKind.REFUSED
+                raise ActionError(kind, problem.message, cluster=self.cluster, remedy=problem.remedy) from problem
             raise AnswerLost(problem.message, cluster=self.cluster) from problem
         code = response.status_code
         if code < 400 or code == 404:

@@ -54,11 +54,19 @@ def view(ctx: click.Context, output: str) -> None:
 @common_options
 @click.pass_context
 def validate(ctx: click.Context) -> None:
-    """Check the settings file, the environment and the flags; exits with 2 on an error."""
-    session = open_session(ctx)
-    loaded = session.loaded
-    _check_files(loaded)
-    _check_policies(session)
+    """Check the settings file, the environment and the flags; names every error, and exits with 2 if there are any."""
+    from meshtop.settings.document import ConfigError
+
+    try:
+        session = open_session(ctx)
+        loaded = session.loaded
+        _check_files(loaded)
+        _check_policies(session)
+    except ConfigError as error:
+        *others, last = error.every
+        for one in others:
+            say(f"meshtop: {one}")
+        raise ConfigError(last) from error
     where = str(loaded.file) if loaded.file else "the defaults (there is no settings file)"
     write(f"{where}: everything is in order.")
 

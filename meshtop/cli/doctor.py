@@ -33,7 +33,7 @@ def command(ctx: click.Context, output: str) -> int:
 
     session = open_session(ctx)
     snapshot = once(session)
-    report = examine(snapshot, session.picture(snapshot).facts)
+    report = examine(snapshot, lambda: session.picture(snapshot).facts)
     if output == "json":
         write(json_text(report))
     elif output == "yaml":
@@ -58,6 +58,7 @@ def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list
 
 
 def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
+    from meshtop.model.numbers import written_out
     from meshtop.model.state import State
     from meshtop.model.text import clean
 
@@ -69,9 +70,11 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     lines += _source_lines(version, cluster.kubernetes, style)
     read = [kind for kind in cluster.kinds if kind.state in ("fresh", "stale") and kind.count]
     if read and verbose:
-        lines += _wrapped("read", ", ".join(f"{kind.count} {kind.kind}" for kind in read), style)
+        lines += _wrapped("read", ", ".join(f"{written_out(kind.count)} {kind.kind}" for kind in read), style)
     elif read:
-        lines.append(f"    read {sum(kind.count for kind in read)} objects of {len(read)} kinds (-v names them)")
+        lines.append(
+            f"    read {written_out(sum(kind.count for kind in read))} objects of {len(read)} kinds (-v names them)"
+        )
     absent = [kind.kind for kind in cluster.kinds if kind.state == "missing"]
     if absent and verbose:
         lines += _wrapped("not installed", ", ".join(absent), style)
@@ -86,7 +89,9 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     if telemetry is not None:
         reporters = clean(", ".join(telemetry.reporters) or "none")
         rules = ", recording rules used" if telemetry.recording_rules else ""
-        lines.append(f"    {telemetry.series} series over {telemetry.window}, reporters: {reporters}{rules}")
+        lines.append(
+            f"    {written_out(telemetry.series)} series over {telemetry.window}, reporters: {reporters}{rules}"
+        )
         if verbose:
             lines += _wrapped("labels", ", ".join(telemetry.labels), style)
     for finding in cluster.findings:
@@ -95,7 +100,7 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
 
 
 def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
-    from meshtop.model.numbers import age, quantity
+    from meshtop.model.numbers import age, quantity, written_out
     from meshtop.model.text import clean
     from meshtop.views.frame.columns import state_cell
 
@@ -107,7 +112,7 @@ def _source_lines(name: str, source: SourceReport, style: Style) -> list[str]:
         parts.append(f"{age(source.age_seconds)} old")
     cost = source.cost
     if cost.requests:
-        parts.append(f"{cost.seconds:.2f} s, {quantity(cost.bytes)}B in {cost.requests} requests")
+        parts.append(f"{cost.seconds:.2f} s, {quantity(cost.bytes)}B in {written_out(cost.requests)} requests")
     return [f"  {name}: {' · '.join(parts)}", *(f"    {clean(note)}" for note in source.notes)]
 
 

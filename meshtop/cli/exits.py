@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 import click
 
@@ -93,7 +95,7 @@ def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:
         inner = _only(error)
         if isinstance(inner, MeshtopError):
             return _ended(inner)
-        return _unwritable(error) or _defect(error, trace=wants_trace())
+        return _unwritable(inner or error) or _defect(error, trace=wants_trace())
 
 
 def _ended(error: MeshtopError) -> int:
@@ -116,7 +118,7 @@ def _unwritable(error: Exception) -> int | None:
     """The exit code for an error of writing to stdout; None for other errors, which name a file."""
     if not isinstance(error, OSError) or error.filename is not None or error.errno not in _UNWRITABLE:
         return None
-    say(f"meshtop: The output cannot be written: {os.strerror(error.errno)}.")
+    say(f"meshtop: The output cannot be written: {error.strerror or os.strerror(error.errno)}.")
     _close_quietly()
     return Exit.USAGE
 
@@ -140,11 +142,35 @@ def debugging() -> bool:
     return os.environ.get("MESHTOP_DEBUG", "") not in ("", "0", "false")
 
 
+class ClosedOutput(io.TextIOBase):
+    """Stands where stdout was closed: an answer that goes nowhere must not look like one that was given."""
+
+    def write(self, text: str, /) -> int:
+        """Raise OSError, unless there is nothing to write."""
+        if text:
+            raise OSError(errno.EBADF, "standard output is closed")
+        return 0
+
+    def fileno(self) -> int:
+        """The number of stdout, where the null device stands in."""
+        return 1
+
+
 def _stand_in() -> None:
-    """Replace a closed stdin, stdout or stderr, because otherwise the next file or socket would get its number."""
+    """Replace a closed stdin, stdout or stderr, because otherwise the next file or socket would get its number.
+
+    What is written to a closed stdout is an error; without stderr nothing could be said of it.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - for the rest of the process
+            if name == "stdout":
+                _standing_in.append(sys.stdout)
+                sys.stdout = ClosedOutput()
+
+
+_standing_in: list[TextIO] = []
+"""Kept open, so that nothing else gets the number of stdout."""
 
 
 def _close_quietly() -> None:

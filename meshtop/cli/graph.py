@@ -55,7 +55,7 @@ def command(
     """
     from meshtop.analysis.graph.service_graph import Level
     from meshtop.views.kinds.edges import VIEW
-    from meshtop.views.reports.graph import BY_CLUSTER, GROUPINGS, Sight
+    from meshtop.views.reports.graph import BY_CLUSTER, GROUPINGS, Sight, lost_in_graph
 
     session = open_session(ctx)
     query = session.query(filter_=filter_)
@@ -70,6 +70,9 @@ def command(
     write(_rendered(output, session, picture, query, sight, graph))
     say_missing(session, snapshot)
     code = exit_code(snapshot)
+    if lost := lost_in_graph(picture):
+        say(f"meshtop: {lost}")
+        return Exit.DEFECT
     if not graph.nodes and code is Exit.FINE:
         say(f"meshtop: {_why_empty(picture, query, path)}")
         return Exit.BAD if path else code

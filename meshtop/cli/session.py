@@ -161,6 +161,7 @@ def once(
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:
     """Print on stderr which sources did not answer completely; with -v also their notes and cost."""
+    from meshtop.model.numbers import written_out
     from meshtop.views.frame.document import missing
 
     for sentence in missing(snapshot):
@@ -176,7 +177,7 @@ def say_missing(session: Session, snapshot: Snapshot) -> None:
                 told = "; ".join((status.state.value, *status.notes))
                 say(
                     f"meshtop: {cluster.name} {name}: {told}"
-                    f" ({cost.seconds:.2f} s, {cost.bytes} bytes, {cost.requests} requests)"
+                    f" ({cost.seconds:.2f} s, {written_out(cost.bytes)} bytes, {written_out(cost.requests)} requests)"
                 )
 
 

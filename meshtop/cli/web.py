@@ -17,6 +17,8 @@ from aiohttp.typedefs import Handler
 from textual_serve.app_service import AppService
 from textual_serve.server import Server
 
+from meshtop.process import PARENT_PIPE
+
 COOKIE = "meshtop-token"
 MOST_SESSIONS = 10
 """A console of a large fleet takes some hundred megabytes."""
@@ -44,23 +46,41 @@ def clamped(value: object, within: tuple[int, int], default: int) -> int:
 
 
 class ServedConsole(AppService):
-    """The process of one browser's console, in a group of its own, which ends with its socket whatever it does."""
+    """The process of one browser's console, in a group of its own, which ends with its socket whatever it does.
+
+    It ends with this process too, by a pipe of which only this process has the other end.
+    """
+
+    _pipe: int | None = None
 
     async def _open_app_process(self, width: int = 80, height: int = 24) -> asyncio.subprocess.Process:
-        self._process = process = await asyncio.create_subprocess_exec(
-            *shlex.split(self.command),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._build_environment(width=width, height=height),
-            start_new_session=True,
-        )
+        watched, self._pipe = os.pipe()
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                *shlex.split(self.command),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={**self._build_environment(width=width, height=height), PARENT_PIPE: str(watched)},
+                start_new_session=True,
+                pass_fds=(watched,),
+            )
+        finally:
+            os.close(watched)
         assert process.stdin is not None
         self._stdin = process.stdin
         return process
 
     async def stop(self) -> None:
         """Ask the console to end, tell it, and end it: a write to a hanging one must not hold this up either."""
+        try:
+            await self._end()
+        finally:
+            if self._pipe is not None:
+                os.close(self._pipe)
+                self._pipe = None
+
+    async def _end(self) -> None:
         process = self._process
         if process is None:
             return

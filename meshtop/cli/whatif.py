@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshtop.model.evidence import Unknown
+    from meshtop.views.picture.picture import Picture
 
 
 @click.group("whatif", short_help="Effects of a change before it is made: strict, evacuate.")
@@ -73,7 +74,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
         for sentence in strict_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return _sure(strict_unknowns(picture, answer), code)
+    return _whole(picture, _sure(strict_unknowns(picture, answer), code))
 
 
 @command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
@@ -123,7 +124,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)
-    return _sure(answer.unknowns, code)
+    return _whole(picture, _sure(answer.unknowns, code))
 
 
 def _sure(unknowns: Sequence[Unknown], code: Exit) -> Exit:
@@ -134,3 +135,12 @@ def _sure(unknowns: Sequence[Unknown], code: Exit) -> Exit:
         return code
     say(f"meshtop: This answer is not certain: {doubt(unknowns)}")
     return Exit.UNREACHABLE if code is Exit.FINE else code
+
+
+def _whole(picture: Picture, code: Exit) -> Exit:
+    """Print what a defect kept out of the answer, which then has the exit code of a defect."""
+    lost = picture.lost.sentence("whatif", "answer")
+    if not lost:
+        return code
+    say(f"meshtop: {lost}")
+    return Exit.DEFECT

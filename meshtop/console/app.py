@@ -79,8 +79,6 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
-        self._told_at: float | None = None
-        """When the user was told, on leaving, what is in progress."""
         self._defects = 0
         self._collector = IdleCollector()
 
@@ -130,7 +128,8 @@ class MeshtopApp(Shell):
         if self.picture is not None:
             self.journal.check()
         self._collector.look()
-        if isinstance(self.screen, MeshScreen):
+        # A tick that was due while everything is closed finds no screen.
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.tick()
 
     def on_journal_read(self, message: JournalRead) -> None:
@@ -242,9 +241,9 @@ class MeshtopApp(Shell):
     def _asks_to_quit(self) -> bool:
         """Say what is in progress, before the end of the console holds it; returns whether that was said just now."""
         running, now = self.runs.running, self.now()
-        if not running or (self._told_at is not None and now - self._told_at < AGAIN_SECONDS):
+        if not running or (self.runs.told_at is not None and now - self.runs.told_at < AGAIN_SECONDS):
             return False
-        self._told_at = now
+        self.runs.told_at = now
         one = len(running) == 1
         what = f"{running[0].subject} is" if one else f"{len(running)} actions are"
         holds = all(run.held_by_quitting for run in running)

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from meshtop import __version__
-from meshtop.process import answer_keys_first
+from meshtop.process import answer_keys_first, end_with_parent
 
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
@@ -63,6 +63,7 @@ def run_console(
     )
     app = MeshtopApp(options, look)
     answer_keys_first()
+    end_with_parent()
     app.run(mouse=options.mouse)
     if app.exit_message:
         sys.stderr.write(app.exit_message + "\n")

@@ -40,9 +40,12 @@ class BackgroundRuns:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._screens: list[Screen[object]] = []
+        self.told_at: float | None = None
+        """When the user, who wanted to end the console, was told what is in progress; None before, for a new action."""
 
     def add(self, screen: Screen[object]) -> None:
         """Keep a screen, whose action begins."""
+        self.told_at = None
         if screen not in self._screens:
             self._app.install_screen(screen, f"run-{id(screen)}")
             self._screens.append(screen)

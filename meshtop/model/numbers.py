@@ -79,6 +79,11 @@ def integer(value: int | None) -> str:
     return str(value) if abs(value) < 100_000 else quantity(value)
 
 
+def written_out(number: float) -> str:
+    """A count in a sentence, written out whole: `450`, `30,000`; what was counted at all is at least 1."""
+    return f"{max(1.0, number):,.0f}" if number > 0 else "0"
+
+
 def age(seconds: float | None) -> str:
     """A duration in its largest unit: `40s`, `12m`, `5h`, `9d`."""
     if seconds is None:

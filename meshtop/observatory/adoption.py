@@ -26,6 +26,10 @@ Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Creates the feed of an adopted cluster; the second argument is the host that proxies to it, or None."""
 
 
+_MemberKey = tuple[str, str, str]
+"""A member by its registry, the host of that, and its name there."""
+MOST_GONE = 1000
+"""Members that are remembered after they left their registry: while a host does not answer, all of its are gone."""
 _UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
 
 
@@ -53,7 +57,8 @@ class Adopter:
         self._adopt = adopt
         self._timeout = timeout_seconds
         self._clock = clock
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: dict[_MemberKey, None] = {}
+        """Members that were tried, those registered last at the end."""
 
     async def find(self, feeds: Sequence[ClusterFeed]) -> list[ClusterFeed]:
         """Feeds of members that are not followed yet."""
@@ -62,19 +67,31 @@ class Adopter:
         names = {feed.name for feed in feeds}
         by_name = {feed.name: feed for feed in feeds}
         found: list[ClusterFeed] = []
-        for member in registered_members(snapshots, facts):
+        registered = registered_members(snapshots, facts)
+        self._forget_gone([_key(member) for member in registered])
+        for member in registered:
             entry = member.entry
-            key = (entry.registry, entry.host, entry.name)
+            key = _key(member)
             if member.cluster is not None or entry.registry not in (KUBESPHERE, KARMADA) or key in self._seen:
                 continue
             host = by_name[entry.host].ref
             if host is None:
                 continue
-            self._seen.add(key)
+            self._seen[key] = None
             ref, via = await self._way(member, host, _free_name(entry.name, entry.host, names))
             names.add(ref.name)
             found.append(self._adopt(ref, via))
         return found
+
+    def _forget_gone(self, registered: Sequence[_MemberKey]) -> None:
+        """Keep at most `MOST_GONE` members that no registry has any more; one that comes back soon is not new."""
+        for key in registered:
+            if key in self._seen:
+                del self._seen[key]
+                self._seen[key] = None
+        gone = len(self._seen.keys() - set(registered))
+        for key in list(self._seen)[: max(0, gone - MOST_GONE)]:
+            del self._seen[key]
 
     async def _way(self, member: RegisteredMember, host: ClusterRef, name: str) -> tuple[ClusterRef, str | None]:
         entry = member.entry
@@ -101,6 +118,10 @@ class Adopter:
             return None
         finally:
             await connection.close()
+
+
+def _key(member: RegisteredMember) -> _MemberKey:
+    return member.entry.registry, member.entry.host, member.entry.name
 
 
 def _free_name(name: str, host: str, taken: set[str] | Mapping[str, object]) -> str:

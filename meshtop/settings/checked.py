@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from meshtop.settings.document import ConfigError, KeyPath, YamlFile, dotted, read_document
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound="BaseModel")
 Where = Callable[[KeyPath], str]
@@ -30,7 +30,7 @@ def read_checked(model: type[Model], path: str | Path, what: str) -> tuple[Model
 
 
 def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) -> Model:
-    """Validate data against a schema; raises ConfigError with the first error and how many more there are.
+    """Validate data against a schema; raises ConfigError with the first error, how many more there are, and all.
 
     `under` is the key that holds the data, for messages.
     """
@@ -39,20 +39,40 @@ def checked(model: type[Model], data: Any, where: Where, under: KeyPath = ()) ->
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problems = error.errors(include_url=False)
-        first = problems[0]
-        path: KeyPath = tuple(first["loc"])
-        message = field_problem_text(first)
-        if first["type"] == "extra_forbidden":
-            message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
-        raise ConfigError(sentence(where(path), (*under, *path), message, len(problems) - 1)) from error
+        found = []
+        for problem in causes_of(error):
+            path: KeyPath = tuple(problem["loc"])
+            message = field_problem_text(problem)
+            if problem["type"] == "extra_forbidden":
+                message = "there is no such key" + hint(path[-1], keys_of(model, path[:-1]))
+            found.append(sentence(where(path), (*under, *path), message))
+        raise all_errors(found) from error
 
 
-def sentence(where: str, path: KeyPath, message: str, more: int) -> str:
-    """One sentence with a key's place, what is wrong with it, and how many more errors there are."""
+def causes_of(error: ValidationError) -> list[Mapping[str, Any]]:
+    """The errors of a validation without those that only follow: a list is not empty whose entries are wrong."""
+    problems: list[Mapping[str, Any]] = [dict(problem) for problem in error.errors(include_url=False)]
+    places = [tuple(problem["loc"]) for problem in problems]
+
+    def follows(problem: Mapping[str, Any]) -> bool:
+        loc = tuple(problem["loc"])
+        return problem["type"] == "too_short" and any(at[: len(loc)] == loc and at != loc for at in places)
+
+    return [problem for problem in problems if not follows(problem)]
+
+
+def sentence(where: str, path: KeyPath, message: str) -> str:
+    """One sentence with a key's place and what is wrong with it."""
     key = dotted(path)
+    return f"{where}: {key + ': ' if key else ''}{message}."
+
+
+def all_errors(sentences: Sequence[str]) -> ConfigError:
+    """One error for all that is wrong: its message is the first sentence and how many more there are."""
+    every = tuple(dict.fromkeys(sentences))
+    more = len(every) - 1
     rest = f" (and {more} more {'error' if more == 1 else 'errors'})" if more else ""
-    return f"{where}: {key + ': ' if key else ''}{message}{rest}."
+    return ConfigError(f"{every[0].removesuffix('.')}{rest}.", every=every)
 
 
 def hint(wrong: object, keys: Sequence[str]) -> str:

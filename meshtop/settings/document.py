@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 class ConfigError(MeshtopError):
-    """An invalid setting: one sentence with its place, its key, and what to do."""
+    """Invalid settings: the first in one sentence with its place, its key, and what to do; `every` has all of them."""
+
+    def __init__(self, message: str, *, every: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.every = tuple(every) or (message,)
 
 
 class YamlFile(Struct, frozen=True):

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meshtop.settings.checked import field_problem_text, hint, keys_of, sentence
+from meshtop.settings.checked import all_errors, causes_of, field_problem_text, hint, keys_of, sentence
 from meshtop.settings.document import ConfigError, KeyPath, YamlFile, read_document
 from meshtop.settings.environment import read_environment, settings_path
 
@@ -135,7 +135,7 @@ def _check(loaded: Loaded, document: YamlFile | None) -> None:
     try:
         loaded.data = loaded.settings.model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
-        raise ConfigError(_sentence(error, loaded, document)) from error
+        raise _errors(error, loaded, document) from error
     if isinstance(loaded.data.get("tenancy"), dict):
         from meshtop.settings.tenancy import check_tenancy
 
@@ -150,19 +150,20 @@ def _where(path: KeyPath, loaded: Loaded, document: YamlFile | None) -> str:
     return where
 
 
-def _sentence(error: ValidationError, loaded: Loaded, document: YamlFile | None) -> str:
-    """The first error in one sentence, and how many more there are."""
+def _errors(error: ValidationError, loaded: Loaded, document: YamlFile | None) -> ConfigError:
+    """All that is wrong with the settings, each in one sentence."""
     from meshtop.settings.schema import Settings
 
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    path, rest = _known(tuple(first["loc"]), loaded.data)
-    message = field_problem_text(first)
-    if first["type"] == "extra_forbidden":
-        message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
-    elif first["type"] == "missing":
-        path = (*path, *rest)
-    return sentence(_where(path, loaded, document), path, message, len(problems) - 1)
+    found = []
+    for problem in causes_of(error):
+        path, rest = _known(tuple(problem["loc"]), loaded.data)
+        message = field_problem_text(problem)
+        if problem["type"] == "extra_forbidden":
+            message = "there is no such setting" + hint(path[-1], sorted(keys_of(Settings, path[:-1])))
+        elif problem["type"] == "missing":
+            path = (*path, *rest)
+        found.append(sentence(_where(path, loaded, document), path, message))
+    return all_errors(found)
 
 
 def _known(loc: tuple[str | int, ...], data: Any) -> tuple[KeyPath, KeyPath]:

@@ -16,7 +16,8 @@ class SourceProblem(MeshtopError):
 
     `code` is the HTTP status where the server gave one; `retry_after` the seconds to leave it alone. `too_much` means
     that more came than this program takes, so that a narrower question may succeed. `unasked` is set where the login
-    failed before the server was asked anything: its own answer is not known then, though `code` may say 401.
+    failed before the server was asked anything: its own answer is not known then, though `code` may say 401. `unsent`
+    is set there, and where the server broke off the handshake: it has carried out nothing, and refused no request.
     """
 
     def __init__(
@@ -28,13 +29,21 @@ class SourceProblem(MeshtopError):
         code: int | None = None,
         retry_after: float | None = None,
         too_much: bool = False,
+        unsent: bool = False,
     ) -> None:
-        super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if state is State.DENIED else Exit.UNREACHABLE)
+        refused = state is State.DENIED and not unsent
+        super().__init__(message, remedy=remedy, exit_code=Exit.REFUSED if refused else Exit.UNREACHABLE)
         self.state = state
         self.code = code
         self.retry_after = retry_after
         self.too_much = too_much
+        self.unsent = unsent
         self.unasked = False
+
+    def before_asking(self) -> None:
+        """Note that the login failed before the server was asked anything."""
+        self.unasked = self.unsent = True
+        self.exit_code = Exit.UNREACHABLE
 
 
 NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)

@@ -37,3 +37,13 @@ async def applied_but_silent(
 async def applied_then_dead(wire: FaultyWire, *request: Any) -> None:
     wire.dead = True
     await applied_but_silent(wire, *request)
+
+
+async def not_logged_in(*_: Any) -> None:
+    """What a connection raises whose credential plugin fails, or whose certificate has expired."""
+    raise SourceProblem(State.DENIED, "the login of east failed.", "Log in again.", code=401, unsent=True)
+
+
+async def not_accepted(*_: Any) -> None:
+    """What a connection raises for a 401 of the server."""
+    raise SourceProblem(State.DENIED, "east does not accept the login of user me.", "Log in again.", code=401)

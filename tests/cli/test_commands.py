@@ -274,3 +274,14 @@ def test_validate_looks_at_what_is_named(meshtop: Program, tmp_path: Path, text:
     assert outcome.code == 2
     assert said.format(folder=tmp_path) in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_validate_names_every_error(meshtop: Program, tmp_path: Path) -> None:
+    file = tmp_path / "meshtop.yaml"
+    file.write_text("color: pink\nrefresh: soon\nwindoow: 5m\n")
+    outcome = meshtop("config", "validate", "--config", str(file))
+    assert (outcome.code, outcome.out) == (2, "")
+    told = outcome.err.splitlines()
+    assert [sum(f"line {n}: " in line for line in told) for n in (1, 2, 3)] == [1, 1, 1]
+    assert "more error" not in outcome.err
+    assert "(and 2 more errors)" in meshtop("get", "clusters", "--config", str(file)).err

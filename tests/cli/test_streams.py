@@ -43,8 +43,18 @@ def test_a_full_disk_is_said(arguments: str) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_stood_in_for(closed: str) -> None:
     done = shell(f"$M config schema {closed}")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+    answered = ">&-" not in closed.replace("2>&-", "")
+    assert done.returncode == (0 if answered else 2)
+    assert bool(done.stdout) == answered
+
+
+@pytest.mark.parametrize("arguments", ["--version", "--help", "get --help", "config schema", "completion zsh"])
+def test_an_answer_to_a_closed_output_is_none(arguments: str) -> None:
+    done = shell(f"$M {arguments} >&-")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "meshtop: The output cannot be written: standard output is closed.\n",
+    )
 
 
 def test_a_reader_that_leaves_a_watch_ends_it(meshtop: Program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def printed(snapshot: Snapshot, *, only: str | None = None) -> dict[str, str]:
     if not only:
         attention(picture)
         overview(picture)
-        examine(snapshot, dict(picture.facts))
+        examine(snapshot, lambda: picture.facts)
         found["missing"] = "\n".join(missing(snapshot))
     return found
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.model.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight
+from meshtop.model.numbers import UNKNOWN, age, integer, latency, milliseconds, percent, quantity, weight, written_out
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,11 @@ def test_at_most_three_digits_and_never_a_false_zero(value: float) -> None:
 def test_only_all_is_a_hundred_and_only_nothing_is_zero(ratio: float) -> None:
     assert (percent(ratio) == "100") == (ratio == 1)
     assert (percent(ratio) == "0") == (ratio == 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (0.2, "1"), (450, "450"), (30_000.4, "30,000"), (930_871, "930,871"), (-1, "0")],
+)
+def test_counts_in_sentences_are_written_out_whole(number: float, text: str) -> None:
+    assert written_out(number) == text

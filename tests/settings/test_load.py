@@ -260,3 +260,22 @@ def test_the_state_folder_follows_xdg() -> None:
     assert state_folder({"HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
     assert state_folder({"XDG_STATE_HOME": "not/absolute", "HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
     assert state_folder({}) == Path.home() / ".local" / "state" / "meshtop"
+
+
+def test_every_error_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "meshtop.yaml"
+    file.write_text("color: pink\nrefresh: soon\nclusters: {}\nwindoow: 5m\n")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config=str(file), environ={})
+    assert str(caught.value).endswith("(and 3 more errors).")
+    assert [one.partition(": ")[0].rpartition(" ")[2] for one in sorted(caught.value.every)] == ["1", "2", "3", "4"]
+    assert all(key in " ".join(caught.value.every) for key in ("color", "refresh", "clusters", "windoow"))
+
+
+def test_a_list_whose_only_entry_is_wrong_is_not_called_empty_too(tmp_path: Path) -> None:
+    file = tmp_path / "meshtop.yaml"
+    file.write_text("tenancy: {organization: acme, tenants: [{name: a, workspaces: [{name: b, namespaces: [c]}]}]}")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(config=str(file), environ={})
+    (told,) = caught.value.every
+    assert "'c' is not a selector" in told

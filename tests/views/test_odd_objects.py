@@ -120,7 +120,7 @@ def all_pages(picture: Picture) -> None:
         for item in items[:: max(1, len(items) // MOST_OPENED)]:
             assert detail(picture, kind.name, shown.key(item)) is not None
     attention(picture)
-    examine(picture.snapshot, picture.facts)
+    examine(picture.snapshot, lambda: picture.facts)
 
 
 @given(st.lists(odd(), min_size=1, max_size=4), st.lists(odd(), max_size=2))

@@ -19,7 +19,7 @@ from meshtop.actions.claim import Claim
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
 from meshtop.actions.events import ActionEvent, ActionOutcome, EventKind, outcome_of
 from meshtop.actions.fleet import Fleet
-from meshtop.actions.halt import Halt, Halted
+from meshtop.actions.halt import Halt
 from meshtop.actions.journal.journal import PROPAGATE, Action, ActionState, EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.propagate.apply import (
@@ -300,8 +300,10 @@ async def _resolve(copy: ObjectCopy, api: KubeApi, journal: Journal, action: Act
             live = await read(api, copy.ref)
         except AnswerLost:
             continue
-        except Halted:
-            break
+        except ActionError as error:
+            if error.kind is ErrorKind.CONFLICT:
+                raise
+            break  # Whoever may not look, or is to stop, does not learn what became of it.
         if live is not None and applied_by_meshtop(live) and live["metadata"].get("resourceVersion") != old:
             return live
         journal.write(action.id, EntryKind.REFUSED, cluster=copy.cluster, object_=title, why=lost.message)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from meshtop.actions.errors import ActionError, AnswerLost, ErrorKind
-from meshtop.actions.halt import Halted
 from meshtop.actions.journal.journal import EntryKind, Journal
 from meshtop.actions.kube import KubeApi
 from meshtop.actions.shift.targets import ShiftTarget, Weights, weights_of
@@ -81,8 +80,10 @@ async def _resolve(
             route = await api.read(target.where)
         except AnswerLost:
             continue
-        except Halted:
-            break
+        except ActionError as error:
+            if error.kind is ErrorKind.CONFLICT:
+                raise
+            break  # Whoever may not look, or is to stop, does not learn what became of it.
         if weights_of(route) == weights and target.same_route(route):
             _done(journal, action, target, route)
             return route

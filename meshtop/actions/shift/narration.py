@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from meshtop.actions.events import ActionEvent, EventKind, ObservedSplit
 from meshtop.actions.shift.preflight import Check, CheckStatus
 from meshtop.actions.shift.preview import Preview
+from meshtop.model.numbers import written_out
 
 _DETAILS = frozenset(
     {
@@ -62,7 +63,7 @@ def _split(one: ObservedSplit) -> str:
         else f"{name} SetWeight {weight} ActualWeight -"
         for name, weight in one.set.items()
     )
-    return f"{one.cluster}: {weights} ({one.status.value}, {one.requests or 0:.0f} requests)"
+    return f"{one.cluster}: {weights} ({one.status.value}, {written_out(one.requests or 0.0)} requests)"
 
 
 def _guard(event: ActionEvent) -> str:

@@ -42,7 +42,7 @@ def state_after(worst: ActionError | None) -> ActionState:
     """
     if worst is None:
         return ActionState.ROLLED_BACK
-    return ActionState.TAKING_BACK if worst.kind is ErrorKind.UNREACHABLE else ActionState.FAILED
+    return ActionState.TAKING_BACK if worst.kind.unanswered else ActionState.FAILED
 
 
 async def restore(

@@ -98,19 +98,25 @@ class Board:
         self.survey = judgements.survey
         self.judgements = judgements
         self.now = now
+        self._doubles: dict[str, Mapping[tuple[str, str], str]] = {}
 
     def rows(self) -> tuple[CanaryRow, ...]:
         """One row for each weighted route, grouped by service."""
-        doubles = {name: self._duplicates(cluster) for name, cluster in self.survey.clusters.items()}
-        rows = [self._row(one, doubles[one.route.cluster]) for one in self.survey.surveyed]
-        return tuple(sorted(rows, key=lambda row: (row.service, row.name, row.route, row.cluster)))
+        return tuple(sorted(map(self.row, self.survey.surveyed), key=board_order))
 
     def _duplicates(self, cluster: BoardCluster) -> dict[tuple[str, str], str]:
         services = cluster.inventory.config.get(VIRTUAL_SERVICE, ())
         bindings = {s.meta.key: RouteBinding(hosts_of(s, cluster.facts.domain), bound_names(s)) for s in services}
         return duplicates(services, bindings, self.survey.shares_clients(cluster.name))
 
-    def _row(self, surveyed: SurveyedRoute, doubles: Mapping[tuple[str, str], str]) -> CanaryRow:
+    def _doubles_in(self, name: str) -> Mapping[tuple[str, str], str]:
+        """The duplicates of a cluster, looked for once."""
+        if name not in self._doubles:
+            self._doubles[name] = self._duplicates(self.survey.clusters[name])
+        return self._doubles[name]
+
+    def row(self, surveyed: SurveyedRoute) -> CanaryRow:
+        """The row of one weighted route."""
         route = surveyed.route
         judged = self.judgements.of(surveyed)
         change = last_change(surveyed.obj.managers)
@@ -130,7 +136,11 @@ class Board:
             domain=self.survey.clusters[route.cluster].facts.cluster_domain,
         )
         found = findings(known)
-        other = doubles.get((route.namespace, route.name)) if route.kind == VIRTUAL_SERVICE else None
+        other = (
+            self._doubles_in(route.cluster).get((route.namespace, route.name))
+            if route.kind == VIRTUAL_SERVICE
+            else None
+        )
         if other is not None:
             found.append(duplicate(route, other))
         unlike = differing(route, self.survey.routes_like(surveyed))
@@ -174,6 +184,11 @@ class Board:
             delegate_of=surveyed.binding.delegate_of,
             mesh=surveyed.mesh,
         )
+
+
+def board_order(row: CanaryRow) -> tuple[str, ...]:
+    """The order of the board's rows: by service, so that its routes in several clusters stand together."""
+    return row.service, row.name, row.route, row.cluster
 
 
 def _shown(change: LastChange | None) -> ChangeRecord | None:

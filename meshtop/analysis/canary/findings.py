@@ -20,6 +20,7 @@ from meshtop.analysis.canary.verdict import (
 )
 from meshtop.analysis.visibility.clients import MESH
 from meshtop.model.kube import ConfigObject, Manager
+from meshtop.model.numbers import written_out
 from meshtop.model.state import Finding, Severity
 
 STUCK_SECONDS = 24 * 3600.0
@@ -190,7 +191,7 @@ def _judged(known: RouteFacts) -> list[Finding]:
                 "NOT-HONOURED",
                 Severity.ERROR,
                 f"{route.label}: split is {_parts(known.split)}, set {_parts(route.shares)} "
-                f"({known.honesty.requests or 0:.0f} requests).",
+                f"({written_out(known.honesty.requests or 0.0)} requests).",
                 "Look for another VirtualService on the host, a proxy that lags behind, or callers without a proxy.",
             )
         )

@@ -22,6 +22,7 @@ from meshtop.analysis.canary.evidence import (
     split_evidence,
 )
 from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MARGIN, DEFAULT_MINIMUM_REQUESTS, DEFAULT_RELATIVE_MARGIN
+from meshtop.model.numbers import written_out
 
 E_VALUE_CAP = 1e12
 """E-values are shown up to this; beyond it they say nothing more to a person."""
@@ -185,8 +186,8 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
         """What was counted, and what it takes: `31 of 600 against 6 of 2,400; worse from 22 on`; "" where unknown."""
         if self.canary is None or self.baseline is None:
             return ""
-        one, other = (f"{round(c.bad):,} of {round(c.requests):,}" for c in (self.canary, self.baseline))
-        from_ = "" if self.worse_from is None else f"; worse from {self.worse_from:,} on"
+        one, other = (f"{written_out(c.bad)} of {written_out(c.requests)}" for c in (self.canary, self.baseline))
+        from_ = "" if self.worse_from is None else f"; worse from {written_out(self.worse_from)} on"
         return f"{one} against {other}{from_}"
 
 
@@ -199,7 +200,7 @@ def to_go_words(requests_to_go: int | None) -> str:
     """`, about 1,200 requests to go`; "" where none are, or nobody knows."""
     if not requests_to_go:
         return ""
-    return f", about {requests_to_go:,} {'request' if requests_to_go == 1 else 'requests'} to go"
+    return f", about {written_out(requests_to_go)} {'request' if requests_to_go == 1 else 'requests'} to go"
 
 
 def honesty(

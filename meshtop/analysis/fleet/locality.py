@@ -14,6 +14,7 @@ from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import VirtualMachine
+from meshtop.model.row_maker import RowMaker, all_or_none
 from meshtop.model.traffic import Edge
 
 Load = tuple[float | None, float | None]
@@ -205,23 +206,25 @@ def evacuation_effect(
     *,
     perhaps: Iterable[str] = (),
     unread: Iterable[str] = (),
+    rows: RowMaker = all_or_none,
 ) -> tuple[EvacuatedHost, ...]:
     """The effect on every host with endpoints in a cluster if that cluster takes no more traffic.
 
     Traffic that the cluster serves now is assumed to go to the remaining endpoints.
     `unmeasured` names clusters without telemetry: the load of hosts there is unknown. `perhaps` names
     clusters that may belong to its mesh, and `unread` those, in its mesh or perhaps in it, whose endpoints are unknown:
-    a host without endpoints in its mesh is gone only if none of those may have some.
+    a host without endpoints in its mesh is gone only if none of those may have some. `rows` (kind whatif) makes the
+    hosts' answers.
     """
     silent, unread = frozenset(unmeasured), frozenset(unread) - {cluster}
     elsewhere: dict[str, set[str]] = {}
     for host in hosts:
         elsewhere.setdefault(host.host, set()).update(host.clusters)
-    found = [
-        _evacuated(cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread)
-        for host in hosts
-        if cluster in host.clusters
-    ]
+    found = rows(
+        "whatif",
+        [host for host in hosts if cluster in host.clusters],
+        lambda host: _evacuated(cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread),
+    )
     order = tuple(EvacuationEffect)
     wanted = [one for one in found if one.namespace not in _SYSTEM]
     return tuple(

@@ -19,6 +19,7 @@ from meshtop.analysis.graph.service_graph import (
 )
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.health import worst
+from meshtop.model.row_maker import RowMaker, all_or_none
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
@@ -279,11 +280,13 @@ def build_graph(
     health_of: Callable[[Edge], Health],
     options: GraphOptions | None = None,
     health_of_all: Callable[[Sequence[Edge]], Health] | None = None,
+    rows: RowMaker = all_or_none,
 ) -> ServiceGraph:
     """Fold `edges` into the graph that `options` ask for; the order of `edges` does not matter.
 
     `health_of_all` gives one verdict on several observed edges (one drawn edge, or all that one node receives);
-    without it the worst single verdict is taken.
+    without it the worst single verdict is taken. `rows` (kind graph) makes observed edges' places, then drawn edges and
+    nodes; an edge without one of its nodes is left out with it.
 
     Sums are added, never ratios or quantiles. Traffic between members of one collapsed group becomes the node's
     `internal`; a service or workload that calls itself keeps a loop.
@@ -307,26 +310,32 @@ def build_graph(
         found.members.add((peer.cluster, peer.namespace, peer.workload or place.finest))
         return found
 
-    for edge in kept:
+    def place(edge: Edge) -> None:
         health = health_of(edge)
         if (options.keep is not None and not options.keep(edge)) or (not options.idle and _idle(edge, health)):
-            continue
+            return
+        # Both ends are placed before one is collected: what has no place leaves nothing half done.
+        placement.of(edge.source), placement.of(edge.destination)
         source, target = collect(edge.source), collect(edge.destination)
         target.received.append((edge, health))
         # Within a folded group traffic is its own affair; a service that calls itself is shown doing so.
         grouped = source.place.step.kind in _GROUPINGS
         if source is target and grouped:
             source.internal.append(edge.sums)
-            continue
+            return
         source.outbound.append(edge.sums)
         target.inbound.append(edge.sums)
         folded.setdefault((source.place.step.id, target.place.step.id), []).append((edge, health))
 
+    rows("graph", kept, place)
     judge = _Judge(health_of_all)
-    drawn = [_fold(s, t, members, judge) for (s, t), members in sorted(folded.items())]
+    nodes = rows("graph", [collected[key] for key in sorted(collected)], lambda found: _node(found, judge))
+    there = {node.id for node in nodes}
+    between = [(ends, members) for ends, members in sorted(folded.items()) if there.issuperset(ends)]
+    drawn = rows("graph", between, lambda one: _fold(*one[0], one[1], judge))
     frames = {step.id: (step, parent) for g in collected.values() for step, parent in _parents(g.place.frames)}
     graph = ServiceGraph(
-        nodes=tuple(_node(collected[key], judge) for key in sorted(collected)),
+        nodes=tuple(nodes),
         edges=tuple(drawn),
         groups=tuple(GraphGroup(id=s.id, label=s.label, kind=s.kind, parent=p) for _, (s, p) in sorted(frames.items())),
     )

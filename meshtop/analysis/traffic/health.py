@@ -21,7 +21,7 @@ from meshtop.analysis.traffic.judge import HealthJudge, Proof
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.analysis.traffic.silence import Silence
-from meshtop.model.numbers import quantity
+from meshtop.model.numbers import quantity, written_out
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
@@ -270,14 +270,12 @@ def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) 
 
 def _told(counted: Proof, what: str, judge: HealthJudge) -> str:
     """`12 of 240 requests failed in 5m: 5.0 %, at least 1.7 %`; what is only held says by which bound."""
-    numbers = f"{_count(counted.failed)} of {_count(counted.total)} {what} in {duration_text(counted.seconds)}"
+    numbers = (
+        f"{written_out(counted.failed)} of {written_out(counted.total)} {what} in {duration_text(counted.seconds)}"
+    )
     if counted.held:
         return f"{numbers}: {_percent(counted.share)}, and {_percent(counted.bound)} or more a while ago"
     return f"{numbers}: {_percent(counted.share)}, at least {_percent(judge.least(counted))}"
-
-
-def _count(number: float) -> str:
-    return f"{max(1.0, number):,.0f}" if number > 0 else "0"
 
 
 def _ms(milliseconds: float) -> str:

@@ -89,9 +89,11 @@ def read_journal(limit: int = 0) -> JournalRead:
     """The latest actions, at most `limit`, and all that have not ended. Runs on a worker thread."""
     from meshtop.actions.journal.journal import Journal, journal_path
     from meshtop.actions.journal.journal_error import JournalError
+    from meshtop.actions.journal.place import require_place
 
     path = journal_path()
     try:
+        require_place(path)
         with contextlib.closing(Journal(path, reading=True)) as journal:
             wrong: dict[str, str] = {}
             listed = journal.actions(limit=limit) if limit else []
@@ -177,6 +179,7 @@ class JournalWatch:
         self._alive = False
         self.unfinished: tuple[JournalRow, ...] = ()
         self.problems: tuple[str, ...] = ()
+        self._unreadable = False
 
     def check(self) -> None:
         """Read the journal on a worker thread if it has changed, or if a running action's process may have ended."""
@@ -194,6 +197,7 @@ class JournalWatch:
         waiting = (row for row in message.opened if row.course.unfinished)
         before = (self.unfinished, self.problems)
         self.unfinished = rows_at_hand(waiting, known)
+        self._unreadable = bool(message.problem)
         self.problems = (message.problem,) if message.problem else message.damaged
         return (self.unfinished, self.problems) != before
 
@@ -203,7 +207,7 @@ class JournalWatch:
         if len(self.unfinished) > 1:
             return f"▲ {len(self.unfinished)} actions unfinished: J"
         if self.problems and not self.unfinished:
-            return "▲ the journal is damaged: J"
+            return "▲ the journal cannot be read: J" if self._unreadable else "▲ the journal is damaged: J"
         return "".join(f"▲ {row.action.subject} {row.course.value}: J" for row in self.unfinished)
 
 

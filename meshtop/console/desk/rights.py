@@ -26,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 300.0
 """Seconds for which rights are cached; pressing `r` refreshes them."""
+MOST_PLACES = 4096
+"""Answers that are kept; the oldest go first. Namespaces come and go for as long as a console is open."""
 _ANSWERING = (State.FRESH, State.PARTIAL)
 
 ClusterNamespace = tuple[str, str]
@@ -79,6 +81,7 @@ class Rights:
         answering = {cluster.name for cluster in snapshot.clusters if cluster.kubernetes.state in _ANSWERING}
         wanted: dict[str, list[str]] = {}
         with self._lock:
+            self._drop_clusters_but({cluster.name for cluster in snapshot.clusters})
             for cluster, namespace in dict.fromkeys(places):
                 if cluster in answering and not self._holds((cluster, namespace), snapshot.sequence):
                     wanted.setdefault(cluster, []).append(namespace)
@@ -87,6 +90,18 @@ class Rights:
                 del wanted[cluster]
         for cluster, namespaces in wanted.items():
             self._ask(cluster, namespaces, snapshot.sequence, target)
+
+    def _drop_clusters_but(self, there: set[str]) -> None:
+        """Forget the rights in clusters that are not followed any more."""
+        for place in [place for place in self._known if place[0] not in there]:
+            del self._known[place]
+
+    def _keep(self, place: ClusterNamespace, answer: _Known) -> None:
+        """Keep an answer as the newest, and no more than `MOST_PLACES` of them."""
+        self._known.pop(place, None)
+        self._known[place] = answer
+        while len(self._known) > MOST_PLACES:
+            del self._known[next(iter(self._known))]
 
     def _holds(self, place: ClusterNamespace, sequence: int) -> bool:
         known = self._known.get(place)
@@ -119,11 +134,12 @@ class Rights:
                 for namespace in namespaces:
                     before = self._known.get((cluster, namespace))
                     rules = found.get(namespace)
-                    self._known[cluster, namespace] = (
+                    answer = (
                         _Known(rules, asked_at, asked_round)
                         if rules is not None
                         else _Known(before.rules if before is not None else None, asked_at, asked_round, sequence)
                     )
+                    self._keep((cluster, namespace), answer)
                 waiting = self._waiting.pop(cluster, [])
             for one in waiting:
                 one.post_message(RightsArrived())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -146,9 +147,13 @@ class MeshScreen(Guarded, Screen[object]):
 
     def _say_lost(self, picture: Picture) -> None:
         """Say which rows of what is shown are missing."""
+        self._say_above(" ".join(filter(None, self.lost(picture))))
+
+    def lost(self, picture: Picture) -> Iterable[str]:
+        """What a defect keeps out of what is shown, in sentences; some may be empty."""
         from meshtop.views.frame.registry import view
 
-        self._say_above(" ".join(filter(None, (view(kind).lost(picture) for kind in sorted(self.kinds())))))
+        return [view(kind).lost(picture) for kind in sorted(self.kinds())]
 
     def _say_above(self, sentence: str) -> None:
         for line in self.query(SentenceLine):

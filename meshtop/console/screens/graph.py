@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
@@ -45,6 +45,7 @@ from meshtop.views.reports.graph import (
     Sight,
     edges_between,
     is_group,
+    lost_in_graph,
     place_of_row,
     readable_level,
     row_of_node,
@@ -139,6 +140,10 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def kinds(self) -> frozenset[str]:
         """Edges."""
         return frozenset({"edges"})
+
+    def lost(self, picture: Picture) -> Iterable[str]:
+        """What is missing of the lists, and of the graph."""
+        return [*super().lost(picture), lost_in_graph(picture)]
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
@@ -337,6 +342,11 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         except FilterError as error:
             if not event.final:
                 event.prompt.show_message(str(error), wrong=True)
+            elif self._searching:
+                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
+            else:
+                self.host.set_scope(scope.filtered(event.before))
+                self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
             return
         if self._searching:
             self._find(event.text, event.prompt if not event.final else None)

@@ -236,8 +236,11 @@ class JournalScreen(MeshScreen):
         except FilterError as error:
             if not event.final:
                 event.prompt.show_message(str(error), wrong=True)
-            return
-        self._filter = event.text
+                return
+            self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
+            self._filter = event.before
+        else:
+            self._filter = event.text
         self._show()
         self.update_chrome()
 

@@ -277,7 +277,7 @@ class RunScreen(MeshScreen):
         if self.desk is not None:
             self.desk.steer(lambda controls: controls.abort())
 
-    def action_scroll_said(self, lines: int) -> None:
+    def action_scroll_log(self, lines: int) -> None:
         """Scroll the log, whichever widget has the focus."""
         self.log_view.scroll_relative(y=lines, animate=False)
 

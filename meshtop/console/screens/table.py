@@ -235,6 +235,9 @@ class TableScreen(MeshScreen):
         except FilterError as error:
             if not event.final:
                 event.prompt.show_message(str(error), wrong=True)
+                return
+            self.host.set_scope(self.host.scope.filtered(event.before))
+            self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
             return
         self.host.set_scope(self.host.scope.filtered(event.text))
         picture = self.host.picture

@@ -94,28 +94,30 @@ class Prompt(Horizontal):
 class FilterLine(Prompt):
     """The filter prompt (`/`): filters while typing; enter keeps the filter, escape restores the previous one.
 
-    Answer `Changed` with `show_message("12 of 310")`, or with `show_message(sentence, wrong=True)` for a FilterError.
+    Answer `Changed` with `show_message("12 of 310")`, or with `show_message(sentence, wrong=True)` for a FilterError;
+    where that is final, with `before` again: what was typed up to the error is nobody's wish.
     """
 
     SIGN = "/"
 
     class Changed(Message):
-        """Message: the filter changed; `final` if the line was closed with it."""
+        """Message: the filter changed; `final` if the line was closed with it, `before` what it was when it opened."""
 
         def __init__(self, prompt: FilterLine, text: str, final: bool) -> None:
             super().__init__()
             self.prompt = prompt
             self.text = text
             self.final = final
+            self.before = prompt.before
 
     def __init__(self, *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
         super().__init__(history=history, id=id)
-        self._before = ""
+        self.before = ""
         self._posted = ""
 
     def open(self, text: str = "") -> None:
         """Edit the active filter."""
-        self._before = self._posted = text
+        self.before = self._posted = text
         super().open(text)
 
     @on(Input.Changed)
@@ -134,7 +136,7 @@ class FilterLine(Prompt):
 
     def action_leave(self) -> None:
         """Restore the previous filter."""
-        self.post_message(self.Changed(self, self._before, True))
+        self.post_message(self.Changed(self, self.before, True))
         self.close()
 
 

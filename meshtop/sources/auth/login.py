@@ -82,7 +82,8 @@ class Login:
                 # Not renewed in time, but still valid: use it to its end.
                 self._renew_at = min(self._clock() + _FIRST_PAUSE_SECONDS, old.expires_at or 0.0)
                 return
-            problem.unasked = not refused
+            if not refused:
+                problem.before_asking()
             self.refuse(problem)
             raise
         self.credentials = credentials

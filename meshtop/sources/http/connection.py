@@ -200,7 +200,7 @@ class Connection:
             try:
                 client = await self._client_for(credentials)
             except SourceProblem as failure:
-                failure.unasked = True
+                failure.before_asking()
                 raise
             try:
                 request = client.question(

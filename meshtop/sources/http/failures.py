@@ -165,7 +165,7 @@ def certificate_rejected(ref: ClusterRef, why: str) -> SourceProblem:
     """Denied: the server does not accept the client certificate; `why` begins with a colon, or is empty."""
     who = f"user {ref.user}" if ref.user else "the kubeconfig"
     message = f"{ref.name} does not accept the client certificate of {who}{why}."
-    return SourceProblem(State.DENIED, message, login_remedy(ref), code=401)
+    return SourceProblem(State.DENIED, message, login_remedy(ref), code=401, unsent=True)
 
 
 class _ErrorStatus(msgspec.Struct):

@@ -18,8 +18,10 @@ OPTIONAL = frozenset(
     }
 )
 """Kinds that are rarely needed: few users may list them, so their absence is only a note."""
-_MOST_NAMES = 8
+_MOST_NAMES = 3
 """Maximum number of kinds named in a remedy."""
+MANIFEST = "docs/rbac/read-only.yaml"
+"""The ClusterRole for reading, in the project."""
 _CRITICAL = frozenset({"failed", "stale", "denied"})
 
 
@@ -85,10 +87,7 @@ def _error_and_remedy(bad: Sequence[KindStatus], resources: dict[tuple[str, str]
     """One sentence for all kinds that could not be read, and what to ask for."""
     denied = [kind for kind in bad if kind.state == "denied"]
     others = [kind for kind in bad if kind.state != "denied"]
-    names = [resources.get((kind.group, kind.kind), kind.kind) for kind in denied]
-    if len(names) > _MOST_NAMES:
-        names[_MOST_NAMES:] = [f"{len(names) - _MOST_NAMES} more (README: the ClusterRole for reading)"]
-    remedy = f"Ask for the right to get, list and watch {', '.join(names)}." if denied else None
+    remedy = _what_to_ask_for([resources.get((kind.group, kind.kind), kind.kind) for kind in denied])
     if others:
         error = others[0].error or f"{others[0].kind} is {others[0].state}."
         more = len(bad) - 1
@@ -96,6 +95,15 @@ def _error_and_remedy(bad: Sequence[KindStatus], resources: dict[tuple[str, str]
         error = denied[0].error or f"{denied[0].kind} may not be read."
         more = len(denied) - 1
     return (f"{error.rstrip('.')} (and {more} more kinds)." if more else error), remedy
+
+
+def _what_to_ask_for(names: Sequence[str]) -> str | None:
+    """The rights that are missing, by name while they are few; of many the manifest says it shorter."""
+    if not names:
+        return None
+    if len(names) > _MOST_NAMES:
+        return f"Ask for the {len(names)} rights that are missing: {MANIFEST} has them all."
+    return f"Ask for the right to get, list and watch {', '.join(names)}."
 
 
 def _notes(kinds: Sequence[KindStatus]) -> tuple[str, ...]:

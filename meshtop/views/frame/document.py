@@ -80,9 +80,16 @@ def sources(snapshot: Snapshot) -> tuple[ClusterSources, ...]:
     )
 
 
+_REFUSES = " does not let you "
+"""How an API server's refusal begins, after the cluster's name."""
+
+
 def missing(snapshot: Snapshot) -> list[str]:
-    """A sentence for each source without a complete answer, or whose answer is no data, and what to do about it."""
-    sentences = []
+    """A sentence for each source without a complete answer, or whose answer is no data, and what to do about it.
+
+    Clusters that keep the same from this user share one.
+    """
+    said: list[tuple[str, str]] = []
     states = telemetry_states(snapshot.clusters)
     for cluster in snapshot.clusters:
         asked = (("Kubernetes", cluster.kubernetes), ("Prometheus", cluster.prometheus))
@@ -94,10 +101,24 @@ def missing(snapshot: Snapshot) -> list[str]:
                 continue
             why = status.error or f"{source} is {status.state.value}"
             name = "" if why.startswith(f"{cluster.name} ") else f"{cluster.name}: "
-            sentences.append(clean(f"{name}{_stop(why)} {_stop(status.remedy or '')}").rstrip())
+            said.append((cluster.name, f"{name}{_stop(why)} {_stop(status.remedy or '')}"))
         if states[cluster.name] is Silence.NO_DATA:
-            sentences.append(clean(f"{cluster.name}: {NO_SERIES} {NO_SERIES_REMEDY}"))
-    return list(dict.fromkeys(sentences))
+            said.append((cluster.name, f"{cluster.name}: {NO_SERIES} {NO_SERIES_REMEDY}"))
+    return [clean(sentence).rstrip() for sentence in _together(said)]
+
+
+def _together(said: Sequence[tuple[str, str]]) -> list[str]:
+    """The sentences of clusters, those once that several clusters share because they refuse the same."""
+    who: dict[tuple[str, bool], list[str]] = {}
+    for cluster, sentence in said:
+        refuses = sentence.startswith(f"{cluster}{_REFUSES}")
+        what = sentence.removeprefix(f"{cluster}{_REFUSES}") if refuses else sentence
+        who.setdefault((what, refuses), []).append(cluster)
+    sentences = []
+    for (what, refuses), clusters in who.items():
+        verb = " do not let you " if len(clusters) > 1 else _REFUSES
+        sentences.append(f"{', '.join(clusters)}{verb}{what}" if refuses else what)
+    return sentences
 
 
 def kind_schema(view: AnyView) -> dict[str, Any]:

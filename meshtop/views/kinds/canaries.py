@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
+from meshtop.analysis.canary.board import CanaryDestination, CanaryRow, board_order
 from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
 from meshtop.analysis.canary.verdict import Comparison, Honesty, HonestyVerdict
@@ -46,7 +46,9 @@ SPLIT_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_T
 
 def build(picture: Picture) -> list[CanaryRow]:
     """A row for each weighted route of each cluster."""
-    return list(picture.canaries.rows())
+    board = picture.canaries
+    rows = picture.rows("canaries", board.survey.surveyed, board.row, lambda surveyed: surveyed.route)
+    return sorted(rows, key=board_order)
 
 
 def verdict_cell(verdict: CanaryVerdict) -> Cell:

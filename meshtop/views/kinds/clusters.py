@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
-from meshtop.model.numbers import age, latency, quantity
+from meshtop.model.numbers import age, latency, quantity, written_out
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
@@ -257,7 +257,7 @@ def _source(name: str, status: SourceStatus, cost: Cost, now: float) -> list[Fac
         facts.append(fact("", status.endpoint, Tone.DIM))
     facts.extend(fact("", note, Tone.DIM) for note in status.notes)
     if cost.requests:
-        spent = f"{cost.requests} requests, {quantity(float(cost.bytes))}B, {latency(cost.seconds * 1000)}"
+        spent = f"{written_out(cost.requests)} requests, {quantity(float(cost.bytes))}B, {latency(cost.seconds * 1000)}"
         facts.append(fact("", spent, Tone.DIM))
     return facts
 

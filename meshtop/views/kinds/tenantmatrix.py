@@ -9,6 +9,7 @@ from msgspec import Struct, field, structs
 
 from meshtop.analysis.tenancy.ownership import tenant_order
 from meshtop.analysis.tenancy.traffic import Within
+from meshtop.analysis.tenancy.units import PairFigures
 from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding
 from meshtop.model.text import clean
@@ -60,16 +61,18 @@ def scoped(picture: Picture, query: Query) -> list[TenantPair] | None:
 
 
 def _pairs(picture: Picture, within: Within | None, touching: Within | None) -> list[TenantPair]:
-    return [
-        TenantPair(
-            from_=pair.source,
-            to=pair.target,
-            traffic=pair.sums.traffic(),
-            mtls_ratio=pair.sums.mtls_ratio,
-            findings=pair.findings,
-        )
-        for pair in units_of(picture, within).tenant_pairs(touching)
-    ]
+    pairs = units_of(picture, within).tenant_pairs(touching)
+    return picture.rows("tenantmatrix", pairs, _item, lambda pair: f"{pair.source} → {pair.target}")
+
+
+def _item(pair: PairFigures) -> TenantPair:
+    return TenantPair(
+        from_=pair.source,
+        to=pair.target,
+        traffic=pair.sums.traffic(),
+        mtls_ratio=pair.sums.mtls_ratio,
+        findings=pair.findings,
+    )
 
 
 class MatrixRow(Struct, frozen=True):

@@ -10,7 +10,7 @@ from meshtop.analysis.tenancy.findings import (
 )
 from meshtop.analysis.tenancy.ownership import tenant_order
 from meshtop.analysis.tenancy.traffic import Within
-from meshtop.analysis.tenancy.units import Units
+from meshtop.analysis.tenancy.units import UnitFigures, Units
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame.columns import Columns
@@ -105,15 +105,16 @@ def scoped(picture: Picture, query: Query) -> list[TenantItem] | None:
 
 def _rows(picture: Picture, within: Within | None) -> list[TenantItem]:
     units = units_of(picture, within)
-    return [
-        TenantItem(
+
+    def item(figures: UnitFigures) -> TenantItem:
+        return TenantItem(
             organization=units.organization,
             tenant=figures.unit.tenant or "",
             workspace=figures.unit.workspace,
             **figures_of(picture, figures),
         )
-        for figures in units.workspaces()
-    ]
+
+    return picture.rows("tenants", units.workspaces(), item, lambda figures: figures.unit.key)
 
 
 def _places(item: TenantItem) -> tuple[Place, ...]:

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from meshtop.analysis.tenancy.ownership import HIDDEN, NONE, NamespaceOwner
 from meshtop.analysis.tenancy.traffic import Within
-from meshtop.analysis.tenancy.units import TenancyLevel
+from meshtop.analysis.tenancy.units import TenancyLevel, UnitFigures
 from meshtop.model.state import Finding, Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame.columns import GOLDEN_FACTS, Columns, text_cell
@@ -78,8 +78,9 @@ def scoped(picture: Picture, query: Query) -> list[TenantNode] | None:
 
 def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:
     units = units_of(picture, within)
-    return [
-        TenantNode(
+
+    def node(figures: UnitFigures) -> TenantNode:
+        return TenantNode(
             key=figures.unit.key,
             parent=figures.unit.parent,
             level=figures.unit.level.value,
@@ -90,8 +91,8 @@ def _nodes(picture: Picture, within: Within | None) -> list[TenantNode]:
             group=figures.unit.group,
             **figures_of(picture, figures),
         )
-        for figures in units.tree()
-    ]
+
+    return picture.rows("tenanttree", units.tree(), node, lambda figures: figures.unit.key)
 
 
 def rank(node: TenantNode) -> int:

@@ -97,9 +97,15 @@ class Picture:
         self.attention_log: AttentionLog = attention_log or Forgetful()
         self._made: dict[Key[Any], Any] = {}
 
-    def rows(self, kind: str, things: Iterable[Thing], make: Callable[[Thing], Value]) -> list[Value]:
-        """A row of a kind for each thing; one that raises costs itself, and `lost` says so."""
-        return self.lost.made(kind, things, make)
+    def rows(
+        self,
+        kind: str,
+        things: Iterable[Thing],
+        make: Callable[[Thing], Value],
+        named: Callable[[Thing], object] = lambda thing: thing,
+    ) -> list[Value]:
+        """A row of a kind for each thing; one that raises costs itself, and `lost` says so by what is `named` of it."""
+        return self.lost.made(kind, things, make, named)
 
     def cached(self, key: Key[Value], make: Callable[[], Value]) -> Value:
         """The result of `make`, computed at the first call for `key` and kept as long as this Picture."""

@@ -102,6 +102,7 @@ def _posture(picture: Picture) -> Posture:
         picture.edges,
         window=TrafficWindow(moment_of(picture), picture.snapshot.window_seconds),
         day=last_day(days, cluster_of),
+        rows=picture.rows,
     )
 
 
@@ -157,4 +158,4 @@ def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
 def what_if(picture: Picture, scope: str) -> WhatIf:
     """The effect of STRICT for a namespace, or for the whole mesh (`mesh`). Nothing is written."""
     workloads = tuple(posture_of(picture).workloads.values())
-    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, workloads, scope)
+    return what_if_strict(mesh_members(picture), pairs_of(picture), picture.edges, workloads, scope, rows=picture.rows)

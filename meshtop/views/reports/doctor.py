@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import TypeVar
 
 from msgspec import Struct
 
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
+from meshtop.log import log_repeated
+from meshtop.model.errors import MeshtopError
 from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import ControlPlane, MeshFacts
@@ -14,11 +19,15 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Cost, Finding, Severity, SourceStatus, State
 from meshtop.model.telemetry import Labels, Telemetry
 from meshtop.settings.durations import format_duration
-from meshtop.sources.kubernetes.status import OPTIONAL
+from meshtop.sources.kubernetes.status import MANIFEST, OPTIONAL
 from meshtop.views.frame.document import API_VERSION, NO_SERIES_REMEDY, rfc3339
 from meshtop.views.frame.findings import in_context
 from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
 from meshtop.views.picture.query import Query
+
+_log = logging.getLogger(__name__)
+Made = TypeVar("Made")
+Otherwise = TypeVar("Otherwise")
 
 NEEDED_LABELS = (
     "reporter",
@@ -112,13 +121,19 @@ class Report(Struct, frozen=True, rename="camel", kw_only=True):
         return any(cluster.reached for cluster in self.clusters)
 
 
-def examine(snapshot: Snapshot, facts: dict[str, MeshFacts]) -> Report:
-    """Check every cluster of a settled snapshot."""
-    states = telemetry_states(snapshot.clusters)
+def examine(snapshot: Snapshot, facts: Callable[[], Mapping[str, MeshFacts]]) -> Report:
+    """Check every cluster of a settled snapshot. A check that a defect ends is a finding, and costs no other.
+
+    `facts` works out the clusters' mesh facts by name.
+    """
+    states = cache(lambda: telemetry_states(snapshot.clusters))
     return Report(
         generated_at=rfc3339(snapshot.at),
-        unknowns=tuple(unknown for c in snapshot.clusters for unknown in _unknowns(c, snapshot, states)),
-        clusters=tuple(_cluster(c, facts.get(c.name), snapshot, states[c.name]) for c in snapshot.clusters),
+        unknowns=tuple(unknown for c in snapshot.clusters for unknown in _unknowns(c, snapshot, states())),
+        clusters=tuple(
+            _cluster(c, lambda name: facts().get(name), snapshot, lambda name: states()[name])
+            for c in snapshot.clusters
+        ),
     )
 
 
@@ -131,11 +146,34 @@ def _unknowns(
 
 
 def _cluster(
-    cluster: ClusterSnapshot, facts: MeshFacts | None, snapshot: Snapshot, heard: State | Silence
+    cluster: ClusterSnapshot,
+    facts: Callable[[str], MeshFacts | None],
+    snapshot: Snapshot,
+    heard: Callable[[str], State | Silence],
 ) -> ClusterReport:
     inventory = cluster.inventory
-    telemetry = None if cluster.telemetry is None else _telemetry(cluster.telemetry, len(snapshot.clusters) > 1)
-    planes = facts.control_planes if facts else ()
+    checks = _Checks(cluster.name)
+    several = len(snapshot.clusters) > 1
+    measured = cluster.telemetry
+    telemetry = (
+        None if measured is None else checks.made("what Prometheus holds", lambda: _telemetry(measured, several), None)
+    )
+
+    def control_planes() -> tuple[ControlPlane, ...] | None:
+        known = facts(cluster.name)
+        return known.control_planes if known is not None else ()
+
+    planes = checks.made("its control planes", control_planes, None)
+    findings: list[Finding] = [
+        *checks.made("its API server", lambda: _kubernetes_findings(cluster), ()),
+        *checks.made("the right to read", lambda: _kind_findings(cluster.name, inventory), ()),
+        *checks.made("its istiod", lambda: [] if planes is None else _mesh_findings(cluster, planes), ()),
+        *checks.made(
+            "its Prometheus",
+            lambda: _prometheus_findings(cluster, telemetry, heard(cluster.name)),
+            (),
+        ),
+    ]
     return ClusterReport(
         name=cluster.name,
         context=cluster.context,
@@ -146,15 +184,31 @@ def _cluster(
         kubernetes=_source(cluster.kubernetes, cluster.kubernetes_cost, snapshot.at),
         prometheus=_source(cluster.prometheus, cluster.prometheus_cost, snapshot.at),
         kinds=tuple(_kind(kind) for kind in (inventory.kinds if inventory else ())),
-        control_planes=planes,
+        control_planes=planes or (),
         telemetry=telemetry,
-        findings=(
-            *_kubernetes_findings(cluster),
-            *_kind_findings(cluster.name, inventory),
-            *_mesh_findings(cluster, planes),
-            *_prometheus_findings(cluster, telemetry, heard),
-        ),
+        findings=(*findings, *checks.failed),
     )
+
+
+class _Checks:
+    """The checks of one cluster, and a finding for each that could not be made."""
+
+    def __init__(self, cluster: str) -> None:
+        self.failed: list[Finding] = []
+        self._cluster = cluster
+
+    def made(self, what: str, make: Callable[[], Made], otherwise: Otherwise) -> Made | Otherwise:
+        """The result of a check of `what`; where a defect ends it, `otherwise`, the finding and a line in the log."""
+        try:
+            return make()
+        except MeshtopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is a finding, and the log has the traceback
+            log_repeated(_log, f"doctor could not check {what} in {self._cluster}", error)
+            message = f"{what[0].upper()}{what[1:]} could not be checked: a defect of meshtop ({type(error).__name__})."
+            fix = "Run it again with --log FILE and report what the file has."
+            self.failed.append(_finding("check-failed", Severity.WARNING, message, fix))
+            return otherwise
 
 
 def _source(status: SourceStatus, cost: Cost, now: float) -> SourceReport:
@@ -211,7 +265,7 @@ def _kubernetes_findings(cluster: ClusterSnapshot) -> list[Finding]:
     return []
 
 
-_BIND = "Bind the read-only ClusterRole of meshtop's README to this user."
+_BIND = f"Bind the ClusterRole of {MANIFEST} to this user."
 
 
 def _kind_findings(name: str, inventory: Inventory | None) -> list[Finding]:

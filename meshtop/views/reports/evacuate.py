@@ -100,6 +100,7 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
         silent,
         perhaps=perhaps,
         unread=[unknown.cluster for unknown in unread],
+        rows=picture.rows,
     )
     counts = {fate: sum(one.fate is fate for one in found) for fate in EvacuationEffect}
     entries = [

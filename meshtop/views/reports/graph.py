@@ -5,9 +5,10 @@ The console and `meshtop graph` share this; the graph itself is pure (meshtop.an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from msgspec import Struct
@@ -18,6 +19,8 @@ from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
 from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
+from meshtop.model.errors import MeshtopError
+from meshtop.model.row_maker import RowMaker
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import Edge
 from meshtop.views.frame.filter import FilterError
@@ -51,6 +54,15 @@ _OVER = 1.25
 """Maximum size of an initial drawing relative to the screen."""
 
 
+_KIND = "graph"
+"""Under which the picture keeps what a defect kept out of the graph."""
+UNTOLD = Health(HealthStatus.UNKNOWN, ("A defect of meshtop: its health could not be told. The log has it.",))
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+Verdict = TypeVar("Verdict", Health, Health | None)
+
+
 class Sight(Struct, frozen=True, kw_only=True):
     """The view of the graph besides the scope: the level, and nodes that are opened, closed, hidden or focused.
 
@@ -77,7 +89,10 @@ class Sight(Struct, frozen=True, kw_only=True):
 
 
 def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
-    """The graph of the scope; the query's filter applies to edges. Raises FilterError."""
+    """The graph of the scope; the query's filter applies to edges. Raises FilterError.
+
+    An edge or a node that a defect concerns is missing, or of unknown health; `lost_in_graph` says so.
+    """
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -90,13 +105,55 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
         only_unhealthy=sight.unhealthy,
         keep=None if kept is None else lambda edge: identity(edge) in kept,
     )
-    graph = build_graph(picture.edges, picture.edge_health, options, picture.calls_health)
+    graph = build_graph(
+        picture.edges,
+        _told(picture, picture.edge_health),
+        options,
+        _told(picture, picture.calls_health),
+        _rows(picture),
+    )
     graph = _without(_judged_as_listed(picture, graph), sight.hidden)
     if sight.path is not None:
         graph = paths_between(graph, *sight.path)
     if sight.focus is not None:
         graph = focus(graph, sight.focus, sight.hops, sight.hops)
     return graph
+
+
+def lost_in_graph(picture: Picture) -> str:
+    """What a defect kept out of the graph, in a sentence; empty where it is whole. Asked after the graph."""
+    return picture.lost.sentence(_KIND, "part of the graph")
+
+
+def _rows(picture: Picture) -> RowMaker:
+    """The guard of the graph's edges and nodes."""
+
+    def make(kind: str, things: Iterable[Thing], made: Callable[[Thing], Result], /) -> list[Result]:
+        return picture.rows(kind, things, made, _name)
+
+    return make
+
+
+def _name(thing: object) -> object:
+    """What carries the name of a part of the graph: a node under way, or the ends of an edge with its members."""
+    if isinstance(thing, tuple):
+        return " → ".join(thing[0])
+    return getattr(thing, "id", None) or thing
+
+
+def _told(picture: Picture, judge: Callable[[Thing], Verdict]) -> Callable[[Thing], Verdict]:
+    """A judge of calls that says unknown where it meets a defect: the calls are there all the same."""
+
+    def judged(calls: Thing) -> Verdict:
+        try:
+            return judge(calls)
+        except MeshtopError:
+            raise
+        except Exception as error:  # noqa: BLE001 - noted, logged, and told with the graph
+            picture.lost.note(_KIND, calls[0] if isinstance(calls, Sequence) else calls, error)
+            return UNTOLD
+
+    return judged
 
 
 def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
@@ -106,7 +163,7 @@ def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
     """
     nodes = []
     for node in graph.nodes:
-        listed = _listed_health(picture, node)
+        listed = _told(picture, partial(_listed_health, picture))(node)
         idle = listed is not None and listed.status is HealthStatus.IDLE
         nodes.append(node if listed is None or (idle and node.health is None) else replace(node, health=listed))
     return replace(graph, nodes=tuple(nodes))

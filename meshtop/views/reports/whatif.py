@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.security.mtls.observed import PlaintextSource
 from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.evidence import Unknown, WhyUnknown
+from meshtop.model.numbers import written_out
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -164,7 +165,7 @@ def _rootless(picture: Picture, scope: str) -> list[tuple[str, WhyUnknown]]:
 
 
 def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
+    return f"{written_out(number)} {thing}{'s' * (number != 1)}"
 
 
 def strict_document(picture: Picture, answer: StrictAnswer, window: str) -> WhatIfDocument:
@@ -188,7 +189,11 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     s = answer.summary
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
     calls = s.breaks + s.unknown + s.fine
-    found = f"{s.breaks} of {calls} calls would break." if calls else "no call was seen, so none is known to be safe."
+    found = (
+        f"{written_out(s.breaks)} of {written_out(calls)} calls would break."
+        if calls
+        else "no call was seen, so none is known to be safe."
+    )
     lines = [f"STRICT {where} ({_counted(s.workloads, 'workload')}): {found}"]
     if s.unknown:
         lines.append(

@@ -21,7 +21,7 @@ from meshtop.actions.shift.targets import route_object
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample
 from meshtop.sources.problem import SourceProblem
-from tests.actions.faults import answering, applied_but_silent, silent
+from tests.actions.faults import answering, applied_but_silent, not_accepted, not_logged_in, silent
 from tests.actions.mesh import QUICK, Cluster, FakeMetrics, Hurried, Scene, plan, virtual_service, window_seconds
 from tests.actions.shift.telling import AFTER, BEFORE, ended
 
@@ -152,6 +152,8 @@ async def test_waves_go_one_after_another(scene: Scene) -> None:
         (answering(500), ActionOutcome.LOST),
         (answering(429), ActionOutcome.LOST),
         (silent, ActionOutcome.LOST),
+        (not_logged_in, ActionOutcome.LOST),
+        (not_accepted, ActionOutcome.REFUSED),
     ],
 )
 @pytest.mark.parametrize("on_loss", list(OnLoss))
@@ -346,3 +348,19 @@ async def test_a_prometheus_that_fails_is_waited_for_and_ends_no_shift(scene: Sc
     assert [e.message for e in events if e.kind is EventKind.CONFIRMED] == [
         f"{name}: telemetry is incomplete, split not confirmed." for name in ("east", "west")
     ]
+
+
+async def test_a_login_that_fails_before_the_write_leaves_no_doubt_and_after_it_does(scene: Scene) -> None:
+    scene.wires["west"].faults.append(("PATCH", not_logged_in))
+    await scene.shift(plan(on_loss=OnLoss.HOLD))
+    kinds = [entry.event for entry in find_action(scene.journal, None).entries]
+    assert EntryKind.UNKNOWN not in kinds
+    assert EntryKind.REFUSED in kinds
+
+
+async def test_nobody_may_look_after_a_lost_answer_so_the_outcome_is_unknown(scene: Scene) -> None:
+    scene.wires["west"].faults += [("PATCH", applied_but_silent), ("GET", not_logged_in)]
+    last = ended(await scene.shift(plan(on_loss=OnLoss.HOLD)))
+    assert last.outcome is ActionOutcome.LOST
+    kinds = [entry.event for entry in find_action(scene.journal, None).entries]
+    assert EntryKind.UNKNOWN in kinds

@@ -368,3 +368,10 @@ def test_what_no_control_plane_reads_is_not_judged() -> None:
     assert row.honesty.verdict is not Honesty.NOT_HONOURED
     assert codes(row) == ["NOT-JUDGED"]
     assert "no control plane reads it: east obeys west" in row.findings[0].message
+
+
+def test_many_requests_are_written_so_that_they_can_be_read() -> None:
+    counted = counts(sample("v1", 900_000.0), sample("v2", 30_871.0))
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))
+    (told,) = [found.message for found in row.findings if found.code.endswith("NOT-HONOURED")]
+    assert "(930,871 requests)" in told

@@ -153,3 +153,60 @@ async def test_stopping_the_server_ends_every_console(tmp_path: Path, monkeypatc
             numbers = started(tmp_path)
         for number in numbers:
             await until_gone(number)
+
+
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: east, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: me, user: {token: t}}]
+contexts: [{name: east, context: {cluster: east, user: me}}]
+current-context: east
+"""
+
+
+def children_of(parent: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def lives(number: int) -> bool:
+    """Whether a process runs; one that has ended may wait for whoever reaps orphans here."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+async def test_a_console_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "meshtop", "serve", "--port", "0", "--kubeconfig", str(tmp_path / "kubeconfig")),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path), "MESHTOP_CONFIG": "none"},
+    )
+    consoles: list[int] = []
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            address = (await process.stdout.readline()).decode().strip()
+        async with aiohttp.ClientSession() as session:
+            socket = await session.ws_connect(address.replace("http", "ws") + "ws")
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await socket.receive()
+            consoles = children_of(process.pid)
+            assert len(consoles) == 1
+            assert lives(consoles[0])
+            process.kill()
+            await process.wait()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while lives(consoles[0]):
+                    await asyncio.sleep(0.01)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        for one in consoles:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)

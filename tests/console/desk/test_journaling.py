@@ -122,3 +122,10 @@ def test_a_journal_that_cannot_be_read_says_why(tmp_path: Path, monkeypatch: pyt
     assert isinstance(found, JournalRead)
     assert "cannot be opened" in found.problem
     assert last_shift({}) is None
+
+
+def test_a_folder_that_cannot_be_used_is_no_empty_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert "not a directory" in read_journal(10).problem
+    assert seen().notice == "▲ the journal cannot be read: J"

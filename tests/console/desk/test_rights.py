@@ -320,3 +320,20 @@ async def test_a_question_that_failed_is_asked_again_with_the_next_snapshot(snap
     assert rights.of("east", "tools") is RULES
     rights.want(msgspec.structs.replace(snapshot, sequence=latest.sequence + 1), wanted, screen)
     assert len(desk.asked) == 3
+
+
+async def test_what_is_kept_has_a_bound_and_goes_with_its_cluster(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshtop.console.desk.rights.MOST_PLACES", 10)
+    desk, screen = Desk(), Screen()
+    rights = Rights(desk, lambda: 0.0)
+    for number in range(30):
+        rights.want(snapshot, [("east", f"made-{number}")], screen)
+        desk.asked[-1].set_result({f"made-{number}": RULES})
+    assert len(rights._known) == 10
+    assert rights.of("east", "made-29") is RULES
+    assert rights.of("east", "made-0") is None
+    alone = msgspec.structs.replace(snapshot, clusters=tuple(c for c in snapshot.clusters if c.name != "east"))
+    rights.want(alone, [("west", "shop")], screen)
+    assert rights.of("east", "made-29") is None

@@ -78,3 +78,33 @@ async def test_a_journal_that_cannot_be_read_says_so_instead_of_reading_for_ever
         await settled(pilot)
         assert "The journal cannot be read" in text_of(app)
         assert "Reading the journal" not in text_of(app)
+
+
+async def test_a_state_folder_that_cannot_be_used_is_said_and_not_called_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "state").write_text("no folder")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await press(pilot, "J")
+        await settled(pilot)
+        assert "not a directory" in text_of(app)
+        assert "The journal cannot be read" in text_of(app)
+        assert "Nothing was written" not in text_of(app)
+
+
+async def test_entering_what_is_no_filter_keeps_all_actions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with contextlib.closing(Journal(journal_path())) as journal:
+        begin(journal)
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        await press(pilot, "J")
+        await settled(pilot)
+        await press(pilot, "slash", *"zzz nocolumn:x", "enter")
+        assert isinstance(app.screen, JournalScreen)
+        assert len(app.screen.rows.model or ()) == 1
+        assert "The filter stays as it was" in text_of(app)

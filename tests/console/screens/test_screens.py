@@ -17,6 +17,7 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.session import SessionFailed
 from meshtop.console.widgets.help_screen import HelpScreen
+from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.prompts import FilterLine
@@ -403,3 +404,16 @@ async def test_what_a_policy_hides_is_said_in_the_scope() -> None:
         session_of(app).publish(msgspec.structs.replace(busy_world(), hidden="2 tenants are hidden."))
         await settled(pilot)
         assert "some is hidden" in text_of(app.screen.query_one(TopBar))
+
+
+async def test_entering_what_is_no_filter_keeps_the_one_before(app: StillApp) -> None:
+    async with app.run_test(size=SIZE) as pilot:
+        await go(pilot, "workloads")
+        await press(pilot, "slash", *"reviews", "enter")
+        before = keys_shown(app)
+        await press(pilot, "slash", *(["backspace"] * len("reviews")), *"web nocolumn:x", "enter")
+        assert app.scope.query.filter == "reviews", "not the half of it that was one on the way"
+        assert keys_shown(app) == before
+        told = app.screen.query_one(KeyHints).render_line(0).text
+        assert "nocolumn" in told
+        assert "The filter stays as it was" in told

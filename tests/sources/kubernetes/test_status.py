@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import meshtop
 from meshtop.model.kube import KindStatus
 from meshtop.model.state import State
-from meshtop.sources.kubernetes.status import source_status
+from meshtop.sources.kubernetes.status import MANIFEST, source_status
 from meshtop.sources.problem import SourceProblem
 
 LOST = SourceProblem(State.UNREACHABLE, "east cannot be reached.", "Check the VPN.")
@@ -82,7 +85,8 @@ def test_who_may_read_nothing_is_not_told_a_page_of_kinds() -> None:
     status = source_status(
         now=1.0, answered_at=None, problem=None, kinds=kinds, resources={}, stale_seconds=15.0, endpoint="e"
     )
-    assert (status.remedy or "").endswith("Kind7, 22 more (README: the ClusterRole for reading).")
+    assert status.remedy == "Ask for the 30 rights that are missing: docs/rbac/read-only.yaml has them all."
+    assert (Path(meshtop.__file__).parents[1] / MANIFEST).is_file()
 
 
 def test_a_login_that_failed_before_the_server_was_asked_is_no_answer_of_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.model.kube import KindStatus
-from meshtop.model.snapshot import Snapshot
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import HealthStatus, SourceStatus, State
 from meshtop.views.frame.document import document, kind_schema, missing
 from meshtop.views.frame.filter import FilterError
@@ -277,3 +277,19 @@ def test_a_cluster_that_is_not_there_is_one_sentence_and_not_two() -> None:
     assert missing(worlds.world(lost)) == ["east (https://east) cannot be reached: refused."]
     bare = structs.replace(lost, kubernetes=SourceStatus(state=State.FRESH))
     assert missing(worlds.world(bare)) == ["east: No Prometheus was found in east. Name it."]
+
+
+def test_clusters_that_refuse_the_same_share_a_sentence() -> None:
+    def refusing(cluster: ClusterSnapshot, what: str) -> ClusterSnapshot:
+        error = f"{cluster.name} does not let you list {what} (and 2 more kinds)."
+        status = SourceStatus(state=State.PARTIAL, error=error, remedy="Ask for 3 rights.", answered_at=1.0)
+        return structs.replace(cluster, kubernetes=status)
+
+    third = structs.replace(worlds.west(), name="south")
+    told = missing(
+        worlds.world(refusing(worlds.east(), "nodes"), refusing(worlds.west(), "nodes"), refusing(third, "pods"))
+    )
+    assert told == [
+        "east, west do not let you list nodes (and 2 more kinds). Ask for 3 rights.",
+        "south does not let you list pods (and 2 more kinds). Ask for 3 rights.",
+    ]

@@ -60,7 +60,7 @@ def test_it_is_said_beside_a_table_and_beside_sums() -> None:
 
 
 def test_the_doctor_finds_it_though_istiod_reports() -> None:
-    found = examine(worlds.world(silent()), {})
+    found = examine(worlds.world(silent()), dict)
     messages = {f.code: f.message for f in found.clusters[0].findings}
     assert messages["no-istio-metrics"] == "Prometheus of east holds no series that a proxy reported in this window."
     assert found.faults == 1

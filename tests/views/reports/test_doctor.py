@@ -13,6 +13,7 @@ from meshtop.model.mesh import ControlPlane, MeshFacts, Ready
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Severity, SourceStatus, State
 from meshtop.model.telemetry import Telemetry
+from meshtop.views.reports import doctor
 from meshtop.views.reports.doctor import Report, examine
 from tests import worlds
 
@@ -20,7 +21,7 @@ PLANE = ControlPlane(revision="default", version="1.30.1", pods=Ready(ready=1, t
 
 
 def report(cluster: ClusterSnapshot, plane: ControlPlane = PLANE) -> Report:
-    return examine(worlds.world(cluster), {cluster.name: MeshFacts(control_planes=(plane,))})
+    return examine(worlds.world(cluster), lambda: {cluster.name: MeshFacts(control_planes=(plane,))})
 
 
 def codes(found: Report) -> list[str]:
@@ -103,7 +104,7 @@ def test_a_control_plane_without_pods() -> None:
 
 
 def test_no_control_plane_is_no_fault() -> None:
-    found = examine(worlds.world(worlds.east()), {})
+    found = examine(worlds.world(worlds.east()), dict)
     assert codes(found) == ["no-control-plane"]
     assert found.clusters[0].findings[0].severity is Severity.INFO
     assert found.faults == 0
@@ -130,7 +131,7 @@ def test_a_control_plane_that_may_not_be_listed_is_not_said_to_be_absent() -> No
         replace(kind, state="denied", namespaces=("shop",)) if kind.kind in ("Deployment", "Pod") else kind
         for kind in east.inventory.kinds
     )
-    found = examine(worlds.world(replace(east, inventory=replace(east.inventory, kinds=kinds))), {})
+    found = examine(worlds.world(replace(east, inventory=replace(east.inventory, kinds=kinds))), dict)
     assert "no-control-plane" not in codes(found)
     unknown = next(f for f in found.clusters[0].findings if f.code == "control-plane-unknown")
     assert "Whether istiod runs in east is not known" in unknown.message
@@ -147,6 +148,32 @@ def test_how_far_telemetry_can_be_relied_on_is_worked_out_once_for_all_clusters(
 
     monkeypatch.setattr("meshtop.views.reports.doctor.telemetry_states", states)
     monkeypatch.setattr("meshtop.views.frame.unknowns.telemetry_states", states)
-    found = examine(worlds.world(worlds.east(), worlds.west(), worlds.north()), {})
+    found = examine(worlds.world(worlds.east(), worlds.west(), worlds.north()), dict)
     assert len(found.clusters) == 3
     assert len(asked) == 1
+
+
+CHECKS = ("_telemetry", "_kubernetes_findings", "_kind_findings", "_mesh_findings", "_prometheus_findings")
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_check_that_breaks_is_said_and_costs_no_other(monkeypatch: pytest.MonkeyPatch, check: str) -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("odd")
+
+    sick = replace(worlds.east(), kubernetes=status("partial"), prometheus=status("partial"))
+    monkeypatch.setattr(doctor, check, broken)
+    found = report(sick, replace(PLANE, pods=Ready(ready=0, total=1)))
+    others = {"cluster-incomplete", "control-plane-not-ready", "prometheus-incomplete"}
+    assert set(codes(found)) >= {"check-failed"}
+    assert len(others & set(codes(found))) >= 2
+    (failed,) = [one for one in found.clusters[0].findings if one.code == "check-failed"]
+    assert failed.message.endswith("could not be checked: a defect of meshtop (KeyError).")
+
+
+def test_a_mesh_that_cannot_be_told_is_not_one_without_istiod() -> None:
+    def broken() -> dict[str, MeshFacts]:
+        raise KeyError("odd")
+
+    found = examine(worlds.world(worlds.east(), worlds.west()), broken)
+    assert codes(found) == ["check-failed", "check-failed"]

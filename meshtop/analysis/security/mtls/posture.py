@@ -16,6 +16,7 @@ from meshtop.analysis.security.mtls.policies import policy_findings
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy
 from meshtop.model.mesh import Proxy
 from meshtop.model.numbers import quantity
+from meshtop.model.row_maker import RowMaker, all_or_none
 from meshtop.model.state import Severity
 from meshtop.model.traffic import Edge
 
@@ -50,9 +51,13 @@ def posture(
     *,
     window: TrafficWindow,
     day: Callable[[WorkloadId], WorkloadDay | None] = lambda where: None,
+    rows: RowMaker = all_or_none,
 ) -> Posture:
-    """Compute the posture of all workloads and edges. `day` gives the last day of a workload where it was measured."""
-    judged = tuple((edge, mesh.edge(edge)) for edge in edges)
+    """Compute the posture of all workloads and edges. `day` gives the last day of a workload where it was measured.
+
+    `rows` makes workloads (kind mtls), edges (mtlsedges) and findings.
+    """
+    judged = tuple(rows("mtlsedges", edges, lambda edge: (edge, mesh.edge(edge))))
     into: dict[WorkloadId, list[Edge]] = {}
     for edge in edges:
         end = edge.destination
@@ -61,18 +66,26 @@ def posture(
             into.setdefault(party.id if party is not None else (end.cluster, end.namespace, end.workload), []).append(
                 edge
             )
-    workloads = {}
-    for party in mesh.parties:
+
+    def of_party(party: Party) -> WorkloadPosture:
         policy = mesh.policy(party)
-        workloads[party.id] = WorkloadPosture(
+        return WorkloadPosture(
             party=party,
             policy=None if isinstance(policy, str) else policy,
             unknown=policy if isinstance(policy, str) else None,
             seen=seen(into.get(party.id, ()), day(party.id)),
         )
-    found = [*policy_findings(mesh), *broken_edges(mesh, judged)]
-    found += unused_conflicts(mesh, found)
-    found += _seen_findings(mesh, workloads, window)
+
+    workloads = {one.party.id: one for one in rows("mtls", mesh.parties, of_party)}
+    found: list[LocatedFinding] = []
+    parts: dict[str, Callable[[], Iterable[LocatedFinding]]] = {
+        "policies of mutual TLS": lambda: policy_findings(mesh),
+        "calls that mutual TLS breaks": lambda: broken_edges(mesh, judged),
+        "conflicts of mutual TLS": lambda: unused_conflicts(mesh, found),
+        "observed mutual TLS": lambda: _seen_findings(mesh, workloads, window),
+    }
+    # One after the other: conflicts leave out what the parts before them told.
+    rows("findings", parts, lambda part: found.extend(parts[part]()))
     return Posture(workloads=workloads, edges=judged, findings=worst_first(found))
 
 

@@ -20,6 +20,7 @@ from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
 from meshtop.model.kube import ConfigObject, Meta
 from meshtop.model.mesh import MeshFacts, Proxy
+from meshtop.model.row_maker import RowMaker, all_or_none
 from meshtop.model.traffic import Edge
 
 _SOME_ROOT = "the root namespace"
@@ -108,6 +109,9 @@ def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None
     return structs.replace(policy, spec=spec)
 
 
+_DEFECT = "A defect of meshtop: what this call would do could not be told. The log has it."
+
+
 class _Call(Struct, frozen=True, kw_only=True):
     """A call into the scope: the workload it reaches, its verdicts under STRICT, and its observed plaintext.
 
@@ -133,16 +137,31 @@ def what_if_strict(
     edges: Sequence[Edge],
     workloads: Sequence[WorkloadPosture],
     scope: str,
+    *,
+    rows: RowMaker = all_or_none,
 ) -> WhatIf:
-    """The effect of STRICT in a namespace, or with the scope `mesh` everywhere, on every call into it."""
+    """The effect of STRICT in a namespace, or with the scope `mesh` everywhere, on every call into it.
+
+    A call or a workload that `rows` (kind whatif) cannot judge is unknown, and named.
+    """
     mesh = MeshTls(strict_members(members, scope), trust)
     touched = [s for s in workloads if scope in (MESH, s.party.namespace) and not s.party.gateway]
-    calls = _calls_into(mesh, edges, scope, {s.party.id for s in touched})
+    ids = {s.party.id for s in touched}
+    tried = rows("whatif", edges, lambda edge: (edge, _call_into(mesh, edge, scope, ids)))
+    calls = [call for _, call in tried if call is not None]
+    judged = rows("whatif", calls, lambda call: (call.edge, _consequence(call)))
+    failed = {id(edge) for edge in edges} - {id(edge) for edge, call in tried if call is None}
+    failed -= {id(edge) for edge, _ in judged}
+    undecided = [
+        Consequence(edge=edge, effect=Effect.UNKNOWN, why=_DEFECT)
+        for edge in edges
+        if id(edge) in failed and scope in (MESH, edge.destination.namespace)
+    ]
     called = {call.workload for call in calls}
     days = [s.seen.day for s in touched if s.party.id in called]
     return WhatIf(
         scope=scope,
-        consequences=_worst_first(_consequence(call) for call in calls),
+        consequences=_worst_first([*(found for _, found in judged), *undecided]),
         unmeasured=tuple(_silent(s, called) for s in touched if _is_silent(s, called)),
         earlier=tuple(_earlier(touched)),
         workloads=len(touched),
@@ -150,27 +169,23 @@ def what_if_strict(
     )
 
 
-def _calls_into(mesh: MeshTls, edges: Iterable[Edge], scope: str, touched: Container[WorkloadId]) -> list[_Call]:
-    """The calls to touched workloads, and those to a bare service of the scope that ends inside the mesh."""
-    found = []
-    for edge in edges:
-        verdicts = mesh.edge(edge)
-        end = edge.destination
-        party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
-        workload = party.id if party is not None else (end.cluster, end.namespace, end.workload)
-        bare = not end.workload and scope in (MESH, end.namespace) and _reaches(verdicts)
-        if workload in touched or bare:
-            found.append(
-                _Call(
-                    edge=edge,
-                    workload=workload,
-                    worst=min(verdicts, key=lambda v: _RANK[v.outcome]),
-                    bare_server=any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts),
-                    plaintext_requests=plaintext(edge.sums.judged, edge.sums.secured),
-                    plaintext_bytes=plaintext(edge.sums.judged_bytes, edge.sums.secured_bytes),
-                )
-            )
-    return found
+def _call_into(mesh: MeshTls, edge: Edge, scope: str, touched: Container[WorkloadId]) -> _Call | None:
+    """The call to a touched workload, or to a bare service of the scope that ends inside the mesh; else None."""
+    verdicts = mesh.edge(edge)
+    end = edge.destination
+    party = mesh.parties.find((end.cluster, end.namespace, end.workload)) if end.workload else None
+    workload = party.id if party is not None else (end.cluster, end.namespace, end.workload)
+    bare = not end.workload and scope in (MESH, end.namespace) and _reaches(verdicts)
+    if workload not in touched and not bare:
+        return None
+    return _Call(
+        edge=edge,
+        workload=workload,
+        worst=min(verdicts, key=lambda v: _RANK[v.outcome]),
+        bare_server=any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts),
+        plaintext_requests=plaintext(edge.sums.judged, edge.sums.secured),
+        plaintext_bytes=plaintext(edge.sums.judged_bytes, edge.sums.secured_bytes),
+    )
 
 
 def _reaches(verdicts: Sequence[TlsVerdict]) -> bool:
