@@ -33,7 +33,8 @@ class Remembered(Struct, frozen=True, kw_only=True):
 class Sighting(Struct, frozen=True, kw_only=True):
     """An item as it is seen at a moment.
 
-    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet.
+    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet: of each
+    cluster the UID or, where that is not known, the API server, sorted and joined by commas.
     `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own.
     """
 
@@ -59,10 +60,18 @@ class PastChange(Struct, frozen=True, kw_only=True):
 class AttentionLog(Protocol):
     """Remembers what needed attention from one run to the next, and knows what this machine changed."""
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
+    def see(
+        self,
+        sightings: Iterable[Sighting],
+        at: float,
+        *,
+        read: Mapping[str, str],
+        servers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Remembered]:
         """What is remembered of these items, seen at Unix seconds `at`.
 
-        Others that stand in clusters that were `read` (servers by name) only are gone.
+        Others that stand in clusters that were `read` only are gone: what they are known by (UID, else server), by
+        name. `servers` are the API servers of clusters whose UID is known, by it.
         """
 
     def changes(self, since: float, until: float) -> tuple[PastChange, ...]:
@@ -72,7 +81,14 @@ class AttentionLog(Protocol):
 class Forgetful:
     """Remembers nothing: every item is seen for the first time."""
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
+    def see(
+        self,
+        sightings: Iterable[Sighting],
+        at: float,
+        *,
+        read: Mapping[str, str],
+        servers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Remembered]:
         """Nothing."""
         return {}
 
