@@ -45,13 +45,14 @@ def build(picture: Picture) -> list[AttentionItem]:
     """Everything that needs attention, the worst first."""
     defects: list[Draft] = []
     ill = _part("workloads", lambda: of_workloads(picture), defects)
+    machines = _part("virtual machines", lambda: of_machines(picture), defects)
     noisy = dict(_part("noisy callers", lambda: of_noisy_callers(picture, ill).items(), defects))
     drafts = [
         *_part("clusters", lambda: of_clusters(picture), defects),
         *ill,
-        *_part("calls", lambda: of_calls(picture, ill), defects),
+        *_part("calls", lambda: of_calls(picture, [*ill, *machines]), defects),
         *(draft for draft, _ in noisy.values()),
-        *_part("virtual machines", lambda: of_machines(picture), defects),
+        *machines,
         *_part("findings", lambda: of_findings(picture), defects),
         *_part("tenants", lambda: of_tenants(picture), defects),
         *_part("canaries", lambda: of_canaries(picture), defects),

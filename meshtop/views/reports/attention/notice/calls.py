@@ -22,21 +22,22 @@ LEAST_SHARE = 0.2
 """And that is this share of what the callee is asked now."""
 TOGETHER_SECONDS = 120.0
 """What began so shortly before something else may be its cause."""
-_ILL = {HealthStatus.FAILING: Severity.ERROR, HealthStatus.DEGRADED: Severity.WARNING}
+ILL = {HealthStatus.FAILING: Severity.ERROR, HealthStatus.DEGRADED: Severity.WARNING}
+"""How bad it is that something is of this health."""
 
 
 def of_workloads(picture: Picture) -> Iterator[Draft]:
     """Each workload with a fault of its own: what it is asked and its pods, not what others answer it."""
     for workload in picture.workloads:
         verdict = picture.verdicts.own_fault(workload)
-        if verdict.status in _ILL:
-            yield _of_workload(picture, workload, _ILL[verdict.status], verdict.reasons)
+        if verdict.status in ILL:
+            yield _of_workload(picture, workload, ILL[verdict.status], verdict.reasons)
 
 
 def _of_workload(picture: Picture, workload: Workload, severity: Severity, reasons: Sequence[str]) -> Draft:
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)
-    of_pods = workload.readiness.reasons[:1] if workload.readiness.status in _ILL else ()
+    of_pods = workload.readiness.reasons[:1] if workload.readiness.status in ILL else ()
     # What fails comes before what is not ready: readers are cut off at the end.
     told = (*[reason for reason in reasons if reason not in workload.readiness.reasons][:2], *of_pods)
     course = picture.courses.get(where)
@@ -52,7 +53,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
         onset = errors_onset(course.times, course.requests, course.errors) if errors else None
         no_later = onset.at if onset is not None and not onset.exact else None
         began = _first([onset, course.slower])
-    if workload.readiness.status in _ILL:
+    if workload.readiness.status in ILL:
         began = min((at for at in (began, workload.troubled_since) if at is not None), default=None)
     changed, changed_at = _rollout(workload, began)
     return Draft(
@@ -68,7 +69,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
         errors=errors,
         slow=slow,
         workloads=(where,),
-        callers=_callers(edges, failing_only=not slow),
+        callers=callers_of(edges, failing_only=not slow),
         changed=changed,
         changed_at=changed_at,
     )
@@ -85,7 +86,7 @@ def _rollout(workload: Workload, began: float | None) -> tuple[str, float | None
     return f"new pods of {clean(workload.name)} in {workload.cluster}", workload.renewed
 
 
-def _callers(edges: Iterable[Edge], *, failing_only: bool) -> tuple[WorkloadId, ...]:
+def callers_of(edges: Iterable[Edge], *, failing_only: bool) -> tuple[WorkloadId, ...]:
     """Who is hit: whoever asks it, or those whose calls fail."""
     found = {
         (edge.source.cluster, edge.source.namespace, edge.source.workload)
@@ -112,7 +113,7 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
         groups.setdefault((edge.source.cluster or edge.destination.cluster, name), []).append(edge)
     for (cluster, name), edges in groups.items():
         verdict = picture.calls_health(edges)
-        callers = _callers(edges, failing_only=True)
+        callers = callers_of(edges, failing_only=True)
         onset = _calls_onset(picture, cluster, name)
         who = f"from {clean(callers[0][2])}" if len(callers) == 1 else f"from {len(callers)} workloads"
         tcp = all(edge.protocol == "tcp" for edge in edges)

@@ -16,28 +16,40 @@ from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
+from meshtop.views.reports.attention.notice.calls import ILL, callers_of
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
 
 
 def of_machines(picture: Picture) -> Iterator[Draft]:
-    """Virtual machines whose probe fails, or that have disconnected."""
+    """Virtual machines that fail, by their probe or by what they answer, or that have disconnected.
+
+    How bad it is follows from the machine's health, as the list of machines shows it: one fault has one severity.
+    """
     for machine in picture.machines:
         gone = machine.disconnected_at is not None and machine.disconnected_at > (machine.connected_at or 0.0)
-        if machine.healthy is not False and not gone:
+        health = picture.machine_health(machine)
+        if health.status not in ILL and not gone:
             continue
         where = (machine.cluster, machine.namespace, machine.name)
-        why = machine.health_message or ("its probe fails" if machine.healthy is False else "it has disconnected")
+        reasons = (machine.health_message,) if machine.healthy is False and machine.health_message else health.reasons
+        why = "; ".join(reasons[:2]) if health.status in ILL else "it has disconnected"
+        named = picture.machine_id(machine)
+        edges = () if picture.shares_traffic(machine) else picture.edges_to(named)
         yield Draft(
             id="/".join(("virtualmachine", *where)),
-            severity=Severity.WARNING,
-            title=f"VM {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: {clean(why)}.",
+            severity=ILL.get(health.status, Severity.WARNING),
+            title=f"VM {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: {clean(why).rstrip('.')}.",
             kind="virtualmachines",
             key="/".join(where),
             places=(_place(picture, *where[:2]),),
             onset=machine.disconnected_at if gone else None,
-            workloads=(picture.machine_id(machine),),
+            requests=sum(edge.sums.requests or 0.0 for edge in edges),
+            errors=sum(edge.sums.errors or 0.0 for edge in edges),
+            workloads=(named,),
+            callers=callers_of(edges, failing_only=True),
+            answers=tuple((machine.cluster, machine.namespace, service) for service in machine.services),
         )
 
 
@@ -151,7 +163,7 @@ def of_canaries(picture: Picture) -> Iterator[Draft]:
         yield Draft(
             id=f"canary/{of_kind.key(row)}",
             severity=worst.severity,
-            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(worst.message)}",
+            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(_without_label(row, worst.message))}",
             kind="canaries",
             key=of_kind.key(row),
             places=(_place(picture, row.cluster, row.namespace),),
@@ -163,6 +175,11 @@ def of_canaries(picture: Picture) -> Iterator[Draft]:
             changed=clean(changed),
             changed_at=row.last_change.time.timestamp() if row.last_change else None,
         )
+
+
+def _without_label(row: CanaryRow, message: str) -> str:
+    """A finding's message without the route's name, which the title begins with already."""
+    return message.removeprefix(f"{row.label}: ")
 
 
 def canary_workloads(picture: Picture, row: CanaryRow) -> tuple[WorkloadId, ...]:
