@@ -159,7 +159,9 @@ class AttentionStore:
                     self._written[identity] = at
                 if not item.follows:
                     acknowledged = in_force(item.acknowledged, item.severity, at)
-                    found[item.id] = Remembered(first_seen=item.first_seen, acknowledged=acknowledged)
+                    found[item.id] = Remembered(
+                        first_seen=item.first_seen, since=item.since, acknowledged=acknowledged
+                    )
             gone = [
                 one
                 for identity, one in known.items()

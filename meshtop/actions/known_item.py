@@ -54,12 +54,15 @@ class KnownItem(Struct, frozen=True, kw_only=True):
 def seen(sighting: Sighting, before: KnownItem | None, at: float) -> KnownItem:
     """An item as it is known after it was seen at Unix seconds `at`."""
     back = before is not None and (before.gone is None or at - before.gone <= BACK_WITHIN_SECONDS)
+    since = sighting.since
+    if sighting.silent and before is not None and before.gone is None:
+        since = min((one for one in (since, before.since) if one is not None), default=None)
     return KnownItem(
         id=sighting.id,
         scope=sighting.scope,
         severity=sighting.severity,
         title=sighting.title,
-        since=sighting.since,
+        since=since,
         clusters=sighting.clusters,
         follows=sighting.follows,
         first_seen=before.first_seen if before is not None and back else at,

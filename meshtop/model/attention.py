@@ -24,9 +24,13 @@ class Acknowledgement(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
-    """What is remembered of an item: when it was seen first (Unix seconds), and whether it is acknowledged."""
+    """What is remembered of an item: when it was seen first (Unix seconds), and whether it is acknowledged.
+
+    `since` is when it began, of what takes the evidence of that with it: the earliest that was known while it was seen.
+    """
 
     first_seen: float
+    since: float | None = None
     acknowledged: Acknowledgement | None = None
 
 
@@ -35,7 +39,8 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
     `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet: of each
     cluster the UID or, where that is not known, the API server, sorted and joined by commas.
-    `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own.
+    `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own. What is
+    `silent` says nothing of when it fell silent to those who come later: the earliest `since` that anybody knew stands.
     """
 
     id: str
@@ -45,6 +50,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...] = ()
     scope: str = ""
     follows: str = ""
+    silent: bool = False
 
 
 class PastChange(Struct, frozen=True, kw_only=True):

@@ -163,6 +163,21 @@ def test_a_cause_that_is_found_later_is_known_where_all_that_follows_from_it_was
     assert worse[third.id].acknowledged is None, "an error is more than the warning that somebody knew of"
 
 
+def test_since_when_a_cluster_is_silent_is_what_whoever_saw_it_answer_knows(path: Path) -> None:
+    gone = structs.replace(CATALOG, id="cluster/east", since=NOW - 20, silent=True)
+    watching = AttentionStore(path)
+    assert watching.see([gone], NOW, read={})["cluster/east"].since == NOW - 20
+    # Another run never saw it answer: it knows nothing, or when others began to miss it.
+    for since in (None, NOW - 5):
+        once = AttentionStore(path)
+        assert once.see([structs.replace(gone, since=since)], NOW + 30, read={})["cluster/east"].since == NOW - 20
+        once.close()
+    ordinary = AttentionStore(path)
+    ordinary.see([CATALOG], NOW, read={})
+    later = ordinary.see([structs.replace(CATALOG, since=NOW + 10)], NOW + 30, read={})
+    assert later[CATALOG.id].since == NOW + 10, "what tells its own story is not held to an older one"
+
+
 def test_a_cluster_is_known_by_its_uid_whatever_its_address(path: Path) -> None:
     store = AttentionStore(path)
     store.see([CATALOG], NOW, read=READ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -73,8 +73,9 @@ def build(picture: Picture) -> list[AttentionItem]:
         places[draft.id] = tuple(dict.fromkeys(place for one in (draft, *below) for place in one.places))
         items.append(_item(picture, draft, below, places[draft.id], changes, now))
     picture.cached(_PLACES, lambda: places)
-    remembered = _remembered(picture, items, {draft.id: draft.places for draft in drafts}, now)
-    items = [_recalled(item, remembered.get(item.id)) for item in items]
+    silent = frozenset(draft.id for draft in drafts if draft.lost_cluster)
+    remembered = _remembered(picture, items, {draft.id: draft.places for draft in drafts}, silent, now)
+    items = [_recalled(item, remembered.get(item.id), silent=item.id in silent) for item in items]
     rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
     elsewhere = max(rates, default=0.0)
     ordered = sorted(items, key=lambda item: rank.rank_key(item, now, elsewhere))
@@ -174,9 +175,14 @@ def _moment(at: float | None) -> datetime | None:
 
 
 def _remembered(
-    picture: Picture, items: Sequence[AttentionItem], below: Mapping[str, tuple[Place, ...]], now: float
+    picture: Picture,
+    items: Sequence[AttentionItem],
+    below: Mapping[str, tuple[Place, ...]],
+    silent: Collection[str],
+    now: float,
 ) -> Mapping[str, Remembered]:
-    """What is remembered of the items; `below` are the places of what follows from them, by id.
+    """What is remembered of the items; `below` are the places of what follows from them, by id, `silent` the ids of
+    clusters that do not answer.
 
     A past moment and a fleet that is still being read are not written down.
     """
@@ -186,12 +192,12 @@ def _remembered(
     keys = {c.name: c.uid or c.server for c in clusters}
     read = {c.name: keys[c.name] for c in clusters if c.kubernetes.state is State.FRESH}
     servers = {c.uid: c.server for c in clusters if c.uid}
-    sightings = [one for item in items for one in _sightings(keys, item, below)]
+    sightings = [one for item in items for one in _sightings(keys, item, below, item.id in silent)]
     return picture.attention_log.see(sightings, now, read=read, servers=servers)
 
 
 def _sightings(
-    keys: Mapping[str, str], item: AttentionItem, below: Mapping[str, tuple[Place, ...]]
+    keys: Mapping[str, str], item: AttentionItem, below: Mapping[str, tuple[Place, ...]], silent: bool
 ) -> Iterator[Sighting]:
     """The item and what follows from it, which is there although it is no item of its own.
 
@@ -206,15 +212,20 @@ def _sightings(
 
     since = None if item.since is None else item.since.timestamp()
     mine = (place.partition("/")[0] for place in item.places)
-    yield sighting(item.id, item.severity, item.title, mine, since=since)
+    yield sighting(item.id, item.severity, item.title, mine, since=since, silent=silent)
     for one in item.consequences:
         theirs = (place.cluster for place in below.get(one.id, ()))
         yield sighting(one.id, one.severity, one.title, theirs, since=None, follows=item.id)
 
 
-def _recalled(item: AttentionItem, known: Remembered | None) -> AttentionItem:
+def _recalled(item: AttentionItem, known: Remembered | None, *, silent: bool) -> AttentionItem:
+    """An item with what is remembered of it. Since when a cluster is silent, whoever saw it answer knows best."""
     if known is None:
         return item
+    since = _moment(known.since) if silent and known.since is not None else item.since
     return structs.replace(
-        item, first_seen=datetime.fromtimestamp(known.first_seen, UTC), acknowledged=known.acknowledged
+        item,
+        since=since,
+        first_seen=datetime.fromtimestamp(known.first_seen, UTC),
+        acknowledged=known.acknowledged,
     )

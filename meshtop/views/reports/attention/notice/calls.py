@@ -187,11 +187,11 @@ def _noisy(
     target = worst.workloads[0]
     more = f" and {len(harmed) - 1} more" if len(harmed) > 1 else ""
     factor = after / before if before > 0 else 0.0
-    times = f"{quantity(factor)} times as much as before ({quantity(after)}/s)" if factor else f"{quantity(after)}/s"
+    much = f"{quantity(factor)} times as much as before ({quantity(after)}/s)" if factor else f"{quantity(after)}/s"
     draft = Draft(
         id="/".join(("caller", *caller)),
         severity=worst.severity,
-        title=f"{clean(f'{namespace}/{name}')} in {cluster} asks {clean(f'{target[1]}/{target[2]}')}{more} {times}",
+        title=f"{clean(f'{namespace}/{name}')} in {cluster} asks {much}: {clean(f'{target[1]}/{target[2]}')}{more}",
         kind="workloads",
         key=_workload_key(picture, caller),
         places=_places(picture, (caller,)),
