@@ -64,7 +64,7 @@ async def story(name: str, every: float) -> None:
                 picture: Picture = factory.picture(await world.look(observatory))
                 found = attention(picture)
                 first = found[0] if found else None
-                if first is not None and any(first.id.startswith(start) for start in told.causes):
+                if first is not None and first.id in told.causes:
                     since = "no onset" if first.since is None else f"{first.since.timestamp() - world.begins:+.0f} s"
                     print(
                         f"{name}: first after {world.now - world.begins:.0f} s: {first.id}, onset {since}, "

@@ -6,38 +6,16 @@ drawn of what was read. `pytest --snapshot-update` takes the pictures again.
 
 from __future__ import annotations
 
-import asyncio
-import tempfile
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from meshtop.console.terminal.look import Look
-from meshtop.model.snapshot import Snapshot
 from tests.console.stage import stage
-from tests.judgement.simulated import SimulatedWorld
+from tests.judgement.simulated import a_minute_into
 
-MINUTE = 60.0
 STORIES = ("bad-canary", "dead-cluster", "noisy-tenant")
 SIZES = [(80, 24), (120, 40)]
-
-
-@cache
-def a_minute_into(story: str) -> Snapshot:
-    """What the observatory has read a minute after the story set in; of what dies, a moment before as well."""
-
-    async def read() -> Snapshot:
-        world = SimulatedWorld(story, begins=15.0)
-        with tempfile.TemporaryDirectory() as folder:
-            async with world.observed(Path(folder)) as observatory:
-                if world.world.dying is not None:
-                    await world.look(observatory)
-                world.now = world.begins + MINUTE
-                return await world.look(observatory)
-
-    return asyncio.run(read())
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +29,7 @@ def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
 @pytest.mark.parametrize("story", STORIES)
 def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int]) -> None:
-    snapshot = a_minute_into(story)
+    _, snapshot = a_minute_into(story)
     app = stage(snapshot, look=Look("meshtop-dark"))
     app.now = lambda: snapshot.at + 2.0  # type: ignore[method-assign]
     assert snap_compare(app, terminal_size=size)

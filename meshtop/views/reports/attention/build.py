@@ -55,7 +55,7 @@ def build(picture: Picture) -> list[AttentionItem]:
         *machines,
         *_part("findings", lambda: of_findings(picture), defects),
         *_part("tenants", lambda: of_tenants(picture), defects),
-        *_part("canaries", lambda: of_canaries(picture), defects),
+        *_part("canaries", lambda: of_canaries(picture, ill), defects),
         *_part("drift", lambda: of_drift(picture), defects),
         *defects,
     ]

@@ -80,10 +80,19 @@ def _first(onsets: Iterable[Onset | None]) -> float | None:
 
 
 def _rollout(workload: Workload, began: float | None) -> tuple[str, float | None]:
-    """That new pods came just before, which a rollout, a scaling or a restart brings."""
-    if began is None or not began - 600 <= workload.renewed <= began + 30:
+    """What happened to its pods just before: new ones, which a rollout or a scaling brings, or a restarted container."""
+    if began is None:
         return "", None
-    return f"new pods of {clean(workload.name)} in {workload.cluster}", workload.renewed
+    name = f"{clean(workload.name)} in {workload.cluster}"
+    happened = [(workload.renewed, f"new pods of {name}")]
+    if workload.restarted is not None:
+        at, reason = workload.restarted
+        happened.append((at, f"a container of {name} restarted" + (f" ({clean(reason)})" if reason else "")))
+    near = [(at, what) for at, what in happened if began - 600 <= at <= began + 30]
+    if not near:
+        return "", None
+    at, what = max(near)
+    return what, at
 
 
 def callers_of(edges: Iterable[Edge], *, failing_only: bool) -> tuple[WorkloadId, ...]:

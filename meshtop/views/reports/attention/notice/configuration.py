@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from meshtop.analysis.canary.board import CanaryRow
+from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
 from meshtop.analysis.canary.verdict import Comparison
 from meshtop.analysis.fleet.drift.compare import Drift
 from meshtop.analysis.traffic.onset import appeared
@@ -146,31 +146,41 @@ def of_tenants(picture: Picture) -> Iterator[Draft]:
             )
 
 
-def of_canaries(picture: Picture) -> Iterator[Draft]:
-    """The worst finding of each weighted route; what is only worth knowing stays on the board."""
+def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
+    """The worst finding of each weighted route, or that its canary is ill where its baseline is well.
+
+    What was counted since the weights changed says late that a canary has become worse than it was: `ill`, the
+    workloads with a fault of their own, say it at once. What is only worth knowing stays on the board.
+    """
     of_kind = view("canaries")
     order = (Severity.ERROR, Severity.WARNING)
+    faults = {where: draft for draft in ill for where in draft.workloads}
     for row in of_kind.all_items(picture):
         worst = min(
             (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
         )
-        if worst is None:
+        worse = [d for d in row.destinations if _is_worse(row, d)]
+        message = "" if worst is None else _without_label(row, worst.message)
+        severities = [] if worst is None else [worst.severity]
+        if not worse and (found := _ill_canary(picture, row, faults)) is not None:
+            canary, fault = found
+            worse = [canary]
+            severities.append(fault.severity)
+            message = f"its canary {canary.name} is ill, the baseline is not: {fault.title.partition(': ')[2]}"
+        if not severities:
             continue
-        workloads = canary_workloads(picture, row)
         changed = (
             f"{row.last_change.how} of {row.label or row.name} by {row.last_change.who}" if row.last_change else ""
         )
         yield Draft(
             id=f"canary/{of_kind.key(row)}",
-            severity=worst.severity,
-            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(_without_label(row, worst.message))}",
+            severity=min(severities, key=order.index),
+            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(message)}",
             kind="canaries",
             key=of_kind.key(row),
             places=(_place(picture, row.cluster, row.namespace),),
-            requests=sum(
-                d.traffic.requests_per_second or 0.0 for d in row.destinations if d.name == row.verdict.canary
-            ),
-            workloads=workloads,
+            requests=sum(d.traffic.requests_per_second or 0.0 for d in worse),
+            workloads=_behind(picture, row, worse, _mesh_of(picture, row)),
             findings=tuple(f.code for f in row.findings if f.severity in order),
             changed=clean(changed),
             changed_at=row.last_change.time.timestamp() if row.last_change else None,
@@ -182,17 +192,44 @@ def _without_label(row: CanaryRow, message: str) -> str:
     return message.removeprefix(f"{row.label}: ")
 
 
-def canary_workloads(picture: Picture, row: CanaryRow) -> tuple[WorkloadId, ...]:
-    """The workloads behind the version that is worse, in the route's mesh; none where no version is said to be."""
-    if row.verdict.verdict is not Comparison.WORSE or row.verdict.canary is None:
-        return ()
-    worse = [d for d in row.destinations if d.name == row.verdict.canary]
-    peers = set(picture.meshes.peers(row.cluster)) or {row.cluster}
+def _is_worse(row: CanaryRow, destination: CanaryDestination) -> bool:
+    return row.verdict.verdict is Comparison.WORSE and destination.name == row.verdict.canary
+
+
+def _mesh_of(picture: Picture, row: CanaryRow) -> frozenset[str]:
+    return frozenset(picture.meshes.peers(row.cluster)) | {row.cluster}
+
+
+def _ill_canary(
+    picture: Picture, row: CanaryRow, faults: Mapping[WorkloadId, Draft]
+) -> tuple[CanaryDestination, Draft] | None:
+    """A canary of a route that is ill in the route's cluster, with its fault; None where the baseline is ill too."""
+    weighted = [d for d in row.destinations if d.share > 0]
+    if len(weighted) < 2:
+        return None
+    baseline = max(weighted, key=lambda d: d.share)
+    here = frozenset({row.cluster})
+    usual = _behind(picture, row, [baseline], here)
+    if not usual or any(where in faults for where in usual):
+        return None
+    for destination in weighted:
+        # Where telemetry tells versions apart only: a workload that serves both is no canary.
+        mine = [where for where in _behind(picture, row, [destination], here) if where not in usual]
+        ill = [faults[where] for where in mine if where in faults and faults[where].onset is not None]
+        if destination is not baseline and ill:
+            return destination, ill[0]
+    return None
+
+
+def _behind(
+    picture: Picture, row: CanaryRow, destinations: Sequence[CanaryDestination], clusters: frozenset[str]
+) -> tuple[WorkloadId, ...]:
+    """The workloads behind destinations of a route, in these clusters."""
     found = []
-    for workload in picture.workloads:
-        if workload.cluster not in peers or workload.namespace != row.namespace:
+    for workload in picture.workloads if destinations else ():
+        if workload.cluster not in clusters or workload.namespace != row.namespace:
             continue
-        for destination in worse:
+        for destination in destinations:
             host = destination.host.split(".")[0]
             served = host in workload.services or host == workload.app
             if served and destination.version in (None, workload.version):
