@@ -159,9 +159,7 @@ class AttentionStore:
                     self._written[identity] = at
                 if not item.follows:
                     acknowledged = in_force(item.acknowledged, item.severity, at)
-                    found[item.id] = Remembered(
-                        first_seen=item.first_seen, since=item.since, acknowledged=acknowledged
-                    )
+                    found[item.id] = Remembered(first_seen=item.first_seen, since=item.since, acknowledged=acknowledged)
             gone = [
                 one
                 for identity, one in known.items()
@@ -266,8 +264,9 @@ class AttentionStore:
         return frozenset(server for several in found for server in several)
 
     def find(self, wanted: str, fleet: Collection[str] | None = None) -> list[KnownItem]:
-        """The items of a fleet (as `items` takes it) that an id means. Raises AttentionError where there are none or several.
+        """The items of a fleet (as `items` takes it) that an id means.
 
+        Raises AttentionError where there are none or several.
         They are several of one id where it was looked at in some of its clusters only. The end of an id is enough where
         it is the end of one only, and so is the id as `get -o name` prints it.
         """

@@ -91,8 +91,8 @@ def passed_on(
 ) -> dict[ItemIdentity, Acknowledgement]:
     """Acknowledgements that came to items by what they follow from, or by all that follows from them.
 
-    `now` are the items of this look at the clusters of a fleet, `before` what was known until then. A problem is known under its new name for as
-    long, and up to the severity, that it was known under the old one.
+    `now` are the items of this look at the clusters of a fleet, `before` what was known until then. A problem is known
+    under its new name for as long, and up to the severity, that it was known under the old one.
     """
     by_id: dict[str, list[KnownItem]] = {}
     for one in before.values():

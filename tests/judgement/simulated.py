@@ -118,7 +118,7 @@ class Story:
     """What comes first in a scenario: the id of its cause, its onset in seconds, and all that follows from it, by id.
 
     `causes` are several where a fault is the same in several clusters, and which of them stands for all depends on
-    what is counted. An onset is good to two scrapes. `untouched` is how an id begins that must not be an item beside it.
+    what is counted. An onset is good to two scrapes. `untouched` is how ids begin that must not be items beside it.
     """
 
     causes: tuple[str, ...]
@@ -157,7 +157,14 @@ STORIES = {
             "finding/DISCOVERY-UNREACHABLE/us-east",
             "finding/MEMBER-NOT-READY/eu-west",
         ),
-        untouched=("cluster/", "prometheus/", "calls/us-east", "workload/us-east", "workload/eu-west", "finding/MEMBER-"),
+        untouched=(
+            "cluster/",
+            "prometheus/",
+            "calls/us-east",
+            "workload/us-east",
+            "workload/eu-west",
+            "finding/MEMBER-",
+        ),
     ),
     "plaintext-intruder": Story(
         ("finding/MTLS-PLAINTEXT-SEEN/us-east/shop/new",),

@@ -284,12 +284,12 @@ def _stuck(known: RouteFacts) -> list[Finding]:
         return []
     if known.verdict.verdict is not Comparison.NOT_WORSE or known.honesty.verdict is Honesty.NOT_HONOURED:
         return []
-    days = (known.now - known.change.at) / 86400
+    days = round((known.now - known.change.at) / 86400)
     return [
         _finding(
             "STUCK",
             Severity.INFO,
-            f"{known.route.label} has been at {_parts(known.route.shares)} for {days:.0f} day{'s' * (round(days) != 1)}, "
+            f"{known.route.label} has been at {_parts(known.route.shares)} for {days} day{'s' * (days != 1)}, "
             f"although {known.verdict.canary} is not worse.",
             "Finish the shift or roll it back; ignore this if the split is meant to stay.",
         )

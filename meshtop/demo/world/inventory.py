@@ -40,7 +40,10 @@ class Inventory:
         edited: float,
         servers: Mapping[str, str] | None = None,
     ) -> None:
-        """`edited` is when the route reviews got its weights (Unix seconds); `servers` gives the clusters' URLs once they are known."""
+        """`edited` is when the route reviews got its weights (Unix seconds).
+
+        `servers` gives the clusters' URLs once they are known.
+        """
         self.servers = {} if servers is None else servers
         self.plan = plan
         self.cluster = cluster

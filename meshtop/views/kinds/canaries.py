@@ -188,7 +188,9 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                     fact("owner", owner),
                     fact(
                         "last change",
-                        None if change is None else f"{change.who}, {ago(change.time.timestamp(), picture.snapshot.at)}",
+                        None
+                        if change is None
+                        else f"{change.who}, {ago(change.time.timestamp(), picture.snapshot.at)}",
                     ),
                 ),
             ),

@@ -1,8 +1,8 @@
 """Puts consequences under their causes: what follows from one thing is one thing.
 
 A cluster that does not answer, a caller that grew beyond what its callee can bear, a route's worse version, a root of
-trust that is not shared, a virtual machine, a callee whose callers fail with it. What began well before another thing does not follow from
-it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster: they name it.
+trust that is not shared, a virtual machine, a callee whose callers fail with it. What began well before another thing
+does not follow from it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster: they name it.
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ def _fold_machines(drafts: Sequence[Draft], follows: _Follows) -> None:
             continue
         hosts = tuple(f"{name}.{namespace}." for _, namespace, name in cause.answers)
         for child in drafts:
-            itself = child.kind == "workloads" and bool(child.workloads) and set(child.workloads) <= set(cause.workloads)
+            itself = (
+                child.kind == "workloads" and bool(child.workloads) and set(child.workloads) <= set(cause.workloads)
+            )
             unanswered = child.kind == "edges" and child.service.startswith(hosts) and child.clusters <= cause.clusters
             if itself or unanswered:
                 follows(child, cause)

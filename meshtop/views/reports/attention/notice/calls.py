@@ -80,7 +80,7 @@ def _first(onsets: Iterable[Onset | None]) -> float | None:
 
 
 def _rollout(workload: Workload, began: float | None) -> tuple[str, float | None]:
-    """What happened to its pods just before: new ones, which a rollout or a scaling brings, or a restarted container."""
+    """What happened to its pods just before: new ones (a rollout, a scaling), or a restarted container."""
     if began is None:
         return "", None
     name = f"{clean(workload.name)} in {workload.cluster}"

@@ -61,7 +61,7 @@ def _of_source(picture: Picture, cluster: ClusterSnapshot, status: SourceStatus,
 
 
 def _without_name(cluster: ClusterSnapshot, message: str) -> str:
-    """What is wrong, without the cluster's name and address: the title begins with the name, and the detail has both."""
+    """What is wrong, without the cluster's name and address: the title begins with the name."""
     return re.sub(rf"^{re.escape(clean(cluster.name))}(?: \([^)]*\))?:? ", "", message)
 
 

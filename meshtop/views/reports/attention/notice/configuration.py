@@ -40,7 +40,7 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
         yield Draft(
             id="/".join(("virtualmachine", *where)),
             severity=ILL.get(health.status, Severity.WARNING),
-            title=f"VM {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: {clean(why).rstrip('.')}.",
+            title=f"VM {clean('/'.join(where[1:]))} in {machine.cluster}: {clean(why).rstrip('.')}.",
             kind="virtualmachines",
             key="/".join(where),
             places=(_place(picture, *where[:2]),),
