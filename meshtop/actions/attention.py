@@ -24,7 +24,7 @@ from meshtop.actions.known_item import (
     in_force,
     item_of,
     passed_on,
-    seen,
+    sighted,
 )
 from meshtop.model.attention import Acknowledgement, PastChange, Remembered, Sighting
 from meshtop.model.errors import MeshtopError
@@ -145,7 +145,7 @@ class AttentionStore:
             changed: list[KnownItem] = []
             for sighting in sightings:
                 one = structs.replace(sighting, scope=self._scope(sighting.scope))
-                now[one.id, one.scope] = seen(one, before.get((one.id, one.scope)), at)
+                now[one.id, one.scope] = sighted(one, before.get((one.id, one.scope)), at)
             there = {name: self._scope(key) for name, key in read.items()}
             came = passed_on(now, before, {*there.values(), *(s for one in now.values() for s in one.scopes)}, at)
             found = {}

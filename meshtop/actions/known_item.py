@@ -51,7 +51,7 @@ class KnownItem(Struct, frozen=True, kw_only=True):
         return frozenset(self.scope.split(","))
 
 
-def seen(sighting: Sighting, before: KnownItem | None, at: float) -> KnownItem:
+def sighted(sighting: Sighting, before: KnownItem | None, at: float) -> KnownItem:
     """An item as it is known after it was seen at Unix seconds `at`."""
     back = before is not None and (before.gone is None or at - before.gone <= BACK_WITHIN_SECONDS)
     since = sighting.since

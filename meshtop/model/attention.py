@@ -37,9 +37,10 @@ class Remembered(Struct, frozen=True, kw_only=True):
 class Sighting(Struct, frozen=True, kw_only=True):
     """An item as it is seen at a moment.
 
-    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another
-    fleet: of each cluster the UID or, where that is not known, the API server, sorted and joined by commas. `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own. What is
-    `silent` says nothing of when it fell silent to those who come later: the earliest `since` that anybody knew stands.
+    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet:
+    of each cluster the UID or, where that is not known, the API server, sorted and joined by commas. `follows` is the
+    id of its cause, where it is only a consequence: it is there, and no item of its own. What is `silent` says nothing
+    of when it fell silent to those who come later: the earliest `since` that anybody knew stands.
     """
 
     id: str

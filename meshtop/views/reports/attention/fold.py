@@ -2,7 +2,8 @@
 
 A cluster that does not answer, a caller that grew beyond what its callee can bear, a route's worse version, a root of
 trust that is not shared, a virtual machine, a callee whose callers fail with it. What began well before another thing
-does not follow from it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster: they name it.
+does not follow from it. Rules look at drafts and at what calls what, never at words, except for findings about a lost
+cluster: they name it.
 """
 
 from __future__ import annotations
