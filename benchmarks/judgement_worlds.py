@@ -47,6 +47,11 @@ async def calm(minutes: float, every: float) -> None:
                         print(f"  {at:6.1f} min  {name}: {before[name]} -> {now[name]}")
                 before = now
                 looks += 1
+                if int(at + every / 60) // 15 > int(at) // 15:
+                    cpu = time.process_time() - began
+                    print(
+                        f"  {at:6.1f} min  {looks} looks, {raised} items came or went, {flips} flips ({cpu:.0f} s CPU)"
+                    )
                 world.now += every
     cpu = time.process_time() - began
     print(f"calm: {looks} looks every {every:g} s, {raised} items came or went, {flips} flips ({cpu:.0f} s CPU)")
