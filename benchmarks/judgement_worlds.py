@@ -47,6 +47,11 @@ async def calm(minutes: float, every: float) -> None:
                         print(f"  {at:6.1f} min  {name}: {before[name]} -> {now[name]}")
                 before = now
                 looks += 1
+                if int(at + every / 60) // 15 > int(at) // 15:
+                    cpu = time.process_time() - began
+                    print(
+                        f"  {at:6.1f} min  {looks} looks, {raised} items came or went, {flips} flips ({cpu:.0f} s CPU)"
+                    )
                 world.now += every
     cpu = time.process_time() - began
     print(f"calm: {looks} looks every {every:g} s, {raised} items came or went, {flips} flips ({cpu:.0f} s CPU)")
@@ -64,7 +69,7 @@ async def story(name: str, every: float) -> None:
                 picture: Picture = factory.picture(await world.look(observatory))
                 found = attention(picture)
                 first = found[0] if found else None
-                if first is not None and any(first.id.startswith(start) for start in told.causes):
+                if first is not None and first.id in told.causes:
                     since = "no onset" if first.since is None else f"{first.since.timestamp() - world.begins:+.0f} s"
                     print(
                         f"{name}: first after {world.now - world.begins:.0f} s: {first.id}, onset {since}, "

@@ -10,24 +10,30 @@ import os
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import structs
 
 from meshtop.actions.journal.journal import Journal, journal_path
 from meshtop.actions.journal.journal_error import JournalError
+from meshtop.actions.known_item import (
+    BACK_WITHIN_SECONDS,
+    ItemIdentity,
+    KnownItem,
+    differs,
+    in_force,
+    item_of,
+    passed_on,
+    sighted,
+)
 from meshtop.model.attention import Acknowledgement, PastChange, Remembered, Sighting
 from meshtop.model.errors import MeshtopError
-from meshtop.model.state import Severity
 from meshtop.settings.environment import state_folder
 
 WRITE_EVERY_SECONDS = 60.0
 """What is still there is written down so often; what comes and goes, at once."""
 GONE_AFTER_SECONDS = 120.0
 """What was not seen for so long has gone away: one look may miss what another sees."""
-BACK_WITHIN_SECONDS = 1800.0
-"""What comes back so soon is the same thing still, and is known since it was first seen."""
 KEEP_SECONDS = 30 * 86_400.0
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -40,34 +46,12 @@ CREATE TABLE IF NOT EXISTS acknowledgements (
   id TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL, until REAL, reason TEXT NOT NULL, severity TEXT NOT NULL,
   PRIMARY KEY (id, scope)
 );
+CREATE TABLE IF NOT EXISTS clusters (uid TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (uid, server));
 """
-_ORDER = [Severity.INFO, Severity.WARNING, Severity.ERROR]
-_Identity = tuple[str, str]
 
 
 class AttentionError(MeshtopError):
     """The memory of what needs attention cannot be read or written, or an id is not known; in one sentence."""
-
-
-class KnownItem(Struct, frozen=True, kw_only=True):
-    """An item as it is remembered; times are Unix seconds, `gone` when it went away."""
-
-    id: str
-    scope: str
-    severity: Severity
-    title: str
-    since: float | None
-    clusters: tuple[str, ...]
-    follows: str
-    first_seen: float
-    last_seen: float
-    gone: float | None
-    acknowledged: Acknowledgement | None = None
-
-    @property
-    def servers(self) -> frozenset[str]:
-        """The API servers of the clusters that it stands in: names are one kubeconfig's, these tell fleets apart."""
-        return frozenset(self.scope.split(","))
 
 
 def attention_path() -> Path:
@@ -84,8 +68,10 @@ class AttentionStore:
         self._journal = journal
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        self._known: dict[_Identity, KnownItem] = {}
-        self._written: dict[_Identity, float] = {}
+        self._known: dict[ItemIdentity, KnownItem] = {}
+        self._written: dict[ItemIdentity, float] = {}
+        self._clusters: set[tuple[str, str]] = set()
+        """UIDs of clusters with the API servers that they were read from."""
         self._open()
 
     def _open(self) -> None:
@@ -106,6 +92,7 @@ class AttentionStore:
             self._open_to_read()
             return
         self._database = database
+        self._clusters = _clusters_in(database)
 
     def _open_to_read(self) -> None:
         """A state folder that may only be read still says what was known."""
@@ -114,6 +101,7 @@ class AttentionStore:
                 f"{self.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, timeout=2.0, check_same_thread=False
             )
             database.execute("SELECT 1 FROM items LIMIT 1")
+            self._clusters = _clusters_in(database)
         except (ValueError, sqlite3.Error):
             return
         self._database = database
@@ -132,47 +120,88 @@ class AttentionStore:
                 self._database.close()
                 self._database = None
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
+    def see(
+        self,
+        sightings: Iterable[Sighting],
+        at: float,
+        *,
+        read: Mapping[str, str],
+        servers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Remembered]:
         """What is remembered of these items, seen at Unix seconds `at`.
 
-        Others that stand in clusters that were `read` (servers by name) only are gone.
+        Others that stand in clusters that were `read` only are gone: what they are known by (UID, else server), by
+        name. `servers` are the API servers of clusters whose UID is known, by it.
         """
         with self._lock:
+            self._learn(servers or {})
             try:
-                known = {(one.id, one.scope): one for one in self._rows()}
+                known = {one.identity: one for one in self._rows()}
             except sqlite3.Error as error:
                 self._failed(error)
                 known = self._known
-            found = {}
+            now: dict[ItemIdentity, KnownItem] = {}
+            before: dict[ItemIdentity, KnownItem] = {**self._known, **known}
             changed: list[KnownItem] = []
-            sightings = tuple(sightings)
             for sighting in sightings:
-                identity = (sighting.id, sighting.scope)
-                before = known.get(identity) or self._known.get(identity)
-                now = _seen(sighting, before, at)
-                self._known[identity] = now
-                if (
-                    before is None
-                    or _differs(before, now)
-                    or at - self._written.get(identity, 0.0) >= WRITE_EVERY_SECONDS
-                ):
-                    changed.append(now)
+                one = structs.replace(sighting, scope=self._scope(sighting.scope))
+                now[one.id, one.scope] = sighted(one, before.get((one.id, one.scope)), at)
+            there = {name: self._scope(key) for name, key in read.items()}
+            came = passed_on(now, before, {*there.values(), *(s for one in now.values() for s in one.scopes)}, at)
+            found = {}
+            for identity, item in now.items():
+                if identity in came:
+                    item = structs.replace(item, acknowledged=came[identity])
+                last = before.get(identity)
+                self._known[identity] = item
+                if last is None or differs(last, item) or at - self._written.get(identity, 0.0) >= WRITE_EVERY_SECONDS:
+                    changed.append(item)
                     self._written[identity] = at
-                if not sighting.follows:
-                    acknowledged = _in_force(before, now, at)
-                    found[sighting.id] = Remembered(first_seen=now.first_seen, acknowledged=acknowledged)
-            seen = {(one.id, one.scope) for one in sightings}
+                if not item.follows:
+                    acknowledged = in_force(item.acknowledged, item.severity, at)
+                    found[item.id] = Remembered(first_seen=item.first_seen, since=item.since, acknowledged=acknowledged)
             gone = [
                 one
                 for identity, one in known.items()
-                if identity not in seen
+                if identity not in now
                 and one.gone is None
-                and set(one.clusters) <= set(read)
-                and one.scope == ",".join(sorted(read[name] for name in one.clusters))
+                and set(one.clusters) <= set(there)
+                and one.scope == ",".join(sorted(there[name] for name in one.clusters))
                 and at - max(one.last_seen, self._last_seen(identity)) >= GONE_AFTER_SECONDS
             ]
-            self._write(changed, gone, at)
+            self._write(changed, gone, came, at)
             return found
+
+    def _learn(self, servers: Mapping[str, str]) -> None:
+        """Remember which server a UID was read from, and let what was known by that server alone be known by the UID.
+
+        A server that leads to several clusters (different users, one address) tells none of them from the others.
+        """
+        new = {(uid, server) for uid, server in servers.items()} - self._clusters
+        if not new:
+            return
+        self._clusters |= new
+        moved = (structs.replace(one, scope=self._scope(one.scope)) for one in self._known.values())
+        self._known = {one.identity: one for one in moved}
+        self._written.clear()
+        if self._database is None or self.problem is not None:
+            return
+        try:
+            self._database.executemany("INSERT OR IGNORE INTO clusters VALUES (?, ?)", sorted(new))
+            for table in ("items", "acknowledgements"):
+                scopes = self._database.execute(f"SELECT DISTINCT scope FROM {table}").fetchall()
+                renamed = [(scope, old) for (old,) in scopes if (scope := self._scope(old)) != old]
+                self._database.executemany(f"UPDATE OR REPLACE {table} SET scope = ? WHERE scope = ?", renamed)
+        except sqlite3.Error as error:
+            self._failed(error)
+
+    def _scope(self, scope: str) -> str:
+        """A scope with the UID in the place of each server that leads to one cluster only."""
+        return ",".join(sorted(self._uid_of(one) for one in scope.split(",")))
+
+    def _uid_of(self, key: str) -> str:
+        uids = {uid for uid, server in self._clusters if server == key}
+        return uids.pop() if len(uids) == 1 else key
 
     def changes(self, since: float, until: float) -> tuple[PastChange, ...]:
         """What meshtop changed in that time, by its journal."""
@@ -210,10 +239,11 @@ class AttentionStore:
         """How many items this process holds in memory, beside the file."""
         return len(self._known.keys() | self._written.keys())
 
-    def items(self, servers: Collection[str] | None = None) -> list[KnownItem]:
-        """What is remembered of the fleet with these API servers, what is there first; None is of every fleet.
+    def items(self, fleet: Collection[str] | None = None) -> list[KnownItem]:
+        """What is remembered of a fleet, what is there first; None is of every fleet.
 
-        Raises AttentionError where it cannot be read: that is not the same as nothing.
+        `fleet` are the UIDs of its clusters, or their API servers' URLs where the UIDs are not known. Raises
+        AttentionError where it cannot be read: that is not the same as nothing.
         """
         with self._lock:
             if self._database is None and self.problem is not None and not self._known:
@@ -222,17 +252,25 @@ class AttentionStore:
                 found = self._rows()
             except sqlite3.Error as error:
                 raise AttentionError(f"{self.path} cannot be read: {error}.") from error
-        if servers is not None:
-            found = [one for one in found if one.servers <= set(servers)]
+            if fleet is not None:
+                mine = {*fleet, *(uid for uid, server in self._clusters if server in fleet)}
+                found = [one for one in found if one.scopes <= mine]
         return sorted(found, key=lambda one: (one.gone is not None, -(one.gone or one.last_seen), one.id))
 
-    def find(self, wanted: str, servers: Collection[str] | None = None) -> list[KnownItem]:
-        """The items of a fleet that an id means. Raises AttentionError where there are none or several.
+    def servers_of(self, item: KnownItem) -> frozenset[str]:
+        """The API servers of the clusters that an item stands in, as far as they are known."""
+        with self._lock:
+            found = [{server for uid, server in self._clusters if uid == one} or {one} for one in item.scopes]
+        return frozenset(server for several in found for server in several)
 
+    def find(self, wanted: str, fleet: Collection[str] | None = None) -> list[KnownItem]:
+        """The items of a fleet (as `items` takes it) that an id means.
+
+        Raises AttentionError where there are none or several.
         They are several of one id where it was looked at in some of its clusters only. The end of an id is enough where
         it is the end of one only, and so is the id as `get -o name` prints it.
         """
-        there = [one for one in self.items(servers) if one.gone is None]
+        there = [one for one in self.items(fleet) if one.gone is None]
         name = wanted.removeprefix("attention/")
         exact = [one for one in there if one.id == name]
         if exact:
@@ -272,18 +310,24 @@ class AttentionStore:
             "SELECT i.id, i.scope, i.severity, title, since, clusters, follows, first_seen, last_seen, gone,"
             " a.at, a.until, a.reason, a.severity FROM items i LEFT JOIN acknowledgements a USING (id, scope)"
         ).fetchall()
-        return [_item(row) for row in rows]
+        return [item_of(row) for row in rows]
 
-    def _last_seen(self, identity: _Identity) -> float:
+    def _last_seen(self, identity: ItemIdentity) -> float:
         """When this process saw an item last, which it does not write down each time."""
         known = self._known.get(identity)
         return 0.0 if known is None else known.last_seen
 
-    def _write(self, changed: list[KnownItem], gone: list[KnownItem], at: float) -> None:
+    def _write(
+        self,
+        changed: list[KnownItem],
+        gone: list[KnownItem],
+        came: Mapping[ItemIdentity, Acknowledgement],
+        at: float,
+    ) -> None:
         for one in gone:
-            self._known.pop((one.id, one.scope), None)
-            self._written.pop((one.id, one.scope), None)
-        if not (changed or gone) or self._database is None or self.problem is not None:
+            self._known.pop(one.identity, None)
+            self._written.pop(one.identity, None)
+        if not (changed or gone or came) or self._database is None or self.problem is not None:
             return
         database = self._database
         try:
@@ -297,6 +341,10 @@ class AttentionStore:
                         for i in changed
                     ],
                 )  # fmt: skip
+                database.executemany(
+                    "INSERT OR REPLACE INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?)",
+                    [_acknowledgement_row(identity, one) for identity, one in came.items()],
+                )
                 # It was there when it was last seen; when it was missed is when it is known to be gone.
                 database.executemany(
                     "UPDATE items SET gone = ? WHERE id = ? AND scope = ?", [(at, i.id, i.scope) for i in gone]
@@ -316,59 +364,11 @@ class AttentionStore:
             self._failed(error)
 
 
-def _seen(sighting: Sighting, before: KnownItem | None, at: float) -> KnownItem:
-    back = before is not None and (before.gone is None or at - before.gone <= BACK_WITHIN_SECONDS)
-    return KnownItem(
-        id=sighting.id,
-        scope=sighting.scope,
-        severity=sighting.severity,
-        title=sighting.title,
-        since=sighting.since,
-        clusters=sighting.clusters,
-        follows=sighting.follows,
-        first_seen=before.first_seen if before is not None and back else at,
-        last_seen=at,
-        gone=None,
-        acknowledged=before.acknowledged if before is not None and back else None,
-    )
+def _clusters_in(database: sqlite3.Connection) -> set[tuple[str, str]]:
+    return {(str(uid), str(server)) for uid, server in database.execute("SELECT uid, server FROM clusters")}
 
 
-def _differs(before: KnownItem, now: KnownItem) -> bool:
-    return before.gone is not None or (before.severity, before.follows) != (now.severity, now.follows)
-
-
-def _in_force(before: KnownItem | None, now: KnownItem, at: float) -> Acknowledgement | None:
-    """The acknowledgement, unless its time is over, or the item is worse than it was when somebody knew of it."""
-    known = now.acknowledged if before is not None else None
-    if known is None or (known.until is not None and known.until.timestamp() <= at):
-        return None
-    if known.severity is not None and _ORDER.index(now.severity) > _ORDER.index(known.severity):
-        return None
-    return known
-
-
-def _item(row: tuple[object, ...]) -> KnownItem:
-    id_, scope, severity, title, since, clusters, follows, first, last, gone, at, until, reason, known = row
-    acknowledged = None
-    if isinstance(at, float):
-        acknowledged = Acknowledgement(
-            at=datetime.fromtimestamp(at, UTC),
-            until=datetime.fromtimestamp(until, UTC) if isinstance(until, float) else None,
-            reason=str(reason),
-            severity=Severity(str(known)),
-        )
-    assert isinstance(first, float)
-    assert isinstance(last, float)
-    return KnownItem(
-        id=str(id_),
-        scope=str(scope),
-        severity=Severity(str(severity)),
-        title=str(title),
-        since=since if isinstance(since, float) else None,
-        clusters=tuple(filter(None, str(clusters).split(","))),
-        follows=str(follows),
-        first_seen=first,
-        last_seen=last,
-        gone=gone if isinstance(gone, float) else None,
-        acknowledged=acknowledged,
-    )
+def _acknowledgement_row(identity: ItemIdentity, known: Acknowledgement) -> tuple[object, ...]:
+    until = None if known.until is None else known.until.timestamp()
+    severity = "" if known.severity is None else known.severity.value
+    return (*identity, known.at.timestamp(), until, known.reason, severity)

@@ -16,7 +16,8 @@ from meshtop.model.errors import Exit
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from meshtop.actions.attention import KnownItem
+    from meshtop.actions.attention import AttentionStore
+    from meshtop.actions.known_item import KnownItem
     from meshtop.cli.options import Common
     from meshtop.settings.schema import Settings
 
@@ -106,7 +107,7 @@ def command(
     store = AttentionStore(attention_path())
     try:
         if listed:
-            _list(store.items(servers), output)
+            _list(store, store.items(servers), output)
             return Exit.FINE
         assert identity is not None
         items = store.find(identity, servers)
@@ -135,7 +136,7 @@ def _moment(at: float) -> str:
     return rfc3339(at)
 
 
-def _list(items: list[KnownItem], output: str) -> None:
+def _list(store: AttentionStore, items: list[KnownItem], output: str) -> None:
     """What is acknowledged, then what went away, the latest first."""
     shown = [one for one in items if not one.follows and (one.acknowledged is not None or one.gone is not None)]
     if output == "json":
@@ -147,7 +148,7 @@ def _list(items: list[KnownItem], output: str) -> None:
                 "severity": one.severity.value,
                 "title": one.title,
                 "clusters": one.clusters,
-                "servers": sorted(one.servers),
+                "servers": sorted(store.servers_of(one)),
                 "since": None if one.since is None else _moment(one.since),
                 "firstSeen": _moment(one.first_seen),
                 "goneAt": None if one.gone is None else _moment(one.gone),

@@ -24,17 +24,23 @@ class Acknowledgement(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class Remembered(Struct, frozen=True, kw_only=True):
-    """What is remembered of an item: when it was seen first (Unix seconds), and whether it is acknowledged."""
+    """What is remembered of an item: when it was seen first (Unix seconds), and whether it is acknowledged.
+
+    `since` is when it began, of what takes the evidence of that with it: the earliest that was known while it was seen.
+    """
 
     first_seen: float
+    since: float | None = None
     acknowledged: Acknowledgement | None = None
 
 
 class Sighting(Struct, frozen=True, kw_only=True):
     """An item as it is seen at a moment.
 
-    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet.
-    `follows` is the id of its cause, where it is only a consequence: it is there, and no item of its own.
+    `clusters` are those that it could not be told without; `scope` tells it from one of the same id in another fleet:
+    of each cluster the UID or, where that is not known, the API server, sorted and joined by commas. `follows` is the
+    id of its cause, where it is only a consequence: it is there, and no item of its own. What is `silent` says nothing
+    of when it fell silent to those who come later: the earliest `since` that anybody knew stands.
     """
 
     id: str
@@ -44,6 +50,7 @@ class Sighting(Struct, frozen=True, kw_only=True):
     clusters: tuple[str, ...] = ()
     scope: str = ""
     follows: str = ""
+    silent: bool = False
 
 
 class PastChange(Struct, frozen=True, kw_only=True):
@@ -59,10 +66,18 @@ class PastChange(Struct, frozen=True, kw_only=True):
 class AttentionLog(Protocol):
     """Remembers what needed attention from one run to the next, and knows what this machine changed."""
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
+    def see(
+        self,
+        sightings: Iterable[Sighting],
+        at: float,
+        *,
+        read: Mapping[str, str],
+        servers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Remembered]:
         """What is remembered of these items, seen at Unix seconds `at`.
 
-        Others that stand in clusters that were `read` (servers by name) only are gone.
+        Others that stand in clusters that were `read` only are gone: what they are known by (UID, else server), by
+        name. `servers` are the API servers of clusters whose UID is known, by it.
         """
 
     def changes(self, since: float, until: float) -> tuple[PastChange, ...]:
@@ -72,7 +87,14 @@ class AttentionLog(Protocol):
 class Forgetful:
     """Remembers nothing: every item is seen for the first time."""
 
-    def see(self, sightings: Iterable[Sighting], at: float, *, read: Mapping[str, str]) -> Mapping[str, Remembered]:
+    def see(
+        self,
+        sightings: Iterable[Sighting],
+        at: float,
+        *,
+        read: Mapping[str, str],
+        servers: Mapping[str, str] | None = None,
+    ) -> Mapping[str, Remembered]:
         """Nothing."""
         return {}
 

@@ -131,6 +131,10 @@ class Pod(Struct, frozen=True, kw_only=True):
     """Of a pod that is not ready: since when (Unix seconds); None where Kubernetes does not say it."""
     problem: str | None = None
     """Why it is not ready, as Kubernetes calls it (CrashLoopBackOff, ImagePullBackOff, Unschedulable, ...)."""
+    restarted_at: float | None = None
+    """When a container of it was started again last (Unix seconds); None where none was, or none runs."""
+    restart_reason: str = ""
+    """Why the container before that one ended, as Kubernetes calls it (OOMKilled, Error, ...)."""
 
 
 class Controller(Struct, frozen=True, kw_only=True):

@@ -158,6 +158,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     created: float = 0.0
     renewed: float = 0.0
     """When its newest pod was created (Unix seconds), 0 where no pod is known: a rollout, a scaling or a restart."""
+    restarted: tuple[float, str] | None = None
+    """When a container of its pods was started again last (Unix seconds), and why the one before it ended."""
     troubled_since: float | None = None
     """Since when the first of its pods that are not ready is so, as Kubernetes says it."""
     pod_sets: tuple[PodSet, ...] = ()

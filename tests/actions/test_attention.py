@@ -126,6 +126,81 @@ def test_an_id_means_what_stands_in_the_clusters_of_one_fleet(path: Path) -> Non
     assert len(store.items()) == 3
 
 
+CANARY = structs.replace(CATALOG, id="canary/east/shop/catalog#weighted", severity=Severity.ERROR)
+BELOW = structs.replace(CATALOG, follows=CANARY.id)
+
+
+def test_what_followed_from_an_acknowledged_cause_is_known_when_it_stands_for_itself(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CANARY, BELOW], NOW, read=READ)
+    store.acknowledge(store.find(CANARY.id), at=NOW, until=NOW + DAY, reason="release 41")
+    assert store.see([CANARY, BELOW, CART], NOW + 60, read=READ)[CART.id].acknowledged is None
+    for later in (120, 180, HOUR, 2 * HOUR):
+        # The weight is zero now, and nothing is said of the canary any more.
+        known = store.see([CATALOG, CART], NOW + later, read=READ)
+        assert known[CATALOG.id].acknowledged is not None, later
+        assert known[CATALOG.id].acknowledged.reason == "release 41"
+        assert known[CART.id].acknowledged is None
+    worse = structs.replace(CATALOG, severity=Severity.ERROR)
+    assert store.see([worse], NOW + 3 * HOUR, read=READ)[CATALOG.id].acknowledged is None
+    assert store.see([CATALOG], NOW + 2 * DAY, read=READ)[CATALOG.id].acknowledged is None, "its time is over"
+
+
+def test_a_cause_that_is_found_later_is_known_where_all_that_follows_from_it_was(path: Path) -> None:
+    store = AttentionStore(path)
+    cause = structs.replace(CANARY, severity=Severity.WARNING)
+    cart = structs.replace(CART, follows=cause.id)
+    store.see([CATALOG, CART], NOW, read=READ)
+    store.acknowledge(store.find("catalog"), at=NOW, until=None, reason="")
+    half = store.see([cause, BELOW, cart], NOW + 60, read=READ)
+    assert half[cause.id].acknowledged is None, "nobody knew of the cart"
+    other = structs.replace(cause, id="canary/east/shop/other#weighted")
+    whole = [other, structs.replace(BELOW, follows=other.id)]
+    assert store.see(whole, NOW + 120, read=READ)[other.id].acknowledged is not None
+    assert AttentionStore(path).see(whole, NOW + 180, read=READ)[other.id].acknowledged is not None
+    third = structs.replace(CANARY, id="canary/east/shop/third#weighted")
+    worse = store.see([third, structs.replace(BELOW, follows=third.id)], NOW + 240, read=READ)
+    assert worse[third.id].acknowledged is None, "an error is more than the warning that somebody knew of"
+
+
+def test_since_when_a_cluster_is_silent_is_what_whoever_saw_it_answer_knows(path: Path) -> None:
+    gone = structs.replace(CATALOG, id="cluster/east", since=NOW - 20, silent=True)
+    watching = AttentionStore(path)
+    assert watching.see([gone], NOW, read={})["cluster/east"].since == NOW - 20
+    # Another run never saw it answer: it knows nothing, or when others began to miss it.
+    for since in (None, NOW - 5):
+        once = AttentionStore(path)
+        assert once.see([structs.replace(gone, since=since)], NOW + 30, read={})["cluster/east"].since == NOW - 20
+        once.close()
+    ordinary = AttentionStore(path)
+    ordinary.see([CATALOG], NOW, read={})
+    later = ordinary.see([structs.replace(CATALOG, since=NOW + 10)], NOW + 30, read={})
+    assert later[CATALOG.id].since == NOW + 10, "what tells its own story is not held to an older one"
+
+
+def test_a_cluster_is_known_by_its_uid_whatever_its_address(path: Path) -> None:
+    store = AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    store.acknowledge(store.find("catalog", ["https://east"]), at=NOW, until=None, reason="")
+    by_uid = structs.replace(CATALOG, scope="uid-of-east")
+    read = {"east": "uid-of-east"}
+    known = store.see([by_uid], NOW + 60, read=read, servers={"uid-of-east": "https://east"})
+    assert known[CATALOG.id].acknowledged is not None, "it was known by its server before"
+    moved = {"uid-of-east": "https://the-new-address-of-east"}
+    assert store.see([by_uid], NOW + 120, read=read, servers=moved)[CATALOG.id].acknowledged is not None
+    # Somebody else's cluster may get the old address.
+    theirs = structs.replace(CATALOG, scope="uid-of-theirs")
+    known = store.see([theirs], NOW + 180, read={}, servers={"uid-of-theirs": "https://east"})
+    assert known[CATALOG.id].acknowledged is None
+    store.close()
+    later = AttentionStore(path)
+    (mine,) = later.items(["https://the-new-address-of-east"])
+    assert mine.acknowledged is not None
+    assert later.servers_of(mine) == {"https://east", "https://the-new-address-of-east"}
+    silent = structs.replace(CATALOG, scope="https://the-new-address-of-east")
+    assert later.see([silent], NOW + 240, read={})[CATALOG.id].acknowledged is not None, "its UID is known from before"
+
+
 def test_a_state_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     store = AttentionStore(tmp_path / "state" / "attention.db")

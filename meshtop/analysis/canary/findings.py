@@ -24,7 +24,7 @@ from meshtop.model.numbers import written_out
 from meshtop.model.state import Finding, Severity
 
 STUCK_SECONDS = 24 * 3600.0
-"""A split unchanged for this long (a day, in seconds) is reported as forgotten."""
+"""A split unchanged for this long (a day, in seconds), whose canary is not worse, is reported as forgotten."""
 FIGHT_SECONDS = 3600.0
 GRAVE_FROM = 0.01
 """A canary whose share of errors, or of slow answers, is above its baseline's by this much is an error."""
@@ -279,15 +279,19 @@ def _fight(known: RouteFacts) -> list[Finding]:
 
 
 def _stuck(known: RouteFacts) -> list[Finding]:
+    """That nobody goes on although the canary is not worse; one that is worse, or not judged yet, waits for that."""
     split = [d for d in known.route.destinations if 0 < d.share < 1]
     if known.change is None or not split or known.now - known.change.at < STUCK_SECONDS:
         return []
-    days = (known.now - known.change.at) / 86400
+    if known.verdict.verdict is not Comparison.NOT_WORSE or known.honesty.verdict is Honesty.NOT_HONOURED:
+        return []
+    days = round((known.now - known.change.at) / 86400)
     return [
         _finding(
             "STUCK",
             Severity.INFO,
-            f"{known.route.label} has been at {_parts(known.route.shares)} for {days:.0f} days.",
+            f"{known.route.label} has been at {_parts(known.route.shares)} for {days} day{'s' * (days != 1)}, "
+            f"although {known.verdict.canary} is not worse.",
             "Finish the shift or roll it back; ignore this if the split is meant to stay.",
         )
     ]

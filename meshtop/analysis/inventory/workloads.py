@@ -151,6 +151,9 @@ def _workload(
         images=tuple(sorted({c.image for c in containers if c.image})),
         created=_created(pods, controllers),
         renewed=max((pod.meta.created for pod in active), default=0.0),
+        restarted=max(
+            ((pod.restarted_at, pod.restart_reason) for pod in active if pod.restarted_at is not None), default=None
+        ),
         troubled_since=min((p.changed_at for p in troubled if p.changed_at is not None), default=None),
         pod_sets=sets,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
@@ -45,13 +46,14 @@ def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
         )
         for fact in section.facts:
             pieces = textwrap.wrap(clean(fact.cell.text), room, break_on_hyphens=False) or [UNKNOWN]
-            for number, piece in enumerate(pieces):
-                label = fit(fact.label if number == 0 else "", labels)
+            # A label that is too long goes on below: cut, it would not say what is measured.
+            names = textwrap.wrap(fact.label, labels, break_on_hyphens=False)
+            for name, piece in zip_longest(names, pieces, fillvalue=""):
                 lines.append(
                     TextLine(
                         "plain",
                         (
-                            TextRun(MARGIN, label, Tone.DIM),
+                            TextRun(MARGIN, fit(name, labels), Tone.DIM),
                             TextRun(MARGIN + labels + 1, cut(piece, room), fact.cell.tone),
                         ),
                     )

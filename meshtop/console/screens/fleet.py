@@ -183,7 +183,7 @@ class FleetScreen(TableScreen):
             self.say("n goes to NOW; a acknowledges what the cursor is on there.", Tone.PLAIN)
             return
         try:
-            items = store.find(one.id, [cluster.server for cluster in picture.snapshot.clusters])
+            items = store.find(one.id, [cluster.uid or cluster.server for cluster in picture.snapshot.clusters])
             known = any(item.acknowledged is not None for item in items)
             if known:
                 store.take_back(items)

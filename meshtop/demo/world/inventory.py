@@ -32,14 +32,24 @@ class Inventory:
     """The initial objects of one cluster, built on first use."""
 
     def __init__(
-        self, plan: Plan, cluster: Cluster, scenario: str, now: float, servers: Mapping[str, str] | None = None
+        self,
+        plan: Plan,
+        cluster: Cluster,
+        scenario: str,
+        now: float,
+        edited: float,
+        servers: Mapping[str, str] | None = None,
     ) -> None:
-        """`servers` gives the clusters' URLs once they are known."""
+        """`edited` is when the route reviews got its weights (Unix seconds).
+
+        `servers` gives the clusters' URLs once they are known.
+        """
         self.servers = {} if servers is None else servers
         self.plan = plan
         self.cluster = cluster
         self.scenario = scenario
         self.now = now
+        self.edited = edited
         self.builder = Builder(plan.options.seed, cluster, now // DAY * DAY)
         self.workloads = plan.workloads(cluster)
         if scenario == "drifted-config" and cluster.position == 1:
@@ -89,7 +99,7 @@ class Inventory:
 
     def _written(self) -> Iterator[Json]:
         for author in (OwnedRoutes, Members):
-            yield from author(self.plan, self.builder, self.scenario, self.now).objects()
+            yield from author(self.plan, self.builder, self.scenario, self.now, self.edited).objects()
 
     def trouble(self, workload: Workload) -> int:
         """How many pods of a workload crash at the beginning."""

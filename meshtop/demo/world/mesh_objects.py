@@ -24,15 +24,19 @@ SPLITS = {
 
 
 class Author:
-    """Writes one cluster's mesh configuration; `scenario` and `now` decide what has been broken, and when."""
+    """Writes one cluster's mesh configuration; `scenario` and `now` decide what has been broken, and when.
 
-    def __init__(self, plan: Plan, builder: Builder, scenario: str, now: float) -> None:
+    `edited` is when the route reviews got its weights, in Unix seconds.
+    """
+
+    def __init__(self, plan: Plan, builder: Builder, scenario: str, now: float, edited: float) -> None:
         self._plan = plan
         self._builder = builder
         self._cluster = builder.cluster
         self._mesh = builder.cluster.mesh
         self._scenario = scenario
         self._now = now
+        self._edited = edited
         self._here = {s.name: s for s in plan.services(self._cluster.mesh.template).values()}
         self._second = self._cluster.position == 1
 
@@ -180,7 +184,7 @@ class Author:
         spec = {"hosts": [service.name], "http": [route]}
         found = self._object(NETWORKING, "VirtualService", service.name, service.namespace, spec, days=40)
         if service.name == "reviews":
-            time = naming.timestamp(self._now // 60 * 60 - 720)
+            time = naming.timestamp(self._edited // 60 * 60)
             found["metadata"]["managedFields"].append(
                 {
                     "manager": "kubectl-edit",

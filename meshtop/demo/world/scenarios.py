@@ -23,7 +23,8 @@ class Scenario:
 
     `phases` gets the plan and the moment it begins, and returns conditions with the Unix times at which they set in; the
     first of them has no beginning. `dies` is the position of the cluster of the first mesh whose API server stops
-    answering when the story begins.
+    answering when the story begins. `edited` is when somebody gave the weighted route reviews its weights, in seconds
+    from the beginning; None where the story does not care.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Scenario:
     offset: float
     phases: Callable[[Plan, float], list[Phase]]
     dies: int | None = None
+    edited: float | None = None
 
 
 def _names(plan: Plan) -> tuple[str, str]:
@@ -98,9 +100,9 @@ def _disjoint(plan: Plan, at: float) -> list[Phase]:
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario(DEFAULT, "a lively day: reviews v3 is a little worse than v2, a root runs out within a week, something talks in plaintext", -12 * MINUTE, _everyday),
+        Scenario(DEFAULT, "a lively day: reviews v3 is a little worse than v2, a root runs out within a week, something talks in plaintext", -12 * MINUTE, _everyday, edited=0.0),
         Scenario("calm", "nothing to worry about, and hardly anything to find", 0.0, _calm),
-        Scenario("bad-canary", "reviews v3 goes bad half a minute after the start, and gets worse", 30.0, _bad_canary),
+        Scenario("bad-canary", "reviews v3 goes bad half a minute after the start, and gets worse", 30.0, _bad_canary, edited=-20 * MINUTE),
         Scenario("dead-cluster", "the second cluster of the first mesh stops answering after 20 seconds, its Prometheus with it", 20.0, _dead_cluster, dies=1),
         Scenario("plaintext-intruder", "somebody outside the mesh sends plaintext to the shop, more by the minute", -6 * MINUTE, _plaintext_intruder),
         Scenario("lagging-control-plane", "the first cluster's control plane needs ever longer to push, and proxies reject some of it", -8 * MINUTE, _lagging),

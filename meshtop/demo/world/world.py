@@ -149,9 +149,11 @@ class World:
         self.started = clock()
         self.begins = self.started + (self.scenario.offset if begins is None else begins)
         phases = [(max(at, ORIGIN), conditions) for at, conditions in self.scenario.phases(self.plan, self.begins)]
+        told = self.scenario.edited
+        edited = self.started - 720.0 if told is None else self.begins + told
         self.servers: dict[str, str] = {}
         inventories = {
-            c.name: Inventory(self.plan, c, scenario, self.started, self.servers) for c in self.plan.clusters
+            c.name: Inventory(self.plan, c, scenario, self.started, edited, self.servers) for c in self.plan.clusters
         }
         self.clusters: dict[str, SimulatedCluster] = {}
         for mesh in {c.mesh.name: c.mesh for c in self.plan.clusters}.values():

@@ -128,6 +128,7 @@ def pod(item: wire.PodObject) -> kube.Pod:
     if metadata.annotations:
         metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
     ready = _is_true(status.conditions, "Ready") and metadata.deletion_timestamp is None
+    restarted_at, restart_reason = _restarted(status)
     return kube.Pod(
         meta=meta_of(metadata),
         phase=status.phase,
@@ -143,7 +144,28 @@ def pod(item: wire.PodObject) -> kube.Pod:
         restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
         changed_at=None if ready else _changed_at(status.conditions),
         problem=None if ready else _problem(item),
+        restarted_at=restarted_at,
+        restart_reason=restart_reason,
     )
+
+
+def _restarted(status: wire.PodStatus) -> tuple[float | None, str]:
+    """When a container of a pod was started again last, and why the one before it ended."""
+    found = [
+        (at, entry.last_state.terminated.reason if entry.last_state and entry.last_state.terminated else None)
+        for entry in status.container_statuses or ()
+        if entry.restart_count and entry.state is not None and entry.state.running is not None
+        if (at := _read_moment(entry.state.running.started_at)) is not None
+    ]
+    at, reason = max(found, key=lambda one: one[0], default=(None, None))
+    return at, intern(reason or "")
+
+
+def _read_moment(said: str | None) -> float | None:
+    try:
+        return datetime.fromisoformat(said).timestamp() if said else None
+    except ValueError:
+        return None
 
 
 def _problem(item: wire.PodObject) -> str | None:
@@ -348,8 +370,4 @@ def _is_true(conditions: list[wire.StatusCondition] | None, kind: str) -> bool:
 
 def _changed_at(conditions: list[wire.StatusCondition] | None) -> float | None:
     """When readiness changed last; None where no time is written, or none that can be read."""
-    said = next((c.last_transition_time for c in conditions or () if c.type == "Ready"), None)
-    try:
-        return datetime.fromisoformat(said).timestamp() if said else None
-    except ValueError:
-        return None
+    return _read_moment(next((c.last_transition_time for c in conditions or () if c.type == "Ready"), None))

@@ -229,9 +229,16 @@ class Reason(Struct, gc=False):
     reason: str | None = None
 
 
+class Running(Struct, rename="camel"):
+    """Since when a container runs; read as a moment only where somebody asks, as there are thousands of them."""
+
+    started_at: str | None = None
+
+
 class ContainerState(Struct):
     """What a container does."""
 
+    running: Running | None = None
     waiting: Reason | None = None
     terminated: Reason | None = None
 
@@ -242,6 +249,7 @@ class ContainerStatus(Struct, rename="camel"):
     ready: bool = False
     restart_count: int = 0
     state: ContainerState | None = None
+    last_state: ContainerState | None = None
 
 
 class PodStatus(Struct, rename="camel"):

@@ -1,9 +1,20 @@
-"""Parsing of moments on the command line and in the console: `2026-08-01T14:05:00Z`, `-10m`, `14:05`."""
+"""Moments as people write and read them: `2026-08-01T14:05:00Z`, `-10m`, `14:05`; `3m ago (14:03Z)`."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+from meshtop.model.numbers import age
+
+DAY_SECONDS = 86_400.0
+
+
+def ago(at: float, now: float) -> str:
+    """How long ago a moment was, and when (UTC): `3m ago (14:03Z)`, with the date from a day on."""
+    moment = datetime.fromtimestamp(at, UTC)
+    form = "%H:%M" if abs(now - at) < DAY_SECONDS else "%Y-%m-%d %H:%M"
+    return f"{age(now - at)} ago ({moment:{form}}Z)"
 
 
 def parse_moment(text: str, now: datetime) -> float:

@@ -13,8 +13,8 @@ from meshtop.sources.prometheus.promql import one_of
 from meshtop.views.frame.charts import SOURCE_SIDE, charts_by_cluster
 from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, text_cell
 from meshtop.views.frame.detail import related
-from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.moments import ago
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -191,7 +191,9 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                     fact("owner", owner),
                     fact(
                         "last change",
-                        None if change is None else f"{change.who} at {rfc3339(change.time.timestamp())}",
+                        None
+                        if change is None
+                        else f"{change.who}, {ago(change.time.timestamp(), picture.snapshot.at)}",
                     ),
                 ),
             ),

@@ -22,7 +22,6 @@ from meshtop.model.telemetry import Labels, Sample
 from tests import worlds
 
 AT = worlds.AT
-OLD = (Manager("kubectl-edit", "Update", AT - 40 * 86400),)
 RECENT = (Manager("kubectl-edit", "Update", AT - 1800),)
 
 
@@ -250,7 +249,6 @@ def test_what_found_nobody_is_laid_at_the_door_of_the_version_without_pods() -> 
          "EMPTY-HOST"),
         ([obj("HTTPRoute", {"parentRefs": [{"kind": "Service", "name": "reviews"}], "rules": [{"backendRefs": [
             {"name": "reviews", "port": 1}, {"name": "nowhere", "port": 1}]}]})], "NO-SERVICE"),
-        ([service(("v1", 80), ("v2", 20), managers=OLD)], "STUCK"),
         ([service(("v1", 80), ("v2", 20)), service(("v1", 80), ("v2", 20), name="again")], "TWO-ROUTES"),
         ([obj("VirtualService", {"hosts": ["reviews"], "http": [
             {"match": [{"headers": {}}], "route": [{"destination": {"host": "reviews", "subset": "v2"}}]},
@@ -271,6 +269,19 @@ def test_findings(objects: list[ConfigObject], expected: str) -> None:
     found = [code for row in rows for code in codes(row)]
     assert expected in found
     assert all(finding.fix for row in rows for finding in row.findings)
+
+
+@pytest.mark.parametrize(
+    ("errors", "days", "stuck"), [(0.0, 3.0, True), (0.0, 0.5, False), (900.0, 3.0, False), (None, 3.0, False)]
+)
+def test_only_a_canary_that_is_not_worse_is_stuck(errors: float | None, days: float, stuck: bool) -> None:
+    managers = (Manager("kubectl", "Update", AT - days * 86_400),)
+    counted = []
+    if errors is not None:
+        bad = [sample("v2", errors, response_code="500")] if errors else []
+        counted = [counts(sample("v1", 80_000.0), sample("v2", 20_000.0 - errors), *bad, seconds=3600.0)]
+    (row,) = board(cluster(service(("v1", 80), ("v2", 20), managers=managers), RULE, counted=counted))
+    assert ("STUCK" in codes(row)) is stuck, (row.verdict.summary, codes(row))
 
 
 def test_a_version_whose_pods_are_gone() -> None:

@@ -179,6 +179,25 @@ def test_a_pods_containers_and_annotations() -> None:
     assert (pod.node, pod.service_account, pod.host_network) == ("n", "sa", True)
     assert pod.csi_drivers == ("csi.spiffe.io",)
     assert (pod.ip, pod.restarts) == ("10.0.0.1", 5)
+    assert pod.restarted_at is None, "nothing says when"
+
+
+def test_when_a_container_was_started_again_and_why() -> None:
+    def container(restarts: int, started: str, **last: str) -> dict[str, object]:
+        running = {"running": {"startedAt": started}}
+        return {"restartCount": restarts, "state": running, "lastState": {"terminated": last} if last else {}}
+
+    statuses = [
+        container(0, "2026-08-01T14:04:00Z"),
+        container(1, "2026-08-01T14:00:00Z", reason="OOMKilled"),
+        container(4, "2026-08-01T13:00:00Z", reason="Error"),
+        {"restartCount": 9, "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
+        container(1, "no moment at all"),
+    ]
+    pod = converted("Pod", {"metadata": META, "status": {"containerStatuses": statuses}})
+    assert (pod.restarted_at, pod.restart_reason) == (1_785_592_800.0, "OOMKilled")
+    fresh = converted("Pod", {"metadata": META, "status": {"containerStatuses": statuses[:1]}})
+    assert (fresh.restarted_at, fresh.restart_reason) == (None, ""), "its first start is no restart"
 
 
 @pytest.mark.parametrize(

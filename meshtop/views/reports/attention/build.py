@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import structs
 
@@ -45,16 +45,17 @@ def build(picture: Picture) -> list[AttentionItem]:
     """Everything that needs attention, the worst first."""
     defects: list[Draft] = []
     ill = _part("workloads", lambda: of_workloads(picture), defects)
+    machines = _part("virtual machines", lambda: of_machines(picture), defects)
     noisy = dict(_part("noisy callers", lambda: of_noisy_callers(picture, ill).items(), defects))
     drafts = [
         *_part("clusters", lambda: of_clusters(picture), defects),
         *ill,
-        *_part("calls", lambda: of_calls(picture, ill), defects),
+        *_part("calls", lambda: of_calls(picture, [*ill, *machines]), defects),
         *(draft for draft, _ in noisy.values()),
-        *_part("virtual machines", lambda: of_machines(picture), defects),
+        *machines,
         *_part("findings", lambda: of_findings(picture), defects),
         *_part("tenants", lambda: of_tenants(picture), defects),
-        *_part("canaries", lambda: of_canaries(picture), defects),
+        *_part("canaries", lambda: of_canaries(picture, ill), defects),
         *_part("drift", lambda: of_drift(picture), defects),
         *defects,
     ]
@@ -72,8 +73,9 @@ def build(picture: Picture) -> list[AttentionItem]:
         places[draft.id] = tuple(dict.fromkeys(place for one in (draft, *below) for place in one.places))
         items.append(_item(picture, draft, below, places[draft.id], changes, now))
     picture.cached(_PLACES, lambda: places)
-    remembered = _remembered(picture, items, now)
-    items = [_recalled(item, remembered.get(item.id)) for item in items]
+    silent = frozenset(draft.id for draft in drafts if draft.lost_cluster)
+    remembered = _remembered(picture, items, {draft.id: draft.places for draft in drafts}, silent, now)
+    items = [_recalled(item, remembered.get(item.id), silent=item.id in silent) for item in items]
     rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
     elsewhere = max(rates, default=0.0)
     ordered = sorted(items, key=lambda item: rank.rank_key(item, now, elsewhere))
@@ -172,39 +174,58 @@ def _moment(at: float | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
-def _remembered(picture: Picture, items: Sequence[AttentionItem], now: float) -> Mapping[str, Remembered]:
-    """What is remembered of the items; a past moment and a fleet that is still being read are not written down."""
+def _remembered(
+    picture: Picture,
+    items: Sequence[AttentionItem],
+    below: Mapping[str, tuple[Place, ...]],
+    silent: Collection[str],
+    now: float,
+) -> Mapping[str, Remembered]:
+    """What is remembered of the items; `below` are the places of what follows from them, by id, `silent` the ids of
+    clusters that do not answer.
+
+    A past moment and a fleet that is still being read are not written down.
+    """
     if picture.snapshot.moment is not None or not picture.snapshot.settled:
         return {}
-    read = {c.name: c.server for c in picture.snapshot.clusters if c.kubernetes.state is State.FRESH}
-    sightings = [one for item in items for one in _sightings(picture, item)]
-    return picture.attention_log.see(sightings, now, read=read)
+    clusters = picture.snapshot.clusters
+    keys = {c.name: c.uid or c.server for c in clusters}
+    read = {c.name: keys[c.name] for c in clusters if c.kubernetes.state is State.FRESH}
+    servers = {c.uid: c.server for c in clusters if c.uid}
+    sightings = [one for item in items for one in _sightings(keys, item, below, item.id in silent)]
+    return picture.attention_log.see(sightings, now, read=read, servers=servers)
 
 
-def _sightings(picture: Picture, item: AttentionItem) -> list[Sighting]:
-    """The item and what follows from it, which is there although it is no item of its own."""
-    servers = {c.name: c.server for c in picture.snapshot.clusters}
-    clusters = tuple(name for name in dict.fromkeys(p.partition("/")[0] for p in item.places) if name in servers)
-    clusters = clusters or tuple(servers)
-    scope = ",".join(sorted(servers[name] for name in clusters))
-    found = Sighting(
-        id=item.id,
-        severity=item.severity,
-        title=item.title,
-        since=None if item.since is None else item.since.timestamp(),
-        clusters=clusters,
-        scope=scope,
-    )
-    below = [
-        structs.replace(found, id=one.id, severity=one.severity, title=one.title, follows=item.id, since=None)
-        for one in item.consequences
-    ]
-    return [found, *below]
+def _sightings(
+    keys: Mapping[str, str], item: AttentionItem, below: Mapping[str, tuple[Place, ...]], silent: bool
+) -> Iterator[Sighting]:
+    """The item and what follows from it, which is there although it is no item of its own.
+
+    What follows is known by its own clusters, as it will be when it stands for itself; `keys` are what clusters are
+    known by (UID, else server), by name.
+    """
+
+    def sighting(id_: str, severity: Severity, title: str, places: Iterable[str], **more: Any) -> Sighting:
+        clusters = tuple(name for name in dict.fromkeys(places) if name in keys) or tuple(keys)
+        scope = ",".join(sorted(keys[name] for name in clusters))
+        return Sighting(id=id_, severity=severity, title=title, clusters=clusters, scope=scope, **more)
+
+    since = None if item.since is None else item.since.timestamp()
+    mine = (place.partition("/")[0] for place in item.places)
+    yield sighting(item.id, item.severity, item.title, mine, since=since, silent=silent)
+    for one in item.consequences:
+        theirs = (place.cluster for place in below.get(one.id, ()))
+        yield sighting(one.id, one.severity, one.title, theirs, since=None, follows=item.id)
 
 
-def _recalled(item: AttentionItem, known: Remembered | None) -> AttentionItem:
+def _recalled(item: AttentionItem, known: Remembered | None, *, silent: bool) -> AttentionItem:
+    """An item with what is remembered of it. Since when a cluster is silent, whoever saw it answer knows best."""
     if known is None:
         return item
+    since = _moment(known.since) if silent and known.since is not None else item.since
     return structs.replace(
-        item, first_seen=datetime.fromtimestamp(known.first_seen, UTC), acknowledged=known.acknowledged
+        item,
+        since=since,
+        first_seen=datetime.fromtimestamp(known.first_seen, UTC),
+        acknowledged=known.acknowledged,
     )

@@ -35,6 +35,7 @@ class Draft(Struct, frozen=True, kw_only=True):
     unseen: float | None = 0.0
     workloads: tuple[WorkloadId, ...] = ()
     callers: tuple[WorkloadId, ...] = ()
+    answers: tuple[WorkloadId, ...] = ()
     service: str = ""
     findings: tuple[str, ...] = ()
     lost_cluster: str = ""

@@ -1,8 +1,9 @@
 """Puts consequences under their causes: what follows from one thing is one thing.
 
 A cluster that does not answer, a caller that grew beyond what its callee can bear, a route's worse version, a root of
-trust that is not shared, a callee whose callers fail with it. What began well before another thing does not follow from
-it. Rules look at drafts and at what calls what, never at words, except for findings about a lost cluster: they name it.
+trust that is not shared, a virtual machine, a callee whose callers fail with it. What began well before another thing
+does not follow from it. Rules look at drafts and at what calls what, never at words, except for findings about a lost
+cluster: they name it.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def fold(picture: Picture, drafts: Sequence[Draft], harmed: Mapping[str, Sequenc
                 same = child.kind == "canaries" and child.workloads == cause.workloads and _less(child, cause)
                 if same or (child.kind == "workloads" and set(child.workloads) <= set(cause.workloads)):
                     follows(child, cause)
+    _fold_machines(drafts, follows)
     _fold_callers(picture, drafts, follows)
     _fold_alike(drafts, follows)
     return {child: _root(parents, child) for child in parents}
@@ -125,9 +127,31 @@ def _fold_trust(picture: Picture, drafts: Sequence[Draft], follows: _Follows) ->
             follows(child, causes[0])
 
 
+def _fold_machines(drafts: Sequence[Draft], follows: _Follows) -> None:
+    """A virtual machine that fails is one fault: not another one as a workload, nor in the calls that it should answer.
+
+    Of its probe nothing tells since when; what calls say is taken for its consequence whenever they began.
+    """
+    for cause in drafts:
+        if cause.kind != "virtualmachines":
+            continue
+        hosts = tuple(f"{name}.{namespace}." for _, namespace, name in cause.answers)
+        for child in drafts:
+            itself = (
+                child.kind == "workloads" and bool(child.workloads) and set(child.workloads) <= set(cause.workloads)
+            )
+            unanswered = child.kind == "edges" and child.service.startswith(hosts) and child.clusters <= cause.clusters
+            if itself or unanswered:
+                follows(child, cause)
+
+
 def _fold_callers(picture: Picture, drafts: Sequence[Draft], follows: _Follows) -> None:
     """A workload that asks another ill one, and was not ill before it, is so because of it."""
-    ill = {draft.workloads[0]: draft for draft in drafts if draft.kind == "workloads" and len(draft.workloads) == 1}
+    ill = {
+        draft.workloads[0]: draft
+        for draft in drafts
+        if draft.kind in ("workloads", "virtualmachines") and len(draft.workloads) == 1
+    }
     for where, draft in ill.items():
         if draft.id.startswith("caller/"):
             continue

@@ -8,8 +8,8 @@ from meshtop.model.numbers import age, quantity
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING, Columns, signed, text_cell
-from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
+from meshtop.views.frame.moments import ago
 from meshtop.views.frame.registry import find_kind
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -103,10 +103,9 @@ def detail(picture: Picture, item: AttentionItem, key: str) -> Detail:
         fact("id", item.id, Tone.DIM),
     ]
     if item.acknowledged is not None:
-        told = f"since {rfc3339(item.acknowledged.at.timestamp())}"
-        until = item.acknowledged.until
-        told += f" until {rfc3339(until.timestamp())}" if until is not None else " until it goes away"
-        about.append(fact("acknowledged", f"{told} {item.acknowledged.reason}".strip()))
+        until = _acknowledged_text(item).replace("until gone", "until it goes away")
+        told = f"{ago(item.acknowledged.at.timestamp(), now)}, {until}"
+        about.append(fact("acknowledged", ": ".join(filter(None, (told, item.acknowledged.reason)))))
     changed: tuple[Fact, ...] = ()
     if item.cause is not None:
         changed = (fact(_when(item.cause.time, now), item.cause.title),)

@@ -22,21 +22,22 @@ LEAST_SHARE = 0.2
 """And that is this share of what the callee is asked now."""
 TOGETHER_SECONDS = 120.0
 """What began so shortly before something else may be its cause."""
-_ILL = {HealthStatus.FAILING: Severity.ERROR, HealthStatus.DEGRADED: Severity.WARNING}
+ILL = {HealthStatus.FAILING: Severity.ERROR, HealthStatus.DEGRADED: Severity.WARNING}
+"""How bad it is that something is of this health."""
 
 
 def of_workloads(picture: Picture) -> Iterator[Draft]:
     """Each workload with a fault of its own: what it is asked and its pods, not what others answer it."""
     for workload in picture.workloads:
         verdict = picture.verdicts.own_fault(workload)
-        if verdict.status in _ILL:
-            yield _of_workload(picture, workload, _ILL[verdict.status], verdict.reasons)
+        if verdict.status in ILL:
+            yield _of_workload(picture, workload, ILL[verdict.status], verdict.reasons)
 
 
 def _of_workload(picture: Picture, workload: Workload, severity: Severity, reasons: Sequence[str]) -> Draft:
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)
-    of_pods = workload.readiness.reasons[:1] if workload.readiness.status in _ILL else ()
+    of_pods = workload.readiness.reasons[:1] if workload.readiness.status in ILL else ()
     # What fails comes before what is not ready: readers are cut off at the end.
     told = (*[reason for reason in reasons if reason not in workload.readiness.reasons][:2], *of_pods)
     course = picture.courses.get(where)
@@ -52,7 +53,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
         onset = errors_onset(course.times, course.requests, course.errors) if errors else None
         no_later = onset.at if onset is not None and not onset.exact else None
         began = _first([onset, course.slower])
-    if workload.readiness.status in _ILL:
+    if workload.readiness.status in ILL:
         began = min((at for at in (began, workload.troubled_since) if at is not None), default=None)
     changed, changed_at = _rollout(workload, began)
     return Draft(
@@ -68,7 +69,7 @@ def _of_workload(picture: Picture, workload: Workload, severity: Severity, reaso
         errors=errors,
         slow=slow,
         workloads=(where,),
-        callers=_callers(edges, failing_only=not slow),
+        callers=callers_of(edges, failing_only=not slow),
         changed=changed,
         changed_at=changed_at,
     )
@@ -79,13 +80,22 @@ def _first(onsets: Iterable[Onset | None]) -> float | None:
 
 
 def _rollout(workload: Workload, began: float | None) -> tuple[str, float | None]:
-    """That new pods came just before, which a rollout, a scaling or a restart brings."""
-    if began is None or not began - 600 <= workload.renewed <= began + 30:
+    """What happened to its pods just before: new ones (a rollout, a scaling), or a restarted container."""
+    if began is None:
         return "", None
-    return f"new pods of {clean(workload.name)} in {workload.cluster}", workload.renewed
+    name = f"{clean(workload.name)} in {workload.cluster}"
+    happened = [(workload.renewed, f"new pods of {name}")]
+    if workload.restarted is not None:
+        at, reason = workload.restarted
+        happened.append((at, f"a container of {name} restarted" + (f" ({clean(reason)})" if reason else "")))
+    near = [(at, what) for at, what in happened if began - 600 <= at <= began + 30]
+    if not near:
+        return "", None
+    at, what = max(near)
+    return what, at
 
 
-def _callers(edges: Iterable[Edge], *, failing_only: bool) -> tuple[WorkloadId, ...]:
+def callers_of(edges: Iterable[Edge], *, failing_only: bool) -> tuple[WorkloadId, ...]:
     """Who is hit: whoever asks it, or those whose calls fail."""
     found = {
         (edge.source.cluster, edge.source.namespace, edge.source.workload)
@@ -112,7 +122,7 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
         groups.setdefault((edge.source.cluster or edge.destination.cluster, name), []).append(edge)
     for (cluster, name), edges in groups.items():
         verdict = picture.calls_health(edges)
-        callers = _callers(edges, failing_only=True)
+        callers = callers_of(edges, failing_only=True)
         onset = _calls_onset(picture, cluster, name)
         who = f"from {clean(callers[0][2])}" if len(callers) == 1 else f"from {len(callers)} workloads"
         tcp = all(edge.protocol == "tcp" for edge in edges)
@@ -186,11 +196,11 @@ def _noisy(
     target = worst.workloads[0]
     more = f" and {len(harmed) - 1} more" if len(harmed) > 1 else ""
     factor = after / before if before > 0 else 0.0
-    times = f"{quantity(factor)} times as much as before ({quantity(after)}/s)" if factor else f"{quantity(after)}/s"
+    much = f"{quantity(factor)} times as much as before ({quantity(after)}/s)" if factor else f"{quantity(after)}/s"
     draft = Draft(
         id="/".join(("caller", *caller)),
         severity=worst.severity,
-        title=f"{clean(f'{namespace}/{name}')} in {cluster} asks {clean(f'{target[1]}/{target[2]}')}{more} {times}",
+        title=f"{clean(f'{namespace}/{name}')} in {cluster} asks {much}: {clean(f'{target[1]}/{target[2]}')}{more}",
         kind="workloads",
         key=_workload_key(picture, caller),
         places=_places(picture, (caller,)),

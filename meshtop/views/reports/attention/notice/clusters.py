@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from meshtop.model.snapshot import ClusterSnapshot
@@ -30,12 +31,11 @@ def _of_source(picture: Picture, cluster: ClusterSnapshot, status: SourceStatus,
     silent = status.state in (State.UNREACHABLE, State.DENIED) or (
         status.state is State.STALE and status.error is not None and other.state is not State.FRESH
     )
-    message = clean(status.error or f"{what} is {status.state}.")
-    if cluster.name not in message:
-        message = f"{cluster.name}: {message}"
+    message = _without_name(cluster, clean(status.error or f"{what} is {status.state}."))
     whole = what == KUBERNETES and silent
-    if whole and status.state is not State.DENIED:
-        message = f"{cluster.name} does not answer: {message.rstrip('.').removeprefix(f'{cluster.name}: ')}."
+    verb = " does not answer" if whole and status.state is not State.DENIED else ""
+    of = "" if verb or what in message or what == KUBERNETES else f"{what} "
+    message = f"{cluster.name}{verb}: {of}{message.removeprefix('cannot be reached: ') if verb else message}"
     severity = Severity.INFO
     if whole:
         severity = Severity.ERROR
@@ -58,6 +58,11 @@ def _of_source(picture: Picture, cluster: ClusterSnapshot, status: SourceStatus,
         requests=unseen or 0.0,
         lost_cluster=cluster.name if whole else "",
     )
+
+
+def _without_name(cluster: ClusterSnapshot, message: str) -> str:
+    """What is wrong, without the cluster's name and address: the title begins with the name."""
+    return re.sub(rf"^{re.escape(clean(cluster.name))}(?: \([^)]*\))?:? ", "", message)
 
 
 def _of_nodes(cluster: ClusterSnapshot) -> Iterator[Draft]:

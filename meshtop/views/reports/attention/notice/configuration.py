@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
-from meshtop.analysis.canary.board import CanaryRow
+from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
 from meshtop.analysis.canary.verdict import Comparison
 from meshtop.analysis.fleet.drift.compare import Drift
 from meshtop.analysis.traffic.onset import appeared
@@ -16,28 +16,40 @@ from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
+from meshtop.views.reports.attention.notice.calls import ILL, callers_of
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
 
 
 def of_machines(picture: Picture) -> Iterator[Draft]:
-    """Virtual machines whose probe fails, or that have disconnected."""
+    """Virtual machines that fail, by their probe or by what they answer, or that have disconnected.
+
+    How bad it is follows from the machine's health, as the list of machines shows it: one fault has one severity.
+    """
     for machine in picture.machines:
         gone = machine.disconnected_at is not None and machine.disconnected_at > (machine.connected_at or 0.0)
-        if machine.healthy is not False and not gone:
+        health = picture.machine_health(machine)
+        if health.status not in ILL and not gone:
             continue
         where = (machine.cluster, machine.namespace, machine.name)
-        why = machine.health_message or ("its probe fails" if machine.healthy is False else "it has disconnected")
+        reasons = (machine.health_message,) if machine.healthy is False and machine.health_message else health.reasons
+        why = "; ".join(reasons[:2]) if health.status in ILL else "it has disconnected"
+        named = picture.machine_id(machine)
+        edges = () if picture.shares_traffic(machine) else picture.edges_to(named)
         yield Draft(
             id="/".join(("virtualmachine", *where)),
-            severity=Severity.WARNING,
-            title=f"VM {clean(machine.namespace)}/{clean(machine.name)} in {machine.cluster}: {clean(why)}.",
+            severity=ILL.get(health.status, Severity.WARNING),
+            title=f"VM {clean('/'.join(where[1:]))} in {machine.cluster}: {clean(why).rstrip('.')}.",
             kind="virtualmachines",
             key="/".join(where),
             places=(_place(picture, *where[:2]),),
             onset=machine.disconnected_at if gone else None,
-            workloads=(picture.machine_id(machine),),
+            requests=sum(edge.sums.requests or 0.0 for edge in edges),
+            errors=sum(edge.sums.errors or 0.0 for edge in edges),
+            workloads=(named,),
+            callers=callers_of(edges, failing_only=True),
+            answers=tuple((machine.cluster, machine.namespace, service) for service in machine.services),
         )
 
 
@@ -134,48 +146,90 @@ def of_tenants(picture: Picture) -> Iterator[Draft]:
             )
 
 
-def of_canaries(picture: Picture) -> Iterator[Draft]:
-    """The worst finding of each weighted route; what is only worth knowing stays on the board."""
+def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
+    """The worst finding of each weighted route, or that its canary is ill where its baseline is well.
+
+    What was counted since the weights changed says late that a canary has become worse than it was: `ill`, the
+    workloads with a fault of their own, say it at once. What is only worth knowing stays on the board.
+    """
     of_kind = view("canaries")
     order = (Severity.ERROR, Severity.WARNING)
+    faults = {where: draft for draft in ill for where in draft.workloads}
     for row in of_kind.all_items(picture):
         worst = min(
             (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
         )
-        if worst is None:
+        worse = [d for d in row.destinations if _is_worse(row, d)]
+        message = "" if worst is None else _without_label(row, worst.message)
+        severities = [] if worst is None else [worst.severity]
+        if not worse and (found := _ill_canary(picture, row, faults)) is not None:
+            canary, fault = found
+            worse = [canary]
+            severities.append(fault.severity)
+            message = f"its canary {canary.name} is ill, the baseline is not: {fault.title.partition(': ')[2]}"
+        if not severities:
             continue
-        workloads = canary_workloads(picture, row)
         changed = (
             f"{row.last_change.how} of {row.label or row.name} by {row.last_change.who}" if row.last_change else ""
         )
         yield Draft(
             id=f"canary/{of_kind.key(row)}",
-            severity=worst.severity,
-            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(worst.message)}",
+            severity=min(severities, key=order.index),
+            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(message)}",
             kind="canaries",
             key=of_kind.key(row),
             places=(_place(picture, row.cluster, row.namespace),),
-            requests=sum(
-                d.traffic.requests_per_second or 0.0 for d in row.destinations if d.name == row.verdict.canary
-            ),
-            workloads=workloads,
+            requests=sum(d.traffic.requests_per_second or 0.0 for d in worse),
+            workloads=_behind(picture, row, worse, _mesh_of(picture, row)),
             findings=tuple(f.code for f in row.findings if f.severity in order),
             changed=clean(changed),
             changed_at=row.last_change.time.timestamp() if row.last_change else None,
         )
 
 
-def canary_workloads(picture: Picture, row: CanaryRow) -> tuple[WorkloadId, ...]:
-    """The workloads behind the version that is worse, in the route's mesh; none where no version is said to be."""
-    if row.verdict.verdict is not Comparison.WORSE or row.verdict.canary is None:
-        return ()
-    worse = [d for d in row.destinations if d.name == row.verdict.canary]
-    peers = set(picture.meshes.peers(row.cluster)) or {row.cluster}
+def _without_label(row: CanaryRow, message: str) -> str:
+    """A finding's message without the route's name, which the title begins with already."""
+    return message.removeprefix(f"{row.label}: ")
+
+
+def _is_worse(row: CanaryRow, destination: CanaryDestination) -> bool:
+    return row.verdict.verdict is Comparison.WORSE and destination.name == row.verdict.canary
+
+
+def _mesh_of(picture: Picture, row: CanaryRow) -> frozenset[str]:
+    return frozenset(picture.meshes.peers(row.cluster)) | {row.cluster}
+
+
+def _ill_canary(
+    picture: Picture, row: CanaryRow, faults: Mapping[WorkloadId, Draft]
+) -> tuple[CanaryDestination, Draft] | None:
+    """A canary of a route that is ill in the route's cluster, with its fault; None where the baseline is ill too."""
+    weighted = [d for d in row.destinations if d.share > 0]
+    if len(weighted) < 2:
+        return None
+    baseline = max(weighted, key=lambda d: d.share)
+    here = frozenset({row.cluster})
+    usual = _behind(picture, row, [baseline], here)
+    if not usual or any(where in faults for where in usual):
+        return None
+    for destination in weighted:
+        # Where telemetry tells versions apart only: a workload that serves both is no canary.
+        mine = [where for where in _behind(picture, row, [destination], here) if where not in usual]
+        ill = [faults[where] for where in mine if where in faults and faults[where].onset is not None]
+        if destination is not baseline and ill:
+            return destination, ill[0]
+    return None
+
+
+def _behind(
+    picture: Picture, row: CanaryRow, destinations: Sequence[CanaryDestination], clusters: frozenset[str]
+) -> tuple[WorkloadId, ...]:
+    """The workloads behind destinations of a route, in these clusters."""
     found = []
-    for workload in picture.workloads:
-        if workload.cluster not in peers or workload.namespace != row.namespace:
+    for workload in picture.workloads if destinations else ():
+        if workload.cluster not in clusters or workload.namespace != row.namespace:
             continue
-        for destination in worse:
+        for destination in destinations:
             host = destination.host.split(".")[0]
             served = host in workload.services or host == workload.app
             if served and destination.version in (None, workload.version):

@@ -1,0 +1,35 @@
+"""How NOW looks where something is wrong: the first screen in three stories, a minute after each set in.
+
+The demo's clusters are read over sockets by the real observatory, on a clock that is moved by hand; the screen is then
+drawn of what was read. `pytest --snapshot-update` takes the pictures again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from meshtop.console.terminal.look import Look
+from tests.console.stage import stage
+from tests.judgement.simulated import a_minute_into
+
+STORIES = ("bad-canary", "dead-cluster", "noisy-tenant")
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.fixture(autouse=True)
+def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pictures wherever the tests run."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@pytest.mark.parametrize("story", STORIES)
+def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int]) -> None:
+    _, snapshot = a_minute_into(story)
+    app = stage(snapshot, look=Look("meshtop-dark"))
+    app.now = lambda: snapshot.at + 2.0  # type: ignore[method-assign]
+    assert snap_compare(app, terminal_size=size)
