@@ -138,8 +138,9 @@ def test_what_followed_from_an_acknowledged_cause_is_known_when_it_stands_for_it
     for later in (120, 180, HOUR, 2 * HOUR):
         # The weight is zero now, and nothing is said of the canary any more.
         known = store.see([CATALOG, CART], NOW + later, read=READ)
-        assert known[CATALOG.id].acknowledged is not None, later
-        assert known[CATALOG.id].acknowledged.reason == "release 41"
+        acknowledged = known[CATALOG.id].acknowledged
+        assert acknowledged is not None, later
+        assert acknowledged.reason == "release 41"
         assert known[CART.id].acknowledged is None
     worse = structs.replace(CATALOG, severity=Severity.ERROR)
     assert store.see([worse], NOW + 3 * HOUR, read=READ)[CATALOG.id].acknowledged is None

@@ -16,7 +16,7 @@ from msgspec import Struct
 from meshtop.actions.journal.journal_error import JournalError
 from meshtop.actions.journal.place import OTHER_PLACE, examine_place
 
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 15.0
 """How long another process may be in the middle of writing."""
 
 

@@ -21,7 +21,7 @@ _ALL_CLUSTERS = "*"
 """In `topology.istio.io/controlPlaneClusters`: any control plane may serve."""
 
 
-def not_read(what: str, cluster: str, why: WhyUnknown) -> str:
+def why_not_read(what: str, cluster: str, why: WhyUnknown) -> str:
     """The sentence that something of a cluster was not read."""
     if why is WhyUnknown.NOT_READ:
         return f"{what} of {cluster} was not read."
@@ -82,7 +82,7 @@ class _Obedience:
             return self._reads([name], f"the control plane of {name}")
         if silent := self._unread(name, "Deployment", "Namespace", *(() if facts.roles else ("ConfigMap",))):
             kind, why = silent
-            return _unknown(f"Which control plane {name} obeys is not known: {not_read(kind, name, why)}", why)
+            return _unknown(f"Which control plane {name} obeys is not known: {why_not_read(kind, name, why)}", why)
         if facts.config_cluster or not facts.roles:
             return Obeyed(cluster=name)
         named = facts.served_by
@@ -95,7 +95,7 @@ class _Obedience:
             kind, why = silent
             return _unknown(
                 f"Whether the control plane in {name} reads {name} or another cluster is not known:"
-                f" {not_read(kind, name, why)}",
+                f" {why_not_read(kind, name, why)}",
                 why,
             )
         return _unknown(
@@ -151,7 +151,7 @@ class _Obedience:
             doubtful |= {p for p in primaries if self._unread(p, "Secret") or self.evidence[p].unnamed_remotes}
             if self.found[name].cluster_id is None and (silent := self._unread(name, "ConfigMap")):
                 kind, why = silent
-                return _unknown(f"Which primary {name} obeys is not known: {not_read(kind, name, why)}", why)
+                return _unknown(f"Which primary {name} obeys is not known: {why_not_read(kind, name, why)}", why)
         if doubtful:
             names = sorted(doubtful)
             whys = [told[1] for p in names if (told := self._unread(p, "Deployment", "Secret"))]

@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.identity.mesh import mesh_config
-from meshtop.analysis.identity.obedience import not_read
+from meshtop.analysis.identity.obedience import why_not_read
 from meshtop.analysis.inventory.untyped import maps, text
 from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
@@ -44,7 +44,7 @@ def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | 
     """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed)."""
     if inventory is None:
         return f"The inventory of {cluster} is not known."
-    return next((not_read(kind, cluster, why) for kind, why in inventory.unread(*kinds)), None)
+    return next((why_not_read(kind, cluster, why) for kind, why in inventory.unread(*kinds)), None)
 
 
 def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:
