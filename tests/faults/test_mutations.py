@@ -112,7 +112,9 @@ async def test_a_mutated_answer_costs_nobody_else_anything(replay: Replay, caplo
         well = snapshot.cluster(WELL)
         assert well is not None, str(fault)
         states = (well.kubernetes.state, well.prometheus.state)
-        assert states == (State.FRESH, State.FRESH), (str(fault), well.kubernetes, well.prometheus)
+        assert states == (State.FRESH, State.FRESH), (
+            f"{number}: {well.kubernetes.error} {well.prometheus.error}: {fault}"
+        )
         tracebacks = [r for r in caplog.records if r.exc_info]
         assert not tracebacks, f"{fault}: {tracebacks[0].exc_text or tracebacks[0].exc_info}"
         for name, text in outputs.items():
