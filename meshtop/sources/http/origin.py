@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from meshtop.model.errors import Exit, MeshtopError
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 
 
 class WrongServerError(MeshtopError):
@@ -31,7 +31,7 @@ class Origin(Struct, frozen=True):
         """The origin of a URL. Raises ValueError for a port that is no number."""
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
-        return cls(scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0))
+        return cls(scheme, (parts.hostname or "").lower(), parts.port or PORTS.get(scheme, 0))
 
     @property
     def is_loopback(self) -> bool:

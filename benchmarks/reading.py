@@ -1,0 +1,150 @@
+"""The client's own CPU: `get clusters`, and 3, 10 and 50 clusters read once, against clusters out of a recording.
+
+    python -m benchmarks.reading [RUNS]
+
+The clusters are the demo's three (`benchmarks._replay`); fifty are copies of them. Every program is a process of its own
+from start to end, imports counted; its wall time is printed too, with the server on the same processors. Peers, turn by
+turn with meshtop: the official kubernetes client puts the same GETs one after the other and decodes them, without any
+conversion; kubectl gets the same lists as JSON, in one command a cluster.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from benchmarks._processes import MESHTOP, PYTHON, Figure, Run, cpu_seconds, demo, run, show
+from benchmarks._replay import Replay, replay
+
+RUNS = 5
+COUNTS = (3, 10, 50)
+PEERS_TO = 10
+"""Clusters up to which the peers run too: at fifty they need minutes and tell the same."""
+_LIST = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)/(?P<plural>[a-z]+)(?:\\?|$)")
+
+
+def read_once(kubeconfig: str) -> None:
+    """In a process of its own: every cluster read once, without printing."""
+    from meshtop.observatory.build import open_observatory
+    from meshtop.settings.schema import Settings
+
+    async def read() -> int:
+        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=60)
+        try:
+            return len((await observatory.once()).clusters)
+        finally:
+            await observatory.close()
+
+    print(asyncio.run(read()))
+
+
+def ask_with_kubernetes_client(questions: str) -> None:
+    """In a process of its own: the official client asks what meshtop asked."""
+    from kubernetes import config
+
+    asked = json.loads(Path(questions).read_text())
+    for context, addresses in asked["clusters"].items():
+        api = config.new_client_from_config(asked["kubeconfig"], context)
+        for address, accept in addresses:
+            headers = {"Accept": accept, "Accept-Encoding": "gzip"}
+            question = api.param_serialize("GET", address, header_params=headers, auth_settings=["BearerToken"])
+            answer = api.call_api(*question)
+            body = answer.read()
+            if answer.status == 200 and answer.getheader("Content-Type", "").startswith("application/json"):
+                json.loads(body)
+
+
+def ask_with_kubectl(questions: str) -> None:
+    """In a process of its own: kubectl gets the lists that meshtop read."""
+    asked = json.loads(Path(questions).read_text())
+    for context, kinds in asked["kinds"].items():
+        command = ["kubectl", "--kubeconfig", asked["kubeconfig"], "--context", context, "get", ",".join(kinds), "-A"]
+        subprocess.run([*command, "-o", "json"], check=True, stdout=subprocess.DEVNULL)
+
+
+PROGRAMS = {f.__name__: f for f in (read_once, ask_with_kubernetes_client, ask_with_kubectl)}
+
+
+def program(name: str, argument: str) -> list[str]:
+    """The command that runs one of the programs above."""
+    return [PYTHON, "-m", "benchmarks.reading", name, argument]
+
+
+def what_was_asked(replayed: Replay, path: Path) -> int:
+    """Write down for the peers what was asked since the last time; how many questions that were, watches left out."""
+    clusters: dict[str, list[tuple[str, str]]] = {}
+    kinds: dict[str, list[str]] = {}
+    every = 0
+    names = [entry["name"] for entry in yaml.safe_load(Path(replayed.kubeconfig).read_text())["clusters"]]
+    for name, questions in zip(names, replayed.questions(), strict=True):
+        every += sum(times for *_, times in questions)
+        clusters[name] = [(a, accept) for method, a, accept, _, times in questions if method == "GET" for _ in range(times)]
+        lists = [f for _, a, _, good, _ in questions if good and "limit=" in a and (f := _LIST.match(a))]
+        kinds[name] = sorted({kind(found) for found in lists})
+    path.write_text(json.dumps({"kubeconfig": replayed.kubeconfig, "clusters": clusters, "kinds": kinds}))
+    return every
+
+
+def kind(found: re.Match[str]) -> str:
+    """A kind as kubectl takes it: plural, version, group."""
+    group = found["group"]
+    return f"{found['plural']}.{found['version']}.{group}" if group else found["plural"]
+
+
+def measure(demo_kubeconfig: str, count: int, runs: int, *, tls: bool) -> None:
+    """Read so many clusters, turn by turn with the peers."""
+    with replay(demo_kubeconfig, count, tls=tls) as replayed, tempfile.TemporaryDirectory() as folder:
+        kubeconfig, questions = replayed.kubeconfig, str(Path(folder, "questions"))
+        get = [*MESHTOP, "--config", "none", "--timeout", "60s", "--kubeconfig", kubeconfig, "get", "clusters"]
+        commands = {"meshtop, read once": program("read_once", kubeconfig)}
+        if count == COUNTS[0]:
+            commands = {"meshtop get clusters": get, **commands}
+        run(get)
+        what_was_asked(replayed, Path(questions))
+        run(program("read_once", kubeconfig))
+        every = what_was_asked(replayed, Path(questions))
+        if count <= PEERS_TO:
+            commands["kubernetes client, the same GETs"] = program("ask_with_kubernetes_client", questions)
+            if shutil.which("kubectl"):
+                commands["kubectl get -o json, the same lists"] = program("ask_with_kubectl", questions)
+        results: dict[str, list[Run]] = {name: [] for name in commands}
+        served = cpu_seconds(replayed.pid)
+        for _ in range(runs):
+            for name, command in commands.items():
+                results[name].append(run(command))
+        served = cpu_seconds(replayed.pid) - served
+    figures = []
+    for name, done in results.items():
+        figures += [Figure(f"{name}: CPU", [r.cpu for r in done]), Figure(f"{name}: wall", [r.wall for r in done])]
+        figures.append(Figure(f"{name}: peak memory", [r.megabytes for r in done], "MB"))
+    show(f"\n{count} clusters over {'TLS' if tls else 'plain http'}, {every} questions, {runs} runs", figures)
+    middle = {name: sorted(r.cpu for r in done)[len(done) // 2] for name, done in results.items()}
+    mine = middle["meshtop, read once"]
+    for name, cpu in middle.items():
+        if not name.startswith("meshtop"):
+            print(f"  {name}: {cpu / mine:.1f} × the CPU of meshtop, read once")
+    print(f"  (all answers together cost the replay server {served:.2f} s of CPU)")
+
+
+def main() -> None:
+    """Everything in turn."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    with demo() as ready:
+        for count in COUNTS:
+            measure(str(ready["kubeconfig"]), count, runs if count < COUNTS[-1] else max(1, runs // 2), tls=True)
+        measure(str(ready["kubeconfig"]), COUNTS[0], runs, tls=False)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2:
+        PROGRAMS[sys.argv[1]](sys.argv[2])
+    else:
+        main()
