@@ -1,9 +1,8 @@
 """Clusters out of a recording: each answer of the demo's clusters is asked for once and given again from memory.
 
 So a figure is the client's: an answer costs this process less than a tenth of a millisecond. More clusters than were
-recorded are copies, each with a UID of its own, so that no two are taken for one. What is not
-recorded yet is asked for; a watch is opened and stays silent. On every port `/-/questions` lists the questions that were put to it, and
-forgets them.
+recorded are copies, each with a UID of its own, so that no two are taken for one. What is not recorded yet is asked
+for; a watch is opened and stays silent. On every port `/-/questions` lists what it was asked, and forgets it.
 """
 
 from __future__ import annotations
@@ -34,16 +33,14 @@ from benchmarks._processes import PYTHON
 
 MOMENT = re.compile(rb"(?<![a-z])(?:time|start|end)=[0-9.]+&?")
 """What differs between two questions that are the same."""
-_WATCH = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nCache-Control: no-cache\r\n\r\n"
-)
+_WATCH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 _QUESTIONS = b"/-/questions"
 _ACCEPT = re.compile(rb"(?i)\r\naccept: ?([^\r]*)")
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: ?(\d+)")
 
 
 class Question(Struct, frozen=True):
-    """A question: two that are equal have the same answer. `target` and `body` are without the moment they are about."""
+    """A question: equal ones have the same answer. `target` and `body` are without the moment that they are about."""
 
     method: bytes
     target: bytes
@@ -237,7 +234,7 @@ class Replay(Struct, frozen=True):
         found = []
         for entry in yaml.safe_load(Path(self.kubeconfig).read_text())["clusters"]:
             url = entry["cluster"]["server"] + _QUESTIONS.decode()
-            context = ssl._create_unverified_context()  # noqa: S323 - our own server on the loopback interface
+            context = ssl._create_unverified_context()
             with urllib.request.urlopen(url, context=context) as answer:
                 found.append([tuple(one) for one in json.load(answer)])
         return found

@@ -2,20 +2,22 @@
 
     python -m benchmarks.questions [QUESTIONS] [ROUNDS]
 
-Each way asks the same address of one recorded cluster (`benchmarks._replay`) from a process of its own, eight questions at
-a time, in turns with the others; imports and the first connections are left out. httpx's own transport is what stood
-under this program before.
+Each way asks the same address of one recorded cluster (`benchmarks._replay`) from a process of its own, eight questions
+at a time, in turns with the others; imports and the first connections are left out.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import resource
+import ssl
 import statistics
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from benchmarks._processes import PYTHON, demo, environment
 from benchmarks._replay import replay
@@ -65,9 +67,9 @@ async def meshtop_over_httpx(kubeconfig: str, address: str, count: int) -> float
     from meshtop.sources.http import transport
     from meshtop.sources.http.direct import PoolLimits
 
-    def theirs(context: object, limits: PoolLimits, _proxy: str | None) -> httpx.AsyncBaseTransport:
+    def theirs(context: ssl.SSLContext, limits: PoolLimits, proxy: str | None) -> httpx.AsyncBaseTransport:
         most = httpx.Limits(max_connections=limits.open, max_keepalive_connections=limits.idle, keepalive_expiry=60)
-        return httpx.AsyncHTTPTransport(verify=context, limits=most)  # type: ignore[arg-type]
+        return httpx.AsyncHTTPTransport(verify=context, limits=most, proxy=proxy)
 
     transport._pool = theirs
     return await meshtop(kubeconfig, address, count)
@@ -83,8 +85,6 @@ def _place(kubeconfig: str) -> tuple[str, str, Mapping[str, str]]:
 
 async def httpx_alone(kubeconfig: str, address: str, count: int) -> float:
     """httpx as it comes."""
-    import ssl
-
     import httpx
 
     server, authority, headers = _place(kubeconfig)
@@ -98,8 +98,6 @@ async def httpx_alone(kubeconfig: str, address: str, count: int) -> float:
 
 async def aiohttp_alone(kubeconfig: str, address: str, count: int) -> float:
     """aiohttp as it comes."""
-    import ssl
-
     import aiohttp
 
     server, authority, headers = _place(kubeconfig)
@@ -115,8 +113,7 @@ async def aiohttp_alone(kubeconfig: str, address: str, count: int) -> float:
 
 async def kubernetes_client(kubeconfig: str, address: str, count: int) -> float:
     """The official client, one question after the other, its answer read and not converted."""
-    from kubernetes import config
-
+    config: Any = importlib.import_module("kubernetes.config")
     api = config.new_client_from_config(kubeconfig)
 
     async def ask() -> int:
@@ -145,9 +142,12 @@ def main() -> None:
                         for way in WAYS:
                             question = json.dumps([way, replayed.kubeconfig, address, count])
                             command = [PYTHON, "-m", "benchmarks.questions", "--ask", question]
-                            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment()).stdout
+                            output = subprocess.run(
+                                command, check=True, stdout=subprocess.PIPE, env=environment()
+                            ).stdout
                             found[way].append(float(output))
-                print(f"\n{address} ({what}) over {'TLS' if tls else 'plain http'}: CPU of one question, median of {rounds}\n")
+                over = "TLS" if tls else "plain http"
+                print(f"\n{address} ({what}) over {over}: CPU of one question, median of {rounds}\n")
                 middle = {way: statistics.median(values) for way, values in found.items()}
                 for way, value in middle.items():
                     print(f"  {way:<24}{value:>8.2f} ms{value / middle['meshtop']:>8.1f} ×")

@@ -2,15 +2,16 @@
 
     python -m benchmarks.reading [RUNS]
 
-The clusters are the demo's three (`benchmarks._replay`); fifty are copies of them. Every program is a process of its own
-from start to end, imports counted; its wall time is printed too, with the server on the same processors. Peers, turn by
-turn with meshtop: the official kubernetes client puts the same GETs one after the other and decodes them, without any
-conversion; kubectl gets the same lists as JSON, in one command a cluster.
+The clusters are the demo's three (`benchmarks._replay`); fifty are copies of them. Every program is a process of its
+own from start to end, imports counted; its wall time is printed too, with the server on the same processors. Peers,
+turn by turn with meshtop: the official kubernetes client puts the same GETs one after the other and decodes them,
+without any conversion; kubectl gets the same lists as JSON, in one command a cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -48,8 +50,7 @@ def read_once(kubeconfig: str) -> None:
 
 def ask_with_kubernetes_client(questions: str) -> None:
     """In a process of its own: the official client asks what meshtop asked."""
-    from kubernetes import config
-
+    config: Any = importlib.import_module("kubernetes.config")
     asked = json.loads(Path(questions).read_text())
     for context, addresses in asked["clusters"].items():
         api = config.new_client_from_config(asked["kubeconfig"], context)
@@ -86,7 +87,9 @@ def what_was_asked(replayed: Replay, path: Path) -> int:
     names = [entry["name"] for entry in yaml.safe_load(Path(replayed.kubeconfig).read_text())["clusters"]]
     for name, questions in zip(names, replayed.questions(), strict=True):
         every += sum(times for *_, times in questions)
-        clusters[name] = [(a, accept) for method, a, accept, _, times in questions if method == "GET" for _ in range(times)]
+        clusters[name] = [
+            (a, accept) for method, a, accept, _, times in questions if method == "GET" for _ in range(times)
+        ]
         lists = [f for _, a, _, good, _ in questions if good and "limit=" in a and (f := _LIST.match(a))]
         kinds[name] = sorted({kind(found) for found in lists})
     path.write_text(json.dumps({"kubeconfig": replayed.kubeconfig, "clusters": clusters, "kinds": kinds}))

@@ -57,7 +57,9 @@ SCREEN = {
 def packages(folder: Path, program: str, *words: str) -> set[str]:
     """The packages that are there at the end of a program, but the standard library's."""
     out = folder / "packages.json"
-    done = subprocess.run([sys.executable, "-c", program, str(out), *words], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(out), *words], check=False, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return set(json.loads(out.read_text()))
 

@@ -1,7 +1,7 @@
 """Logins that stand in the kubeconfig itself, read as kubectl reads them: tokens and passwords.
 
-Most kubeconfigs hold nothing else, and the official package takes a quarter of a second to import: it is asked only where
-a plugin or an auth-provider logs in (`meshtop.sources.auth.official`). Client certificates are the connection's.
+Most kubeconfigs hold nothing else, and the official package takes a quarter of a second to import: it is asked only
+where a plugin or an auth-provider logs in (`meshtop.sources.auth.official`). Client certificates are the connection's.
 """
 
 from __future__ import annotations

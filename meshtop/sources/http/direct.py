@@ -41,8 +41,8 @@ class _Place(Struct, frozen=True):
 class DirectTransport(httpx.AsyncBaseTransport):
     """An httpx transport that connects straight to the server of each request, and keeps idle connections.
 
-    It follows no redirect, sends nothing twice, and takes nothing from the environment. A connection whose answer was not
-    read to its end is closed. It belongs to the event loop in which it is first used.
+    It follows no redirect, sends nothing twice, and takes nothing from the environment. A connection whose answer was
+    not read to its end is closed. It belongs to the event loop in which it is first used.
     """
 
     def __init__(self, context: ssl.SSLContext, limits: PoolLimits) -> None:

@@ -160,8 +160,7 @@ class HttpConnection(asyncio.Protocol):
         """
         if self._transport is None:
             raise httpx.WriteError("the connection is closed")
-        self._answering, self._to_head, self._keep = True, to_head, False
-        self._head = self._body = self._error = None
+        self._begin(to_head)
         self._transport.write(request)
         while self._head is None:
             if self._error is not None:
@@ -200,6 +199,10 @@ class HttpConnection(asyncio.Protocol):
         self._keep = False
         if self._transport is not None:
             self._transport.abort()
+
+    def _begin(self, to_head: bool) -> None:
+        self._answering, self._to_head, self._keep = True, to_head, False
+        self._head = self._body = self._error = None
 
     def _take(self, data: bytes) -> None:
         while self._body is None:

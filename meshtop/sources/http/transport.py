@@ -48,9 +48,9 @@ class Wire(Protocol):
 class ConnectionPools(httpx.AsyncBaseTransport):
     """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
 
-    Forty watches never keep a request waiting. Where a proxy stands between, httpcore compares all open connections, not
-    only idle ones, with the number of idle ones to keep: in one pool with the watches, every request would close its
-    connection and the next one would need a new handshake.
+    Forty watches never keep a request waiting. Where a proxy stands between, httpcore compares all open connections,
+    not only idle ones, with the number of idle ones to keep: in one pool with the watches, every request would close
+    its connection and the next one would need a new handshake.
     """
 
     def __init__(self, make: Callable[[PoolLimits], httpx.AsyncBaseTransport]) -> None:

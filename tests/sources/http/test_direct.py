@@ -121,7 +121,7 @@ async def test_a_connection_is_used_again() -> None:
 
 
 async def test_what_is_asked_is_sent_byte_for_byte() -> None:
-    """Servers compare addresses as bytes: another way to write one may be another object, or another login's signature."""
+    """Servers compare addresses as bytes: another way to write one may be another object, or break a signature."""
     async with Server().running() as server, transport() as way:
         await ask(way, server.url + "/a%21b!c%2Fd(e)'f%20g?x=%7B%22a%22%3D%27%27%7D&y=~*!")
         assert server.heads[0].startswith(b"GET /a%21b!c%2Fd(e)'f%20g?x=%7B%22a%22%3D%27%27%7D&y=~*! HTTP/1.1\r\n")
@@ -281,18 +281,14 @@ async def test_a_server_that_takes_no_connection() -> None:
             waiting.connect_ex(full.getsockname())
         async with transport() as way:
             with pytest.raises(httpx.ConnectTimeout):
-                await way.handle_async_request(
-                    question(f"http://127.0.0.1:{full.getsockname()[1]}", connect=0.05)
-                )
+                await way.handle_async_request(question(f"http://127.0.0.1:{full.getsockname()[1]}", connect=0.05))
 
 
 async def test_a_handshake_that_never_ends() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         async with transport() as way:
             with pytest.raises(httpx.ConnectTimeout):
-                await way.handle_async_request(
-                    question(f"https://127.0.0.1:{silent.getsockname()[1]}", connect=0.05)
-                )
+                await way.handle_async_request(question(f"https://127.0.0.1:{silent.getsockname()[1]}", connect=0.05))
 
 
 @pytest.mark.parametrize("wire", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
@@ -321,7 +317,7 @@ async def test_a_question_waits_for_its_turn_and_no_longer_than_it_may() -> None
             await way.handle_async_request(question(server.url, pool=0.01))
         second = asyncio.create_task(ask(way, server.url))
         going.set()
-        assert await asyncio.gather(first, second) == [b"ok", b"ok"]
+        assert [await first, await second] == [b"ok", b"ok"]
         assert server.connections == 1
 
 
