@@ -129,34 +129,29 @@ class DirectTransport(httpx.AsyncBaseTransport):
         Raises httpx.ConnectError and httpx.ConnectTimeout.
         """
         loop = asyncio.get_running_loop()
+        connection: HttpConnection | None = None
         try:
             async with asyncio.timeout(seconds) as limit:
-
-                def made() -> HttpConnection:
-                    # The socket is connected; what follows is the handshake.
+                _, connection = await loop.create_connection(
+                    HttpConnection, place.host, place.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+                )
+                self._open.add(connection)
+                if place.secure:
                     if seconds is not None:
                         limit.reschedule(loop.time() + seconds)
-                    return HttpConnection()
-
-                _, connection = await loop.create_connection(
-                    made,
-                    place.host,
-                    place.port,
-                    ssl=self._context if place.secure else None,
-                    server_hostname=place.server_name if place.secure else None,
-                    happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS,
-                )
-        except TimeoutError as error:
+                    await connection.secure(self._context, place.server_name)
+            if not self._closed:
+                return connection
+            raise ConnectionError("this program closed the connection")
+        except BaseException as error:
+            if connection is not None:
+                self._drop(connection)
             # The system gives up too, later than any limit of ours.
-            if isinstance(error, OSError) and error.errno is not None:
-                raise httpx.ConnectError(str(error)) from error
-            raise httpx.ConnectTimeout("no connection in time") from None
-        except (OSError, ValueError) as error:
-            raise httpx.ConnectError(str(error)) from _first_of(error)
-        self._open.add(connection)
-        if self._closed:
-            self._drop(connection)
-        return connection
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise httpx.ConnectTimeout("no connection in time") from None
+            if isinstance(error, OSError | ValueError):
+                raise httpx.ConnectError(str(error)) from _first_of(error)
+            raise
 
 
 class _AnswerStream(httpx.AsyncByteStream):

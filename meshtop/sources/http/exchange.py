@@ -11,11 +11,13 @@ import asyncio
 import collections
 import re
 import select
+import ssl
 
 import httpx
 from msgspec import Struct
 
 from meshtop.sources.http.framing import BodyReader, reader_of
+from meshtop.sources.http.tls_layer import TlsLayer
 
 _HEAD_BYTES = 100 * 1024
 """The most bytes of an answer's head."""
@@ -74,12 +76,22 @@ def request_bytes(request: httpx.Request, body: bytes) -> bytes:
     return b"%b\r\n\r\n%b" % (head, body)
 
 
+def _caused(kind: type[httpx.TransportError], error: Exception) -> httpx.TransportError:
+    lost = kind(str(error))
+    lost.__cause__ = error
+    return lost
+
+
 class HttpConnection(asyncio.Protocol):
-    """One socket to a server, for one exchange after the other: `send`, then `read` until it gives nothing."""
+    """One socket to a server, for one exchange after the other: `send`, then `read` until it gives nothing.
+
+    `secure` comes first where TLS is spoken.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._tls: TlsLayer | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
         self._answering = False
@@ -98,28 +110,34 @@ class HttpConnection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is connected, and its TLS handshake done."""
+        """The socket is connected."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Bytes came; what comes unasked ends the connection."""
-        if not self._answering or self._error is not None:
-            self.abort()
-            return
         try:
-            self._take(data)
-        except httpx.RemoteProtocolError as error:
+            if self._tls is not None:
+                data = self._decrypted(self._tls, data)
+            if data and (not self._answering or self._error is not None):
+                self.abort()
+            elif data:
+                self._take(data)
+        except httpx.TransportError as error:
             self._fail(error)
             self.abort()
+        if self._tls is not None and self._tls.is_over:
+            self.eof_received()
+            if not self._answering:
+                self.abort()
         self._wake()
 
     def eof_received(self) -> None:
         """The server sends no more."""
         if self._answering and self._body is not None and self._body.ends_with_the_connection:
             self._body.is_complete = True
-        elif self._answering:
+        else:
             self._fail(self._broken_off())
         self._keep = False
         self._wake()
@@ -128,13 +146,8 @@ class HttpConnection(asyncio.Protocol):
         """The socket is gone."""
         self._transport = None
         self._keep = False
-        if self._answering and not (self._body is not None and self._body.is_complete):
-            if error is None:
-                self._fail(self._broken_off())
-            else:
-                lost = httpx.ReadError(str(error))
-                lost.__cause__ = error
-                self._fail(lost)
+        if not (self._body is not None and self._body.is_complete):
+            self._fail(self._broken_off() if error is None else _caused(httpx.ReadError, error))
         self._wake()
 
     # What the pool calls.
@@ -153,6 +166,16 @@ class HttpConnection(asyncio.Protocol):
         """Whether the answer is complete and the server keeps the connection for the next one."""
         return self._keep and not self._answering and self._transport is not None and not self._transport.is_closing()
 
+    async def secure(self, context: ssl.SSLContext, server_name: str) -> None:
+        """Agree on TLS with a server that must have this name. Raises ssl.SSLError, ValueError and OSError."""
+        tls = self._tls = TlsLayer(context, server_name)
+        tls.begin()
+        self._flush(tls)
+        while not tls.is_ready:
+            if self._error is not None:
+                raise self._error.__cause__ or ConnectionError("the server closed the connection before TLS began")
+            await self._something(None)
+
     async def send(self, request: bytes, *, to_head: bool, seconds: float | None) -> AnswerHead:
         """Send a request and wait for the head of its answer; `seconds` is the longest silence.
 
@@ -161,7 +184,14 @@ class HttpConnection(asyncio.Protocol):
         if self._transport is None:
             raise httpx.WriteError("the connection is closed")
         self._begin(to_head)
-        self._transport.write(request)
+        if self._tls is None:
+            self._transport.write(request)
+        else:
+            try:
+                self._tls.encrypt(request)
+            except ssl.SSLError as error:
+                raise httpx.WriteError(str(error)) from error
+            self._flush(self._tls)
         while self._head is None:
             if self._error is not None:
                 raise self._error
@@ -199,6 +229,20 @@ class HttpConnection(asyncio.Protocol):
         self._keep = False
         if self._transport is not None:
             self._transport.abort()
+
+    def _flush(self, tls: TlsLayer) -> None:
+        if self._transport is not None and (data := tls.to_send()):
+            self._transport.write(data)
+
+    def _decrypted(self, tls: TlsLayer, data: bytes) -> bytes:
+        """Raises httpx.ReadError, caused by TLS's own error."""
+        try:
+            return tls.receive(data)
+        except ssl.SSLError as error:
+            raise _caused(httpx.ReadError, error) from error
+        finally:
+            # The server's side of a handshake, an answer to it, or the alert that says why there is none.
+            self._flush(tls)
 
     def _begin(self, to_head: bool) -> None:
         self._answering, self._to_head, self._keep = True, to_head, False

@@ -7,6 +7,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
 from meshtop.sources.http.client import ServerClient
-from meshtop.sources.http.direct import DirectTransport, PoolLimits
+from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
 from meshtop.sources.http.exchange import parse_head, request_bytes
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
@@ -488,4 +489,61 @@ async def test_https_and_a_second_question_on_it() -> None:
         way = DirectTransport(trusting, PoolLimits(2, 2))
         assert [await ask(way, server.url) for _ in range(3)] == [b"ok"] * 3
         assert server.connections == 1
+        await way.aclose()
+
+
+async def test_a_tls_connection_that_waits_holds_little_memory() -> None:
+    """A console holds forty watches of each cluster; asyncio's own TLS would keep 256 KiB for each of them."""
+    context, pem = server_tls()
+
+    def serve(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
+            while True:
+                kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(20, 20))
+        place = _place_of(question(f"https://127.0.0.1:{listening.getsockname()[1]}"))
+        await way._connect(place, PATIENCE_SECONDS)
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                await way._connect(place, PATIENCE_SECONDS)
+            held = sum(one.size for one in tracemalloc.take_snapshot().statistics("filename"))
+        finally:
+            tracemalloc.stop()
+        assert len(way._open) == 11
+        assert held / 10 < 64 * 1024
+        await way.aclose()
+
+
+async def test_a_server_that_says_goodbye_is_not_asked_on_the_same_connection() -> None:
+    """TLS's close_notify without the end of the connection: nothing comes on it any more."""
+    context, pem = server_tls()
+    connections = 0
+
+    def serve(listening: socket.socket) -> None:
+        nonlocal connections
+        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
+            while True:
+                secure = kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
+                connections += 1
+                secure.recv(4096)
+                secure.sendall(OK)
+                with contextlib.suppress(ssl.SSLError, OSError):
+                    secure.settimeout(0)
+                    secure.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(2, 2))
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for expected in (1, 2):
+                assert await ask(way, url) == b"ok"
+                while way._open and next(iter(way._open)).is_open:
+                    await asyncio.sleep(0)
+                assert connections == expected
         await way.aclose()
