@@ -36,7 +36,10 @@ _LIST = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)/(?P<plur
 def read_once(kubeconfig: str) -> None:
     """In a process of its own: every cluster read once, without printing."""
     from meshtop.observatory.build import open_observatory
+    from meshtop.process import prepare_process
     from meshtop.settings.schema import Settings
+
+    prepare_process()
 
     async def read() -> int:
         observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=60)
