@@ -1,16 +1,17 @@
-"""The client's own CPU: `get clusters`, and 3, 10 and 50 clusters read once, against clusters out of a recording.
+"""The client's own CPU: `get clusters`, 3, 10 and 50 clusters read once, and 50 followed until all are there.
 
     python -m benchmarks.reading [RUNS]
 
-The clusters are the demo's three (`benchmarks._replay`); fifty are copies of them. Every program is a process of its
-own from start to end, imports counted; its wall time is printed too, with the server on the same processors. Peers,
-turn by turn with meshtop: the official kubernetes client puts the same GETs one after the other and decodes them,
-without any conversion; kubectl gets the same lists as JSON, in one command a cluster.
+The clusters come out of a recording of the demo's three (`benchmarks._replay`); fifty are copies of them. Every program
+is a process of its own from start to end, imports counted; its wall time is printed too, with the server on the same
+processors. Peers, turn by turn with meshtop: the official kubernetes client puts the same GETs one after the other and
+decodes them, without any conversion; kubectl gets the same lists as JSON, in one command a cluster.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import re
@@ -51,6 +52,27 @@ def read_once(kubeconfig: str) -> None:
     print(asyncio.run(read()))
 
 
+def follow_until_there(kubeconfig: str) -> None:
+    """In a process of its own: every cluster followed, with its watches, until the last one is there."""
+    from meshtop.model.state import State
+    from meshtop.observatory.build import open_observatory
+    from meshtop.process import prepare_process
+    from meshtop.settings.schema import Settings
+
+    prepare_process()
+
+    async def follow() -> None:
+        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=60)
+        async with contextlib.aclosing(observatory.follow()) as snapshots:
+            async for snapshot in snapshots:
+                states = {state for c in snapshot.clusters for state in (c.kubernetes.state, c.prometheus.state)}
+                if snapshot.clusters and states <= {State.FRESH, State.PARTIAL}:
+                    break
+        await observatory.close()
+
+    asyncio.run(asyncio.wait_for(follow(), 300))
+
+
 def ask_with_kubernetes_client(questions: str) -> None:
     """In a process of its own: the official client asks what meshtop asked."""
     config: Any = importlib.import_module("kubernetes.config")
@@ -74,7 +96,7 @@ def ask_with_kubectl(questions: str) -> None:
         subprocess.run([*command, "-o", "json"], check=True, stdout=subprocess.DEVNULL)
 
 
-PROGRAMS = {f.__name__: f for f in (read_once, ask_with_kubernetes_client, ask_with_kubectl)}
+PROGRAMS = {f.__name__: f for f in (read_once, follow_until_there, ask_with_kubernetes_client, ask_with_kubectl)}
 
 
 def program(name: str, argument: str) -> list[str]:
@@ -113,6 +135,8 @@ def measure(demo_kubeconfig: str, count: int, runs: int, *, tls: bool) -> None:
         commands = {"meshtop, read once": program("read_once", kubeconfig)}
         if count == COUNTS[0]:
             commands = {"meshtop get clusters": get, **commands}
+        if count == COUNTS[-1]:
+            commands["meshtop, followed until all are there"] = program("follow_until_there", kubeconfig)
         run(get)
         what_was_asked(replayed, Path(questions))
         run(program("read_once", kubeconfig))

@@ -173,7 +173,7 @@ class HttpConnection(asyncio.Protocol):
         self._flush(tls)
         while not tls.is_ready:
             if self._error is not None:
-                raise self._error.__cause__ or ConnectionError("the server closed the connection before TLS began")
+                raise self._failed().__cause__ or ConnectionError("the server closed the connection before TLS began")
             await self._something(None)
 
     async def send(self, request: bytes, *, to_head: bool, seconds: float | None) -> AnswerHead:
@@ -194,7 +194,7 @@ class HttpConnection(asyncio.Protocol):
             self._flush(self._tls)
         while self._head is None:
             if self._error is not None:
-                raise self._error
+                raise self._failed()
             await self._something(seconds)
         return self._head
 
@@ -206,7 +206,7 @@ class HttpConnection(asyncio.Protocol):
                 self._answering = False
                 return b""
             if self._error is not None:
-                raise self._error
+                raise self._failed()
             await self._something(seconds)
         chunk = self._chunks.popleft()
         self._waiting_bytes -= len(chunk)
@@ -287,6 +287,13 @@ class HttpConnection(asyncio.Protocol):
             return httpx.RemoteProtocolError("the connection was closed before the answer was whole")
         return httpx.RemoteProtocolError("the server closed the connection without an answer")
 
+    def _failed(self) -> Exception:
+        """The error, once: an exception that is kept where it was raised is freed by the garbage collector alone."""
+        assert self._error is not None
+        error, self._error = self._error, None
+        self._answering = self._keep = False
+        return error
+
     def _fail(self, error: Exception) -> None:
         if self._error is None:
             self._error = error
@@ -306,6 +313,8 @@ class HttpConnection(asyncio.Protocol):
         try:
             await waiter
         finally:
+            # The error of a timeout knows this frame: it must not find itself here.
             self._waiter = None
+            del waiter
             if timer is not None:
                 timer.cancel()

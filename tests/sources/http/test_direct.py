@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import ssl
 import threading
 import tracemalloc
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
 from meshtop.sources.http.client import ServerClient
 from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
-from meshtop.sources.http.exchange import parse_head, request_bytes
+from meshtop.sources.http.exchange import HttpConnection, parse_head, request_bytes
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
 from tests.sources.http.test_connection import authority, client_authenticating, connect
@@ -547,3 +549,39 @@ async def test_a_server_that_says_goodbye_is_not_asked_on_the_same_connection() 
                     await asyncio.sleep(0)
                 assert connections == expected
         await way.aclose()
+
+
+@pytest.mark.parametrize("wire", [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_failed_question_does_not_wait_for_the_garbage_collector(wire: bytes, ends: bool) -> None:
+    """In the console it runs a minute later at best, and a cluster that is down fails all the time."""
+
+    async def answer(peer: Peer) -> None:
+        await peer.say(wire)
+        if ends:
+            peer.writer.close()
+        else:
+            await peer.is_left()
+
+    async def fail(way: DirectTransport, url: str) -> weakref.ref[HttpConnection]:
+        seen: list[weakref.ref[HttpConnection]] = []
+        asking = asyncio.create_task(ask(way, url) if ends else _quickly(way, url))
+        while not asking.done():
+            seen += [weakref.ref(one) for one in way._open if not seen]
+            await asyncio.sleep(0)
+        assert isinstance(asking.exception(), httpx.TransportError)
+        return seen[0]
+
+    gc.disable()
+    try:
+        async with Server(answer).running() as server, transport() as way:
+            gone = await fail(way, server.url)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def _quickly(way: DirectTransport, url: str) -> bytes:
+    return await body_of(await way.handle_async_request(question(url, read=0.02)))
