@@ -1,8 +1,10 @@
-"""Connections to a server without a proxy: an httpx transport on asyncio alone, kept small because it runs most."""
+"""Connections to a server, straight or through an http proxy: an httpx transport on asyncio alone."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import os
 import re
 import ssl
@@ -29,6 +31,24 @@ class PoolLimits(Struct, frozen=True):
     idle_seconds: float = 60.0
 
 
+class HttpProxy(Struct, frozen=True):
+    """A proxy that is reached by plain http, and its own login in the form of a field (empty where it has none)."""
+
+    host: str
+    port: int
+    login: bytes = b""
+
+    @classmethod
+    def of(cls, proxy: httpx.Proxy) -> HttpProxy:
+        """The proxy of a URL with the scheme http. Raises ValueError where it names no host."""
+        if not proxy.url.host:
+            raise ValueError("the proxy has no host")
+        login = b""
+        if proxy.raw_auth is not None:
+            login = b"Proxy-Authorization: Basic " + base64.b64encode(b":".join(proxy.raw_auth))
+        return cls(proxy.url.raw_host.decode("ascii"), proxy.url.port or PORTS["http"], login)
+
+
 class _Place(Struct, frozen=True):
     """Where a connection leads: what must be the same for another request to use it."""
 
@@ -39,14 +59,15 @@ class _Place(Struct, frozen=True):
 
 
 class DirectTransport(httpx.AsyncBaseTransport):
-    """An httpx transport that connects straight to the server of each request, and keeps idle connections.
+    """An httpx transport that connects to each request's server, straight or through a proxy, and keeps connections.
 
     It follows no redirect, sends nothing twice, and takes nothing from the environment. A connection whose answer was
     not read to its end is closed. It belongs to the event loop in which it is first used.
     """
 
-    def __init__(self, context: ssl.SSLContext, limits: PoolLimits) -> None:
+    def __init__(self, context: ssl.SSLContext, limits: PoolLimits, proxy: HttpProxy | None = None) -> None:
         self._context = context
+        self._proxy = proxy
         self._limits = limits
         self._turns = asyncio.Semaphore(limits.open)
         self._idle: dict[_Place, list[HttpConnection]] = {}
@@ -57,7 +78,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """Send a request and give its answer, whose body is still to be read. Raises what httpx's transport raises."""
         seconds = request.extensions.get("timeout", {})
         body = await request.aread()
-        sent = request_bytes(request, body)
+        proxy = None if request.url.scheme == "https" else self._proxy
+        sent = request_bytes(request, body, whole_address=proxy is not None, field=proxy.login if proxy else b"")
         await self._turn(seconds.get("pool"))
         connection: HttpConnection | None = None
         try:
@@ -124,21 +146,24 @@ class DirectTransport(httpx.AsyncBaseTransport):
         connection.abort()
 
     async def _connect(self, place: _Place, seconds: float | None) -> HttpConnection:
-        """A new connection; `seconds` is how long the socket may take to connect, and TLS after it.
+        """A new connection; `seconds` is how long the socket may take to connect, the proxy after it, and TLS.
 
-        Raises httpx.ConnectError and httpx.ConnectTimeout.
+        Raises httpx.ConnectError, httpx.ConnectTimeout, and httpx.ProxyError for a proxy that does not lead there.
         """
         loop = asyncio.get_running_loop()
         connection: HttpConnection | None = None
         try:
             async with asyncio.timeout(seconds) as limit:
+                first = self._proxy or place
                 _, connection = await loop.create_connection(
-                    HttpConnection, place.host, place.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+                    HttpConnection, first.host, first.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
                 )
                 self._open.add(connection)
+                if place.secure and self._proxy is not None:
+                    self._once_more(limit, seconds)
+                    await _tunnel(connection, place, self._proxy.login)
                 if place.secure:
-                    if seconds is not None:
-                        limit.reschedule(loop.time() + seconds)
+                    self._once_more(limit, seconds)
                     await connection.secure(self._context, place.server_name)
             if not self._closed:
                 return connection
@@ -152,6 +177,26 @@ class DirectTransport(httpx.AsyncBaseTransport):
             if isinstance(error, OSError | ValueError):
                 raise httpx.ConnectError(str(error)) from _first_of(error)
             raise
+
+    def _once_more(self, limit: asyncio.Timeout, seconds: float | None) -> None:
+        if seconds is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+async def _tunnel(connection: HttpConnection, place: _Place, login: bytes) -> None:
+    """Have the proxy at the other end pass everything on (RFC 9110, section 9.3.6). Raises httpx.ProxyError."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    there = f"{host}:{place.port}".encode("ascii")
+    lines = [b"CONNECT %b HTTP/1.1" % there, b"Host: %b" % there, *([login] if login else [])]
+    head = None
+    with contextlib.suppress(httpx.RemoteProtocolError, httpx.ReadError):
+        head = await connection.send(b"\r\n".join(lines) + b"\r\n\r\n", to_head=True, seconds=None)
+    if head is None:
+        raise httpx.ProxyError("the proxy does not answer as one")
+    if not 200 <= head.status < 300:
+        said = head.reason.decode("ascii", "replace")
+        raise httpx.ProxyError(f"the proxy answers {head.status} {said}".rstrip())
+    connection.done()
 
 
 class _AnswerStream(httpx.AsyncByteStream):

@@ -63,12 +63,15 @@ def parse_head(head: bytes) -> AnswerHead:
     return AnswerHead(int(status[1]), int(status[2]), status[3] or b"", fields)
 
 
-def request_bytes(request: httpx.Request, body: bytes) -> bytes:
+def request_bytes(request: httpx.Request, body: bytes, *, whole_address: bool = False, field: bytes = b"") -> bytes:
     """A request on the wire, its address byte for byte as it is. Raises httpx.LocalProtocolError.
 
-    A line's end in a field would make two of it, or two requests: nothing of such a request is sent.
+    A proxy that passes requests on gets the `whole_address`, and a `field` of its own. A line's end in a field would
+    make two of it, or two requests: nothing of such a request is sent.
     """
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    url = request.url
+    target = b"%b://%b%b" % (url.raw_scheme, url.netloc, url.raw_path) if whole_address else url.raw_path
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target), *([field] if field else [])]
     lines += [b"%b: %b" % field for field in request.headers.raw]
     head = b"\r\n".join(lines)
     if not head.count(b"\n") == head.count(b"\r") == len(lines) - 1 or b"\0" in head:

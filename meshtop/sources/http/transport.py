@@ -16,7 +16,7 @@ from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.http.client import Params as Params
 from meshtop.sources.http.client import Response
-from meshtop.sources.http.direct import DirectTransport, PoolLimits
+from meshtop.sources.http.direct import DirectTransport, HttpProxy, PoolLimits
 from meshtop.sources.problem import SourceProblem
 
 WATCH = "meshtop_watch"
@@ -48,7 +48,7 @@ class Wire(Protocol):
 class ConnectionPools(httpx.AsyncBaseTransport):
     """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
 
-    Forty watches never keep a request waiting. Where a proxy stands between, httpcore compares all open connections,
+    Forty watches never keep a request waiting. httpcore, which speaks to some proxies, compares all open connections,
     not only idle ones, with the number of idle ones to keep: in one pool with the watches, every request would close
     its connection and the next one would need a new handshake.
     """
@@ -105,16 +105,17 @@ def engine_transport(
 
 
 def _pool(context: ssl.SSLContext, limits: PoolLimits, proxy: str | None) -> httpx.AsyncBaseTransport:
-    """Connections straight to a server, or httpx's own through a proxy (http, https, SOCKS).
+    """Connections to a server, straight or through an http proxy; httpx's own through others (https, SOCKS).
 
     Raises ImportError, ValueError or httpx.InvalidURL for a proxy that cannot be used.
     """
-    if proxy is None:
-        return DirectTransport(context, limits)
+    given = None if proxy is None else httpx.Proxy(proxy)
+    if given is None or given.url.scheme == "http":
+        return DirectTransport(context, limits, HttpProxy.of(given) if given else None)
     theirs = httpx.Limits(
         max_connections=limits.open, max_keepalive_connections=limits.idle, keepalive_expiry=limits.idle_seconds
     )
-    return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=theirs, proxy=proxy)
+    return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=theirs, proxy=given)
 
 
 def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:
