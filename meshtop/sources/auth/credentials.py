@@ -1,7 +1,7 @@
 """The current credentials of one context, from its kubeconfig, its plugin or its pod.
 
-Reading them blocks and imports slowly (a quarter of a second): `load` does it in a thread of its own, with a time
-limit, and never touches the terminal.
+Reading them blocks, and imports slowly where a plugin or an auth-provider logs in: `load` does it in a thread of its
+own, with a time limit, and never touches the terminal.
 """
 
 from __future__ import annotations
