@@ -23,7 +23,7 @@ from meshtop.sources.auth import official
 from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
 from meshtop.sources.auth.openid import AskProvider, Tokens, renewed
-from meshtop.sources.auth.plain import is_plain, plain_authorization, user_token
+from meshtop.sources.auth.plain import is_plain_login, plain_authorization, user_token
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
 from meshtop.sources.problem import SourceProblem, error_text, sendable
 
@@ -218,7 +218,7 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, as
             raise SourceProblem(State.DENIED, message, remedy, code=401) from problem
 
     token = _user_token(ref)
-    if is_plain(user):
+    if is_plain_login(user):
         login = official.UserLogin(authorization=plain_authorization(user, token))
     else:
         login = official.user_login(

@@ -15,7 +15,7 @@ ELSEWHERE = ("exec", "auth-provider")
 """The keys of a kubeconfig's user whose login is given out by somebody else."""
 
 
-def is_plain(user: Mapping[str, Any]) -> bool:
+def is_plain_login(user: Mapping[str, Any]) -> bool:
     """Whether the whole login of a user stands in its kubeconfig and the files that this names."""
     return not any(user.get(key) for key in ELSEWHERE)
 

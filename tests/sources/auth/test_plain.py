@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from meshtop.sources.auth import official
-from meshtop.sources.auth.plain import is_plain, plain_authorization, user_token
+from meshtop.sources.auth.plain import is_plain_login, plain_authorization, user_token
 
 USERS: list[tuple[dict[str, Any], str | None]] = [
     ({}, None),
@@ -26,7 +26,7 @@ USERS: list[tuple[dict[str, Any], str | None]] = [
 
 @pytest.mark.parametrize(("user", "authorization"), USERS)
 def test_a_plain_login_is_the_official_packages(user: dict[str, Any], authorization: str | None) -> None:
-    assert is_plain(user)
+    assert is_plain_login(user)
     assert plain_authorization(user, user_token(user)) == authorization
     document = {
         "current-context": "c",
@@ -49,8 +49,8 @@ def test_a_plain_login_is_the_official_packages(user: dict[str, Any], authorizat
 
 @pytest.mark.parametrize("key", ["exec", "auth-provider"])
 def test_who_is_logged_in_by_somebody_else_is_not_plain(key: str) -> None:
-    assert not is_plain({"token": "t", key: {"command": "x", "name": "oidc"}})
-    assert is_plain({"token": "t", key: None})
+    assert not is_plain_login({"token": "t", key: {"command": "x", "name": "oidc"}})
+    assert is_plain_login({"token": "t", key: None})
 
 
 @pytest.mark.parametrize(
