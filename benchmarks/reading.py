@@ -161,8 +161,8 @@ def measure(demo_kubeconfig: str, count: int, runs: int, *, tls: bool) -> None:
         served = cpu_seconds(replayed.pid) - served
     figures = []
     for name, done in results.items():
-        cpu, wall = GOALS.get((count, name), ("", ""))
-        figures.append(Figure(f"{name}: CPU", [r.cpu for r in done], goal=cpu))
+        processor, wall = GOALS.get((count, name), ("", ""))
+        figures.append(Figure(f"{name}: CPU", [r.cpu for r in done], goal=processor))
         figures.append(Figure(f"{name}: wall", [r.wall for r in done], goal=wall))
         figures.append(Figure(f"{name}: peak memory", [r.megabytes for r in done], "MB"))
     show(f"\n{count} clusters over {'TLS' if tls else 'plain http'}, {every} questions, {runs} runs", figures)
