@@ -22,13 +22,13 @@ from meshtop.sources.kubernetes.lists import fetch
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _log = logging.getLogger(__name__)
+_ONE_OBJECT = msgspec.structs.replace(LIMITS, answer_bytes=LIMITS.line_bytes)
+"""A member's entry is one object, and no larger than one in a watch."""
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Creates the feed of an adopted cluster; the second argument is the host that proxies to it, or None."""
 
 
-_ONE_OBJECT = msgspec.structs.replace(LIMITS, answer_bytes=LIMITS.line_bytes)
-"""A member's entry is one object, and no larger than one in a watch."""
 _UNUSABLE: tuple[type[Exception], ...] = (SourceProblem, KubeconfigError, TimeoutError, *NOT_UNDERSTOOD)
 
 

@@ -1,4 +1,4 @@
-"""The transport under every question, over real sockets, on servers that answer byte by byte as a test says."""
+"""The transport under every question, over real sockets."""
 
 from __future__ import annotations
 
@@ -7,114 +7,16 @@ import contextlib
 import gc
 import socket
 import ssl
-import threading
-import tracemalloc
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import httpx
 import pytest
 
-from meshtop.demo.kube.tls import server_tls
-from meshtop.model.state import State
 from meshtop.sources.http.client import ServerClient
-from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
+from meshtop.sources.http.direct import DirectTransport, PoolLimits
 from meshtop.sources.http.exchange import HttpConnection, parse_head, request_bytes
-from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
-from tests.sources.http.test_connection import authority, client_authenticating, connect
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-Answer = Callable[["Peer"], Awaitable[None]]
-
-
-class Peer:
-    """One connection as the server sees it."""
-
-    def __init__(self, server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.server = server
-        self.reader = reader
-        self.writer = writer
-
-    async def say(self, *pieces: bytes) -> None:
-        for piece in pieces:
-            self.writer.write(piece)
-            await self.writer.drain()
-
-    async def is_left(self) -> bool:
-        """Wait until the client closes the connection."""
-        with contextlib.suppress(ConnectionError):
-            return await self.reader.read() == b""
-        return True
-
-
-class Server:
-    """Answers one request after the other with the next of `answers`, then with OK; keeps what was asked."""
-
-    def __init__(self, *answers: Answer | bytes) -> None:
-        self.answers = list(answers)
-        self.heads: list[bytes] = []
-        self.bodies: list[bytes] = []
-        self.connections = 0
-        self.url = ""
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        peer = Peer(self, reader, writer)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                length = next((int(v) for n, v in parse_fields(head) if n == b"content-length"), 0)
-                self.bodies.append(await reader.readexactly(length))
-                answer = self.answers.pop(0) if self.answers else OK
-                if isinstance(answer, bytes):
-                    await peer.say(answer)
-                else:
-                    await answer(peer)
-        writer.transport.abort()
-
-    @contextlib.asynccontextmanager
-    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls, backlog=64)
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        try:
-            yield self
-        finally:
-            server.close()
-
-
-def parse_fields(head: bytes) -> list[tuple[bytes, bytes]]:
-    lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")[1:]
-    return [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)]
-
-
-@contextlib.asynccontextmanager
-async def transport(open_: int = 4, idle: int = 4, seconds: float = 60.0) -> AsyncIterator[DirectTransport]:
-    made = DirectTransport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), PoolLimits(open_, idle, seconds))
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        try:
-            yield made
-        finally:
-            await made.aclose()
-
-
-def question(url: str, method: str = "GET", content: bytes | None = None, **times: float) -> httpx.Request:
-    limits = httpx.Timeout(times.pop("read", PATIENCE_SECONDS), **times)
-    return httpx.Request(method, url, content=content, extensions={"timeout": limits.as_dict()})
-
-
-async def body_of(response: httpx.Response) -> bytes:
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    try:
-        return b"".join([chunk async for chunk in response.stream])
-    finally:
-        await response.stream.aclose()
-
-
-async def ask(way: DirectTransport, url: str, method: str = "GET", content: bytes | None = None) -> bytes:
-    return await body_of(await way.handle_async_request(question(url, method, content)))
+from tests.sources.http.scripted_server import OK, Peer, Server, ask, body_of, parse_fields, question, transport
 
 
 async def test_a_connection_is_used_again() -> None:
@@ -287,13 +189,6 @@ async def test_a_server_that_takes_no_connection() -> None:
                 await way.handle_async_request(question(f"http://127.0.0.1:{full.getsockname()[1]}", connect=0.05))
 
 
-async def test_a_handshake_that_never_ends() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        async with transport() as way:
-            with pytest.raises(httpx.ConnectTimeout):
-                await way.handle_async_request(question(f"https://127.0.0.1:{silent.getsockname()[1]}", connect=0.05))
-
-
 @pytest.mark.parametrize("wire", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
 async def test_silence_has_an_end(wire: bytes) -> None:
     async def answer(peer: Peer) -> None:
@@ -438,33 +333,6 @@ def test_a_head_is_taken_apart() -> None:
     assert head.fields[2:] == [(b"X", b""), (b"Long", b"one two"), (b"Bytes", b"\xfc")]
 
 
-async def test_a_server_that_refuses_the_certificate_says_why(tmp_path: Path) -> None:
-    """With TLS 1.3 the refusal comes after the handshake, in the place of an answer."""
-    context, pem, _ = client_authenticating()
-    _, _, stranger = client_authenticating()
-
-    def refuse(listening: socket.socket) -> None:
-        # A blocking server, as asyncio's own ends the connection without sending the alert.
-        for _ in range(2):
-            with contextlib.suppress(OSError), listening.accept()[0] as raw, raw.dup() as still_open:
-                with contextlib.suppress(ssl.SSLError):
-                    context.wrap_socket(raw, server_side=True)
-                # Closed with the request unread, the connection would be reset, and the alert lost on the way.
-                still_open.shutdown(socket.SHUT_WR)
-                while still_open.recv(4096):
-                    pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=refuse, args=(listening,), daemon=True).start()
-        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        connection = connect(tmp_path, url, stranger, cluster=authority(pem))
-        with pytest.raises(SourceProblem) as caught:
-            await connection.request("GET", "/x")
-        await connection.close()
-    assert caught.value.state is State.DENIED
-    assert "does not accept the client certificate" in caught.value.message
-
-
 async def test_a_closed_client_sends_nothing() -> None:
     async with Server().running() as server:
         client = ServerClient(server.url, DirectTransport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), PoolLimits(1, 1)))
@@ -482,73 +350,6 @@ async def test_a_login_in_the_address_is_sent_unless_another_is_given(fields: di
         await client.close()
     sent = dict(parse_fields(server.heads[0]))
     assert sent[b"authorization"] == (fields.get("Authorization", "Basic dTpw").encode())
-
-
-async def test_https_and_a_second_question_on_it() -> None:
-    context, pem = server_tls()
-    async with Server().running(context) as server:
-        trusting = ssl.create_default_context(cadata=pem.decode())
-        way = DirectTransport(trusting, PoolLimits(2, 2))
-        assert [await ask(way, server.url) for _ in range(3)] == [b"ok"] * 3
-        assert server.connections == 1
-        await way.aclose()
-
-
-async def test_a_tls_connection_that_waits_holds_little_memory() -> None:
-    """A console holds forty watches of each cluster; asyncio's own TLS would keep 256 KiB for each of them."""
-    context, pem = server_tls()
-
-    def serve(listening: socket.socket) -> None:
-        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
-            while True:
-                kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=serve, args=(listening,), daemon=True).start()
-        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(20, 20))
-        place = _place_of(question(f"https://127.0.0.1:{listening.getsockname()[1]}"))
-        await way._connect(place, PATIENCE_SECONDS)
-        tracemalloc.start()
-        try:
-            for _ in range(10):
-                await way._connect(place, PATIENCE_SECONDS)
-            held = sum(one.size for one in tracemalloc.take_snapshot().statistics("filename"))
-        finally:
-            tracemalloc.stop()
-        assert len(way._open) == 11
-        assert held / 10 < 64 * 1024
-        await way.aclose()
-
-
-async def test_a_server_that_says_goodbye_is_not_asked_on_the_same_connection() -> None:
-    """TLS's close_notify without the end of the connection: nothing comes on it any more."""
-    context, pem = server_tls()
-    connections = 0
-
-    def serve(listening: socket.socket) -> None:
-        nonlocal connections
-        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
-            while True:
-                secure = kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
-                connections += 1
-                secure.recv(4096)
-                secure.sendall(OK)
-                with contextlib.suppress(ssl.SSLError, OSError):
-                    secure.settimeout(0)
-                    secure.unwrap()
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
-        thread.start()
-        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(2, 2))
-        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            for expected in (1, 2):
-                assert await ask(way, url) == b"ok"
-                while way._open and next(iter(way._open)).is_open:
-                    await asyncio.sleep(0)
-                assert connections == expected
-        await way.aclose()
 
 
 @pytest.mark.parametrize("wire", [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
