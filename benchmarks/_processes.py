@@ -54,7 +54,8 @@ def run(command: Sequence[str]) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         assert process.stderr is not None
         if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command, stderr=process.stderr.read())
+            sys.stderr.buffer.write(error := process.stderr.read())
+            raise subprocess.CalledProcessError(process.returncode, command, stderr=error)
     return Run(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 

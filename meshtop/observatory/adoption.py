@@ -17,10 +17,13 @@ from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.observatory.feed import ClusterFeed
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, proxied_ref, ref_from_registry
 from meshtop.sources.http.connection import Connection
+from meshtop.sources.http.limits import LIMITS
 from meshtop.sources.kubernetes.lists import fetch
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _log = logging.getLogger(__name__)
+_ONE_OBJECT = msgspec.structs.replace(LIMITS, answer_bytes=LIMITS.line_bytes)
+"""A member's entry is one object, and no larger than one in a watch."""
 
 Adopt = Callable[[ClusterRef, str | None], ClusterFeed]
 """Creates the feed of an adopted cluster; the second argument is the host that proxies to it, or None."""
@@ -103,7 +106,7 @@ class Adopter:
 
     async def _inline(self, host: ClusterRef, member: str, name: str) -> ClusterRef | None:
         """The kubeconfig of a direct connection; None where the member is behind an agent, or it cannot be used."""
-        connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock)
+        connection = Connection(host, timeout_seconds=self._timeout, clock=self._clock, limits=_ONE_OBJECT)
         path = f"/apis/cluster.kubesphere.io/v1alpha1/clusters/{member}"
         try:
             # One that is too busy is not waited for: all members wait for each other here.

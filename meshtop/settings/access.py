@@ -18,7 +18,10 @@ GENERATED = re.compile(r"(?:organization|cluster|tenant|workspace|group|namespac
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    # Built at the first policy that is read.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class AssociationEntry(_Section):

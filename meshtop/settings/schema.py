@@ -71,7 +71,8 @@ class _Section(BaseModel):
         frozen=True,
         alias_generator=to_camel,
         populate_by_name=True,
-        # Sections are built with the settings that hold them, and not each for itself as well.
+        # Sections are built with the settings that hold them, and not each for itself as well; and as long as nothing
+        # is set, none is built at all (`model_construct` gives the defaults without a check).
         defer_build=True,
     )
 
@@ -185,8 +186,8 @@ class MarginSettings(_Section):
 class CanarySettings(_Section):
     """Parameters of canary verdicts."""
 
-    guard: GuardSettings = GuardSettings()
-    margin: MarginSettings = MarginSettings()
+    guard: GuardSettings = GuardSettings.model_construct()
+    margin: MarginSettings = MarginSettings.model_construct()
     minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
 
 
@@ -227,11 +228,11 @@ class Settings(_Section):
     read_only: bool = False
     clusters: tuple[ClusterSettings, ...] = ()
     telemetry: TelemetrySettings | None = None
-    discovery: DiscoverySettings = DiscoverySettings()
+    discovery: DiscoverySettings = DiscoverySettings.model_construct()
     tenancy: str | dict[str, Any] | None = None
-    access: AccessSettings = AccessSettings()
-    canary: CanarySettings = CanarySettings()
-    health: HealthSettings = HealthSettings()
+    access: AccessSettings = AccessSettings.model_construct()
+    canary: CanarySettings = CanarySettings.model_construct()
+    health: HealthSettings = HealthSettings.model_construct()
     tenant_label: str | None = None
     apdex_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
     theme: Theme | None = None

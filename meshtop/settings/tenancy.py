@@ -77,7 +77,10 @@ Subject = Annotated[str, AfterValidator(_subject)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True)
+    # Where there is no tenancy file nothing is built: `model_construct` gives the defaults without a check.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True
+    )
 
 
 class LevelSettings(_Section):
@@ -97,7 +100,7 @@ class Group(_Section):
     name: Name
     namespaces: tuple[Selector, ...] = ()
     mode: Literal["BRIDGED", "DIRECT"] = "BRIDGED"
-    settings: LevelSettings = LevelSettings()
+    settings: LevelSettings = LevelSettings.model_construct()
 
 
 class Groups(_Section):
@@ -118,8 +121,8 @@ class Workspace(_Section):
 
     name: Name
     namespaces: tuple[Selector, ...] = Field(min_length=1)
-    groups: Groups = Groups()
-    settings: LevelSettings = LevelSettings()
+    groups: Groups = Groups.model_construct()
+    settings: LevelSettings = LevelSettings.model_construct()
 
 
 class Tenant(_Section):
@@ -127,7 +130,7 @@ class Tenant(_Section):
 
     name: Name
     workspaces: tuple[Workspace, ...] = ()
-    settings: LevelSettings = LevelSettings()
+    settings: LevelSettings = LevelSettings.model_construct()
 
 
 class Binding(_Section):
@@ -142,7 +145,7 @@ class TenancyFile(_Section):
     """The whole of tenancy.yaml."""
 
     organization: Name = "organization"
-    settings: LevelSettings = LevelSettings()
+    settings: LevelSettings = LevelSettings.model_construct()
     tenants: tuple[Tenant, ...] = ()
     bindings: tuple[Binding, ...] = ()
 

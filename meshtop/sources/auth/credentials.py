@@ -1,7 +1,7 @@
 """The current credentials of one context, from its kubeconfig, its plugin or its pod.
 
-Reading them blocks and imports slowly (a quarter of a second): `load` does it in a thread of its own, with a time
-limit, and never touches the terminal.
+Reading them blocks, and imports slowly where a plugin or an auth-provider logs in: `load` does it in a thread of its
+own, with a time limit, and never touches the terminal.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from meshtop.sources.auth import official
 from meshtop.sources.auth.exec_plugin import ProcessGuard, exec_info, run_plugin
 from meshtop.sources.auth.kubeconfig import ClusterRef, KubeconfigError, reread
 from meshtop.sources.auth.openid import AskProvider, Tokens, renewed
+from meshtop.sources.auth.plain import is_plain_login, plain_authorization, user_token
 from meshtop.sources.auth.remedies import login_remedy, plugin_remedy, provider_remedy
 from meshtop.sources.problem import SourceProblem, error_text, sendable
 
@@ -129,13 +130,13 @@ def load_now(
         raise
     except KubeconfigError as error:
         raise SourceProblem(State.UNREACHABLE, str(error)) from None
-    except official.config_exception() as error:
-        raise SourceProblem(
-            State.DENIED,
-            f"The login of {ref.name} cannot be used: {error_text(error)[:_LONGEST_REASON]}.",
-            login_remedy(ref),
-        ) from None
     except Exception as error:  # noqa: BLE001 - the package raises whatever its parts raise
+        if official.is_config_error(error):
+            raise SourceProblem(
+                State.DENIED,
+                f"The login of {ref.name} cannot be used: {error_text(error)[:_LONGEST_REASON]}.",
+                login_remedy(ref),
+            ) from None
         _log.warning("the login of %s failed", ref.name, exc_info=True)
         reason = error_text(error)[:_LONGEST_REASON] or type(error).__name__
         raise SourceProblem(
@@ -216,15 +217,19 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, as
             message = f"The login of {ref.name} has expired. {problem.message}"
             raise SourceProblem(State.DENIED, message, remedy, code=401) from problem
 
-    login = official.user_login(
-        ref.document,
-        ref.context,
-        paths=ref.paths if "auth-provider" in user else (),
-        token=_user_token(ref),
-        run_plugin=run if isinstance(plugin, Mapping) else None,
-        google_token_expired=google_token_expired,
-        renew_openid=renew_openid,
-    )
+    token = _user_token(ref)
+    if is_plain_login(user):
+        login = official.UserLogin(authorization=plain_authorization(user, token))
+    else:
+        login = official.user_login(
+            ref.document,
+            ref.context,
+            paths=ref.paths if "auth-provider" in user else (),
+            token=token,
+            run_plugin=run if isinstance(plugin, Mapping) else None,
+            google_token_expired=google_token_expired,
+            renew_openid=renew_openid,
+        )
     headers = _impersonation(user)
     if login.authorization:
         headers.append(("Authorization", login.authorization))
@@ -248,20 +253,10 @@ def _from_context(ref: ClusterRef, limit_seconds: float, guard: ProcessGuard, as
 
 
 def _user_token(ref: ClusterRef) -> str | None:
-    """The user's bearer token as in kubectl: from the file, stripped of white space, else from the kubeconfig.
-
-    None where the user has neither. Raises SourceProblem where the file holds no token and there is no other.
-    """
-    path, inline = ref.user_entry.get("tokenFile"), str(ref.user_entry.get("token") or "").strip()
-    if not path:
-        return inline or None
-    try:
-        token = Path(path).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        # Without a token beside it `_check_files` has refused it.
-        token = ""
-    if token or inline:
-        return token or inline
+    """The user's bearer token, None where the user has none. Raises SourceProblem for a file that holds none."""
+    path, token = ref.user_entry.get("tokenFile"), user_token(ref.user_entry)
+    if token or not path:
+        return token
     raise SourceProblem(
         State.DENIED,
         f"tokenFile of user {ref.user} (for {ref.name}) names {path}, which is empty.",

@@ -9,9 +9,9 @@ Everything here imports slowly (a quarter of a second) and may block.
 
 from __future__ import annotations
 
-import base64
 import importlib
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.sources.auth.openid import Tokens
+from meshtop.sources.auth.plain import basic_authorization
 
 VERSIONS = (37,)
 """Major versions of `kubernetes` whose private parts were read."""
@@ -42,10 +43,10 @@ class ServiceAccount(Struct, frozen=True, kw_only=True):
     ca_file: str
 
 
-def config_exception() -> type[Exception]:
-    """The error that the package raises for a kubeconfig or a service account that it cannot use."""
-    error: type[Exception] = importlib.import_module("kubernetes.config").ConfigException
-    return error
+def is_config_error(error: Exception) -> bool:
+    """Whether the package says by this that a kubeconfig or a service account cannot be used."""
+    config = sys.modules.get("kubernetes.config")
+    return config is not None and isinstance(error, config.ConfigException)
 
 
 def user_login(
@@ -79,10 +80,9 @@ def user_login(
 
         def _load_user_pass_token(self) -> bool | None:
             # The package fails on letters beyond Latin-1; kubectl sends UTF-8.
-            if "username" not in self._user or "password" not in self._user:
+            if (basic := basic_authorization(self._user.value)) is None:
                 return None
-            pair = f"{self._user['username']}:{self._user['password']}"
-            self.token = "Basic " + base64.b64encode(pair.encode()).decode()
+            self.token = basic
             return True
 
         def _refresh_oidc(self, provider: Any) -> None:

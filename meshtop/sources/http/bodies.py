@@ -11,6 +11,8 @@ import httpx
 _PIECE = 1024 * 1024
 """The most bytes that are decompressed between two breaths of the event loop: a few milliseconds."""
 
+_ABOUT_THE_BODY = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
 
 class AnswerTooLarge(httpx.TransportError):
     """An answer has more bytes than its limit, as received or decompressed; `limit` is that number.
@@ -54,7 +56,7 @@ async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> Asyn
     else:
         raise httpx.DecodingError("an encoding came that was not asked for", request=response.request)
     received = unpacked = 0
-    async for chunk in response.aiter_raw():
+    async for chunk in _raw(response):
         received += len(chunk)
         _require_at_most(received, most_bytes)
         if unpack is None:
@@ -105,9 +107,19 @@ async def read_whole(response: httpx.Response, *, most_bytes: int, in_flight: By
     finally:
         in_flight.held -= size
     body = b"".join(chunks)
-    about_the_body = ("content-encoding", "content-length", "transfer-encoding")
-    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in about_the_body]
+    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _ABOUT_THE_BODY]
     return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
+
+
+async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it was sent, piece by piece; an error says which request it is of, as httpx's own do."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    try:
+        async for chunk in response.stream:
+            yield chunk
+    except httpx.RequestError as error:
+        error.request = response.request
+        raise
 
 
 def _require_at_most(size: int, most: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import httpx
@@ -18,6 +19,14 @@ Response = httpx.Response
 Params = Mapping[str, str | int]
 TRANSPORT_ERRORS = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 """What may come instead of an answer; `failures` puts it into words."""
+_HEADERS = [
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "gzip"),
+    ("Connection", "keep-alive"),
+    ("User-Agent", f"meshtop/{__version__}"),
+]
+_log = logging.getLogger("httpx")
+"""The log of requests, under the name that it has where httpx's own client writes it."""
 _NOTHING = httpx.ByteStream(b"")
 
 
@@ -51,19 +60,17 @@ class Patience:
 class ServerClient:
     """An HTTP client of one server.
 
-    It reaches that server's scheme, host and port and nothing else, follows no redirect, takes nothing from the
-    environment (no `.netrc`, no proxy but the transport's own), and reads no more of an answer than `limits` allow.
+    It reaches that server's scheme, host and port and nothing else, follows no redirect, keeps no cookie, takes nothing
+    from the environment (no `.netrc`, no proxy but the transport's own), and reads no more of an answer than `limits`
+    allow. It stands on httpx's requests, answers and transports, without httpx's own client: what that does besides (it
+    merges, looks for cookies, hooks and redirects) costs more than the sending.
     """
 
     def __init__(self, server: str, transport: httpx.AsyncBaseTransport, *, limits: Limits = LIMITS) -> None:
         self._limits = limits
         self._in_flight = BytesInFlight(limits.in_flight_bytes)
-        self._http = httpx.AsyncClient(
-            transport=OneServerTransport(transport, Origin.of(server)),
-            headers={"User-Agent": f"meshtop/{__version__}", "Accept-Encoding": "gzip"},
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._transport = OneServerTransport(transport, Origin.of(server))
+        self._closed = False
 
     def question(
         self,
@@ -80,15 +87,21 @@ class ServerClient:
 
         Raises httpx.InvalidURL.
         """
-        return self._http.build_request(
+        # The same as giving httpx the parameters, which would take the address apart once more.
+        address = f"{url}?{httpx.QueryParams(dict(params))}" if params and "?" not in url else url
+        given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        names = {name.lower() for name, _ in given}
+        request = httpx.Request(
             method,
-            url,
-            params=dict(params) if params else None,
-            headers=headers,
+            address,
+            params=dict(params) if params and "?" in url else None,
+            headers=[pair for pair in _HEADERS if pair[0].lower() not in names] + given,
             content=content,
-            timeout=silence,
-            extensions=dict(extensions or {}),
+            extensions={"timeout": silence.as_dict(), **(extensions or {})},
         )
+        if request.url.userinfo and "authorization" not in names:
+            next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
+        return request
 
     async def open(self, request: httpx.Request, *, sent: Callable[[], None], again: bool) -> httpx.Response:
         """Send a request and give its answer, whose body is still to be read; `sent` is called for each sending.
@@ -99,12 +112,28 @@ class ServerClient:
         """
         sent()
         try:
-            return await self._http.send(request, stream=True)
+            return await self._send(request)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             if not again:
                 raise
         sent()
-        return await self._http.send(request, stream=True)
+        return await self._send(request)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        if self._closed:
+            error: httpx.RequestError = httpx.ConnectError("this program closed the connection")
+            error.request = request
+            raise error
+        try:
+            response = await self._transport.handle_async_request(request)
+        except httpx.RequestError as error:
+            error.request = request
+            raise
+        response.request = request
+        if _log.isEnabledFor(logging.INFO):
+            what = (response.http_version, response.status_code, response.reason_phrase)
+            _log.info('HTTP Request: %s %s "%s %d %s"', request.method, request.url, *what)
+        return response
 
     async def read(self, response: httpx.Response, *, most_bytes: int | None = None) -> httpx.Response:
         """The answer with its body, decompressed. Raises AnswerTooLarge and what httpx raises."""
@@ -138,4 +167,5 @@ class ServerClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        self._closed = True
+        await self._transport.aclose()

@@ -18,6 +18,7 @@ from meshtop.sources.auth.login import Login
 from meshtop.sources.auth.remedies import login_remedy
 from meshtop.sources.http.bodies import chunks_of
 from meshtop.sources.http.client import Params, Patience, ServerClient
+from meshtop.sources.http.direct import SERVER_NAME
 from meshtop.sources.http.failures import connection_problem, expiry_note, leads_elsewhere
 from meshtop.sources.http.gate import ReadOnlyTransport
 from meshtop.sources.http.limits import LIMITS, Limits
@@ -282,7 +283,7 @@ class Connection:
 
 
 def _names(credentials: Credentials) -> dict[str, str]:
-    return {"sni_hostname": credentials.server_name} if credentials.server_name else {}
+    return {SERVER_NAME: credentials.server_name} if credentials.server_name else {}
 
 
 class ApartWire:

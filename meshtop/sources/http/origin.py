@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from meshtop.model.errors import Exit, MeshtopError
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 
 
 class WrongServerError(MeshtopError):
@@ -31,7 +32,7 @@ class Origin(Struct, frozen=True):
         """The origin of a URL. Raises ValueError for a port that is no number."""
         parts = urlsplit(url)
         scheme = parts.scheme.lower()
-        return cls(scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme, 0))
+        return cls(scheme, (parts.hostname or "").lower(), parts.port or PORTS.get(scheme, 0))
 
     @property
     def is_loopback(self) -> bool:
@@ -62,7 +63,10 @@ class OneServerTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the server; raises WrongServerError for a request to another."""
-        require_origin(str(request.url), self._origin)
+        url = request.url
+        asked = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or PORTS.get(url.scheme, 0))
+        if asked != self._origin:
+            _refuse(asked, self._origin)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -74,7 +78,11 @@ def require_origin(url: str, origin: Origin) -> None:
     """Raise WrongServerError unless a URL is on this server."""
     asked = Origin.of(url)
     if asked != origin:
-        raise WrongServerError(f"A connection to {origin} cannot send anything to {asked}.")
+        _refuse(asked, origin)
+
+
+def _refuse(asked: Origin, origin: Origin) -> NoReturn:
+    raise WrongServerError(f"A connection to {origin} cannot send anything to {asked}.")
 
 
 def plain_http_note(server: str, whose: str, *, credentials: bool) -> str | None:

@@ -16,12 +16,14 @@ from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.http.client import Params as Params
 from meshtop.sources.http.client import Response
+from meshtop.sources.http.direct import DirectTransport, HttpProxy, PoolLimits
 from meshtop.sources.problem import SourceProblem
 
 WATCH = "meshtop_watch"
 """A request's extension that marks a long-lived stream."""
-_REQUESTS = httpx.Limits(max_connections=24, max_keepalive_connections=24, keepalive_expiry=60.0)
-_WATCHES = httpx.Limits(max_connections=96, max_keepalive_connections=0)
+_REQUESTS = PoolLimits(24, 24)
+_WATCHES = PoolLimits(96, 0)
+_ENGINE = PoolLimits(16, 8)
 
 
 class Wire(Protocol):
@@ -46,11 +48,12 @@ class Wire(Protocol):
 class ConnectionPools(httpx.AsyncBaseTransport):
     """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
 
-    httpcore compares all open connections, not only idle ones, with the number of idle ones to keep: with forty watches
-    in one pool, every request would close its connection and the next one would need a new handshake.
+    Forty watches never keep a request waiting. httpcore, which speaks to some proxies, compares all open connections,
+    not only idle ones, with the number of idle ones to keep: in one pool with the watches, every request would close
+    its connection and the next one would need a new handshake.
     """
 
-    def __init__(self, make: Callable[[httpx.Limits], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, make: Callable[[PoolLimits], httpx.AsyncBaseTransport]) -> None:
         self._requests = make(_REQUESTS)
         self._watches = make(_WATCHES)
 
@@ -69,11 +72,12 @@ def cluster_transport(credentials: Credentials, cluster: str) -> ConnectionPools
     """The pools of a cluster, through its proxy if it has one. Raises SourceProblem for an unusable proxy or TLS."""
     secure = credentials.server.startswith("https")
     context = tls_context(credentials, cluster) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
     proxy = credentials.proxy or proxy_of_environment(credentials.server)
 
-    def pool(limits: httpx.Limits) -> httpx.AsyncBaseTransport:
+    def pool(limits: PoolLimits) -> httpx.AsyncBaseTransport:
         try:
-            return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+            return _pool(context, limits, proxy)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise _proxy_problem(proxy, cluster) from error
 
@@ -96,9 +100,22 @@ def engine_transport(
             context.verify_mode = ssl.CERT_NONE
         if certificate is not None:
             context.load_cert_chain(*certificate)
-    limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=60.0)
-    proxy = proxy_of_environment(server)
-    return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=limits, proxy=proxy)
+    context.set_alpn_protocols(["http/1.1"])
+    return _pool(context, _ENGINE, proxy_of_environment(server))
+
+
+def _pool(context: ssl.SSLContext, limits: PoolLimits, proxy: str | None) -> httpx.AsyncBaseTransport:
+    """Connections to a server, straight or through an http proxy; httpx's own through others (https, SOCKS).
+
+    Raises ImportError, ValueError or httpx.InvalidURL for a proxy that cannot be used.
+    """
+    given = None if proxy is None else httpx.Proxy(proxy)
+    if given is None or given.url.scheme == "http":
+        return DirectTransport(context, limits, HttpProxy.of(given) if given else None)
+    theirs = httpx.Limits(
+        max_connections=limits.open, max_keepalive_connections=limits.idle, keepalive_expiry=limits.idle_seconds
+    )
+    return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=theirs, proxy=given)
 
 
 def tls_context(credentials: Credentials, cluster: str) -> ssl.SSLContext:

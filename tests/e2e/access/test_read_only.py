@@ -19,6 +19,7 @@ from meshtop.analysis.canary.judging import Judging
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.schema import Settings
+from meshtop.sources.http.client import ServerClient
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.gate import ReadOnlyError
 from meshtop.sources.problem import SourceProblem
@@ -152,11 +153,12 @@ async def test_nothing_that_is_no_read_leaves_a_read_only_program(server: tuple[
         assert len([w for w in wires if isinstance(w, Connection)]) == 3 + len(members)
         for wire in wires:
             await _try_wire(wire, served.url)
-        clients = [found for found in reached if isinstance(found, httpx.AsyncClient)]
+        clients = [found for found in reached if isinstance(found, ServerClient)]
         assert len(clients) >= len(wires)
         for client in clients:
             for method in METHODS:
-                await refused(lambda c=client, m=method: c.request(m, f"{served.url}{PATHS[0]}"))
+                question = client.question(method, f"{served.url}{PATHS[0]}", silence=httpx.Timeout(5.0))
+                await refused(lambda c=client, q=question: c.open(q, sent=lambda: None, again=False))
         for engine in (found for found in reached if isinstance(found, Engine)):
             await engine.query("up")
             with pytest.raises(SourceProblem):

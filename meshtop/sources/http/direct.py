@@ -1,0 +1,250 @@
+"""Connections to a server, straight or through an http proxy: an httpx transport on asyncio alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+from msgspec import Struct
+
+from meshtop.sources.http.exchange import HttpConnection, request_bytes
+from meshtop.sources.http.origin import PORTS
+
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+_NEXT_ADDRESS_SECONDS = 0.25
+"""How long one address of a host may take before the next one is tried too (RFC 8305, section 8)."""
+SERVER_NAME = "sni_hostname"
+"""A request's extension: the name that the server's certificate must have, where it is not the URL's host."""
+
+
+class PoolLimits(Struct, frozen=True):
+    """How many connections are open at most, how many idle ones are kept, and for how many seconds."""
+
+    open: int
+    idle: int
+    idle_seconds: float = 60.0
+
+
+class HttpProxy(Struct, frozen=True):
+    """A proxy that is reached by plain http, and its own login in the form of a field (empty where it has none)."""
+
+    host: str
+    port: int
+    login: bytes = b""
+
+    @classmethod
+    def of(cls, proxy: httpx.Proxy) -> HttpProxy:
+        """The proxy of a URL with the scheme http. Raises ValueError where it names no host."""
+        if not proxy.url.host:
+            raise ValueError("the proxy has no host")
+        login = b""
+        if proxy.raw_auth is not None:
+            login = b"Proxy-Authorization: Basic " + base64.b64encode(b":".join(proxy.raw_auth))
+        return cls(proxy.url.raw_host.decode("ascii"), proxy.url.port or PORTS["http"], login)
+
+
+class _Place(Struct, frozen=True):
+    """Where a connection leads: what must be the same for another request to use it."""
+
+    host: str
+    port: int
+    secure: bool
+    server_name: str
+
+
+class DirectTransport(httpx.AsyncBaseTransport):
+    """An httpx transport that connects to each request's server, straight or through a proxy, and keeps connections.
+
+    It follows no redirect, sends nothing twice, and takes nothing from the environment. A connection whose answer was
+    not read to its end is closed. It belongs to the event loop in which it is first used.
+    """
+
+    def __init__(self, context: ssl.SSLContext, limits: PoolLimits, proxy: HttpProxy | None = None) -> None:
+        self._context = context
+        self._proxy = proxy
+        self._limits = limits
+        self._turns = asyncio.Semaphore(limits.open)
+        self._idle: dict[_Place, list[HttpConnection]] = {}
+        self._open: set[HttpConnection] = set()
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and give its answer, whose body is still to be read. Raises what httpx's transport raises."""
+        seconds = request.extensions.get("timeout", {})
+        body = await request.aread()
+        proxy = None if request.url.scheme == "https" else self._proxy
+        sent = request_bytes(request, body, whole_address=proxy is not None, field=proxy.login if proxy else b"")
+        await self._turn(seconds.get("pool"))
+        connection: HttpConnection | None = None
+        try:
+            place = _place_of(request)
+            connection = self._take_idle(place) or await self._connect(place, seconds.get("connect"))
+            head = await connection.send(sent, to_head=request.method == "HEAD", seconds=seconds.get("read"))
+        except BaseException:
+            self._give_back(connection, None)
+            raise
+        stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
+        extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
+        return httpx.Response(head.status, headers=head.fields, stream=stream, extensions=extensions)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        self._idle.clear()
+        for connection in tuple(self._open):
+            connection.abort()
+        self._open.clear()
+        # Sockets are closed in the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def _turn(self, seconds: float | None) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout("every connection is in use") from None
+
+    def _take_idle(self, place: _Place) -> HttpConnection | None:
+        """The idle connection that was used last, if one is still open; those that waited too long are closed."""
+        idle = self._idle.get(place)
+        if not idle:
+            return None
+        oldest = asyncio.get_running_loop().time() - self._limits.idle_seconds
+        while idle and (idle[0].idle_since < oldest):
+            self._drop(idle.pop(0))
+        while idle:
+            connection = idle.pop()
+            if connection.is_open:
+                return connection
+            self._drop(connection)
+        return None
+
+    def _give_back(self, connection: HttpConnection | None, place: _Place | None) -> None:
+        """After a request: let the next one have its turn, and keep the connection where `place` says for whom."""
+        self._turns.release()
+        if connection is None:
+            return
+        if place is not None and connection.can_be_kept and not self._closed:
+            idle = self._idle.setdefault(place, [])
+            if len(idle) < self._limits.idle:
+                connection.idle_since = asyncio.get_running_loop().time()
+                idle.append(connection)
+                return
+        self._drop(connection)
+
+    def _drop(self, connection: HttpConnection) -> None:
+        self._open.discard(connection)
+        connection.abort()
+
+    async def _connect(self, place: _Place, seconds: float | None) -> HttpConnection:
+        """A new connection; `seconds` is how long the socket may take to connect, the proxy after it, and TLS.
+
+        Raises httpx.ConnectError, httpx.ConnectTimeout, and httpx.ProxyError for a proxy that does not lead there.
+        """
+        loop = asyncio.get_running_loop()
+        connection: HttpConnection | None = None
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                first = self._proxy or place
+                _, connection = await loop.create_connection(
+                    HttpConnection, first.host, first.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+                )
+                self._open.add(connection)
+                if place.secure and self._proxy is not None:
+                    self._once_more(limit, seconds)
+                    await _tunnel(connection, place, self._proxy.login)
+                if place.secure:
+                    self._once_more(limit, seconds)
+                    await connection.secure(self._context, place.server_name)
+            if not self._closed:
+                return connection
+            raise ConnectionError("this program closed the connection")
+        except BaseException as error:
+            if connection is not None:
+                self._drop(connection)
+            # The system gives up too, later than any limit of ours.
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise httpx.ConnectTimeout("no connection in time") from None
+            if isinstance(error, OSError | ValueError):
+                raise httpx.ConnectError(str(error)) from _first_of(error)
+            raise
+
+    def _once_more(self, limit: asyncio.Timeout, seconds: float | None) -> None:
+        if seconds is not None:
+            limit.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+async def _tunnel(connection: HttpConnection, place: _Place, login: bytes) -> None:
+    """Have the proxy at the other end pass everything on (RFC 9110, section 9.3.6). Raises httpx.ProxyError."""
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    there = f"{host}:{place.port}".encode("ascii")
+    lines = [b"CONNECT %b HTTP/1.1" % there, b"Host: %b" % there, *([login] if login else [])]
+    head = None
+    with contextlib.suppress(httpx.RemoteProtocolError, httpx.ReadError):
+        head = await connection.send(b"\r\n".join(lines) + b"\r\n\r\n", to_head=True, seconds=None)
+    if head is None:
+        raise httpx.ProxyError("the proxy does not answer as one")
+    if not 200 <= head.status < 300:
+        said = head.reason.decode("ascii", "replace")
+        raise httpx.ProxyError(f"the proxy answers {head.status} {said}".rstrip())
+    connection.done()
+
+
+class _AnswerStream(httpx.AsyncByteStream):
+    """The body of an answer; its connection is given back at the end of it, or when it is closed before."""
+
+    def __init__(self, connection: HttpConnection, seconds: float | None, give_back: Callable[[], None]) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._give_back: Callable[[], None] | None = give_back
+        if connection.is_read:
+            self._end()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        connection = self._connection
+        while self._give_back is not None:
+            chunk = await connection.read(self._seconds)
+            if connection.is_read:
+                self._end()
+            if chunk:
+                yield chunk
+
+    async def aclose(self) -> None:
+        """Give the connection back: closed, unless the answer was read to its end."""
+        if self._give_back is not None:
+            self._over()
+
+    def _end(self) -> None:
+        self._connection.done()
+        self._over()
+
+    def _over(self) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back()
+
+
+def _place_of(request: httpx.Request) -> _Place:
+    url = request.url
+    host = url.raw_host.decode("ascii")
+    named = request.extensions.get(SERVER_NAME) or host
+    return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
+
+
+def _first_of(error: Exception) -> Exception:
+    """The system's own error where several addresses failed: asyncio puts their texts into one without a number."""
+    number = _ERRNO.search(str(error))
+    if isinstance(error, OSError) and error.errno is None and number:
+        first = OSError(int(number[1]), os.strerror(int(number[1])))
+        first.__cause__ = error
+        return first
+    return error

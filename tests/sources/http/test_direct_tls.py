@@ -1,0 +1,123 @@
+"""TLS of the transport under every question, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import threading
+import tracemalloc
+from pathlib import Path
+
+import httpx
+import pytest
+
+from meshtop.demo.kube.tls import server_tls
+from meshtop.model.state import State
+from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
+from meshtop.sources.problem import SourceProblem
+from tests.patience import PATIENCE_SECONDS
+from tests.sources.http.scripted_server import OK, Server, ask, question, transport
+from tests.sources.http.test_connection import authority, client_authenticating, connect
+
+
+async def test_a_handshake_that_never_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with transport() as way:
+            with pytest.raises(httpx.ConnectTimeout):
+                await way.handle_async_request(question(f"https://127.0.0.1:{silent.getsockname()[1]}", connect=0.05))
+
+
+async def test_a_server_that_refuses_the_certificate_says_why(tmp_path: Path) -> None:
+    """With TLS 1.3 the refusal comes after the handshake, in the place of an answer."""
+    context, pem, _ = client_authenticating()
+    _, _, stranger = client_authenticating()
+
+    def refuse(listening: socket.socket) -> None:
+        # A blocking server, as asyncio's own ends the connection without sending the alert.
+        for _ in range(2):
+            with contextlib.suppress(OSError), listening.accept()[0] as raw, raw.dup() as still_open:
+                with contextlib.suppress(ssl.SSLError):
+                    context.wrap_socket(raw, server_side=True)
+                # Closed with the request unread, the connection would be reset, and the alert lost on the way.
+                still_open.shutdown(socket.SHUT_WR)
+                while still_open.recv(4096):
+                    pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=refuse, args=(listening,), daemon=True).start()
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        connection = connect(tmp_path, url, stranger, cluster=authority(pem))
+        with pytest.raises(SourceProblem) as caught:
+            await connection.request("GET", "/x")
+        await connection.close()
+    assert caught.value.state is State.DENIED
+    assert "does not accept the client certificate" in caught.value.message
+
+
+async def test_https_and_a_second_question_on_it() -> None:
+    context, pem = server_tls()
+    async with Server().running(context) as server:
+        trusting = ssl.create_default_context(cadata=pem.decode())
+        way = DirectTransport(trusting, PoolLimits(2, 2))
+        assert [await ask(way, server.url) for _ in range(3)] == [b"ok"] * 3
+        assert server.connections == 1
+        await way.aclose()
+
+
+async def test_a_tls_connection_that_waits_holds_little_memory() -> None:
+    """A console holds forty watches of each cluster; asyncio's own TLS would keep 256 KiB for each of them."""
+    context, pem = server_tls()
+
+    def serve(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
+            while True:
+                kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(20, 20))
+        place = _place_of(question(f"https://127.0.0.1:{listening.getsockname()[1]}"))
+        await way._connect(place, PATIENCE_SECONDS)
+        tracemalloc.start()
+        try:
+            for _ in range(10):
+                await way._connect(place, PATIENCE_SECONDS)
+            held = sum(one.size for one in tracemalloc.take_snapshot().statistics("filename"))
+        finally:
+            tracemalloc.stop()
+        assert len(way._open) == 11
+        assert held / 10 < 64 * 1024
+        await way.aclose()
+
+
+async def test_a_server_that_says_goodbye_is_not_asked_on_the_same_connection() -> None:
+    """TLS's close_notify without the end of the connection: nothing comes on it any more."""
+    context, pem = server_tls()
+    connections = 0
+
+    def serve(listening: socket.socket) -> None:
+        nonlocal connections
+        with contextlib.suppress(OSError), contextlib.ExitStack() as kept:
+            while True:
+                secure = kept.enter_context(context.wrap_socket(listening.accept()[0], server_side=True))
+                connections += 1
+                secure.recv(4096)
+                secure.sendall(OK)
+                with contextlib.suppress(ssl.SSLError, OSError):
+                    secure.settimeout(0)
+                    secure.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(2, 2))
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for expected in (1, 2):
+                assert await ask(way, url) == b"ok"
+                while way._open and next(iter(way._open)).is_open:
+                    await asyncio.sleep(0)
+                assert connections == expected
+        await way.aclose()

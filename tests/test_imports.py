@@ -1,0 +1,116 @@
+"""What a command imports before anything is seen of it: packages that only few need come when they are needed.
+
+Each list holds all the packages from elsewhere that may be there: one more is felt by everybody at every command.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sources.api import ISTIO, Api, served
+from tests.sources.auth.test_credentials import credential, plugin
+from tests.sources.conftest import write_kubeconfig
+from tests.sources.http.test_connection import authority, client_authenticating
+
+WATCHED = """
+import atexit, json, sys
+before, (out, *words) = {name.partition(".")[0] for name in sys.modules}, sys.argv[1:]
+sys.argv = ["meshtop", *words]
+
+@atexit.register
+def tell():
+    found = {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__spec__", None)}
+    with open(out, "w") as file:
+        json.dump([name for name in found - before - sys.stdlib_module_names if not name.startswith("_")], file)
+
+"""
+COMMAND = WATCHED + "from meshtop.__main__ import main\nmain()\n"
+FIRST_FRAME = WATCHED + (
+    "import meshtop.console.app, meshtop.console.run\n"
+    "from meshtop.console.screens.fleet import FleetScreen\n"
+    "FleetScreen()\n"
+)
+LISTING = {"click", "httpx", "idna", "meshtop", "msgspec", "wcwidth", "yaml"}
+SETTINGS = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
+SCREEN = {
+    "markdown_it",
+    "mdurl",
+    "meshtop",
+    "msgspec",
+    "platformdirs",
+    "pygments",
+    "rich",
+    "textual",
+    "typing_extensions",
+    "wcwidth",
+    "yaml",
+}
+
+
+def packages(folder: Path, program: str, *words: str) -> set[str]:
+    """The packages that are there at the end of a program, but the standard library's."""
+    out = folder / "packages.json"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(out), *words], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(out.read_text()))
+
+
+def get_clusters(folder: Path, api: Api, user: dict[str, Any], **cluster: Any) -> set[str]:
+    path = write_kubeconfig(folder / "config", api.url, user, **cluster)
+    found = packages(folder, COMMAND, "--config", "none", "--kubeconfig", str(path), "get", "clusters")
+    assert api.asked_for("/api/v1/services")
+    return found
+
+
+def test_the_version_needs_nothing(tmp_path: Path) -> None:
+    assert packages(tmp_path, COMMAND, "--version") == {"meshtop"}
+
+
+@pytest.mark.parametrize("login", ["token", "tokenFile", "password"])
+def test_a_list_with_a_plain_login(tmp_path: Path, login: str) -> None:
+    """No part of the official package, nor of what it brings: requests, urllib3, oauthlib; no httpcore under httpx."""
+    (tmp_path / "token").write_text("good\n")
+    user = {
+        "token": {"token": "good"},
+        "tokenFile": {"tokenFile": str(tmp_path / "token"), "token": "old"},
+        "password": {"username": "me", "password": "secret"},
+    }[login]
+    with served(Api(groups=ISTIO)) as api:
+        found = get_clusters(tmp_path, api, user)
+        sent = {"token": "Bearer good", "tokenFile": "Bearer good", "password": "Basic bWU6c2VjcmV0"}[login]
+        assert {entry[3].get("Authorization") for entry in api.asked} == {sent}
+    assert found - SETTINGS <= LISTING
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_list_with_a_client_certificate(tmp_path: Path, inline: bool) -> None:
+    context, pem, user = client_authenticating()
+    if not inline:
+        for key in ("client-certificate", "client-key"):
+            (tmp_path / key).write_bytes(base64.b64decode(user.pop(f"{key}-data")))
+            user[key] = key
+    with served(Api(groups=ISTIO), context) as api:
+        found = get_clusters(tmp_path, api, user, **authority(pem))
+    assert found - SETTINGS <= LISTING
+
+
+def test_a_plugin_is_run_as_the_official_package_says(tmp_path: Path) -> None:
+    with served(Api(groups=ISTIO)) as api:
+        found = get_clusters(tmp_path, api, plugin(tmp_path, f"echo '{credential(token='issued')}'"))
+        assert {entry[3].get("Authorization") for entry in api.asked} == {"Bearer issued"}
+    assert "kubernetes" in found
+    # What logs in brings its own; nothing else comes in its wake.
+    assert not found & {"aiohttp", "cryptography", "numpy", "prometheus_api_client", "httpcore", "anyio", "h11"}
+
+
+def test_the_consoles_first_frame(tmp_path: Path) -> None:
+    assert packages(tmp_path, FIRST_FRAME) <= SCREEN
