@@ -1,4 +1,4 @@
-"""`meshtop access check | explain`: a user's rights by the access policy, and why."""
+"""`meshtop access check | explain | test`: a user's rights by the access policy, and tests of policies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
+from meshtop.cli.access_test import command as test
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
@@ -56,16 +57,18 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     kubernetes: list[KubernetesAnswer] | None = None
 
 
-@click.group("access", short_help="A user's rights by the access policy, and why.")
+@click.group("access", short_help="A user's rights by the access policy; tests of AuthorizationPolicies.")
 @common_options
 def command() -> None:
-    """A user's rights by the access policy, and why.
+    """A user's rights by the access policy, and unit tests of the mesh's AuthorizationPolicies.
 
-    The policy is that of the settings (access.policy) with the roles of the tenancy file, or a file: --policy FILE.
-    An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
+    The access policy is that of the settings (access.policy) with the roles of the tenancy file, or a file:
+    --policy FILE. An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
     group:TENANT/WORKSPACE/NAME, namespace:CLUSTER/NAME.
     """
 
+
+command.add_command(test)
 
 _policy_option = click.option(
     "--policy", "file", type=click.Path(dir_okay=False), metavar="FILE", help="A policy file."

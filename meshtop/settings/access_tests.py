@@ -169,7 +169,7 @@ def read_access_tests(paths: Sequence[Path]) -> list[AccessTest]:
     files: list[tuple[AccessTestFile, Where]] = []
     for path in paths:
         text = _text(path)
-        if _MANIFEST.search(text):
+        if _is_manifest(text):
             shared += _manifests(text, path)
         else:
             files.append(_test_file(text, path))
@@ -177,6 +177,19 @@ def read_access_tests(paths: Sequence[Path]) -> list[AccessTest]:
         named = ", ".join(map(str, paths))
         raise ConfigError(f"There are no cases in {named}: name a file with `cases` too.")
     return [test for file, where in files for test in _tests(file, where, shared)]
+
+
+def _is_manifest(text: str) -> bool:
+    """Whether a file holds objects with a `kind`, in YAML or JSON, and not cases."""
+    if not text.lstrip().startswith("{"):
+        return _MANIFEST.search(text) is not None
+    import msgspec
+
+    try:
+        data = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(data, dict) and "kind" in data and "cases" not in data
 
 
 def _text(path: Path) -> str:
@@ -236,9 +249,7 @@ def _tests(file: AccessTestFile, where: Where, shared: Sequence[Mapping[str, Any
     for number, case in enumerate(file.cases):
         at: KeyPath = ("cases", number)
         if case.name in seen:
-            raise fault(
-                where, (*at, "name"), f"{case.name} is the name of cases[{seen[case.name]}] too; name it otherwise"
-            )
+            raise fault(where, (*at, "name"), f"{case.name} is the name of cases[{seen[case.name]}] too; use another")
         seen[case.name] = number
         for index, policy in enumerate(case.policies):
             _check_policy(policy, where, (*at, "policies", index))

@@ -95,18 +95,9 @@ CALLS = st.fixed_dictionaries(
     }
 )
 FIELDS = [
-    "principal",
-    "source_ip",
-    "remote_ip",
-    "destination_ip",
-    "port",
-    "method",
-    "path",
-    "host",
-    "headers",
-    "claims",
-    "sni",
-]
+    "principal", "source_ip", "remote_ip", "destination_ip", "port", "method", "path", "host", "headers",
+    "claims", "sni",
+]  # fmt: skip
 POINTS = st.sampled_from([Enforcer.SIDECAR, Enforcer.GATEWAY, Enforcer.ZTUNNEL])
 ORDER = {Permission.DENIED: 0, Permission.DEPENDS: 1, Permission.ALLOWED: 2}
 
@@ -144,34 +135,10 @@ def test_the_order_of_policies_is_nothing(
 
 
 KEYS = [
-    *[
-        "rules",
-        "from",
-        "to",
-        "when",
-        "source",
-        "operation",
-        "key",
-        "values",
-        "principals",
-        "ports",
-        "selector",
-        "matchLabels",
-    ],
-    *[
-        "targetRefs",
-        "targetRef",
-        "kind",
-        "name",
-        "action",
-        "provider",
-        "jwtRules",
-        "issuer",
-        "mtls",
-        "mode",
-        "portLevelMtls",
-    ],
-]
+    "rules", "from", "to", "when", "source", "operation", "key", "values", "principals", "ports", "selector",
+    "matchLabels", "targetRefs", "targetRef", "kind", "name", "action", "provider", "jwtRules", "issuer", "mtls",
+    "mode", "portLevelMtls",
+]  # fmt: skip
 SHAPES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=6)),
     lambda inner: st.one_of(
