@@ -105,11 +105,11 @@ def test_a_token_is_judged_at_the_given_moment(meshtop: Program, tmp_path: Path)
     [
         ("path:", "pth:", "line 7: cases[0].call.pth: there is no such key (did you mean path?)"),
         ("expected: allow", "expected: yes-please", "cases[0].expected: write 'allow', 'deny', 'custom' or 'depends'"),
-        ("workload: web}, to", "workload: wub}, to", "cases[0].call.from.workload: shop/wub is not among the workloads"),
+        ("workload: web}, to", "workload: wub}, to", "cases[0].call.from.workload: shop/wub is not among"),
         ("workload: api}, method: GET, p", "workload: a}, method: GET, p", "cases[0].call.to.workload: shop/a is not"),
         ("{from: {namespace: shop, w", "{from: {w", "cases[0].call.from.namespace: write the namespace of web"),
         ("port: 8080", 'port: "8080"', "workloads[1].ports[0].port: write a whole number"),
-        ("serviceAccount: web}", "waypoint: {namespace: x, name: y}}", "the waypoint x/y of shop/web is not among them"),
+        ("serviceAccount: web}", "waypoint: {namespace: x, name: y}}", "the waypoint x/y of shop/web is not"),
         ("strangers do not", "web reads", "cases[1].name: web reads is the name of cases[0] too; use another"),
         ("cases:", "cases: []\nservices:", "cases: must not be empty"),
         ("mesh: {", "policies: [{kind: Pod}]\nmesh: {", "policies[0].kind: write one of AuthorizationPolicy, Request"),

@@ -27,13 +27,13 @@ class JudgedCall(Struct, frozen=True, kw_only=True):
     `principal` is the caller's identity without `spiffe://` (`cluster.local/ns/shop/sa/web`), None in plaintext.
     `source_ip` is the direct peer, `remote_ip` the original client. `port` is the port of the workload. `path` is as it
     was sent, with its query. Names in `headers` are in lower case. `claims` are those of a token with a good signature,
-    None without a token. `sni` is None where TLS named no server. `protocol` is http, grpc or tcp. `trust_domain` is
-    that of the principal where this is not told as a whole.
+    None without a token. `sni` is None where TLS named no server. `protocol` is http, grpc or tcp. `trusted` is whether
+    the caller's trust domain is known to be trusted, and `good_token` whether a token, if there is one, is known to be
+    a good one, whatever they are.
     """
 
     protocol: str
     principal: str | Untold | None = UNTOLD
-    trust_domain: str | Untold = UNTOLD
     source_ip: str | Untold = UNTOLD
     remote_ip: str | Untold = UNTOLD
     destination_ip: str | Untold = UNTOLD
@@ -44,6 +44,8 @@ class JudgedCall(Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] | Untold = UNTOLD
     claims: Mapping[str, Any] | Untold | None = UNTOLD
     sni: str | Untold | None = UNTOLD
+    trusted: bool = False
+    good_token: bool = False
 
     @property
     def is_http(self) -> bool:

@@ -41,7 +41,8 @@ class AccessVerdict(Struct, frozen=True, kw_only=True):
     """The answer for one call and the reason, as a sentence; the policy and rule (from 1) that decided, if one did.
 
     `providers` are external authorizers that are asked. `asked` is whether nothing but their answer is open.
-    `rejected` is whether the call fails before any AuthorizationPolicy sees it, for its TLS or its token.
+    `rejected` is whether the call fails before any AuthorizationPolicy sees it, for its TLS or its token. `unread` is
+    whether it is open for want of objects that were not read, not of what the call does not tell.
     """
 
     permission: Permission
@@ -51,18 +52,22 @@ class AccessVerdict(Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...] = ()
     asked: bool = False
     rejected: bool = False
+    unread: bool = False
 
 
 def combined(verdicts: Sequence[AccessVerdict]) -> AccessVerdict:
     """The verdict on a call that passes several points: denied by any; else open if one is; else allowed."""
-    for permission in (Permission.DENIED, Permission.DEPENDS):
-        found = [one for one in verdicts if one.permission is permission]
-        if permission is Permission.DEPENDS and found:
-            providers = tuple(dict.fromkeys(name for one in found for name in one.providers))
-            first = next((one for one in found if not one.asked), found[0])
-            return structs.replace(first, providers=providers, asked=all(one.asked for one in found))
-        if found:
-            return found[0]
+    denied = next((one for one in verdicts if one.permission is Permission.DENIED), None)
+    if denied is not None:
+        return denied
+    open_ = [one for one in verdicts if one.permission is Permission.DEPENDS]
+    if open_:
+        return structs.replace(
+            next((one for one in open_ if not one.asked), open_[0]),
+            providers=tuple(dict.fromkeys(name for one in open_ for name in one.providers)),
+            asked=all(one.asked for one in open_),
+            unread=any(one.unread for one in open_),
+        )
     named = [one for one in verdicts if one.policy is not None]
     return (named or list(verdicts) or [AccessVerdict(permission=Permission.ALLOWED, why=NOBODY)])[0]
 
@@ -78,6 +83,7 @@ def alternatives(verdicts: Sequence[AccessVerdict], what: str) -> AccessVerdict:
         permission=Permission.DEPENDS,
         why=f"It depends on {what}. {' '.join(reasons)}",
         providers=tuple(dict.fromkeys(name for one in verdicts for name in one.providers)),
+        unread=any(one.unread for one in verdicts),
     )
 
 
@@ -114,7 +120,7 @@ class _PointDecision:
         if refused is not None:
             return AccessVerdict(permission=Permission.DENIED, why=refused, rejected=True)
         opened = [why for truth, why in rejections if truth is None]
-        opened += [f"It cannot be told: {why}" for why in self.applied.open]
+        opened += self.applied.open
         enforced = [policy for policy in self.applied.policies if policy.enforced]
         opened += [
             f"{policy.title} cannot be judged: {policy.problem}." for policy in enforced if policy.problem is not None
@@ -139,6 +145,7 @@ class _PointDecision:
                 policy=first.policy if first is not None else None,
                 rule=first.rule if first is not None else None,
                 providers=providers,
+                unread=self._is_unread(rejections),
             )
         if providers and sure:
             names = " and ".join(providers)
@@ -150,6 +157,13 @@ class _PointDecision:
                 asked=True,
             )
         return allowed
+
+    def _is_unread(self, rejections: Sequence[tuple[Truth, str]]) -> bool:
+        """Whether objects that were not read leave the verdict open."""
+        config, (peer, token) = self.config, rejections
+        peers = "PeerAuthentication" in config.unread or config.settings.root_namespace is None
+        tokens = "RequestAuthentication" in config.unread
+        return bool(self.applied.open) or (peer[0] is None and peers) or (token[0] is None and tokens)
 
     def _may_be_allowed_by_odd(self, enforced: Iterable[ReadPolicy]) -> bool:
         """Whether an ALLOW policy that cannot be judged, or objects that were not read, may allow the call."""
@@ -179,10 +193,12 @@ class _PointDecision:
     def _foreign(self) -> tuple[Truth, str]:
         """Whether the caller's trust domain, if it has one, is not among those that a sidecar trusts."""
         domains, call = self.config.settings.trust_domains, self.call
-        if self.point.enforcer is not Enforcer.SIDECAR or not domains:
+        if self.point.enforcer is not Enforcer.SIDECAR or not domains or call.trusted:
             return False, ""
-        domain = trust_domain_of(call.principal) if isinstance(call.principal, str) else call.trust_domain
-        return (None, "") if isinstance(domain, Untold) else (domain not in domains, domain)
+        if not isinstance(call.principal, str):
+            return None, ""
+        domain = trust_domain_of(call.principal)
+        return domain not in domains, domain
 
     def _near(self, policy: ReadPolicy) -> Surroundings:
         return Surroundings(
@@ -311,6 +327,8 @@ def _checked_token(
         return (False, ""), None, plain
     by = rules.titles[0]
     if isinstance(claims, Untold):
+        if call.good_token:
+            return (False, ""), claims, plain
         return (None, f"It depends on the token: {by} rejects one that is not valid."), claims, plain
     issuer = claims.get("iss")
     accepted = rules.issuers.get(issuer) if isinstance(issuer, str) else None

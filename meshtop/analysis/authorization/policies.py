@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.analysis.security.mtls.server import Mode, ServerPolicy, compose
 from meshtop.analysis.visibility.selection import match_labels, oldest_first, selects, title
 from meshtop.model.kube import ConfigObject
+
+Item = TypeVar("Item")
 
 DRY_RUN = "istio.io/dry-run"
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
@@ -127,10 +129,12 @@ class AuthorizationConfig:
         for obj in oldest_first(objects):
             kinds.setdefault(obj.kind, []).append(obj)
         self.policies = tuple(read_policy(obj, settings.trust_domains) for obj in kinds.get("AuthorizationPolicy", ()))
-        self._tokens = kinds.get("RequestAuthentication", [])
-        self._peers = kinds.get("PeerAuthentication", [])
+        self._near = _by_namespace((policy, policy.obj.meta.namespace) for policy in self.policies)
+        tokens = kinds.get("RequestAuthentication", [])
+        self._tokens = _by_namespace((obj, obj.meta.namespace) for obj in tokens)
+        self._peers = _by_namespace((obj, obj.meta.namespace) for obj in kinds.get("PeerAuthentication", ()))
         self._asked = frozenset(
-            key for obj in (*(p.obj for p in self.policies), *self._tokens) for key in match_labels(_spec(obj))
+            key for obj in (*(policy.obj for policy in self.policies), *tokens) for key in match_labels(_spec(obj))
         )
         self._sets: dict[object, PolicySet] = {}
         self._modes: dict[object, ServerPolicy | str] = {}
@@ -150,29 +154,29 @@ class AuthorizationConfig:
 
     def _applying(self, point: EnforcementPoint) -> PolicySet:
         root = self.settings.root_namespace
-        here = [policy for policy in self.policies if self._may_apply(policy.obj, policy.problem, point)]
+        # Whatever applies is in one of these namespaces, also by a targetRef.
+        near = dict.fromkeys((point.namespace, root or "", *(service.namespace for service in point.services)))
+        here = [policy for home in near for policy in self._near.get(home, ()) if self._may_apply(policy.obj, point)]
         if point.enforcer is Enforcer.ZTUNNEL:
             here = [policy for policy in here if not _has_targets(policy.obj)]
         opened = [self.unread[kind] for kind in ("AuthorizationPolicy",) if kind in self.unread]
-        if root is None and any(
-            not _has_targets(policy.obj) and policy.obj.meta.namespace != point.namespace for policy in self.policies
-        ):
-            opened.append("which namespace is the root namespace was not read")
+        far = (policy for home, found in self._near.items() if home not in near for policy in found)
+        if root is None and not all(_has_targets(policy.obj) for policy in far):
+            opened.append("Which namespace is the root namespace was not read.")
         tokens = TokenRules()
         if point.enforcer is not Enforcer.ZTUNNEL:
             if "RequestAuthentication" in self.unread:
-                tokens = TokenRules(problem=self.unread["RequestAuthentication"])
+                tokens = TokenRules(problem=self.unread["RequestAuthentication"].rstrip("."))
             else:
-                tokens = _token_rules(obj for obj in self._tokens if self._may_apply(obj, None, point))
+                found = [obj for home in near for obj in self._tokens.get(home, ()) if self._may_apply(obj, point)]
+                tokens = _token_rules(found)
         return PolicySet(policies=tuple(here), tokens=tokens, open=tuple(opened))
 
-    def _may_apply(self, obj: ConfigObject, problem: str | None, point: EnforcementPoint) -> bool:
-        root = self.settings.root_namespace or ""
-        odd = not isinstance(obj.spec, Mapping) or odd_attachment(obj.spec) is not None
-        if not odd:
-            return policy_applies(obj, point, root) is not None
-        near = {point.namespace, root, *(service.namespace for service in point.services)}
-        return obj.meta.namespace in near
+    def _may_apply(self, obj: ConfigObject, point: EnforcementPoint) -> bool:
+        """Whether a policy applies, or says so oddly that it may."""
+        if not isinstance(obj.spec, Mapping) or odd_attachment(obj.spec) is not None:
+            return True
+        return policy_applies(obj, point, self.settings.root_namespace or "") is not None
 
     def mode(self, namespace: str, labels: Mapping[str, str], port: int | None) -> Mode | str:
         """The mutual TLS mode of a workload's port (None: not known which), or why it is not known, as a clause."""
@@ -184,7 +188,7 @@ class AuthorizationConfig:
         key = (namespace, frozenset(labels.items()))
         found = self._modes.get(key)
         if found is None:
-            near = [obj for obj in self._peers if obj.meta.namespace in (namespace, root)]
+            near = [obj for home in dict.fromkeys((namespace, root or "")) for obj in self._peers.get(home, ())]
             odd = next((obj for obj in near if not isinstance(obj.spec, Mapping) or odd_attachment(obj.spec)), None)
             if odd is not None:
                 found = f"{title(odd)} cannot be judged"
@@ -200,6 +204,13 @@ class AuthorizationConfig:
 
 def _spec(obj: ConfigObject) -> Mapping[str, Any]:
     return mapping(obj.spec)
+
+
+def _by_namespace(objects: Iterable[tuple[Item, str]]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = {}
+    for obj, namespace in objects:
+        found.setdefault(namespace, []).append(obj)
+    return found
 
 
 def _has_targets(obj: ConfigObject) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshtop.analysis.authorization.attachment import EnforcementPoint, Enforcer
-from meshtop.analysis.authorization.call import UNTOLD, JudgedCall
+from meshtop.analysis.authorization.call import JudgedCall
 from meshtop.analysis.authorization.decision import AccessVerdict, decide_call
 from meshtop.analysis.authorization.policies import AuthorizationConfig, MeshPolicySettings
 from meshtop.model.kube import ConfigObject
@@ -45,10 +45,6 @@ def call(**told: Any) -> JudgedCall:
         "sni": None,
     }
     return JudgedCall(**(fields | told))
-
-
-def nothing_told(protocol: str = "http") -> JudgedCall:
-    return JudgedCall(protocol=protocol, trust_domain=UNTOLD)
 
 
 def judge(

@@ -1,0 +1,253 @@
+"""The policies' verdict on calls that were seen, from the configuration in force where each call arrives.
+
+Telemetry tells who calls whom, with which protocol and how much of it as mutual TLS. It tells no method, path, header,
+token or address: what hangs on these is open. A token is taken for a good one, and a caller's trust domain for trusted:
+what fails on them shows as 401 and as broken mutual TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from meshtop.analysis.authorization.attachment import TargetService
+from meshtop.analysis.authorization.call import UNTOLD, JudgedCall, Untold
+from meshtop.analysis.authorization.decision import AccessVerdict, alternatives
+from meshtop.analysis.authorization.identities import principal_of
+from meshtop.analysis.authorization.policies import AuthorizationConfig, MeshPolicySettings
+from meshtop.analysis.authorization.way import CalledWorkload, CallWay, Joins, judge_call
+from meshtop.analysis.authorization.waypoints import WaypointBindings
+from meshtop.analysis.identity.mesh import mesh_config
+from meshtop.analysis.inventory.untyped import mapping, maps, text
+from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember, unreadable
+from meshtop.analysis.security.mtls.hosts import Host
+from meshtop.analysis.security.mtls.mesh import MeshTls
+from meshtop.analysis.security.mtls.outcome import TlsOutcome
+from meshtop.analysis.security.mtls.parties import Party
+from meshtop.model.kube import ConfigObject
+from meshtop.model.mesh import MeshFacts, Proxy, Workload
+from meshtop.model.traffic import Edge, Peer, PeerKind, Target
+
+POLICY_KINDS = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
+_MOST_PORTS = 8
+"""With more ports than that, which of them is called is left open as a whole."""
+
+CallerPrincipal = str | Untold | None
+
+
+class _Called(Struct, frozen=True, kw_only=True):
+    """One workload that may answer, the service that was asked for, and the ports that this may lead to."""
+
+    server: Party
+    workload: Workload | None
+    service: TargetService | None
+    ports: tuple[tuple[int | Untold, int | Untold], ...]
+
+
+class ObservedAccess:
+    """Verdicts on edges; they depend on the ends, not on the rates, so they are cached across refreshes."""
+
+    def __init__(self, mesh: MeshTls) -> None:
+        self.mesh = mesh
+        self._workloads = {
+            (workload.cluster, workload.namespace, workload.name): workload
+            for member in mesh.members.values()
+            for workload in member.workloads
+        }
+        self._configs: dict[str, AuthorizationConfig] = {}
+        self._waypoints: dict[str, WaypointBindings | None] = {}
+        self._judged: dict[tuple[Peer, Target, str, str], AccessVerdict | str] = {}
+
+    def edge(self, edge: Edge) -> AccessVerdict | str:
+        """The verdict on the calls of an edge, or the reason why there is none, as a sentence."""
+        ratio = edge.sums.mtls_ratio
+        seen = "" if ratio is None else "none" if ratio <= 0 else "all" if ratio >= 1 else "some"
+        key = (edge.source, edge.destination, edge.protocol, seen)
+        found = self._judged.get(key)
+        if found is None:
+            found = self._judge(edge, seen)
+            if isinstance(found, AccessVerdict) and found.unread:
+                found = found.why
+            self._judged[key] = found
+        return found
+
+    def config(self, cluster: str) -> AuthorizationConfig | str:
+        """The policies in force in a cluster, or the reason why they are unknown."""
+        home = self.mesh.config_of(cluster)
+        if not isinstance(home, IstioConfig):
+            return home
+        found = self._configs.get(home.cluster)
+        if found is None:
+            found = self._configs[home.cluster] = policies_of(self.mesh.members[home.cluster])
+        return found
+
+    def _judge(self, edge: Edge, seen: str) -> AccessVerdict | str:
+        target = edge.destination
+        if target.kind is PeerKind.EXTERNAL:
+            return f"{target.service or 'The host'} is outside of the mesh, where no policy is enforced."
+        client = self.mesh.client(edge)
+        caller = client if isinstance(client, Party) else None
+        stand_in = caller or Party(
+            cluster=edge.source.cluster or target.cluster, namespace="", name="", labels={}, proxy=Proxy.NONE, tls=False
+        )
+        servers = self.mesh.servers(edge, stand_in)
+        if isinstance(servers, str):
+            return servers
+        host = self.mesh.host(edge, stand_in, servers)
+        verdicts: list[AccessVerdict] = []
+        for server in servers:
+            found = self._at(server, host, edge, caller, seen)
+            if isinstance(found, str):
+                return found
+            verdicts.append(found)
+        return alternatives(verdicts, "which workload answers")
+
+    def _at(self, server: Party, host: Host | None, edge: Edge, caller: Party | None, seen: str) -> AccessVerdict | str:
+        config = self.config(server.cluster)
+        if isinstance(config, str):
+            return config
+        bindings = self._bindings(server.cluster)
+        ambient = caller is None or Joins.AMBIENT in self._joins_of_caller(caller)
+        if ambient and bindings is not None and bindings.unknown is not None:
+            return f"Whether the call goes through a waypoint is not known: {bindings.unknown}."
+        called = self._called(server, host, edge.protocol)
+        by_principal = []
+        for principal in self._principals(edge, caller, seen):
+            by_port = [
+                self._with(config, called, edge, caller, principal, port, service_port)
+                for port, service_port in called.ports
+            ]
+            by_principal.append(alternatives(by_port, "the port"))
+        return alternatives(by_principal, "whether the call has mutual TLS")
+
+    def _with(
+        self,
+        config: AuthorizationConfig,
+        called: _Called,
+        edge: Edge,
+        caller: Party | None,
+        principal: CallerPrincipal,
+        port: int | Untold,
+        service_port: int | Untold,
+    ) -> AccessVerdict:
+        call = JudgedCall(protocol=edge.protocol, principal=principal, port=port, trusted=True, good_token=True)
+        ways = [self._way(called, joins, service_port) for joins in self._joins_of_caller(caller)]
+        verdicts = [judge_call(config, way, call, now=0.0) for way in ways]
+        return alternatives(verdicts, "whether the caller goes through the waypoint")
+
+    def _joins_of_caller(self, caller: Party | None) -> tuple[Joins, ...]:
+        if caller is None:
+            return (Joins.SIDECAR, Joins.AMBIENT)
+        return (joins_of(caller, self._workloads.get(caller.id)),)
+
+    def _way(self, called: _Called, caller: Joins, service_port: int | Untold) -> CallWay:
+        server, service = called.server, called.service
+        bindings = self._bindings(server.cluster)
+        name = service.name if service is not None and not service.entry else None
+        home = service.namespace if service is not None else server.namespace
+        return CallWay(
+            caller=caller,
+            target=CalledWorkload(
+                namespace=server.namespace,
+                name=server.name,
+                labels=server.labels,
+                joins=joins_of(server, called.workload),
+            ),
+            service=service,
+            service_port=service_port,
+            waypoint=bindings.of(home, name, server.labels) if bindings is not None else None,
+            ingress_uses_waypoint=bindings is not None and bindings.takes_ingress(home, name),
+        )
+
+    def _bindings(self, cluster: str) -> WaypointBindings | None:
+        if cluster not in self._waypoints:
+            member = self.mesh.members.get(cluster)
+            inventory = member.inventory if member is not None else None
+            self._waypoints[cluster] = (
+                WaypointBindings(inventory, member.workloads, (member.facts or MeshFacts()).trust_domain)
+                if member is not None and inventory is not None
+                else None
+            )
+        return self._waypoints[cluster]
+
+    def _called(self, server: Party, host: Host | None, protocol: str) -> _Called:
+        service = None
+        ports: tuple[tuple[int | Untold, int | Untold], ...] = ((UNTOLD, UNTOLD),)
+        if host is not None:
+            in_kubernetes = host.service != host.name
+            service = TargetService(host.namespace, host.service, entry=not in_kubernetes)
+            known = [(UNTOLD if port.target is None else port.target, port.number) for port in host.ports_for(protocol)]
+            if 0 < len(known) <= _MOST_PORTS:
+                ports = tuple(dict.fromkeys(known))
+        return _Called(server=server, workload=self._workloads.get(server.id), service=service, ports=ports)
+
+    def _principals(self, edge: Edge, caller: Party | None, seen: str) -> tuple[CallerPrincipal, ...]:
+        """The identities that the caller may have shown: its own with mutual TLS, none in plaintext."""
+        if caller is None:
+            return (None,) if seen == "none" else (UNTOLD,)
+        if caller.proxy is Proxy.NONE and not caller.gateway:
+            return (None,)
+        if not seen:
+            outcomes = {verdict.outcome for verdict in self.mesh.edge(edge)}
+            seen = {
+                frozenset({TlsOutcome.MTLS}): "all",
+                frozenset({TlsOutcome.PLAINTEXT}): "none",
+            }.get(frozenset(outcomes), "some")
+        if seen == "none":
+            return (None,)
+        own = self.identity(caller)
+        return (own,) if seen == "all" else (own, None)
+
+    def identity(self, party: Party) -> str | Untold:
+        """The identity of a workload; UNTOLD where its account or its trust domain was not read."""
+        workload = self._workloads.get(party.id)
+        member = self.mesh.members.get(party.cluster)
+        facts = member.facts if member is not None else None
+        if workload is None or not workload.service_account or facts is None or not facts.trust_domain:
+            return UNTOLD
+        return principal_of(facts.trust_domain, party.namespace, workload.service_account)
+
+
+def joins_of(party: Party, workload: Workload | None) -> Joins:
+    """How a workload or machine takes part in the mesh."""
+    if workload is not None and workload.is_waypoint:
+        return Joins.WAYPOINT
+    if party.gateway:
+        return Joins.GATEWAY
+    return Joins(party.proxy.value)
+
+
+def policies_of(member: MeshMember, more: Iterable[ConfigObject] = ()) -> AuthorizationConfig:
+    """The policies that a cluster holds, with `more` beside them, and what its mesh's configuration says."""
+    inventory = member.inventory
+    held = inventory.config if inventory is not None else {}
+    objects = [*(obj for kind in POLICY_KINDS for obj in held.get(kind, ())), *more]
+    unread = {kind: why for kind in POLICY_KINDS if (why := unreadable(member.name, inventory, kind)) is not None}
+    return AuthorizationConfig(objects, mesh_policy_settings(member), unread)
+
+
+def mesh_policy_settings(member: MeshMember) -> MeshPolicySettings:
+    """What the mesh's configuration says that policies depend on, as far as it was read."""
+    facts = member.facts or MeshFacts()
+    written = mesh_config(member.inventory) if member.inventory is not None else {}
+    own = (facts.trust_domain,) if facts.trust_domain else ()
+    names = [text(one.get("name")) for one in maps(written.get("extensionProviders"))]
+    return MeshPolicySettings(
+        root_namespace=facts.root_namespace,
+        trust_domains=(*own, *facts.trust_domain_aliases) if own else (),
+        normalization=text(mapping(written.get("pathNormalization")).get("normalization")) or "BASE",
+        providers=frozenset(name for name in names if name) if written else None,
+    )
+
+
+def refused_per_second(edge: Edge) -> float | None:
+    """Answers per second that refuse a call: 403, or gRPC's PERMISSION_DENIED; None where no codes are reported.
+
+    Policies answer so, and applications do too: telemetry does not tell them apart. TCP has no such answer.
+    """
+    known: Sequence[str] = [code for code in edge.codes if code]
+    if edge.protocol == "tcp" or not known:
+        return None
+    refusing = ("7", "403") if edge.protocol == "grpc" else ("403",)
+    return sum((rate for code, rate in edge.codes.items() if code in refusing), 0.0)
