@@ -25,8 +25,8 @@ KINDS = (
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "watch", "ack", "whatif", "whatif strict", "whatif evacuate", "shift", "propagate", "rollback",
-    "resume",
+    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
+    "shift", "propagate", "rollback", "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "serve", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip

@@ -7,7 +7,7 @@ what fails on them shows as 401 and as broken mutual TLS.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -36,20 +36,39 @@ _MOST_PORTS = 8
 CallerPrincipal = str | Untold | None
 
 
-class _Called(Struct, frozen=True, kw_only=True):
-    """One workload that may answer, the service that was asked for, and the ports that this may lead to."""
+_ALTERNATIVES = (
+    "whether the caller goes through the waypoint",
+    "the port",
+    "whether the call has mutual TLS",
+    "which workload answers",
+)
+"""What telemetry may leave open about the way of a call, in the reverse order of `Passage.key`."""
 
+
+class Passage(Struct, frozen=True, kw_only=True):
+    """One way that the calls of an edge may take: who answers, the caller's identity there, the port, the proxies.
+
+    `home` is the cluster whose policies are in force there.
+    """
+
+    home: str
     server: Party
-    workload: Workload | None
-    service: TargetService | None
-    ports: tuple[tuple[int | Untold, int | Untold], ...]
+    way: CallWay
+    call: JudgedCall
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from the other ways of the same edge."""
+        return (self.server.id, self.call.principal, (self.call.port, self.way.service_port), self.way.caller)
 
 
 class ObservedAccess:
     """Verdicts on edges; they depend on the ends, not on the rates, so they are cached across refreshes."""
 
-    def __init__(self, mesh: MeshTls) -> None:
+    def __init__(self, mesh: MeshTls, more: Mapping[str, Sequence[ConfigObject]] | None = None) -> None:
+        """`more` are policies to be judged beside those of a cluster, by its name: what is suggested, for example."""
         self.mesh = mesh
+        self._more = more or {}
         self._workloads = {
             (workload.cluster, workload.namespace, workload.name): workload
             for member in mesh.members.values()
@@ -61,8 +80,7 @@ class ObservedAccess:
 
     def edge(self, edge: Edge) -> AccessVerdict | str:
         """The verdict on the calls of an edge, or the reason why there is none, as a sentence."""
-        ratio = edge.sums.mtls_ratio
-        seen = "" if ratio is None else "none" if ratio <= 0 else "all" if ratio >= 1 else "some"
+        seen = _seen(edge)
         key = (edge.source, edge.destination, edge.protocol, seen)
         found = self._judged.get(key)
         if found is None:
@@ -79,10 +97,31 @@ class ObservedAccess:
             return home
         found = self._configs.get(home.cluster)
         if found is None:
-            found = self._configs[home.cluster] = policies_of(self.mesh.members[home.cluster])
+            found = self._configs[home.cluster] = policies_of(
+                self.mesh.members[home.cluster], self._more.get(home.cluster, ())
+            )
         return found
 
     def _judge(self, edge: Edge, seen: str) -> AccessVerdict | str:
+        ways = self._passages(edge, seen)
+        if isinstance(ways, str):
+            return ways
+        found: dict[tuple[object, ...], AccessVerdict] = {}
+        for one in ways:
+            config = self._configs[one.home]
+            found[one.key] = judge_call(config, one.way, one.call, now=0.0)
+        for what in _ALTERNATIVES:
+            groups: dict[tuple[object, ...], list[AccessVerdict]] = {}
+            for key, verdict in found.items():
+                groups.setdefault(key[:-1], []).append(verdict)
+            found = {key: alternatives(verdicts, what) for key, verdicts in groups.items()}
+        return found[()]
+
+    def passages(self, edge: Edge) -> Sequence[Passage] | str:
+        """The ways that the calls of an edge may take, or the reason why they are unknown, as a sentence."""
+        return self._passages(edge, _seen(edge))
+
+    def _passages(self, edge: Edge, seen: str) -> Sequence[Passage] | str:
         target = edge.destination
         if target.kind is PeerKind.EXTERNAL:
             return f"{target.service or 'The host'} is outside of the mesh, where no policy is enforced."
@@ -95,54 +134,51 @@ class ObservedAccess:
         if isinstance(servers, str):
             return servers
         host = self.mesh.host(edge, stand_in, servers)
-        verdicts: list[AccessVerdict] = []
+        principals = self._principals(edge, caller, seen)
+        found: list[Passage] = []
         for server in servers:
-            found = self._at(server, host, edge, caller, seen)
-            if isinstance(found, str):
-                return found
-            verdicts.append(found)
-        return alternatives(verdicts, "which workload answers")
+            some = self._to(server, host, edge.protocol, caller, principals)
+            if isinstance(some, str):
+                return some
+            found += some
+        return found
 
-    def _at(self, server: Party, host: Host | None, edge: Edge, caller: Party | None, seen: str) -> AccessVerdict | str:
-        config = self.config(server.cluster)
-        if isinstance(config, str):
-            return config
-        bindings = self._bindings(server.cluster)
-        ambient = caller is None or Joins.AMBIENT in self._joins_of_caller(caller)
-        if ambient and bindings is not None and bindings.unknown is not None:
-            return f"Whether the call goes through a waypoint is not known: {bindings.unknown}."
-        called = self._called(server, host, edge.protocol)
-        by_principal = []
-        for principal in self._principals(edge, caller, seen):
-            by_port = [
-                self._with(config, called, edge, caller, principal, port, service_port)
-                for port, service_port in called.ports
-            ]
-            by_principal.append(alternatives(by_port, "the port"))
-        return alternatives(by_principal, "whether the call has mutual TLS")
-
-    def _with(
+    def _to(
         self,
-        config: AuthorizationConfig,
-        called: _Called,
-        edge: Edge,
+        server: Party,
+        host: Host | None,
+        protocol: str,
         caller: Party | None,
-        principal: CallerPrincipal,
-        port: int | Untold,
-        service_port: int | Untold,
-    ) -> AccessVerdict:
-        call = JudgedCall(protocol=edge.protocol, principal=principal, port=port, trusted=True, good_token=True)
-        ways = [self._way(called, joins, service_port) for joins in self._joins_of_caller(caller)]
-        verdicts = [judge_call(config, way, call, now=0.0) for way in ways]
-        return alternatives(verdicts, "whether the caller goes through the waypoint")
+        principals: Sequence[CallerPrincipal],
+    ) -> Sequence[Passage] | str:
+        """The ways to one workload."""
+        home = self.mesh.config_of(server.cluster)
+        config = self.config(server.cluster)
+        if isinstance(config, str) or not isinstance(home, IstioConfig):
+            return str(config)
+        joins = self._joins_of_caller(caller)
+        bindings = self._bindings(server.cluster)
+        if Joins.AMBIENT in joins and bindings is not None and bindings.unknown is not None:
+            return f"Whether the call goes through a waypoint is not known: {bindings.unknown}."
+        service, ports = _called(host, protocol)
+        ways = [(self._way(server, service, one, number), port) for port, number in ports for one in joins]
+        return [
+            Passage(
+                home=home.cluster,
+                server=server,
+                way=way,
+                call=JudgedCall(protocol=protocol, principal=principal, port=port, trusted=True, good_token=True),
+            )
+            for principal in principals
+            for way, port in ways
+        ]
 
     def _joins_of_caller(self, caller: Party | None) -> tuple[Joins, ...]:
         if caller is None:
             return (Joins.SIDECAR, Joins.AMBIENT)
         return (joins_of(caller, self._workloads.get(caller.id)),)
 
-    def _way(self, called: _Called, caller: Joins, service_port: int | Untold) -> CallWay:
-        server, service = called.server, called.service
+    def _way(self, server: Party, service: TargetService | None, caller: Joins, service_port: int | Untold) -> CallWay:
         bindings = self._bindings(server.cluster)
         name = service.name if service is not None and not service.entry else None
         home = service.namespace if service is not None else server.namespace
@@ -152,7 +188,7 @@ class ObservedAccess:
                 namespace=server.namespace,
                 name=server.name,
                 labels=server.labels,
-                joins=joins_of(server, called.workload),
+                joins=joins_of(server, self._workloads.get(server.id)),
             ),
             service=service,
             service_port=service_port,
@@ -170,17 +206,6 @@ class ObservedAccess:
                 else None
             )
         return self._waypoints[cluster]
-
-    def _called(self, server: Party, host: Host | None, protocol: str) -> _Called:
-        service = None
-        ports: tuple[tuple[int | Untold, int | Untold], ...] = ((UNTOLD, UNTOLD),)
-        if host is not None:
-            in_kubernetes = host.service != host.name
-            service = TargetService(host.namespace, host.service, entry=not in_kubernetes)
-            known = [(UNTOLD if port.target is None else port.target, port.number) for port in host.ports_for(protocol)]
-            if 0 < len(known) <= _MOST_PORTS:
-                ports = tuple(dict.fromkeys(known))
-        return _Called(server=server, workload=self._workloads.get(server.id), service=service, ports=ports)
 
     def _principals(self, edge: Edge, caller: Party | None, seen: str) -> tuple[CallerPrincipal, ...]:
         """The identities that the caller may have shown: its own with mutual TLS, none in plaintext."""
@@ -207,6 +232,24 @@ class ObservedAccess:
         if workload is None or not workload.service_account or facts is None or not facts.trust_domain:
             return UNTOLD
         return principal_of(facts.trust_domain, party.namespace, workload.service_account)
+
+
+def _seen(edge: Edge) -> str:
+    """How much of an edge was seen as mutual TLS: all, some, none, or "" where nobody tells."""
+    ratio = edge.sums.mtls_ratio
+    return "" if ratio is None else "none" if ratio <= 0 else "all" if ratio >= 1 else "some"
+
+
+def _called(
+    host: Host | None, protocol: str
+) -> tuple[TargetService | None, Sequence[tuple[int | Untold, int | Untold]]]:
+    """The service that was asked for, and the ports of workload and service that this may lead to."""
+    if host is None:
+        return None, ((UNTOLD, UNTOLD),)
+    service = TargetService(host.namespace, host.service, entry=host.service == host.name)
+    known = [(UNTOLD if port.target is None else port.target, port.number) for port in host.ports_for(protocol)]
+    fits = 0 < len(known) <= _MOST_PORTS
+    return service, tuple(dict.fromkeys(known)) if fits else ((UNTOLD, UNTOLD),)
 
 
 def joins_of(party: Party, workload: Workload | None) -> Joins:

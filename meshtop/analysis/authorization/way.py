@@ -73,10 +73,11 @@ class CallWay(Struct, frozen=True, kw_only=True):
 
 def judge_call(config: AuthorizationConfig, way: CallWay, call: JudgedCall, *, now: float) -> AccessVerdict:
     """The verdict on a call over its whole way."""
-    return combined([decide_call(config, point, seen, now=now) for point, seen in _steps(way, call)])
+    return combined([decide_call(config, point, seen, now=now) for point, seen in enforcement_steps(way, call)])
 
 
-def _steps(way: CallWay, call: JudgedCall) -> Sequence[tuple[EnforcementPoint, JudgedCall]]:
+def enforcement_steps(way: CallWay, call: JudgedCall) -> Sequence[tuple[EnforcementPoint, JudgedCall]]:
+    """The points that judge a call on its way, first to last, each with the call as it sees it."""
     steps: list[tuple[EnforcementPoint, JudgedCall]] = []
     waypoint = way.waypoint
     asks = way.caller is Joins.AMBIENT or (way.caller is Joins.GATEWAY and way.ingress_uses_waypoint)
