@@ -1,4 +1,4 @@
-"""`meshtop access check | explain | test`: a user's rights by the access policy, and tests of policies."""
+"""`meshtop access`: a user's rights by the access policy; who may call whom by the mesh's policies, and their tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
+from meshtop.cli.access_reach import reach, who
 from meshtop.cli.access_test import command as test
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
@@ -57,10 +58,10 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     kubernetes: list[KubernetesAnswer] | None = None
 
 
-@click.group("access", short_help="A user's rights by the access policy; tests of AuthorizationPolicies.")
+@click.group("access", short_help="A user's rights; who may call whom; tests of AuthorizationPolicies.")
 @common_options
 def command() -> None:
-    """A user's rights by the access policy, and unit tests of the mesh's AuthorizationPolicies.
+    """A user's rights by the access policy; who may call whom by the mesh's policies (who, reach), and their tests.
 
     The access policy is that of the settings (access.policy) with the roles of the tenancy file, or a file:
     --policy FILE. An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
@@ -68,7 +69,8 @@ def command() -> None:
     """
 
 
-command.add_command(test)
+for _more in (test, who, reach):
+    command.add_command(_more)
 
 _policy_option = click.option(
     "--policy", "file", type=click.Path(dir_okay=False), metavar="FILE", help="A policy file."

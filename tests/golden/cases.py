@@ -27,7 +27,8 @@ FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
     "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume",
-    "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "serve", "demo", "config",
+    "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
+    "access reach", "serve", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip
 
@@ -176,6 +177,7 @@ def mistakes() -> Iterator[Case]:
         "propagate virtualservice shop/reviews", "rollback", "rollback nosuch", "resume", "resume nosuch", "journal",
         "journal nosuch", "journal -o json", "rules --label nosuch", "access", "access check u1 o1",
         "access check u1 o1 --policy nowhere.yaml", "access check nobody o1 --policy access.yaml",
+        "access who", "access who web",
         "access test", "access test nowhere.yaml", "access test policies.yaml", "access test access.yaml",
         "access check u1 nothing --policy access.yaml", "access check u1 o1 --policy not-yaml.yaml",
         "demo --scenario nosuch", "demo --serve -- get clusters", "demo --clusters 0", "completion nosuch",

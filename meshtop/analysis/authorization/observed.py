@@ -21,7 +21,7 @@ from meshtop.analysis.authorization.waypoints import WaypointBindings
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.untyped import mapping, maps, text
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember, unreadable
-from meshtop.analysis.security.mtls.hosts import Host
+from meshtop.analysis.security.mtls.hosts import Host, Port
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.outcome import TlsOutcome
 from meshtop.analysis.security.mtls.parties import Party
@@ -34,6 +34,9 @@ _MOST_PORTS = 8
 """With more ports than that, which of them is called is left open as a whole."""
 
 CallerPrincipal = str | Untold | None
+_Ports = Sequence[tuple[int | Untold, int | Untold]]
+"""Ports of a workload, each with the Service's port that leads to it."""
+_OUTSIDER = Party(cluster="", namespace="", name="", labels={}, proxy=Proxy.NONE, tls=False)
 
 
 _ALTERNATIVES = (
@@ -74,6 +77,9 @@ class ObservedAccess:
             for member in mesh.members.values()
             for workload in member.workloads
         }
+        self._accounts = {
+            key: account for member in mesh.members.values() for key, account in _machine_accounts(member)
+        } | {key: workload.service_account for key, workload in self._workloads.items()}
         self._configs: dict[str, AuthorizationConfig] = {}
         self._waypoints: dict[str, WaypointBindings | None] = {}
         self._judged: dict[tuple[Peer, Target, str, str], AccessVerdict | str] = {}
@@ -106,16 +112,57 @@ class ObservedAccess:
         ways = self._passages(edge, seen)
         if isinstance(ways, str):
             return ways
-        found: dict[tuple[object, ...], AccessVerdict] = {}
-        for one in ways:
-            config = self._configs[one.home]
-            found[one.key] = judge_call(config, one.way, one.call, now=0.0)
+        return self._folded(ways)
+
+    def _folded(self, ways: Sequence[Passage]) -> AccessVerdict:
+        """The verdict over all ways that calls may take, and on what it hangs where they differ."""
+        found: dict[tuple[object, ...], AccessVerdict] = {
+            one.key: judge_call(self._configs[one.home], one.way, one.call, now=0.0) for one in ways
+        }
         for what in _ALTERNATIVES:
             groups: dict[tuple[object, ...], list[AccessVerdict]] = {}
             for key, verdict in found.items():
                 groups.setdefault(key[:-1], []).append(verdict)
             found = {key: alternatives(verdicts, what) for key, verdicts in groups.items()}
         return found[()]
+
+    def between(self, caller: Party | None, server: Party) -> AccessVerdict | str:
+        """What policies say of whatever one workload calls at another, or why that is unknown, as a sentence.
+
+        No `caller` is anybody outside of the mesh, who calls in plaintext.
+        """
+        if server.unknown is not None:
+            return server.unknown
+        verdicts: list[AccessVerdict] = []
+        for host, ports, protocol in self._doors(server):
+            service = None if host is None else TargetService(host.namespace, host.service)
+            principals = self._shown(caller, server, host, protocol)
+            ways = self._to(server, service, ports, protocol, caller or _OUTSIDER, principals)
+            if isinstance(ways, str):
+                return ways
+            verdicts.append(self._folded(ways))
+        found = alternatives(verdicts, "the port")
+        return found.why if found.unread else found
+
+    def _doors(self, server: Party) -> Sequence[tuple[Host | None, _Ports, str]]:
+        """The ports at which a workload can be called: those of its Services, each with the protocol it is for."""
+        hosts = self.mesh.hosts_of(server.cluster)
+        found: list[tuple[Host | None, _Ports, str]] = []
+        for name in server.services:
+            host = hosts.services.get((server.namespace, name)) if hosts is not None else None
+            for port in host.ports if host is not None else ():
+                target: int | Untold = UNTOLD if port.target is None else port.target
+                found += [(host, ((target, port.number),), one) for one in _protocols(port)]
+        return found or [(None, ((UNTOLD, UNTOLD),), one) for one in ("http", "tcp")]
+
+    def _shown(
+        self, caller: Party | None, server: Party, host: Host | None, protocol: str
+    ) -> Sequence[CallerPrincipal]:
+        """The identities that a caller would show, by what both sides declare."""
+        if caller is None or (caller.proxy is Proxy.NONE and not caller.gateway):
+            return (None,)
+        declared = self.mesh.calls(caller, server, host, protocol)
+        return self._by_declared(caller, {verdict.outcome for verdict in declared})
 
     def passages(self, edge: Edge) -> Sequence[Passage] | str:
         """The ways that the calls of an edge may take, or the reason why they are unknown, as a sentence."""
@@ -135,9 +182,10 @@ class ObservedAccess:
             return servers
         host = self.mesh.host(edge, stand_in, servers)
         principals = self._principals(edge, caller, seen)
+        service, ports = _called(host, edge.protocol)
         found: list[Passage] = []
         for server in servers:
-            some = self._to(server, host, edge.protocol, caller, principals)
+            some = self._to(server, service, ports, edge.protocol, caller, principals)
             if isinstance(some, str):
                 return some
             found += some
@@ -146,7 +194,8 @@ class ObservedAccess:
     def _to(
         self,
         server: Party,
-        host: Host | None,
+        service: TargetService | None,
+        ports: _Ports,
         protocol: str,
         caller: Party | None,
         principals: Sequence[CallerPrincipal],
@@ -160,7 +209,6 @@ class ObservedAccess:
         bindings = self._bindings(server.cluster)
         if Joins.AMBIENT in joins and bindings is not None and bindings.unknown is not None:
             return f"Whether the call goes through a waypoint is not known: {bindings.unknown}."
-        service, ports = _called(host, protocol)
         ways = [(self._way(server, service, one, number), port) for port, number in ports for one in joins]
         return [
             Passage(
@@ -214,24 +262,37 @@ class ObservedAccess:
         if caller.proxy is Proxy.NONE and not caller.gateway:
             return (None,)
         if not seen:
-            outcomes = {verdict.outcome for verdict in self.mesh.edge(edge)}
-            seen = {
-                frozenset({TlsOutcome.MTLS}): "all",
-                frozenset({TlsOutcome.PLAINTEXT}): "none",
-            }.get(frozenset(outcomes), "some")
+            return self._by_declared(caller, {verdict.outcome for verdict in self.mesh.edge(edge)})
         if seen == "none":
             return (None,)
         own = self.identity(caller)
         return (own,) if seen == "all" else (own, None)
 
+    def _by_declared(self, caller: Party, outcomes: set[TlsOutcome]) -> tuple[CallerPrincipal, ...]:
+        """The identities for these outcomes of what both sides declare; both where they differ or break."""
+        if outcomes == {TlsOutcome.PLAINTEXT}:
+            return (None,)
+        own = self.identity(caller)
+        return (own,) if outcomes == {TlsOutcome.MTLS} else (own, None)
+
     def identity(self, party: Party) -> str | Untold:
         """The identity of a workload; UNTOLD where its account or its trust domain was not read."""
-        workload = self._workloads.get(party.id)
+        account = self._accounts.get(party.id)
         member = self.mesh.members.get(party.cluster)
         facts = member.facts if member is not None else None
-        if workload is None or not workload.service_account or facts is None or not facts.trust_domain:
+        if not account or facts is None or not facts.trust_domain:
             return UNTOLD
-        return principal_of(facts.trust_domain, party.namespace, workload.service_account)
+        return principal_of(facts.trust_domain, party.namespace, account)
+
+
+def _protocols(port: Port) -> tuple[str, ...]:
+    """The protocols with which a port may be called; both kinds where istiod detects it."""
+    declared = port.protocol
+    if not declared:
+        return ("http", "tcp")
+    if declared.startswith("grpc"):
+        return ("grpc",)
+    return ("http",) if declared.startswith(("http", "kubernetes.io/")) and declared != "https" else ("tcp",)
 
 
 def _seen(edge: Edge) -> str:
@@ -240,9 +301,7 @@ def _seen(edge: Edge) -> str:
     return "" if ratio is None else "none" if ratio <= 0 else "all" if ratio >= 1 else "some"
 
 
-def _called(
-    host: Host | None, protocol: str
-) -> tuple[TargetService | None, Sequence[tuple[int | Untold, int | Untold]]]:
+def _called(host: Host | None, protocol: str) -> tuple[TargetService | None, _Ports]:
     """The service that was asked for, and the ports of workload and service that this may lead to."""
     if host is None:
         return None, ((UNTOLD, UNTOLD),)
@@ -250,6 +309,16 @@ def _called(
     known = [(UNTOLD if port.target is None else port.target, port.number) for port in host.ports_for(protocol)]
     fits = 0 < len(known) <= _MOST_PORTS
     return service, tuple(dict.fromkeys(known)) if fits else ((UNTOLD, UNTOLD),)
+
+
+def _machine_accounts(member: MeshMember) -> Iterable[tuple[tuple[str, str, str], str]]:
+    """The service accounts of virtual machines, which their WorkloadEntries name."""
+    entries = member.inventory.config.get("WorkloadEntry", ()) if member.inventory is not None else ()
+    written = {entry.meta.key: text(mapping(entry.spec).get("serviceAccount")) for entry in entries}
+    for machine in member.machines:
+        account = written.get((machine.namespace, machine.name))
+        if account:
+            yield (machine.cluster, machine.namespace, machine.workload or machine.name), account
 
 
 def joins_of(party: Party, workload: Workload | None) -> Joins:

@@ -178,3 +178,30 @@ def test_answers_that_refuse() -> None:
     assert refused_per_second(edge(protocol="grpc", codes={"0": 9.0, "7": 0.5})) == 0.5
     assert refused_per_second(edge(codes={"": 3.0})) is None
     assert refused_per_second(edge(protocol="tcp", codes={"0": 3.0})) is None
+
+
+def test_a_virtual_machine_calls_with_the_account_of_its_entry() -> None:
+    from meshtop.analysis.inventory.virtual_machines import virtual_machines
+
+    entry = config("WorkloadEntry", "shop", "vm-1", {"address": "192.0.2.7", "serviceAccount": "ledger",
+                                                     "labels": {"app": "ledger"}})  # fmt: skip
+    only = policy(rules=[source(principals=["td.example/ns/shop/sa/ledger"])])
+    one = member(*PAIR, objects=(entry, only))
+    assert one.inventory is not None
+    machines = tuple(virtual_machines(one.inventory, "east"))
+    named = machines[0].workload or machines[0].name
+    assert said(judged(structs.replace(one, machines=machines), edge(named))) == "allowed"
+
+
+def test_possible_calls_are_judged_at_every_port_of_the_services() -> None:
+    two = (ServicePort(80, "http", target=8080), ServicePort(5432, "tcp", target=5432))
+    only = policy(rules=[source(principals=[WEB]) | operation(ports=["8080"])])
+    one = member(*PAIR, workload("job"), objects=(only,), services=(service("api", *two), service("web")))
+    access = ObservedAccess(MeshTls([one]))
+    parties = {party.name: party for party in access.mesh.parties}
+    mixed = access.between(parties["web"], parties["api"])
+    assert isinstance(mixed, AccessVerdict)
+    assert mixed.why.startswith("It depends on the port. allowed: AuthorizationPolicy shop/p, rule 1, allows it.")
+    assert said(access.between(parties["job"], parties["api"])) == "denied"
+    assert said(access.between(None, parties["api"])) == "denied"
+    assert said(access.between(parties["api"], parties["web"])) == "allowed"
