@@ -195,7 +195,8 @@ def test_a_virtual_machine_calls_with_the_account_of_its_entry() -> None:
 
 def test_possible_calls_are_judged_at_every_port_of_the_services() -> None:
     two = (ServicePort(80, "http", target=8080), ServicePort(5432, "tcp", target=5432))
-    only = policy(rules=[source(principals=[WEB]) | operation(ports=["8080"])])
+    rule = source(principals=[WEB]) | operation(ports=["8080"])
+    only = policy(selector={"matchLabels": {"app": "api"}}, rules=[rule])
     one = member(*PAIR, workload("job"), objects=(only,), services=(service("api", *two), service("web")))
     access = ObservedAccess(MeshTls([one]))
     parties = {party.name: party for party in access.mesh.parties}
