@@ -143,7 +143,7 @@ def _claimed(claims: Mapping[str, Any], path: Sequence[str], near: Surroundings)
 
 def _header(name: str) -> Comparison:
     """A comparison with a header by its name in lower case; `*` asks only whether it is there."""
-    pseudo = {":method": "method", ":path": "path", ":authority": "host"}.get(name)
+    pseudo = {":method": "asked_method", ":path": "path", ":authority": "host"}.get(name)
 
     def judge(written: str, call: JudgedCall, near: Surroundings) -> Truth:
         if pseudo is not None:
@@ -190,7 +190,7 @@ DESTINATION_IP = CallAttribute(
 PORT = CallAttribute("the port", _port, tcp=True, ztunnel=True, valid=_is_port)
 SNI = CallAttribute("the server name of TLS", _with_text(lambda call: call.sni, wildcard_matches), tcp=True)
 HOST = CallAttribute("the host", _with_text(lambda call: call.host, _host))
-METHOD = CallAttribute("the method", _with_text(lambda call: call.method, wildcard_matches))
+METHOD = CallAttribute("the method", _with_text(lambda call: call.asked_method, wildcard_matches))
 PATH = CallAttribute("the path", _path)
 REQUEST_PRINCIPAL = CallAttribute("the token", _request_principal)
 

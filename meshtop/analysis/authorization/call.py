@@ -48,6 +48,11 @@ class JudgedCall(Struct, frozen=True, kw_only=True):
     good_token: bool = False
 
     @property
+    def asked_method(self) -> str | Untold:
+        """The method of the request; gRPC has no other than POST."""
+        return "POST" if self.protocol == "grpc" and isinstance(self.method, Untold) else self.method
+
+    @property
     def is_http(self) -> bool:
         """Whether proxies see requests, not only connections."""
         return self.protocol in HTTP

@@ -105,5 +105,6 @@ def _applied(read: ReadPolicy, by: str) -> AppliedPolicy:
 
 def _authentication(obj: ConfigObject) -> str:
     issuers = [str(rule.get("issuer", "?")) for rule in maps(mapping(obj.spec).get("jwtRules"))]
-    told = f"tokens of {', '.join(issuers)}" if issuers else "no issuer, so no token is accepted"
-    return f"{title(obj)}: {told}; requests without a token still pass"
+    if not issuers:
+        return f"{title(obj)}: no rule, so no token is looked at"
+    return f"{title(obj)}: tokens of {', '.join(issuers)}; requests without a token still pass"

@@ -224,9 +224,16 @@ def _token_rules(objects: Iterable[ConfigObject]) -> TokenRules:
     delimited: dict[str, frozenset[str]] = {}
     problem = None
     for obj in objects:
-        titles.append(title(obj))
+        odd = odd_attachment(obj.spec) if isinstance(obj.spec, Mapping) else "spec is no object"
+        if odd is not None:
+            titles.append(title(obj))
+            problem = f"{title(obj)} cannot be judged: {odd}"
+            continue
         rules = _spec(obj).get("jwtRules")
-        if rules is not None and (not isinstance(rules, list | tuple) or len(maps(rules)) != len(rules)):
+        if rules is None or rules == []:
+            continue  # without a rule no proxy looks at tokens
+        titles.append(title(obj))
+        if not isinstance(rules, list | tuple) or len(maps(rules)) != len(rules):
             problem = f"{title(obj)} cannot be judged: spec.jwtRules is no list of rules"
         for rule in maps(rules):
             issuer = text(rule.get("issuer"))

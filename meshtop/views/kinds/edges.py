@@ -330,6 +330,7 @@ VIEW: View[EdgeItem] = View(
     places=places_of_call,
     default_sort="health,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
-    needs=Needs(POLICY_KINDS, traffic=True),
+    needs=Needs((), traffic=True),
+    column_needs=Needs(POLICY_KINDS),
     related=("workloads", "services"),
 )  # fmt: skip

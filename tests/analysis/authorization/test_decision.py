@@ -58,6 +58,9 @@ ALLOWED, DENIED, DEPENDS = Permission.ALLOWED, Permission.DENIED, Permission.DEP
         (when("connection.sni", "*.example"), {"sni": None}, DENIED),
         (when("experimental.envoy.filters.a.b[c]", "x"), {}, DEPENDS),
         (when("source.unheardOf", "x"), {}, DEPENDS),
+        (operation(methods=["POST"]), {"protocol": "grpc", "method": UNTOLD}, ALLOWED),
+        (operation(methods=["GET"]), {"protocol": "grpc", "method": UNTOLD}, DENIED),
+        (when("request.headers[:method]", "POST"), {"protocol": "grpc", "method": UNTOLD}, ALLOWED),
         ({}, {}, ALLOWED),
     ],
 )  # fmt: skip
@@ -120,6 +123,8 @@ def test_a_token_that_is_not_told_may_be_a_bad_one() -> None:
     accepts = tokens(jwtRules=[{"issuer": "iss", "audiences": ["shop"]}])
     assert judge(accepts, of=call(claims=UNTOLD)).permission is DEPENDS
     assert judge(of=call(claims=UNTOLD)).permission is ALLOWED
+    assert judge(tokens(), of=call(claims={"iss": "any"})).permission is ALLOWED
+    assert judge(tokens(jwtRules=[]), of=call(claims=UNTOLD)).permission is ALLOWED
     for claims, why in (
         ({"iss": "iss", "aud": "other"}, "it is for another audience"),
         ({"iss": "iss", "aud": ["shop"], "nbf": NOW + 60}, "it is not valid yet"),
@@ -168,8 +173,8 @@ def test_an_odd_shape_costs_its_policy(spec: dict[str, Any], said: str) -> None:
 def test_a_spec_that_is_none_costs_its_policy() -> None:
     odd = structs.replace(policy("odd"), spec=["x"])
     assert judge(odd).why == "AuthorizationPolicy shop/odd cannot be judged: spec is no object."
-    bad = structs.replace(tokens(), spec="x")
-    assert judge(bad, of=call(claims={"iss": "a"})).permission is not ALLOWED
+    for bad in (structs.replace(tokens(), spec="x"), tokens(selector=[], jwtRules=[{"issuer": "b"}])):
+        assert judge(bad, of=call(claims={"iss": "a"})).permission is DEPENDS
 
 
 @pytest.mark.parametrize("rules", ["x", [1], [{"issuer": 3}], {"issuer": "iss"}])

@@ -122,6 +122,10 @@ def test_the_list_has_what_the_waypoint_of_a_service_enforces_and_says_what_coun
 def test_request_authentications_name_their_issuers() -> None:
     jwt = config("RequestAuthentication", "shop", "jwt", {"jwtRules": [{"issuer": "https://id.example"}]})
     assert "tokens of https://id.example" in decide(requests=(jwt,)).authentications[0]
+    none = config("RequestAuthentication", "shop", "none", {})
+    assert decide(requests=(none,)).authentications == (
+        "RequestAuthentication shop/none: no rule, so no token is looked at",
+    )
 
 
 @pytest.mark.conformance

@@ -8,6 +8,7 @@ from msgspec import structs
 from meshtop.analysis.authorization.decision import Permission
 from meshtop.model.kube import ConfigObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.views.frame.document import document
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.edges import EdgeItem, policy_facts
 from meshtop.views.picture.picture import Picture
@@ -65,8 +66,15 @@ def test_policies_that_were_not_read_are_unknown_and_said_so() -> None:
     found = items(policy(), AuthorizationPolicy="denied")
     assert {item.policy for item in found} == {None}
     assert to_v2(found).policy_why == "AuthorizationPolicy of east cannot be read (denied)."
-    unknowns = EDGES.unknowns(Picture(snapshot(AuthorizationPolicy="denied")), Query())
+    picture = Picture(snapshot(AuthorizationPolicy="denied"))
+    unknowns = document(EDGES, picture, found, Query()).unknowns
     assert ("AuthorizationPolicy", "east") in {(one.what, one.cluster) for one in unknowns}
+
+
+def test_that_there_is_no_traffic_does_not_hang_on_policies() -> None:
+    picture = Picture(snapshot(AuthorizationPolicy="denied"))
+    assert EDGES.unknowns(picture, Query()) == ()
+    assert EDGES.nothing(picture, Query()) == EDGES.empty
 
 
 def told(item: EdgeItem) -> str:
