@@ -116,6 +116,8 @@ class ObservedAccess:
 
     def _folded(self, ways: Sequence[Passage]) -> AccessVerdict:
         """The verdict over all ways that calls may take, and on what it hangs where they differ."""
+        if len(ways) == 1:
+            return judge_call(self._configs[ways[0].home], ways[0].way, ways[0].call, now=0.0)
         found: dict[tuple[object, ...], AccessVerdict] = {
             one.key: judge_call(self._configs[one.home], one.way, one.call, now=0.0) for one in ways
         }

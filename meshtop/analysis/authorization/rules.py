@@ -47,7 +47,8 @@ class OddShape(Exception):
 class FieldCheck(Struct, frozen=True, kw_only=True):
     """One field with its values: the call must have one of `values`, if there are any, and none of `excluded`.
 
-    `raw` and `raw_excluded` are the values before trust domain aliases are put in, which ztunnel does not know.
+    `raw` and `raw_excluded` are the values before trust domain aliases are put in, which ztunnel does not know. Values
+    that cannot be compared are left out, as istiod does; `usable` is whether there was none.
     """
 
     attribute: CallAttribute
@@ -55,32 +56,23 @@ class FieldCheck(Struct, frozen=True, kw_only=True):
     excluded: tuple[str, ...]
     raw: tuple[str, ...]
     raw_excluded: tuple[str, ...]
+    usable: bool
 
     def holds(self, call: JudgedCall, near: Surroundings, reach: Reach) -> Truth:
-        """Whether the call has what the field asks for. Values that cannot be compared are left out, as istiod does."""
+        """Whether the call has what the field asks for."""
+        values, excluded = self.values, self.excluded
         if reach is Reach.ZTUNNEL:
-            return every(self._parts(call, near, self.raw, self.raw_excluded))
-        return every(self._parts(call, near, self.values, self.excluded))
-
-    def _parts(
-        self, call: JudgedCall, near: Surroundings, values: Sequence[str], excluded: Sequence[str]
-    ) -> Iterator[Truth]:
-        usable = [value for value in values if self.attribute.valid(value)]
-        barred = [value for value in excluded if self.attribute.valid(value)]
-        if usable:
-            yield some(self.attribute.compare(value, call, near) for value in usable)
-        if barred:
-            yield negated(some(self.attribute.compare(value, call, near) for value in barred))
-
-    @property
-    def usable(self) -> bool:
-        """Whether every value can be compared."""
-        return all(self.attribute.valid(value) for value in (*self.values, *self.excluded))
+            values, excluded = self.raw, self.raw_excluded
+        compare = self.attribute.compare
+        wanted = some(compare(value, call, near) for value in values) if values else True
+        if not excluded or wanted is False:
+            return wanted
+        return every((wanted, negated(some(compare(value, call, near) for value in excluded))))
 
     @property
     def empty(self) -> bool:
-        """Whether no value is left that can be compared."""
-        return not any(self.attribute.valid(value) for value in (*self.values, *self.excluded))
+        """Whether there is no value that can be compared."""
+        return not self.raw and not self.raw_excluded
 
 
 Entry = tuple[FieldCheck, ...]
@@ -219,12 +211,16 @@ def _conditions(written: object, place: str, domains: Sequence[str]) -> tuple[tu
 def _check(
     attribute: CallAttribute, values: tuple[str, ...], excluded: tuple[str, ...], domains: Sequence[str]
 ) -> FieldCheck:
+    usable = all(map(attribute.valid, (*values, *excluded)))
+    values, excluded = tuple(filter(attribute.valid, values)), tuple(filter(attribute.valid, excluded))
     wide, barred = values, excluded
     if domains and attribute is PRINCIPAL:
         wide, barred = widened_principals(values, domains), widened_principals(excluded, domains)
     elif domains and attribute is TRUST_DOMAIN:
         wide, barred = widened_trust_domains(values, domains), widened_trust_domains(excluded, domains)
-    return FieldCheck(attribute=attribute, values=wide, excluded=barred, raw=values, raw_excluded=excluded)
+    return FieldCheck(
+        attribute=attribute, values=wide, excluded=barred, raw=values, raw_excluded=excluded, usable=usable
+    )
 
 
 def _negative(name: str) -> str:
