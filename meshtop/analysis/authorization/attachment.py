@@ -82,6 +82,21 @@ def policy_applies(obj: ConfigObject, point: EnforcementPoint, root_namespace: s
     return "the whole mesh" if namespace == root_namespace else "its whole namespace"
 
 
+def unsure_target(obj: ConfigObject, point: EnforcementPoint) -> str | None:
+    """The target of a policy that may be a gateway's: one of Istio's own Gateway objects (newest releases).
+
+    Which Gateways of that kind a gateway serves is not looked at here.
+    """
+    if point.enforcer is not Enforcer.GATEWAY or obj.meta.namespace != point.namespace:
+        return None
+    names = (
+        str(target.get("name"))
+        for target in _targets(obj.spec)
+        if (target.get("kind"), target.get("group")) == ("Gateway", _ISTIO)
+    )
+    return next(names, None)
+
+
 def odd_attachment(spec: Mapping[str, Any]) -> str | None:
     """What is odd in how a policy says where it applies, by its field; None where all is as Istio's schema has it."""
     selector = spec.get("selector")

@@ -320,6 +320,8 @@ def _checked_token(
     if rules.problem is not None:
         if claims is None:
             return (False, ""), None, plain
+        if call.good_token:
+            return (False, ""), Untold.UNTOLD, plain
         return (None, f"It depends on the token: {rules.problem}."), Untold.UNTOLD, plain
     if not rules.titles:
         return (False, ""), None, plain

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.authorization.attachment import (
     EnforcementPoint,
     Enforcer,
     odd_attachment,
     policy_applies,
+    unsure_target,
 )
 from meshtop.analysis.authorization.rules import CallRule, OddShape, read_rules
 from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
@@ -156,7 +157,7 @@ class AuthorizationConfig:
         root = self.settings.root_namespace
         # Whatever applies is in one of these namespaces, also by a targetRef.
         near = dict.fromkeys((point.namespace, root or "", *(service.namespace for service in point.services)))
-        here = [policy for home in near for policy in self._near.get(home, ()) if self._may_apply(policy.obj, point)]
+        here = [one for home in near for policy in self._near.get(home, ()) if (one := self._applied(policy, point))]
         if point.enforcer is Enforcer.ZTUNNEL:
             here = [policy for policy in here if not _has_targets(policy.obj)]
         opened = [self.unread[kind] for kind in ("AuthorizationPolicy",) if kind in self.unread]
@@ -171,6 +172,15 @@ class AuthorizationConfig:
                 found = [obj for home in near for obj in self._tokens.get(home, ()) if self._may_apply(obj, point)]
                 tokens = _token_rules(found)
         return PolicySet(policies=tuple(here), tokens=tokens, open=tuple(opened))
+
+    def _applied(self, policy: ReadPolicy, point: EnforcementPoint) -> ReadPolicy | None:
+        """The policy if it applies at a point; one that only may, for its target, cannot be judged there."""
+        if self._may_apply(policy.obj, point):
+            return policy
+        target = unsure_target(policy.obj, point)
+        if target is None:
+            return None
+        return structs.replace(policy, problem=f"whether {point.title} serves its target Gateway {target} is not known")
 
     def _may_apply(self, obj: ConfigObject, point: EnforcementPoint) -> bool:
         """Whether a policy applies, or says so oddly that it may."""

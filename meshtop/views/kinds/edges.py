@@ -298,7 +298,7 @@ VIEW: View[EdgeItem] = View(
                  value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
                  cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
         c.custom(name="policy", title="POLICY", help_="What AuthorizationPolicies say: allowed, denied or depends.",
-                 value=lambda i: i.policy, cell=lambda i: POLICY_CELLS[i.policy],
+                 value=lambda i: i.policy or "unknown", cell=lambda i: POLICY_CELLS[i.policy],
                  order=lambda i: POLICY_ORDER[i.policy], wide=True, priority=6, max_width=12),
         c.rate("refusedPerSecond", "403/S", "Answers per second that refuse: 403, or gRPC's PERMISSION_DENIED.",
                "refused_per_second", aliases=("refused",), wide=True, priority=7),

@@ -211,6 +211,16 @@ def test_several_providers_are_open_where_istiods_switch_is_not_known() -> None:
     )  # fmt: skip
 
 
+def test_a_target_that_may_be_the_gateways_is_open_there_and_nothing_elsewhere() -> None:
+    ref = {"group": "networking.istio.io", "kind": "Gateway", "name": "public"}
+    closed = policy("gw", targetRefs=[ref])
+    found = judge(closed, at=point(Enforcer.GATEWAY))
+    assert found.permission is DEPENDS
+    assert "whether the gateway shop/api serves its target Gateway public is not known" in found.why
+    assert judge(closed).permission is ALLOWED
+    assert judge(policy("gw", "far", targetRefs=[ref]), at=point(Enforcer.GATEWAY)).permission is ALLOWED
+
+
 def test_strict_mutual_tls_is_asked_first() -> None:
     strict = config("PeerAuthentication", "shop", "default", {"mtls": {"mode": "STRICT"}}, group="security.istio.io")
     assert judge(strict, policy(rules=[{}]), of=call(principal=None)).permission is DENIED

@@ -65,6 +65,7 @@ def test_every_edge_has_what_policies_say(objects: tuple[ConfigObject, ...], exp
 def test_policies_that_were_not_read_are_unknown_and_said_so() -> None:
     found = items(policy(), AuthorizationPolicy="denied")
     assert {item.policy for item in found} == {None}
+    assert EDGES.items(Picture(snapshot(AuthorizationPolicy="denied")), Query(filter="policy:unknown")) == found
     assert to_v2(found).policy_why == "AuthorizationPolicy of east cannot be read (denied)."
     picture = Picture(snapshot(AuthorizationPolicy="denied"))
     unknowns = document(EDGES, picture, found, Query()).unknowns
