@@ -1,4 +1,4 @@
-"""`meshtop access check | explain`: a user's rights by the access policy, and why."""
+"""`meshtop access`: a user's rights by the access policy; who may call whom by the mesh's policies, and their tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import Struct
 
+from meshtop.cli.access_reach import reach, who
+from meshtop.cli.access_test import command as test
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
@@ -56,16 +58,19 @@ class ExplainAnswer(Struct, frozen=True, rename="camel"):
     kubernetes: list[KubernetesAnswer] | None = None
 
 
-@click.group("access", short_help="A user's rights by the access policy, and why.")
+@click.group("access", short_help="A user's rights; who may call whom; tests of AuthorizationPolicies.")
 @common_options
 def command() -> None:
-    """A user's rights by the access policy, and why.
+    """A user's rights by the access policy; who may call whom by the mesh's policies (who, reach), and their tests.
 
-    The policy is that of the settings (access.policy) with the roles of the tenancy file, or a file: --policy FILE.
-    An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
+    The access policy is that of the settings (access.policy) with the roles of the tenancy file, or a file:
+    --policy FILE. An OBJECT is one that the policy declares, or cluster:NAME, tenant:NAME, workspace:TENANT/NAME,
     group:TENANT/WORKSPACE/NAME, namespace:CLUSTER/NAME.
     """
 
+
+for _more in (test, who, reach):
+    command.add_command(_more)
 
 _policy_option = click.option(
     "--policy", "file", type=click.Path(dir_okay=False), metavar="FILE", help="A policy file."

@@ -180,4 +180,5 @@ def _why_empty(view: AnyView, picture: Picture, query: Query) -> str:
     by = " ".join(filter(None, narrowed))
     matching = f"match {by}" if by else "are in this scope"
     left_out = f"({len(items)} {'was' if len(items) == 1 else 'were'} left out)"
-    return told(f"No {view.kind} {matching} {left_out}.", view.unknowns(picture, query))
+    # A filter may look at any column.
+    return told(f"No {view.kind} {matching} {left_out}.", view.all_unknowns(picture, query))

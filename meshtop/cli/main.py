@@ -19,6 +19,7 @@ COMMANDS = {
     "watch": "meshtop.cli.watch_attention",
     "ack": "meshtop.cli.ack",
     "whatif": "meshtop.cli.whatif",
+    "suggest": "meshtop.cli.suggest",
     "shift": "meshtop.cli.shift",
     "propagate": "meshtop.cli.propagate",
     "rollback": "meshtop.cli.rollback",

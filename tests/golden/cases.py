@@ -25,10 +25,11 @@ KINDS = (
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "watch", "ack", "whatif", "whatif strict", "whatif evacuate", "shift", "propagate", "rollback",
-    "resume",
-    "journal", "doctor", "rules", "access", "access check", "access explain", "serve", "demo", "config", "config view",
-    "config validate", "config schema", "config init", "completion",
+    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
+    "shift", "propagate", "rollback", "resume",
+    "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
+    "access reach", "serve", "demo", "config",
+    "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip
 
 SETTINGS = {
@@ -61,6 +62,26 @@ associations: [{userAttribute: ua1, rights: [read, write, execute], target: oa3}
 prohibitions:
   - {subject: ua1, rights: [read], include: [oa1, oa2]}
   - {subject: u1, rights: [write], include: [oa3]}
+""",
+    "calls.yaml": """\
+workloads:
+  - {namespace: shop, name: web, serviceAccount: web}
+  - {namespace: shop, name: api, labels: {app: api}, ports: [{port: 8080, servicePort: 80}]}
+cases:
+  - name: web reads
+    call: {from: {namespace: shop, workload: web}, to: {namespace: shop, workload: api}, method: GET, path: /v1}
+    expected: allow
+  - name: strangers do not
+    call: {from: {principal: null}, to: {namespace: shop, workload: api}, method: GET}
+    expected: allow
+""",
+    "policies.yaml": """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: api, namespace: shop}
+spec:
+  selector: {matchLabels: {app: api}}
+  rules: [{from: [{source: {serviceAccounts: [web]}}], to: [{operation: {paths: ["/v1*"]}}]}]
 """,
     "tenants.yaml": "tenancy: tenancy.yaml\naccess: {user: maria}\n",
     "open.yaml": "tenancy: open-tenancy.yaml\n",
@@ -156,6 +177,8 @@ def mistakes() -> Iterator[Case]:
         "propagate virtualservice shop/reviews", "rollback", "rollback nosuch", "resume", "resume nosuch", "journal",
         "journal nosuch", "journal -o json", "rules --label nosuch", "access", "access check u1 o1",
         "access check u1 o1 --policy nowhere.yaml", "access check nobody o1 --policy access.yaml",
+        "access who", "access who web",
+        "access test", "access test nowhere.yaml", "access test policies.yaml", "access test access.yaml",
         "access check u1 nothing --policy access.yaml", "access check u1 o1 --policy not-yaml.yaml",
         "demo --scenario nosuch", "demo --serve -- get clusters", "demo --clusters 0", "completion nosuch",
         "config nosuch", "config view --config nowhere.yaml", "config view --config not-yaml.yaml",
@@ -184,6 +207,7 @@ def settings() -> Iterator[Case]:
     yield Case(("config", "init", "--config", "first.yaml"), files=("first.yaml",))
     for form in ("table", "json", "yaml"):
         yield Case(("access", "check", "u1", "o1", "--policy", "access.yaml", "-o", form))
+        yield Case(("access", "test", "calls.yaml", "policies.yaml", "-o", "text" if form == "table" else form))
         yield reading(f"access check maria tenant:storefront --config tenants.yaml -o {form}")
         for right in ("read", "execute"):
             yield Case(("access", "explain", "u1", right, "o1", "--policy", "access.yaml", "-o", form))

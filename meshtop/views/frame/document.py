@@ -66,7 +66,7 @@ def document(view: AnyView, picture: Picture, items: Sequence[Any], query: Query
         generated_at=rfc3339(snapshot.moment if snapshot.moment is not None else snapshot.at),
         window=format_duration(snapshot.window_seconds),
         sources=sources(snapshot),
-        unknowns=view.unknowns(picture, query),
+        unknowns=view.all_unknowns(picture, query),
         items=items,
         hidden=UNSET if snapshot.hidden is None else snapshot.hidden,
     )

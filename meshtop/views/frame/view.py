@@ -30,7 +30,8 @@ class View(Generic[Item]):
     `item` is the frozen struct whose JSON INTERFACE.md specifies. `build` makes all items of a Picture, `detail` the
     detail of one, given its key. `path` is an item's place and name from the outside in, and its identity unless `key`
     is given; `places` are its places for the scope. `empty` is the sentence for no items, `needs` the data that this
-    claim depends on. `related` names the kinds that a detail of this one leads to.
+    claim depends on, `column_needs` what some column depends on besides. `related` names the kinds that a detail of
+    this one leads to.
     `bad_when_found` is set where any item is a bad answer (exit code 1), `all_is_well` where none is a good one, which
     takes that all was read. `unknowns` gives what an analysis could not take into account besides `needs`. `scoped`
     makes the items of a kind whose figures depend on the scope: those in it, or None where the scope leaves all figures
@@ -53,6 +54,7 @@ class View(Generic[Item]):
         default_sort: str,
         empty: str,
         needs: Needs,
+        column_needs: Needs = Needs(),  # noqa: B008 - frozen
         key: Callable[[Item], str] | None = None,
         related: tuple[str, ...] = (),
         namespaced: bool = True,
@@ -70,6 +72,7 @@ class View(Generic[Item]):
         self.default_sort = default_sort
         self.empty = empty
         self.needs = needs
+        self.column_needs = column_needs
         self.all_is_well = all_is_well
         self.related = related
         self.namespaced = namespaced
@@ -123,8 +126,15 @@ class View(Generic[Item]):
         bare = name.removeprefix(f"{self.singular}/")
         return name_matches(name, path) or (bare != name and name_matches(bare, path))
 
+    def all_unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
+        """What the items, or any of their columns, could not take into account, in the scope of the query."""
+        found = self.unknowns(picture, query)
+        unread = {unknown.cluster for unknown in found if unknown.what == EVERYTHING}
+        more = unknowns_of(picture.snapshot, self.column_needs, query, states=picture.telemetry_states)
+        return (*found, *(one for one in more if one not in found and one.cluster not in unread))
+
     def unknowns(self, picture: Picture, query: Query) -> tuple[Unknown, ...]:
-        """What the items could not take into account, in the query's clusters and namespaces."""
+        """What the claim that there are these items, and no more, could not take into account."""
         found = unknowns_of(picture.snapshot, self.needs, query, states=picture.telemetry_states)
         if self._unknowns is None:
             return found

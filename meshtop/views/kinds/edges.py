@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from meshtop.analysis.authorization.decision import AccessVerdict, Permission
+from meshtop.analysis.authorization.observed import POLICY_KINDS, refused_per_second
 from meshtop.analysis.traffic.catch_alls import hosts_behind
 from meshtop.analysis.traffic.flags import code_meaning, flag_meaning
 from meshtop.analysis.traffic.health import code_status
@@ -24,7 +26,7 @@ from meshtop.views.frame.charts import (
     request_charts,
     to_services,
 )
-from meshtop.views.frame.columns import HEALTH_TONES, Columns, text_cell
+from meshtop.views.frame.columns import HEALTH_TONES, Columns, signed, text_cell
 from meshtop.views.frame.detail import BY_NAME, related_at
 from meshtop.views.frame.ends import (
     call_path,
@@ -41,16 +43,26 @@ from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import observed_access
 
 OK_CODES = ("2", "3")
-
+POLICY_CELLS: dict[Permission | None, Cell] = {
+    Permission.ALLOWED: signed("", "allowed", Tone.PLAIN),
+    Permission.DENIED: signed("✗ ", "denied", Tone.FAILING),
+    Permission.DEPENDS: signed("", "depends", Tone.PLAIN),
+    None: signed("? ", "unknown", Tone.UNKNOWN),
+}
+POLICY_ORDER = {Permission.DENIED: 0, None: 1, Permission.DEPENDS: 2, Permission.ALLOWED: 3}
 
 CallId = tuple[Peer, Target, str]
 """Both ends and the protocol."""
 
 
 class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """An edge (INTERFACE.md, kind edges); `codes` and `flags` are rates per second."""
+    """An edge (INTERFACE.md, kind edges); `codes` and `flags` are rates per second.
+
+    `policy` is what AuthorizationPolicies say of its calls, null where that is not known; `policy_why` is the reason.
+    """
 
     source: Peer
     destination: Target
@@ -66,6 +78,9 @@ class EdgeItem(Struct, frozen=True, rename="camel", kw_only=True):
     hops: tuple[str, ...] = ()
     source_tenants: tuple[str, ...] = ()
     destination_tenants: tuple[str, ...] = ()
+    policy: Permission | None = None
+    policy_why: str = ""
+    refused_per_second: float | None = None
 
 
 def build(picture: Picture) -> list[EdgeItem]:
@@ -74,6 +89,7 @@ def build(picture: Picture) -> list[EdgeItem]:
 
 
 def _item(picture: Picture, edge: Edge) -> EdgeItem:
+    verdict = observed_access(picture).edge(edge)
     return EdgeItem(
         source=edge.source,
         destination=edge.destination,
@@ -89,6 +105,9 @@ def _item(picture: Picture, edge: Edge) -> EdgeItem:
         hops=edge.hops,
         source_tenants=picture.tenants(edge.source.cluster, edge.source.namespace),
         destination_tenants=picture.tenants(edge.destination.cluster, edge.destination.namespace),
+        policy=verdict.permission if isinstance(verdict, AccessVerdict) else None,
+        policy_why=verdict.why if isinstance(verdict, AccessVerdict) else verdict,
+        refused_per_second=refused_per_second(edge),
     )
 
 
@@ -142,6 +161,7 @@ def detail(picture: Picture, item: EdgeItem, key: str) -> Detail:
             Section("Health", verdict(item.health)),
             Section("Ends", (*_end("from", item.source), *_end("to", item.destination), *_way(item))),
             Section("Answers", answers(item.protocol, item.codes, item.flags, picture.thresholds)),
+            Section("Policy", policy_facts(item)),
             Section("Reporters", _reporters(picture, item)),
             Section("Volume", _volume(picture, item)),
             *_behind(picture, item),
@@ -225,6 +245,24 @@ def answers(
     return tuple(facts) or (fact("", "no requests in this window", Tone.DIM),)
 
 
+def policy_facts(item: EdgeItem) -> tuple[Fact, ...]:
+    """What AuthorizationPolicies say of the calls, and what was answered in fact."""
+    facts = [fact("says", POLICY_CELLS[item.policy]), fact("why", item.policy_why)]
+    refused, all_ = item.refused_per_second, item.traffic.requests_per_second
+    if refused is None or all_ is None:
+        return tuple(facts)
+    passed = all_ - refused
+    if item.policy is Permission.DENIED and passed > 0.01 * all_:
+        told = f"{quantity(passed)}/s were not refused: the policy is newer than these calls, or not in force there"
+        facts.append(fact("seen", told, Tone.DEGRADED))
+    elif refused > 0:
+        by = "" if item.policy is Permission.DENIED else ", by the application itself or by what is not told"
+        facts.append(fact("seen", f"{quantity(refused)}/s were refused (403){by}", Tone.DEGRADED))
+    else:
+        facts.append(fact("seen", "none was refused", Tone.DIM))
+    return tuple(facts)
+
+
 def _reporters(picture: Picture, item: EdgeItem) -> tuple[Fact, ...]:
     """Facts about each side's count; for TCP these are connections."""
     edge = next((edge for edge in picture.edges if identity(edge) == identity(item)), None)
@@ -279,6 +317,13 @@ VIEW: View[EdgeItem] = View(
         c.custom(name="flags", title="FLAGS", help_="Envoy's response flags, most frequent first.",
                  value=lambda i: tuple(flag for flag, rate in i.flags.items() if rate > 0 and flag not in ("", "-")),
                  cell=_flags_cell, aliases=("flag",), priority=5, max_width=16),
+        c.custom(name="policy", title="POLICY", help_="What AuthorizationPolicies say: allowed, denied or depends.",
+                 value=lambda i: i.policy or "unknown", cell=lambda i: POLICY_CELLS[i.policy],
+                 order=lambda i: POLICY_ORDER[i.policy], wide=True, priority=6, max_width=12),
+        c.rate("refusedPerSecond", "403/S", "Answers per second that refuse: 403, or gRPC's PERMISSION_DENIED.",
+               "refused_per_second", aliases=("refused",), wide=True, priority=7),
+        c.text("policyWhy", "POLICY WHY", "The policy and rule that decide, or what is not known.", "policy_why",
+               hidden=True),
         c.words("reporters", "REPORTERS", "The reporters.", "reporters",
                 aliases=("reporter",), wide=True, priority=7),
         c.ratio("disagreement", "DIFF %", "Relative difference of the two ends' reports.", "disagreement",
@@ -306,5 +351,6 @@ VIEW: View[EdgeItem] = View(
     default_sort="health,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
     needs=Needs((), traffic=True),
+    column_needs=Needs(POLICY_KINDS),
     related=("workloads", "services"),
 )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from meshtop.analysis.security.authorization import Authorization, PolicyTarget, authorization
+from meshtop.analysis.authorization.attachment import EnforcementPoint, Enforcer
+from meshtop.analysis.authorization.listing import Authorization, authorization
 from meshtop.analysis.security.mtls.config import IstioConfig, unreadable
 from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadDay
 from meshtop.analysis.security.mtls.posture import WorkloadPosture
@@ -242,17 +243,20 @@ def authorization_of(picture: Picture, where: WorkloadId) -> Authorization | str
         return silent or f"The inventory of {home.cluster} is not known."
     workload = next((w for w in picture.workloads_in(where[0], where[1]) if w.name == where[2]), None)
     party = mesh_of(picture).parties.find(where)
-    subject = PolicyTarget(
+    enforcer = Enforcer.SIDECAR
+    if workload is not None and (workload.is_waypoint or workload.is_gateway):
+        enforcer = Enforcer.WAYPOINT if workload.is_waypoint else Enforcer.GATEWAY
+    point = EnforcementPoint(
+        enforcer=enforcer,
         namespace=where[1],
+        name=where[2],
         labels=party.labels if party is not None else {},
-        services=party.services if party is not None else (),
-        gateway=workload.is_gateway if workload is not None else False,
-        waypoint=workload.is_waypoint if workload is not None else False,
     )
     return authorization(
         inventory.config.get("AuthorizationPolicy", ()),
         inventory.config.get("RequestAuthentication", ()),
-        subject,
+        point,
+        party.services if party is not None else (),
         home.root_namespace,
     )
 

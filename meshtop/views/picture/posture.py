@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshtop.analysis.authorization.observed import ObservedAccess
 from meshtop.analysis.security.anchors import cluster_anchors
 from meshtop.analysis.security.expiry import Expiry, expiries, expiry_findings
 from meshtop.analysis.security.findings import LocatedFinding, worst_first
@@ -26,6 +27,7 @@ _MEMBERS: Key[tuple[MeshMember, ...]] = Key("mesh members")
 _TRUSTS: Key[tuple[ClusterTrust, ...]] = Key("clusters with their trust anchors")
 _PAIRS: Key[tuple[TrustPair, ...]] = Key("trust pairs")
 _MESH: Key[MeshTls] = Key("declared mutual TLS")
+_ACCESS: Key[ObservedAccess] = Key("policies of all clusters")
 _POSTURE: Key[Posture] = Key("posture")
 _EXPIRIES: Key[tuple[Expiry, ...]] = Key("expiries")
 _FINDINGS: Key[tuple[LocatedFinding, ...]] = Key("findings about security and fleet")
@@ -71,6 +73,11 @@ def _trusts(picture: Picture) -> tuple[ClusterTrust, ...]:
 def mesh_of(picture: Picture) -> MeshTls:
     """All clusters' declared mutual TLS."""
     return picture.unless_changed(_MESH, lambda: MeshTls(mesh_members(picture), pairs_of(picture)))
+
+
+def observed_access(picture: Picture) -> ObservedAccess:
+    """The AuthorizationPolicies of all clusters, judged for calls that were seen."""
+    return picture.unless_changed(_ACCESS, lambda: ObservedAccess(mesh_of(picture)))
 
 
 def posture_of(picture: Picture) -> Posture:

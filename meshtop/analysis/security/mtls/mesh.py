@@ -124,20 +124,21 @@ class MeshTls:
         return found
 
     def _judge(self, edge: Edge) -> tuple[TlsVerdict, ...]:
-        client = self._client(edge)
+        client = self.client(edge)
         if isinstance(client, str):
             return (_unknown(client),)
         if edge.destination.kind is PeerKind.EXTERNAL:
             name = edge.destination.service or "the host"
             return (_unknown(f"{name} is outside of the mesh, where its mutual TLS does not reach."),)
-        servers = self._servers(edge, client)
+        servers = self.servers(edge, client)
         if isinstance(servers, str):
             return (_unknown(servers),)
-        host = self._host(edge, client, servers)
+        host = self.host(edge, client, servers)
         verdicts = [v for server in servers for v in self.calls(client, server, host, edge.protocol)]
         return _folded(verdicts, several=len(servers) > 1)
 
-    def _client(self, edge: Edge) -> Party | str:
+    def client(self, edge: Edge) -> Party | str:
+        """The calling party, or the reason why it is unknown; a caller outside of the mesh has no name."""
         source = edge.source
         if source.workload:
             return self._party(source)
@@ -156,7 +157,8 @@ class MeshTls:
         silent = self.parties.silent.get(end.cluster)
         return silent or f"{end.namespace}/{end.workload} is not in the inventory of {end.cluster}."
 
-    def _servers(self, edge: Edge, client: Party) -> list[Party] | str:
+    def servers(self, edge: Edge, client: Party) -> list[Party] | str:
+        """The parties that may answer, or the reason why they are unknown."""
         target = edge.destination
         if target.workload:
             found = self._party(target)
@@ -179,7 +181,8 @@ class MeshTls:
                     return silent or behind
         return f"No workload behind {target.service} is known."
 
-    def _host(self, edge: Edge, client: Party, servers: Sequence[Party]) -> Host | None:
+    def host(self, edge: Edge, client: Party, servers: Sequence[Party]) -> Host | None:
+        """The requested host as the caller's cluster, or that of a server, knows it."""
         target = edge.destination
         if not target.service:
             return None
