@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
@@ -62,6 +63,12 @@ def pages_of_detail(found: Detail | None, *, wide: bool) -> tuple[DetailPage, ..
     )
 
 
+def first_page(pages: Sequence[DetailPage]) -> int:
+    """The number of the page to open on: the first that has something to show."""
+    filled = (number for number, page in enumerate(pages) if page.related is None or page.related.table.items)
+    return next(filled, 0)
+
+
 class LinesArrived(Message):
     """Message: a chart's lines arrived."""
 
@@ -86,7 +93,8 @@ class DetailScreen(MeshScreen):
         self.kind = kind
         self.key = key
         self._detail: Detail | None = None
-        self._page = 0
+        self._page: int | None = None
+        """The page that is shown; None until there is something to show."""
         self._sorts: dict[str, str] = {}
         self._asked_at = 0.0
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
@@ -147,7 +155,7 @@ class DetailScreen(MeshScreen):
     def shown_page(self) -> DetailPage:
         """What is on screen."""
         pages = self.detail_pages
-        return pages[min(self._page, len(pages) - 1)]
+        return pages[min(self._page or 0, len(pages) - 1)]
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show the item, or that it no longer exists."""
@@ -167,9 +175,11 @@ class DetailScreen(MeshScreen):
     def _arrange(self) -> None:
         """Show the current page and focus its table, if any."""
         pages = self.detail_pages
-        self._page = min(self._page, len(pages) - 1)
-        page = pages[self._page]
-        self.query_one("#pages", Pages).show(tuple(one.name for one in pages if one.name), self._page)
+        if self._page is None and self._detail is not None:
+            self._page = first_page(pages)
+        number = min(self._page or 0, len(pages) - 1)
+        page = pages[number]
+        self.query_one("#pages", Pages).show(tuple(one.name for one in pages if one.name), number)
         top, facts, charts, table = (self.query_one(f"#{i}") for i in ("top", "facts", "charts", "related"))
         top.display = page.facts or page.charts > 0
         top.set_class(top.display and page.related is not None, "above")
@@ -209,7 +219,7 @@ class DetailScreen(MeshScreen):
 
     def action_page(self, step: int) -> None:
         """Go to another page."""
-        self._page = (self._page + step) % len(self.detail_pages)
+        self._page = ((self._page or 0) + step) % len(self.detail_pages)
         self._arrange()
 
     def action_graph(self) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from meshtop.console.screens.detail import COURSE, OVERVIEW, pages_of_detail
+from meshtop.console.screens.detail import COURSE, OVERVIEW, first_page, pages_of_detail
 from meshtop.views.frame.charts import Chart
 from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.table import Table
@@ -51,3 +52,11 @@ def one(charts: int, *relations: str) -> Detail:
 def test_pages(found: Detail | None, wide: bool, shown: list[tuple[str, bool, int, bool]]) -> None:
     pages = pages_of_detail(found, wide=wide)
     assert [(page.name, page.facts, page.charts, page.related is not None) for page in pages] == shown
+
+
+def test_it_opens_on_what_is_there() -> None:
+    calls: Table[Any] = Table((), ["a call"], str)
+    found = replace(one(2, "In"), related=(related("In"), Related("Out", "edges", calls, "none")))
+    assert first_page(pages_of_detail(found, wide=True)) == 1, "a service of virtual machines has no pods"
+    assert first_page(pages_of_detail(found, wide=False)) == 0, "its facts come first where there is less room"
+    assert first_page(pages_of_detail(one(2, "In", "Out"), wide=True)) == 0
