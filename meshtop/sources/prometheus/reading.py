@@ -71,7 +71,8 @@ def prometheus_status(
     incomplete = [name for name, one in answers.all.items() if not one.complete]
     if not incomplete:
         return SourceStatus(state=State.FRESH, answered_at=at, notes=tuple(notes), endpoint=endpoint)
-    error = f"Prometheus gave only part of the answer: {', '.join(incomplete)}."
+    why = "".join(list(dict.fromkeys(f" {failure.message}" for failure in broken.values()))[:1])
+    error = f"Prometheus gave only part of the answer: {', '.join(incomplete)}.{why}"
     remedy = next((failure.remedy for failure in broken.values() if failure.remedy), None)
     return SourceStatus(
         state=State.PARTIAL, answered_at=at, error=error, remedy=remedy, notes=tuple(notes), endpoint=endpoint
