@@ -17,9 +17,10 @@ _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ISTIOD_VARIABLES = frozenset(
     {
         "CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER", "SHARED_MESH_CONFIG",
-        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA",
+        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA", "BLOCKED_CIDRS_IN_JWKS_URIS",
     }
 )  # fmt: skip
+_INGRESS_CLASS = "kubernetes.io/ingress.class"
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
@@ -96,7 +97,16 @@ def service(item: wire.ServiceObject) -> kube.Service:
             for port in spec.ports or ()
         ),
         external_ips=tuple(dict.fromkeys(addresses)),
+        conditions=tuple(map(_condition, filter(_is_of_istio, item.status.conditions or ()))),
     )
+
+
+def _is_of_istio(condition: dict[str, Any]) -> bool:
+    return "istio.io/" in str(condition.get("type"))
+
+
+def _condition(condition: dict[str, Any]) -> dict[str, str]:
+    return {name: str(condition.get(name, "")) for name in ("type", "status", "reason", "message")}
 
 
 def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
@@ -126,7 +136,7 @@ def pod(item: wire.PodObject) -> kube.Pod:
     """Convert a Pod; of its annotations only Istio's are kept, as there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
-        metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
+        metadata.annotations = _of_istio(metadata.annotations)
     ready = _is_true(status.conditions, "Ready") and metadata.deletion_timestamp is None
     return kube.Pod(
         meta=meta_of(metadata),
@@ -143,7 +153,17 @@ def pod(item: wire.PodObject) -> kube.Pod:
         restarts=sum(entry.restart_count for entry in status.container_statuses or ()),
         changed_at=None if ready else _changed_at(status.conditions),
         problem=None if ready else _problem(item),
+        run_as_user=_user(spec.security_context),
+        init_containers=tuple(intern(c.name) for c in spec.init_containers or () if c.restart_policy != "Always"),
     )
+
+
+def _of_istio(annotations: dict[str, str]) -> dict[str, str]:
+    return {k: intern(v) for k, v in annotations.items() if "istio.io/" in k or k == _INGRESS_CLASS}
+
+
+def _user(context: wire.SecurityContext | None) -> int | None:
+    return context.run_as_user if context is not None else None
 
 
 def _problem(item: wire.PodObject) -> str | None:
@@ -182,13 +202,15 @@ def _containers(
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
     sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
-    return tuple(_container(entry.name, entry.image) for entry in (*(containers or ()), *sidecars))
+    return tuple(
+        _container(entry.name, entry.image, _user(entry.security_context)) for entry in (*(containers or ()), *sidecars)
+    )
 
 
 @lru_cache(maxsize=4096)
-def _container(name: str, image: str) -> kube.Container:
+def _container(name: str, image: str, run_as_user: int | None) -> kube.Container:
     """A container, shared by all the pods that run it."""
-    return kube.Container(name=name, image=image)
+    return kube.Container(name=name, image=image, run_as_user=run_as_user)
 
 
 def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controller]:
@@ -210,6 +232,8 @@ def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controlle
             containers=_containers(template.spec.containers, template.spec.init_containers),
             environment=_environment(item) if kind == "Deployment" else {},
             domain=_domain(item) if kind == "Deployment" else None,
+            template_annotations=_of_istio(template.metadata.annotations or {}),
+            run_as_user=_user(template.spec.security_context),
         )
 
     return convert
@@ -284,6 +308,21 @@ def _config(
         ),
         **parts,
     )
+
+
+def webhooks_of(version: str, kind: str) -> Callable[[wire.WebhookConfiguration], kube.ConfigObject]:
+    """How to convert a configuration of webhooks: they become its spec, without their certificates."""
+
+    def convert(item: wire.WebhookConfiguration) -> kube.ConfigObject:
+        for webhook in item.webhooks or ():
+            client = webhook.get("clientConfig")
+            if isinstance(client, dict):
+                client.pop("caBundle", None)
+        spec = {"webhooks": item.webhooks or []}
+        _require_shallow(spec)
+        return _config("admissionregistration.k8s.io", version, kind, item.metadata, spec=spec)
+
+    return convert
 
 
 def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:

@@ -23,12 +23,16 @@ KUBEFED_TYPES = "types.kubefed.io"
 KARMADA = "cluster.karmada.io"
 KUBESPHERE = "cluster.kubesphere.io"
 OCM = "cluster.open-cluster-management.io"
+EXTENSIONS = "extensions.istio.io"
+ADMISSION = "admissionregistration.k8s.io"
 _SHARED_NAMES = frozenset({("Gateway", GATEWAY_API), ("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 _SHARED_CLUSTERS = frozenset({("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 _OF_THE_CLUSTER = frozenset(
     {
         "Namespace",
         "Node",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
         "GatewayClass",
         "ClusterRole",
         "ClusterRoleBinding",
@@ -147,6 +151,18 @@ IDENTITY: tuple[ApiKind, ...] = _config(
 )
 """RBAC kinds for the comparison of clusters; few users may read them, so their absence is only a note."""
 
+JUDGED: tuple[ApiKind, ...] = (
+    *_config(NETWORKING, ("v1", "v1beta1", "v1alpha3"), EnvoyFilter="envoyfilters"),
+    *_config(EXTENSIONS, ("v1", "v1alpha1"), WasmPlugin="wasmplugins"),
+    *_config(
+        ADMISSION,
+        ("v1",),
+        MutatingWebhookConfiguration="mutatingwebhookconfigurations",
+        ValidatingWebhookConfiguration="validatingwebhookconfigurations",
+    ),
+)
+"""Kinds that only findings on the configuration need; read where those are asked for."""
+
 REGISTRIES: tuple[ApiKind, ...] = (
     *_config(KUBEFED, ("v1beta1",), KubeFedCluster="kubefedclusters"),
     *_config(KARMADA, ("v1alpha1",), Cluster="clusters"),
@@ -193,7 +209,7 @@ REGISTRIES: tuple[ApiKind, ...] = (
 )
 """Kinds of federations: members, and propagated objects with placements (reference: Federation)."""
 
-GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *REGISTRIES))
+GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *JUDGED, *REGISTRIES))
 
 
 class Page(Struct):
@@ -279,6 +295,8 @@ def codec(kind: ApiKind, version: str) -> Codec:
     """The codec of a kind in a version; made once for all clusters."""
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
+    elif kind.group == ADMISSION:
+        shape, converter = wire.WebhookConfiguration, convert.webhooks_of(version, kind.name)
     elif kind.group == RBAC:
         shape, converter = wire.RbacObject, convert.rbac_of(version, kind.name)
     elif kind.group == KUBESPHERE:

@@ -127,6 +127,7 @@ class ServiceStatus(Struct, rename="camel"):
     """Status of a Service."""
 
     load_balancer: LoadBalancer | None = None
+    conditions: list[dict[str, Any]] | None = None
 
 
 class ServiceObject(Struct):
@@ -185,12 +186,19 @@ class EnvVar(Struct, gc=False):
     value: str | None = None
 
 
+class SecurityContext(Struct, rename="camel", gc=False):
+    """Whom a pod or a container runs as."""
+
+    run_as_user: int | None = None
+
+
 class ContainerSpec(Struct, rename="camel"):
     """A container of a pod or of a template."""
 
     name: str
     image: str = ""
     restart_policy: str | None = None
+    security_context: SecurityContext | None = None
 
 
 class EnvContainer(ContainerSpec, rename="camel"):
@@ -221,6 +229,7 @@ class PodSpec(Struct, rename="camel"):
     service_account_name: str | None = None
     host_network: bool | None = None
     volumes: list[Volume] | None = None
+    security_context: SecurityContext | None = None
 
 
 class Reason(Struct, gc=False):
@@ -267,6 +276,7 @@ class TemplateMeta(Struct):
     """Metadata of a pod template."""
 
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class TemplateSpec(Struct, rename="camel"):
@@ -274,6 +284,7 @@ class TemplateSpec(Struct, rename="camel"):
 
     containers: list[EnvContainer] | None = None
     init_containers: list[ContainerSpec] | None = None
+    security_context: SecurityContext | None = None
 
 
 class Template(Struct):
@@ -312,6 +323,13 @@ class CustomResource(Struct):
     metadata: CustomResourceMeta
     spec: dict[str, Any] | None = None
     status: dict[str, Any] | None = None
+
+
+class WebhookConfiguration(Struct):
+    """A MutatingWebhookConfiguration or ValidatingWebhookConfiguration: its webhooks are beside the metadata."""
+
+    metadata: CustomResourceMeta
+    webhooks: list[dict[str, Any]] | None = None
 
 
 class RbacObject(Struct, rename="camel"):

@@ -1,0 +1,206 @@
+"""Istio's Gateways: the pods and ports that they need, their certificates, and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from meshtop.analysis.findings.finding import ConfigFinding, Touched
+from meshtop.analysis.findings.revisions import MeshPod, RevisionConfig
+from meshtop.analysis.findings.virtual_services import overlap
+from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
+from meshtop.analysis.visibility.selection import selects
+from meshtop.model.kube import ConfigObject, Credential, Service
+
+_Labels = Mapping[str, str]
+_BUILT_IN = "builtin://"
+
+
+def _selector(gateway: ConfigObject) -> dict[str, str]:
+    return {str(k): str(v) for k, v in mapping(gateway.spec.get("selector")).items()}
+
+
+def told(labels: _Labels) -> str:
+    """Labels in a sentence."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "(everything)"
+
+
+class _Pods:
+    """The pods of the clusters that this control plane serves, by the selector of a gateway."""
+
+    def __init__(self, config: RevisionConfig) -> None:
+        self._config = config
+        self._found: dict[tuple[tuple[str, str], ...], list[MeshPod]] = {}
+
+    def of(self, wanted: _Labels) -> list[MeshPod]:
+        key = tuple(sorted(wanted.items()))
+        if key not in self._found:
+            self._found[key] = [pod for pod in self._config.all_pods if selects(wanted, pod.labels)]
+        return self._found[key]
+
+
+def pods_and_ports(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Gateways that select no pod, and ports that no Service of their pods offers."""
+    pods = _Pods(config)
+    services: dict[tuple[str, str], list[Service]] = {}
+    for member in config.members:
+        for service in member.inventory.services:
+            services.setdefault((member.name, service.meta.namespace), []).append(service)
+    for gateway in config.objects("Gateway"):
+        wanted = _selector(gateway)
+        chosen = pods.of(wanted)
+        if not chosen:
+            yield _no_pods(config, gateway, wanted)
+            continue
+        if all(pod.pod.host_network for pod in chosen):
+            continue
+        offered, touches = _offered(chosen, services)
+        for number, server in enumerate(maps(gateway.spec.get("servers"))):
+            port = integer_or_none(mapping(server.get("port")).get("number"))
+            if port is None or port in offered:
+                continue
+            yield config.finding(
+                "IST0162",
+                gateway,
+                f"port {port} is offered by no Service of its pods ({told(wanted)}); it cannot be reached through them.",
+                f"ports:\n- name: {text(mapping(server.get('port')).get('name')) or f'tcp-{port}'}\n  port: {port}\n"
+                f"  targetPort: {port}",
+                path=f"spec.servers[{number}].port",
+                touches=touches,
+            )
+
+
+def _no_pods(config: RevisionConfig, gateway: ConfigObject, wanted: _Labels) -> ConfigFinding:
+    return config.finding(
+        "IST0101", gateway, f"selector {told(wanted)} selects no pod; nothing serves this gateway.",
+        path="spec.selector",
+    )  # fmt: skip
+
+
+def _offered(
+    chosen: list[MeshPod], services: Mapping[tuple[str, str], list[Service]]
+) -> tuple[set[int], tuple[Touched, ...]]:
+    """The ports that a Service leads to these pods by, on either side of it, and the Services.
+
+    A gateway listens on the port that its servers name; what a Service calls it and its target port both count, as
+    istiod translates one into the other.
+    """
+    offered: set[int] = set()
+    touches: dict[Touched, None] = {}
+    for pod in {(p.cluster, p.pod.meta.namespace, frozenset(p.labels.items())): p for p in chosen}.values():
+        for service in services.get((pod.cluster, pod.pod.meta.namespace), ()):
+            if not service.selector or not selects(service.selector, pod.labels):
+                continue
+            touches[service.meta.key] = None
+            for port in service.ports:
+                if port.protocol == "TCP":
+                    offered.update({port.port, *([port.target] if isinstance(port.target, int) else [])})
+    return offered, tuple(touches)
+
+
+def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Secrets of gateways that do not exist where the gateway's pods run, or whose certificate is of no use."""
+    pods = _Pods(config)
+    found: dict[tuple[str, str, str], Credential] = {
+        (member.name, secret.meta.namespace, secret.meta.name): secret
+        for member in config.members
+        for secret in member.inventory.credentials
+    }
+    for gateway in config.objects("Gateway"):
+        wanted = _selector(gateway)
+        chosen = pods.of(wanted)
+        if not chosen:
+            yield _no_pods(config, gateway, wanted)
+            continue
+        homes = dict.fromkeys((pod.cluster, pod.pod.meta.namespace) for pod in chosen)
+        for number, server in enumerate(maps(gateway.spec.get("servers"))):
+            name = text(mapping(server.get("tls")).get("credentialName"))
+            if name is None or name.startswith(_BUILT_IN):
+                continue
+            path = f"spec.servers[{number}].tls.credentialName"
+            for cluster, namespace in homes:
+                if cluster != config.cluster.name and not _known(config, cluster):
+                    continue
+                secret = found.get((cluster, namespace, name))
+                where = f"{namespace}{f' of {cluster}' if len(config.members) > 1 else ''}"
+                if secret is None:
+                    yield config.finding(
+                        "IST0101", gateway,
+                        f"credentialName {name} is no Secret in {where}, where the gateway's pods run.",
+                        f"kubectl -n {namespace} create secret tls {name} --cert=FILE --key=FILE", path=path,
+                    )  # fmt: skip
+                elif secret.flaw:
+                    yield config.finding(
+                        "IST0161", gateway, f"Secret {name} in {where} is of no use: {secret.flaw}.", path=path,
+                    )  # fmt: skip
+
+
+def _known(config: RevisionConfig, cluster: str) -> bool:
+    return any(m.inventory.evidence("Credential").known for m in config.members if m.name == cluster)
+
+
+def claims(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Gateways that claim the same port and host of the same pods."""
+    listening: dict[int, list[tuple[ConfigObject, dict[str, str], tuple[str, ...]]]] = {}
+    for gateway in config.objects("Gateway"):
+        for server in maps(gateway.spec.get("servers")):
+            port = integer_or_none(mapping(server.get("port")).get("number"))
+            if port is not None:
+                listening.setdefault(port, []).append((gateway, _selector(gateway), _hosts(gateway, server)))
+    for port, servers in listening.items():
+        if len({gateway.meta.key for gateway, _, _ in servers}) < 2:
+            continue
+        for gateway, wanted, hosts in servers:
+            others = {
+                f"{other.meta.namespace}/{other.meta.name}".lstrip("/"): None
+                for other, labels, theirs in servers
+                if other.meta.key != gateway.meta.key
+                and _alike(wanted, labels)
+                and any(overlap(a, b) for a in hosts for b in theirs)
+            }
+            if others:
+                yield config.finding(
+                    "IST0145",
+                    gateway,
+                    f"port {port} and hosts {', '.join(hosts)} are claimed by {', '.join(others)} too, for the same pods "
+                    f"({told(wanted)}); which one is used is not defined.",
+                    "Merge the servers into one Gateway, or give each its own hosts.",
+                    path="spec.servers",
+                )
+
+
+def _alike(one: _Labels, other: _Labels) -> bool:
+    """Whether one selector takes all pods that the other takes."""
+    return one.items() <= other.items() or other.items() <= one.items()
+
+
+def _hosts(gateway: ConfigObject, server: Mapping[str, Any]) -> tuple[str, ...]:
+    """A server's hosts without the namespaces that limit who may use them."""
+    return tuple(host.rpartition("/")[2].lower() for host in texts(server.get("hosts")))
+
+
+def shared_certificates(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Gateways of the same pods whose servers present the same certificate."""
+    uses: dict[tuple[str, str], dict[tuple[str, str], ConfigObject]] = {}
+    for gateway in config.objects("Gateway"):
+        for server in maps(gateway.spec.get("servers")):
+            tls = mapping(server.get("tls"))
+            for field in ("credentialName", "serverCertificate"):
+                named = text(tls.get(field))
+                if named is not None and (field == "credentialName" or not text(tls.get("credentialName"))):
+                    uses.setdefault((field, named), {})[gateway.meta.key] = gateway
+    for (_, named), gateways in uses.items():
+        for key, gateway in gateways.items():
+            others = [
+                f"{other.meta.namespace}/{other.meta.name}".lstrip("/")
+                for name, other in gateways.items()
+                if name != key and _alike(_selector(gateway), _selector(other))
+            ]
+            if others:
+                yield config.finding(
+                    "IST0138",
+                    gateway,
+                    f"certificate {named} is also presented by {', '.join(others)}; browsers that reuse a connection "
+                    "get 404 from the wrong one.",
+                    "Put the servers that share the certificate into one Gateway.",
+                )

@@ -1,0 +1,222 @@
+"""Injection: namespaces and pods that are not injected as they should be, images, and users of the proxy's UID."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from meshtop.analysis.findings.finding import ConfigFinding
+from meshtop.analysis.findings.revisions import INJECT, REVISION, SYSTEM_NAMESPACES, RevisionConfig
+from meshtop.analysis.identity.control_planes import DEFAULT_REVISION
+from meshtop.analysis.identity.trees import Tree, at, config_tree, text_at
+from meshtop.analysis.inventory.labels import proxy_container
+from meshtop.analysis.inventory.untyped import items, mapping, maps, text
+from meshtop.model.kube import Container, Controller, Meta, Namespace, Pod
+
+INJECTION = "istio-injection"
+_INJECTOR = "istio-sidecar-injector"
+_PROXY = "istio-proxy"
+_PROXY_UID = 1337
+_AMBIENT = "istio.io/dataplane-mode"
+_NOT_APPLICATIONS = frozenset({_PROXY, "istio-operator"})
+
+
+def is_control_plane(meta: Meta) -> bool:
+    """Whether an object belongs to a control plane's own installation."""
+    return "istio" in meta.labels or meta.labels.get("release") == "istio"
+
+
+def injector_values(config: RevisionConfig) -> dict[str, Tree]:
+    """The values of each injector of the cluster, by the revision that it injects."""
+    found: dict[str, Tree] = {}
+    for place, data in sorted(config.inventory.config_maps.items()):
+        name = place.rpartition("/")[2]
+        if name == _INJECTOR or name.startswith(f"{_INJECTOR}-"):
+            revision = name.removeprefix(_INJECTOR).removeprefix("-") or DEFAULT_REVISION
+            found[revision] = config_tree(data.get("values", "")) or {}
+    return found
+
+
+def _revision(namespace: Namespace) -> str | None:
+    """The revision that injects a namespace; None where none does."""
+    labels = namespace.meta.labels
+    if REVISION in labels:
+        return labels[REVISION] or DEFAULT_REVISION
+    return DEFAULT_REVISION if labels.get(INJECTION) == "enabled" else None
+
+
+def namespaces(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Namespaces without a decision on injection, or with two; and pods that missed their injection."""
+    values = injector_values(config)
+    by_default = _by_default(values.get(DEFAULT_REVISION) or next(iter(values.values()), {}))
+    injected: set[str] = set()
+    for namespace in config.inventory.namespaces:
+        name, labels = namespace.meta.name, namespace.meta.labels
+        if name in SYSTEM_NAMESPACES or name == config.root_namespace or is_control_plane(namespace.meta):
+            continue
+        legacy, revision = labels.get(INJECTION), labels.get(REVISION)
+        if not legacy and revision is None:
+            if labels.get(_AMBIENT):
+                continue
+            if by_default:
+                yield config.finding(
+                    "IST0148", namespace, f"{name} has no injection label; pods are injected, as that is the default.",
+                    f"kubectl label namespace {name} {INJECTION}=disabled   # if it is not meant",
+                )  # fmt: skip
+            else:
+                yield config.finding(
+                    "IST0102", namespace, f"{name} has no injection label, so its pods have no proxy.",
+                    f"kubectl label namespace {name} {INJECTION}=enabled   # or =disabled, to say that it is meant",
+                )  # fmt: skip
+            continue
+        several = [f"{k}={labels[k]}" for k in (INJECTION, REVISION, _AMBIENT) if labels.get(k) not in (None, "none")]
+        if len(several) > 1 and not (labels.get(_AMBIENT) == "ambient" and legacy == "disabled"):
+            yield config.finding(
+                "IST0123", namespace, f"{name} has {' and '.join(several)}; which one counts is not defined.",
+                f"kubectl label namespace {name} {several[0].partition('=')[0]}-",
+            )  # fmt: skip
+            continue
+        if revision is not None or legacy == "enabled":
+            injected.add(name)
+    yield from _without_proxy(config, injected)
+
+
+def _by_default(values: Tree) -> bool:
+    return at(values, "sidecarInjectorWebhook", "enableNamespacesByDefault") is True
+
+
+def _without_proxy(config: RevisionConfig, injected: set[str]) -> Iterator[ConfigFinding]:
+    for pod in config.inventory.pods:
+        if pod.meta.namespace not in injected or pod.host_network or pod.phase in ("Succeeded", "Failed"):
+            continue
+        wanted = pod.meta.labels.get(INJECT, pod.meta.annotations.get(INJECT, ""))
+        proxy = proxy_container(pod.containers)
+        if wanted.lower() == "false" or (proxy is not None and proxy.image):
+            continue
+        yield config.finding(
+            "IST0103", pod, f"{pod.meta.name} has no proxy, though {pod.meta.namespace} is injected; restart it.",
+            _restart(pod), touches=((pod.meta.namespace, ""),),
+        )  # fmt: skip
+
+
+def _restart(pod: Pod) -> str:
+    owner = pod.meta.owner
+    if owner is None:
+        return f"kubectl -n {pod.meta.namespace} delete pod {pod.meta.name}   # and create it again"
+    if owner.kind == "ReplicaSet":
+        return f"kubectl -n {pod.meta.namespace} rollout restart deployment {owner.name.rpartition('-')[0]}"
+    return f"kubectl -n {pod.meta.namespace} rollout restart {owner.kind.lower()} {owner.name}"
+
+
+def proxy_images(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Namespaces whose pods run another proxy image than their injector would give them now."""
+    wanted = {revision: _image(config, values) for revision, values in injector_values(config).items()}
+    if not wanted:
+        return
+    others: dict[str, list[tuple[str, str]]] = {}
+    for pod in config.inventory.pods:
+        home = config.namespaces.get(pod.meta.namespace)
+        revision = _revision(home) if home is not None else None
+        image = wanted.get(revision or "")
+        if not image or pod.meta.annotations.get("sidecar.istio.io/proxyImage"):
+            continue
+        proxy = proxy_container(pod.containers)
+        if proxy is not None and proxy.image != image:
+            others.setdefault(pod.meta.namespace, []).append((pod.meta.name, proxy.image))
+    for name, pods in others.items():
+        namespace = config.namespaces[name]
+        shown = ", ".join(pod for pod, _ in sorted(pods)[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
+        yield config.finding(
+            "IST0158",
+            namespace,
+            f"{len(pods)} {'pod runs' if len(pods) == 1 else 'pods run'} {pods[0][1]}; injection gives "
+            f"{wanted[_revision(namespace) or '']} now ({shown}).",
+            f"kubectl -n {name} rollout restart deployment",
+            touches=((name, ""),),
+        )
+
+
+def _image(config: RevisionConfig, values: Tree) -> str:
+    image = text_at(values, "global", "proxy", "image") or ""
+    if "/" in image:
+        return image
+    hub, tag = at(values, "global", "hub"), at(values, "global", "tag")
+    if not image or not hub or not tag:
+        return ""
+    variant = text_at(config.mesh_config, "defaultConfig", "image", "imageType") or text_at(values, "global", "variant")
+    return f"{hub}/{image}:{tag}" + (f"-{variant}" if variant and not str(tag).endswith(f"-{variant}") else "")
+
+
+def automatic_images(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """`image: auto` where no webhook replaces it."""
+    webhooks = [
+        webhook
+        for configuration in config.inventory.config.get("MutatingWebhookConfiguration", ())
+        for webhook in maps(configuration.spec.get("webhooks"))
+        if str(webhook.get("name", "")).endswith("istio.io")
+    ]
+    for pod in config.inventory.pods:
+        if _is_automatic(pod.containers):
+            yield config.finding(
+                "IST0147", pod, f"{pod.meta.name} has `image: auto`, which injection did not replace; it cannot start.",
+                _restart(pod),
+            )  # fmt: skip
+    for controller in config.inventory.controllers:
+        if controller.kind != "Deployment" or not _is_automatic(controller.containers):
+            continue
+        home = config.namespaces.get(controller.meta.namespace or "default")
+        labels = home.meta.labels if home is not None else {}
+        if any(
+            label_selector_matches(webhook.get("namespaceSelector"), labels)
+            and label_selector_matches(webhook.get("objectSelector"), controller.template_labels)
+            for webhook in webhooks
+        ):
+            continue
+        yield config.finding(
+            "IST0146", controller, f"{controller.meta.name} has `image: auto`, and no injection webhook selects it.",
+            "template:\n  metadata:\n    labels:\n      sidecar.istio.io/inject: \"true\"",
+        )  # fmt: skip
+
+
+def _is_automatic(containers: tuple[Container, ...]) -> bool:
+    return any(container.name == _PROXY and container.image == "auto" for container in containers)
+
+
+def label_selector_matches(selector: object, labels: Mapping[str, str]) -> bool:
+    """Whether a Kubernetes label selector takes these labels; none at all takes everything."""
+    if selector is None:
+        return True
+    wanted = mapping(selector)
+    if any(labels.get(str(k)) != str(v) for k, v in mapping(wanted.get("matchLabels")).items()):
+        return False
+    return all(_expression(one, labels) for one in maps(wanted.get("matchExpressions")))
+
+
+def _expression(one: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = text(one.get("key")) or "", [str(value) for value in items(one.get("values"))]
+    operator = text(one.get("operator"))
+    if operator == "In":
+        return key in labels and labels[key] in values
+    if operator == "NotIn":
+        return labels.get(key) not in values
+    if operator == "Exists":
+        return key in labels
+    return operator == "DoesNotExist" and key not in labels
+
+
+def application_users(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Applications with the UID of the proxy."""
+    workloads: list[Pod | Controller] = [*config.inventory.pods]
+    workloads += [c for c in config.inventory.controllers if c.kind == "Deployment"]
+    for one in workloads:
+        if is_control_plane(one.meta):
+            continue
+        applications = [c for c in one.containers if c.name not in _NOT_APPLICATIONS]
+        own = next((c.name for c in applications if c.run_as_user == _PROXY_UID), None)
+        if one.run_as_user != _PROXY_UID and own is None:
+            continue
+        where = f"container {own}" if own is not None else one.meta.name
+        yield config.finding(
+            "IST0144", one, f"{where} runs as user {_PROXY_UID}, the proxy's own; its calls bypass the proxy.",
+            "securityContext:\n  runAsUser: 1000",
+        )  # fmt: skip
