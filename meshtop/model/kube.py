@@ -222,12 +222,13 @@ class Credential(Struct, frozen=True, kw_only=True):
     """A Secret that may hold a gateway's certificate; its data is never kept.
 
     `keys` are the names in its data, and `flaw` says what is wrong with its certificate or key; both are None where
-    only the metadata was sent.
+    only the metadata was sent. `key_fits` is False where the key is known to be that of another certificate.
     """
 
     meta: Meta
     keys: tuple[str, ...] | None = None
     flaw: str | None = None
+    key_fits: bool = True
 
 
 class Identity(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -25,22 +26,24 @@ def credential_flaw(data: Mapping[str, bytes], now: float) -> str | None:
         return "its certificate cannot be read"
     if found[0].not_after <= now:
         return f"its certificate expired on {datetime.fromtimestamp(found[0].not_after, UTC):%Y-%m-%d}"
-    return _key_flaw(certificate, key)
+    return None if _public(key) is not None else "its key cannot be read"
 
 
-def _key_flaw(certificate: bytes, key: bytes) -> str | None:
-    from cryptography import x509
+def key_fits(data: Mapping[str, bytes]) -> bool:
+    """Whether the key of a Secret is that of its certificate; what cannot be read is no contradiction."""
+    certificate = next((data[name] for name in _CERTIFICATES if data.get(name)), b"")
+    key = next((data[name] for name in _KEYS if data.get(name)), b"")
+    found, public = read_certificates(certificate.decode("utf-8", "replace")), _public(key)
+    return not found or public is None or found[0].key == hashlib.sha256(public).hexdigest()
+
+
+def _public(key: bytes) -> bytes | None:
+    """The public half of a private key in DER; None where it cannot be read."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     try:
         private = load_pem_private_key(key, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        return "its key cannot be read"
-    try:
-        public = x509.load_pem_x509_certificate(certificate).public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return "its certificate cannot be read"
-    same = private.public_key().public_bytes(*form) == public.public_bytes(*form)
-    return None if same else "its key is not that of its certificate"
+        return None
+    return private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

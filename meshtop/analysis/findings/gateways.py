@@ -135,6 +135,28 @@ def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
                     )  # fmt: skip
 
 
+def keys_of_others(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Secrets of gateways whose key belongs to another certificate."""
+    odd = {
+        secret.meta.name: secret
+        for member in config.members
+        for secret in member.inventory.credentials
+        if not secret.key_fits
+    }
+    for gateway in config.objects("Gateway") if odd else ():
+        for number, server in enumerate(maps(gateway.spec.get("servers"))):
+            secret = odd.get(text(mapping(server.get("tls")).get("credentialName")) or "")
+            if secret is not None:
+                yield config.finding(
+                    "CONFIG-KEY-DIFFERS",
+                    gateway,
+                    f"Secret {secret.meta.namespace}/{secret.meta.name} holds a key that is not its certificate's; the "
+                    "proxy refuses it.",
+                    f"kubectl -n {secret.meta.namespace} create secret tls {secret.meta.name} --cert=FILE --key=FILE",
+                    path=f"spec.servers[{number}].tls.credentialName",
+                )
+
+
 def _known(config: RevisionConfig, cluster: str) -> bool:
     return any(m.inventory.evidence("Credential").known for m in config.members if m.name == cluster)
 
@@ -180,7 +202,7 @@ def _hosts(gateway: ConfigObject, server: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def shared_certificates(config: RevisionConfig) -> Iterator[ConfigFinding]:
-    """Gateways of the same pods whose servers present the same certificate."""
+    """Gateways whose pods include those of another one that presents the same certificate."""
     uses: dict[tuple[str, str], dict[tuple[str, str], ConfigObject]] = {}
     for gateway in config.objects("Gateway"):
         for server in maps(gateway.spec.get("servers")):
@@ -194,7 +216,7 @@ def shared_certificates(config: RevisionConfig) -> Iterator[ConfigFinding]:
             others = [
                 f"{other.meta.namespace}/{other.meta.name}".lstrip("/")
                 for name, other in gateways.items()
-                if name != key and _alike(_selector(gateway), _selector(other))
+                if name != key and _selector(gateway).items() <= _selector(other).items()
             ]
             if others:
                 yield config.finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,13 +12,16 @@ from meshtop.analysis.identity.control_planes import DEFAULT_REVISION
 from meshtop.analysis.identity.trees import Tree, at, config_tree, text_at
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text
+from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import Container, Controller, Meta, Namespace, Pod
 
 INJECTION = "istio-injection"
 _INJECTOR = "istio-sidecar-injector"
 _PROXY = "istio-proxy"
 _PROXY_UID = 1337
+_VARIANT = re.compile(r"-(?:distroless|debug)$")
 _AMBIENT = "istio.io/dataplane-mode"
+_OFF = (None, "", "none", "disabled")
 _NOT_APPLICATIONS = frozenset({_PROXY, "istio-operator"})
 
 
@@ -69,14 +73,14 @@ def namespaces(config: RevisionConfig) -> Iterator[ConfigFinding]:
                     f"kubectl label namespace {name} {INJECTION}=enabled   # or =disabled, to say that it is meant",
                 )  # fmt: skip
             continue
-        several = [f"{k}={labels[k]}" for k in (INJECTION, REVISION, _AMBIENT) if labels.get(k) not in (None, "none")]
-        if len(several) > 1 and not (labels.get(_AMBIENT) == "ambient" and legacy == "disabled"):
+        several = [f"{k}={labels[k]}" for k in (INJECTION, REVISION, _AMBIENT) if labels.get(k) not in _OFF]
+        if len(several) > 1:
             yield config.finding(
                 "IST0123", namespace, f"{name} has {' and '.join(several)}; which one counts is not defined.",
                 f"kubectl label namespace {name} {several[0].partition('=')[0]}-",
             )  # fmt: skip
             continue
-        if revision is not None or legacy == "enabled":
+        if legacy == "enabled" or (revision is not None and not legacy):
             injected.add(name)
     yield from _without_proxy(config, injected)
 
@@ -110,41 +114,61 @@ def _restart(pod: Pod) -> str:
 
 def proxy_images(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Namespaces whose pods run another proxy image than their injector would give them now."""
-    wanted = {revision: _image(config, values) for revision, values in injector_values(config).items()}
-    if not wanted:
+    injectors = injector_values(config)
+    if not injectors:
         return
-    others: dict[str, list[tuple[str, str]]] = {}
+    others: dict[str, list[tuple[str, str, str]]] = {}
     for pod in config.inventory.pods:
         home = config.namespaces.get(pod.meta.namespace)
         revision = _revision(home) if home is not None else None
-        image = wanted.get(revision or "")
-        if not image or pod.meta.annotations.get("sidecar.istio.io/proxyImage"):
-            continue
         proxy = proxy_container(pod.containers)
-        if proxy is not None and proxy.image != image:
-            others.setdefault(pod.meta.namespace, []).append((pod.meta.name, proxy.image))
+        if proxy is None or revision not in injectors or pod.meta.annotations.get("sidecar.istio.io/proxyImage"):
+            continue
+        image = _image(injectors[revision], _variant(config, pod))
+        if image and proxy.image != image:
+            others.setdefault(pod.meta.namespace, []).append((pod.meta.name, proxy.image, image))
     for name, pods in others.items():
         namespace = config.namespaces[name]
-        shown = ", ".join(pod for pod, _ in sorted(pods)[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
+        shown = ", ".join(pod for pod, _, _ in sorted(pods)[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
         yield config.finding(
             "IST0158",
             namespace,
             f"{len(pods)} {'pod runs' if len(pods) == 1 else 'pods run'} {pods[0][1]}; injection gives "
-            f"{wanted[_revision(namespace) or '']} now ({shown}).",
+            f"{pods[0][2]} now ({shown}).",
             f"kubectl -n {name} rollout restart deployment",
             touches=((name, ""),),
         )
 
 
-def _image(config: RevisionConfig, values: Tree) -> str:
+def _variant(config: RevisionConfig, pod: Pod) -> str | None:
+    """The image type of a pod's proxy: by its annotation, a ProxyConfig for it, its namespace or the mesh, or the mesh's
+    own setting (istio.io, ProxyConfig)."""
+    own = text_at(config_tree(pod.meta.annotations.get("proxy.istio.io/config", "")), "image", "imageType")
+    if own:
+        return own
+    chosen: dict[int, str] = {}
+    for one in config.objects("ProxyConfig"):
+        said = text_at(one.spec, "image", "imageType")
+        wanted = match_labels(one.spec)
+        home = one.meta.namespace
+        if said and home in (pod.meta.namespace, config.root_namespace) and selects(wanted, pod.meta.labels):
+            chosen.setdefault(0 if wanted else 1 if home == pod.meta.namespace else 2, said)
+    if chosen:
+        return chosen[min(chosen)]
+    return text_at(config.mesh_config, "defaultConfig", "image", "imageType")
+
+
+def _image(values: Tree, variant: str | None) -> str:
     image = text_at(values, "global", "proxy", "image") or ""
     if "/" in image:
         return image
     hub, tag = at(values, "global", "hub"), at(values, "global", "tag")
     if not image or not hub or not tag:
         return ""
-    variant = text_at(config.mesh_config, "defaultConfig", "image", "imageType") or text_at(values, "global", "variant")
-    return f"{hub}/{image}:{tag}" + (f"-{variant}" if variant and not str(tag).endswith(f"-{variant}") else "")
+    variant = variant or text_at(values, "global", "variant")
+    if variant in (None, "default"):
+        return f"{hub}/{image}:{tag}"
+    return f"{hub}/{image}:{_VARIANT.sub('', str(tag))}-{variant}"
 
 
 def automatic_images(config: RevisionConfig) -> Iterator[ConfigFinding]:

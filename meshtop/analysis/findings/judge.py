@@ -75,6 +75,7 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="unchecked-servers", run=destination_rules.unchecked_servers, own=(_DR,)),
     FindingRule(name="gateway-ports", run=gateways.pods_and_ports, own=(_GW,), mesh=("Pod", "Service")),
     FindingRule(name="gateway-credentials", run=gateways.credentials, own=(_GW, "Credential"), mesh=("Pod",)),
+    FindingRule(name="credential-keys", run=gateways.keys_of_others, own=(_GW, "Credential")),
     FindingRule(name="gateway-claims", run=gateways.claims, own=(_GW,)),
     FindingRule(name="shared-certificates", run=gateways.shared_certificates, own=(_GW,)),
     FindingRule(name="tcp-without-address", run=service_entries.tcp_without_address, own=(_SE, "ConfigMap")),

@@ -264,7 +264,7 @@ class RevisionConfig:
                 labels = dict(one.labels)
                 at = nodes[one.cluster].get(one.pod.node or "")
                 if at is not None:
-                    labels.update({name: at[name] for name in _TOPOLOGY if name in at})
+                    labels.update({name: at[name] for name in _TOPOLOGY if at.get(name)})
                     labels[_HOSTNAME] = one.pod.node or ""
                 kept.setdefault(frozenset(labels.items()), labels)
             found[namespace] = list(kept.values())

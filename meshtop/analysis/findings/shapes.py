@@ -143,6 +143,7 @@ _FORMS: Mapping[str, Form] = {
             }
         ],
     },
+    "ProxyConfig": {"selector": _SELECTOR, "image": {"imageType": TEXT}},
     "PeerAuthentication": {"selector": _SELECTOR, "mtls": {"mode": TEXT}, "portLevelMtls": {"*": {"mode": TEXT}}},
     "RequestAuthentication": {
         "selector": _SELECTOR,

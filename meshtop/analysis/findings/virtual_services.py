@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
@@ -10,6 +10,7 @@ from meshtop.analysis.findings.revisions import RevisionConfig, destinations, ho
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.security.mtls.hosts import Host
 from meshtop.analysis.visibility.clients import MESH, gateway_names
+from meshtop.analysis.visibility.exports import Audience
 from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import ConfigObject
@@ -185,32 +186,43 @@ def overlap(one: str, other: str) -> bool:
 
 def same_hosts(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Several VirtualServices for one host at sidecars of the same namespaces."""
-    claims: dict[tuple[str, str], list[ConfigObject]] = {}
+    claims: dict[str, list[tuple[ConfigObject, Audience]]] = {}
     for service in config.objects("VirtualService"):
         home = service.meta.namespace
-        bound = gateway_names(service.spec.get("gateways"), home) or (MESH,)
-        if MESH not in bound:
+        if MESH in (gateway_names(service.spec.get("gateways"), home) or (MESH,)):
+            seen = config.exports.of(service)
+            for host in dict.fromkeys(config.full_name(host, home) for host in texts(service.spec.get("hosts"))):
+                claims.setdefault(host, []).append((service, seen))
+    patterns = [host for host in claims if host.startswith("*")]
+    conflicts: dict[tuple[str, str], tuple[ConfigObject, dict[str, None], dict[str, None]]] = {}
+    for host, services in claims.items():
+        rivals = list(services)
+        if host.startswith("*"):
+            # Of two patterns the longer one wins, and what only the shorter one was meant to add is lost.
+            rivals += [rival for other in patterns if other != host and overlap(host, other) for rival in claims[other]]
+        if len(rivals) < 2:
             continue
-        seen = config.exports.of(service)
-        scopes = ("*",) if seen.everyone else tuple(seen.namespaces)
-        for scope in scopes:
-            for host in dict.fromkeys(texts(service.spec.get("hosts"))):
-                claims.setdefault((scope, config.full_name(host, home)), []).append(service)
-    for (scope, host), services in claims.items():
-        if len(services) < 2:
-            continue
-        names = sorted(f"{s.meta.namespace}/{s.meta.name}" for s in services)
-        for service in services:
-            others = [name for name in names if name != f"{service.meta.namespace}/{service.meta.name}"]
-            yield config.finding(
-                "IST0109",
-                service,
-                f"host {host} has routes in {', '.join(others[:3])}{' and more' if len(others) > 3 else ''} too"
-                f"{'' if scope == '*' else ' for ' + scope}; sidecars use those of one of them only.",
-                "Merge the routes into one VirtualService.",
-                path="spec.hosts",
-                touches=touched_by(config, service, (host,)),
-            )
+        for service, seen in services:
+            others = [o for o, theirs in rivals if o.meta.key != service.meta.key and seen.overlaps(theirs)]
+            if others:
+                _, hosts, names = conflicts.setdefault(service.meta.key, (service, {}, {}))
+                hosts[host] = None
+                names.update({f"{o.meta.namespace}/{o.meta.name}".lstrip("/"): None for o in others})
+    for service, hosts, names in conflicts.values():
+        yield config.finding(
+            "IST0109",
+            service,
+            f"{'host' if len(hosts) == 1 else 'hosts'} {_few(hosts)} {'has' if len(hosts) == 1 else 'have'} routes in "
+            f"{_few(names)} too; sidecars use those of one of them only.",
+            "Merge the routes into one VirtualService.",
+            path="spec.hosts",
+            touches=touched_by(config, service, hosts),
+        )
+
+
+def _few(names: Iterable[str]) -> str:
+    told = list(names)
+    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
 
 def gateway_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:

@@ -154,7 +154,7 @@ def pod(item: wire.PodObject) -> kube.Pod:
         changed_at=None if ready else _changed_at(status.conditions),
         problem=None if ready else _problem(item),
         run_as_user=_user(spec.security_context),
-        init_containers=tuple(intern(c.name) for c in spec.init_containers or () if c.restart_policy != "Always"),
+        init_containers=tuple(intern(c.name) for c in spec.init_containers or () if not _is_sidecar(c)),
     )
 
 
@@ -201,10 +201,15 @@ def _containers(
     containers: Iterable[wire.ContainerSpec] | None, init_containers: Iterable[wire.ContainerSpec] | None
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
-    sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
+    sidecars = [entry for entry in init_containers or () if _is_sidecar(entry)]
     return tuple(
         _container(entry.name, entry.image, _user(entry.security_context)) for entry in (*(containers or ()), *sidecars)
     )
+
+
+def _is_sidecar(entry: wire.ContainerSpec) -> bool:
+    # Nothing but Istio's own proxy is called so, and it is never one that ends.
+    return entry.restart_policy == "Always" or entry.name == "istio-proxy"
 
 
 @lru_cache(maxsize=4096)

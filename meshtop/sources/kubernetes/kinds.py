@@ -152,7 +152,7 @@ IDENTITY: tuple[ApiKind, ...] = _config(
 """RBAC kinds for the comparison of clusters; few users may read them, so their absence is only a note."""
 
 JUDGED: tuple[ApiKind, ...] = (
-    *_config(NETWORKING, ("v1", "v1beta1", "v1alpha3"), EnvoyFilter="envoyfilters"),
+    *_config(NETWORKING, ("v1", "v1beta1", "v1alpha3"), EnvoyFilter="envoyfilters", ProxyConfig="proxyconfigs"),
     *_config(EXTENSIONS, ("v1", "v1alpha1"), WasmPlugin="wasmplugins"),
     *_config(
         ADMISSION,

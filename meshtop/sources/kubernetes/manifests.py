@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from meshtop.analysis.findings.credentials import credential_flaw
+from meshtop.analysis.findings.credentials import credential_flaw, key_fits
 from meshtop.analysis.findings.revisions import MisreadObject
 from meshtop.analysis.identity.control_planes import is_injector
 from meshtop.model.kube import ConfigObject, Credential, Inventory, Meta
@@ -59,12 +59,36 @@ class _Collected(Struct):
     passed_over: dict[str, None] = field(default_factory=dict)
 
 
-def manifests(texts: Iterable[bytes | str], *, namespace: str = "", now: float = 0.0) -> Manifests:
+DEFAULT_GATEWAY = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {app: istio-ingressgateway, istio: ingressgateway}}
+spec: {containers: [{name: istio-proxy, image: auto-installed}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {istio: ingressgateway}}
+spec:
+  selector: {app: istio-ingressgateway, istio: ingressgateway}
+  ports:
+  - {name: status-port, port: 15021, targetPort: 15021}
+  - {name: http2, port: 80, targetPort: 8080}
+  - {name: https, port: 443, targetPort: 8443}
+"""
+"""The ingress gateway of Istio's default profile, which files without a cluster are taken to be meant for."""
+
+
+def manifests(
+    texts: Iterable[bytes | str], *, namespace: str = "", now: float = 0.0, default_gateway: bool = False
+) -> Manifests:
     """The objects of some YAML or JSON texts; those without a namespace are in `namespace`.
 
-    `now` (Unix seconds) is when certificates have to be valid. Raises YamlRefused for text that is no YAML.
+    `now` (Unix seconds) is when certificates have to be valid. With `default_gateway`, the ingress gateway of Istio's
+    default profile is there too. Raises YamlRefused for text that is no YAML.
     """
     found = _Collected()
+    if default_gateway:
+        texts = (*texts, DEFAULT_GATEWAY)
     for text in texts:
         for document in load_yaml_documents(text):
             _take(found, document, namespace, now)
@@ -126,7 +150,9 @@ def _decode(
     elif named == ("", "Secret"):
         meta = convert.metadata(_META.decode(body))
         data = _secret_data(document)
-        found.credentials.append(Credential(meta=meta, keys=tuple(data), flaw=credential_flaw(data, now)))
+        found.credentials.append(
+            Credential(meta=meta, keys=tuple(data), flaw=credential_flaw(data, now), key_fits=key_fits(data))
+        )
     elif named == _CRD:
         meta = convert.metadata(_META.decode(body))
         spec = document.get("spec")

@@ -78,7 +78,7 @@ def read(root: Path, names: list[str], case: Mapping[str, Any] | None = None) ->
         config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "istio-system", "name": "istio"}}
         texts.append(json.dumps({**config_map, "data": parts}).encode())
     # The certificates of the cases are judged at a moment at which Istio's own were valid.
-    return manifests(texts, now=1_760_000_000.0)
+    return manifests(texts, now=1_760_000_000.0, default_gateway=True)
 
 
 def told(found: ConfigFinding) -> tuple[str, str, str]:
