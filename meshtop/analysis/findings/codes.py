@@ -102,7 +102,7 @@ _OWN = (
     ("CONFIG-FAILOVER-BLIND", _W, "Locality failover is set without outlier detection, so that it never happens."),
     ("CONFIG-NO-WAYPOINT", _W, "A policy on requests stands in an ambient namespace without a waypoint to enforce it."),
     ("CONFIG-WAYPOINT-MISSING", _E, "A namespace or Service is to use a waypoint that does not exist."),
-    ("CONFIG-KEY-DIFFERS", _E, "The key in a gateway's Secret is not that of its certificate."),
+    ("CONFIG-KEY-DIFFERS", _E, "The key in a gateway's Secret cannot be read, or is not that of its certificate."),
     ("CONFIG-NOT-OBEYED", _W, "An object stands in a cluster whose proxies obey another cluster's objects."),
 )
 

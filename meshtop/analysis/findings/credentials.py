@@ -26,15 +26,18 @@ def credential_flaw(data: Mapping[str, bytes], now: float) -> str | None:
         return "its certificate cannot be read"
     if found[0].not_after <= now:
         return f"its certificate expired on {datetime.fromtimestamp(found[0].not_after, UTC):%Y-%m-%d}"
-    return None if _public(key) is not None else "its key cannot be read"
+    return None
 
 
 def key_fits(data: Mapping[str, bytes]) -> bool:
-    """Whether the key of a Secret is that of its certificate; what cannot be read is no contradiction."""
+    """Whether the key of a Secret can be read and is that of its certificate; True where there are not both."""
     certificate = next((data[name] for name in _CERTIFICATES if data.get(name)), b"")
     key = next((data[name] for name in _KEYS if data.get(name)), b"")
-    found, public = read_certificates(certificate.decode("utf-8", "replace")), _public(key)
-    return not found or public is None or found[0].key == hashlib.sha256(public).hexdigest()
+    found = read_certificates(certificate.decode("utf-8", "replace"))
+    if not found or not key:
+        return True
+    public = _public(key)
+    return public is not None and found[0].key == hashlib.sha256(public).hexdigest()
 
 
 def _public(key: bytes) -> bytes | None:

@@ -16,12 +16,12 @@ _ORDERED = frozenset({"INSERT_BEFORE", "INSERT_AFTER"})
 
 def patches(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """What is wrong with each patch, in the order in which istiod applies them."""
-    versioned: set[str] = set()
+    versioned: set[tuple[str, str]] = set()
     for obj in config.objects("EnvoyFilter"):
         for number, patch in enumerate(maps(obj.spec.get("configPatches"))):
-            done = mapping(patch.get("patch"))
-            if not done:
+            if not isinstance(patch.get("patch"), Mapping):
                 break
+            done = mapping(patch.get("patch"))
             path = f"spec.configPatches[{number}]"
             operation, target = text(done.get("operation")) or "INVALID", text(patch.get("applyTo")) or "INVALID"
             name = _patched(patch)
@@ -42,7 +42,7 @@ def patches(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "IST0155" if for_version else "IST0151",
                     obj,
-                    f"{operation} of {path} depends on what other patches left{f' of {name}' if name else ''}, and "
+                    f"{operation} of {path} depends on what other patches left{f' of {name[1]}' if name[1] else ''}, and "
                     f"there is no priority{'; another one is for a proxy version only' if for_version else ''}.",
                     "spec:\n  priority: 10",
                     path=path,
@@ -51,12 +51,13 @@ def patches(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 versioned.add(name)
 
 
-def _patched(patch: Mapping[str, Any]) -> str:
-    """The name of the filter that a patch is about."""
+def _patched(patch: Mapping[str, Any]) -> tuple[str, str]:
+    """Which filter a patch is about: the one that it brings, or the one that it looks for."""
     value = mapping(mapping(patch.get("patch")).get("value"))
     if not value:
-        return ""
+        return "", ""
     if text(value.get("name")):
-        return str(value["name"])
+        return "value", str(value["name"])
     listener = mapping(mapping(patch.get("match")).get("listener"))
-    return text(mapping(mapping(listener.get("filterChain")).get("filter")).get("name")) or ""
+    found = text(mapping(mapping(listener.get("filterChain")).get("filter")).get("name"))
+    return ("match", found) if found else ("", "")

@@ -150,8 +150,8 @@ def keys_of_others(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "CONFIG-KEY-DIFFERS",
                     gateway,
-                    f"Secret {secret.meta.namespace}/{secret.meta.name} holds a key that is not its certificate's; the "
-                    "proxy refuses it.",
+                    f"Secret {secret.meta.namespace}/{secret.meta.name} holds a key that cannot be read or is not its "
+                    "certificate's; the proxy refuses it.",
                     f"kubectl -n {secret.meta.namespace} create secret tls {secret.meta.name} --cert=FILE --key=FILE",
                     path=f"spec.servers[{number}].tls.credentialName",
                 )

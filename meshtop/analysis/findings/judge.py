@@ -32,7 +32,7 @@ from meshtop.analysis.findings.finding import (
     standing_for,
     without_repetition,
 )
-from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of
+from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
 from meshtop.analysis.findings.suppression import Suppression, not_suppressed
 from meshtop.analysis.findings.virtual_services import GATEWAY_API
 from meshtop.model.evidence import Unknown
@@ -179,6 +179,7 @@ def judge(
     only: Iterable[str] = (),
 ) -> Judgement:
     """Judge the configuration of all clusters. `only` limits it to the rules of these names."""
+    clusters = [well_formed(cluster) for cluster in clusters]
     names = frozenset(only)
     found: list[ConfigFinding] = []
     unknowns: dict[Unknown, None] = {}

@@ -200,8 +200,6 @@ def reported_conditions(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 
 def _conditions_of(obj: ConfigObject) -> tuple[Condition, ...]:
-    if not isinstance(obj.status, Mapping):
-        return ()
     of_parents = (one for parent in maps(obj.status.get("parents")) for one in conditions(parent))
     return (*conditions(obj.status), *of_parents)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.findings.calls import Calls
 from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey, Touched
@@ -59,6 +59,27 @@ class JudgedCluster(Struct, frozen=True, kw_only=True):
     facts: MeshFacts = MeshFacts()
     misread: tuple[MisreadObject, ...] = ()
     networks: Tree | None = None
+
+
+def well_formed(cluster: JudgedCluster) -> JudgedCluster:
+    """A cluster without the objects that are not of their kind's form, which are among the `misread` ones instead."""
+    misread = list(cluster.misread)
+    config: dict[str, tuple[ConfigObject, ...]] = {}
+    for kind, objects in cluster.inventory.config.items():
+        kept = []
+        for obj in objects:
+            why = misshapen(kind, obj)
+            if why is None:
+                kept.append(obj)
+            else:
+                misread.append(
+                    MisreadObject(kind=obj.kind, namespace=obj.meta.namespace, name=obj.meta.name, why=why)
+                )
+        config[kind] = objects if len(kept) == len(objects) else tuple(kept)
+    if len(misread) == len(cluster.misread):
+        return cluster
+    inventory = structs.replace(cluster.inventory, config=config)
+    return structs.replace(cluster, inventory=inventory, misread=tuple(misread))
 
 
 class MeshPod(Struct, frozen=True, kw_only=True):
@@ -112,11 +133,11 @@ class RevisionConfig:
         self._found: dict[tuple[str, str], Host | None] = {}
 
     def objects(self, kind: str) -> tuple[ConfigObject, ...]:
-        """The objects of a kind that this revision reads and that are of its form, in the order of their creation."""
+        """The objects of a kind that this revision reads, in the order of their creation."""
         found = self._objects.get(kind)
         if found is None:
             read = (obj for obj in self.inventory.config.get(kind, ()) if self._reads(obj.meta))
-            found = self._objects[kind] = tuple(oldest_first(obj for obj in read if misshapen(kind, obj) is None))
+            found = self._objects[kind] = tuple(oldest_first(read))
         return found
 
     def _reads(self, meta: Meta) -> bool:

@@ -24,8 +24,7 @@ def sidecar_labels(sidecar: ConfigObject) -> dict[str, str]:
 
 def sidecars(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Sidecars that select nothing, share pods with another one, or stand in an ambient namespace."""
-    yield from _selecting(config, "Sidecar", sidecar_labels, "IST0110")
-    yield from _default_ones(config, "Sidecar", "workloadSelector", sidecar_labels, "IST0111")
+    effective: list[ConfigObject] = []
     for sidecar in config.objects("Sidecar"):
         home = config.namespaces.get(sidecar.meta.namespace)
         wanted = sidecar_labels(sidecar)
@@ -38,8 +37,12 @@ def sidecars(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 sidecar,
                 f"no effect: {'its pods are' if wanted else 'the namespace is'} in ambient mode, where there are no "
                 "sidecars.",
-                "Take the Sidecar away; a waypoint limits what is seen there.",
+                "Take the Sidecar away; there, a waypoint and policies do what it was meant for.",
             )
+        else:
+            effective.append(sidecar)
+    yield from _selecting(config, effective, sidecar_labels, "IST0110")
+    yield from _default_ones(config, effective, "workloadSelector", sidecar_labels, "IST0111")
 
 
 def _is_ambient(labels: Mapping[str, str]) -> bool:
@@ -50,15 +53,19 @@ def _is_ambient(labels: Mapping[str, str]) -> bool:
 
 def telemetries(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Telemetries that select nothing, or share pods with another one."""
-    yield from _selecting(config, "Telemetry", lambda obj: match_labels(obj.spec), "IST0159")
-    yield from _default_ones(config, "Telemetry", "selector", lambda obj: match_labels(obj.spec), "IST0160")
+    objects = config.objects("Telemetry")
+    yield from _selecting(config, objects, lambda obj: match_labels(obj.spec), "IST0159")
+    yield from _default_ones(config, objects, "selector", lambda obj: match_labels(obj.spec), "IST0160")
 
 
 def _selecting(
-    config: RevisionConfig, kind: str, labels_of: Callable[[ConfigObject], Mapping[str, str]], code: str
+    config: RevisionConfig,
+    chosen: Sequence[ConfigObject],
+    labels_of: Callable[[ConfigObject], Mapping[str, str]],
+    code: str,
 ) -> Iterator[ConfigFinding]:
     by_pod: dict[tuple[str, str, str], list[ConfigObject]] = {}
-    for obj in config.objects(kind):
+    for obj in chosen:
         wanted = labels_of(obj)
         if not wanted:
             continue
@@ -66,7 +73,7 @@ def _selecting(
         if not pods:
             yield config.finding(
                 "IST0101", obj, f"selector {told(wanted)} selects no pod of {obj.meta.namespace}.",
-                path=f"spec.{'workloadSelector' if kind == 'Sidecar' else 'selector'}",
+                path=f"spec.{'workloadSelector' if obj.kind == 'Sidecar' else 'selector'}",
             )  # fmt: skip
         for pod in pods:
             by_pod.setdefault((pod.cluster, pod.pod.meta.namespace, pod.pod.meta.name), []).append(obj)
@@ -79,19 +86,19 @@ def _selecting(
             others = ", ".join(o.meta.name for o in objects if o is not obj)
             yield config.finding(
                 code, obj, f"pod {pod_name} is selected by {others} too; only the oldest of them counts.",
-                f"Give each {kind} its own pods, or merge them.",
+                f"Give each {obj.kind} its own pods, or merge them.",
             )  # fmt: skip
 
 
 def _default_ones(
     config: RevisionConfig,
-    kind: str,
+    chosen: Sequence[ConfigObject],
     field: str,
     labels_of: Callable[[ConfigObject], Mapping[str, str]],
     code: str,
 ) -> Iterator[ConfigFinding]:
     by_namespace: dict[str, list[ConfigObject]] = {}
-    for obj in config.objects(kind):
+    for obj in chosen:
         if not labels_of(obj) and obj.spec.get(field) is None and not _targets(obj.spec):
             by_namespace.setdefault(obj.meta.namespace, []).append(obj)
     for namespace, objects in by_namespace.items():
@@ -99,7 +106,7 @@ def _default_ones(
             others = ", ".join(o.meta.name for o in objects if o is not obj)
             yield config.finding(
                 code, obj, f"{others} of {namespace or 'the same namespace'} {'has' if ',' not in others else 'have'} no "
-                "selector either; only the oldest of them counts.", f"Merge them into one {kind}, or give them selectors.",
+                "selector either; only the oldest of them counts.", f"Merge them into one {obj.kind}, or give them selectors.",
             )  # fmt: skip
 
 

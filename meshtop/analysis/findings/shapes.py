@@ -198,12 +198,10 @@ _WORDS = {TEXT: "text", NUMBER: "a number", FLAG: "true or false"}
 
 def misshapen(kind: str, obj: ConfigObject) -> str | None:
     """Which field is of the wrong type, in words; None where the object can be judged."""
-    form = _FORMS.get(kind)
-    if form is None:
-        return None
-    if not isinstance(obj.spec, Mapping):
-        return f"spec is {_called(obj.spec)}, and has to be a mapping"
-    return next(_wrong(obj.spec, form, "spec"), None)
+    for name, part in (("spec", obj.spec), ("status", obj.status)):
+        if not isinstance(part, Mapping):
+            return f"{name} is {_called(part)}, and has to be a mapping"
+    return next(_wrong(obj.spec, _FORMS.get(kind, ANY), "spec"), None)
 
 
 def lacking(kind: str, obj: ConfigObject) -> tuple[str, ...]:
@@ -245,7 +243,8 @@ def _fits(value: Any, word: str) -> bool:
 
 @lru_cache(maxsize=32)
 def _named(kind: type) -> str:
-    known = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping"}
+    known = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping",
+             type(None): "empty"}  # fmt: skip
     return known.get(kind, kind.__name__)
 
 

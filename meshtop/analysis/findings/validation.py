@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
-from meshtop.analysis.findings.revisions import RevisionConfig, key_of
-from meshtop.analysis.findings.shapes import lacking, misshapen
+from meshtop.analysis.findings.revisions import RevisionConfig
+from meshtop.analysis.findings.shapes import lacking
 from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.model.kube import ConfigObject
 
@@ -30,18 +30,10 @@ def forms(config: RevisionConfig) -> Iterator[ConfigFinding]:
             code="IST0106",
             object=ObjectKey(config.cluster.name, odd.kind, odd.namespace, odd.name),
             message=f"cannot be judged: {odd.why}.",
+            path=odd.why.partition(" ")[0] if odd.why.startswith(("spec", "status")) else "",
         )
     for kind, objects in config.inventory.config.items():
         for obj in objects:
-            why = misshapen(kind, obj)
-            if why is not None:
-                yield ConfigFinding(
-                    code="IST0106",
-                    object=key_of(config.cluster.name, obj),
-                    message=f"cannot be judged: {why}.",
-                    path=why.partition(" ")[0],
-                )
-                continue
             missing = [field for field in lacking(kind, obj) if not (field == "hosts" and _is_delegate(config, obj))]
             if missing:
                 yield config.finding(
@@ -53,12 +45,11 @@ def forms(config: RevisionConfig) -> Iterator[ConfigFinding]:
 def _is_delegate(config: RevisionConfig, service: ConfigObject) -> bool:
     """Whether another VirtualService delegates to this one, which then has no hosts of its own."""
     for other in config.inventory.config.get("VirtualService", ()):
-        if isinstance(other.spec, Mapping):
-            for rule in maps(other.spec.get("http")):
-                target = mapping(rule.get("delegate"))
-                home = text(target.get("namespace")) or other.meta.namespace
-                if target and (home, target.get("name")) == service.meta.key:
-                    return True
+        for rule in maps(other.spec.get("http")):
+            target = mapping(rule.get("delegate"))
+            home = text(target.get("namespace")) or other.meta.namespace
+            if target and (home, target.get("name")) == service.meta.key:
+                return True
     return False
 
 
