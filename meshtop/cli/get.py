@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
+FINDINGS = "findings"
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -131,6 +132,7 @@ def command(
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION),
         courses=kind == ATTENTION,
+        judged=kind == FINDINGS,
         meanwhile=lambda: find_view(kind),
     )
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)

@@ -218,6 +218,11 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
     cluster_id: str | None = None
 
 
+GATEWAY_SECRETS = "GatewaySecret"
+INJECTORS = "InjectorConfigMap"
+"""The names under which `Inventory.kinds` says how the reading of two parts of a kind went."""
+
+
 class Credential(Struct, frozen=True, kw_only=True):
     """A Secret that may hold a gateway's certificate; its data is never kept.
 

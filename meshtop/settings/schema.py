@@ -218,6 +218,19 @@ class HealthSettings(_Section):
         return self
 
 
+def _ignored(text: str) -> str:
+    code, equals, target = text.strip().partition("=")
+    if not code or (equals and not target.strip()):
+        raise ValueError(f"{text!r} names no finding; write CODE, or CODE=KIND NAMESPACE/NAME (* stands for anything)")
+    return text
+
+
+class FindingsSettings(_Section):
+    """Findings on the configuration that are not to be shown: a code, or a code and the objects that it is about."""
+
+    ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = ()
+
+
 class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
@@ -232,6 +245,7 @@ class Settings(_Section):
     access: AccessSettings = AccessSettings()
     canary: CanarySettings = CanarySettings()
     health: HealthSettings = HealthSettings()
+    findings: FindingsSettings = FindingsSettings()
     tenant_label: str | None = None
     apdex_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
     theme: Theme | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
@@ -10,7 +10,7 @@ from meshtop.analysis.findings.revisions import MeshPod, RevisionConfig
 from meshtop.analysis.findings.virtual_services import overlap
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import selects
-from meshtop.model.kube import ConfigObject, Credential, Service
+from meshtop.model.kube import GATEWAY_SECRETS, ConfigObject, Credential, Pod, Service
 
 _Labels = Mapping[str, str]
 _BUILT_IN = "builtin://"
@@ -23,6 +23,17 @@ def _selector(gateway: ConfigObject) -> dict[str, str]:
 def told(labels: _Labels) -> str:
     """Labels in a sentence."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "(everything)"
+
+
+def gateway_homes(gateways: Iterable[ConfigObject], pods: Iterable[Pod]) -> tuple[str, ...]:
+    """The namespaces in which pods of gateways with certificates run: there their Secrets have to be."""
+    wanted = [
+        {str(k): str(v) for k, v in mapping(gateway.spec.get("selector")).items()}
+        for gateway in gateways
+        if any(mapping(server.get("tls")).get("credentialName") for server in maps(gateway.spec.get("servers")))
+    ]
+    found = {pod.meta.namespace for pod in pods if any(selects(labels, pod.meta.labels) for labels in wanted)}
+    return tuple(sorted(found))
 
 
 class _Pods:
@@ -98,6 +109,14 @@ def _offered(
     return offered, tuple(touches)
 
 
+def names_credentials(config: RevisionConfig) -> bool:
+    """Whether some Gateway takes a certificate out of a Secret, or it is not known which Gateways there are."""
+    if not config.inventory.evidence("Gateway").known:
+        return True
+    servers = (server for gateway in config.objects("Gateway") for server in maps(gateway.spec.get("servers")))
+    return any(text(mapping(server.get("tls")).get("credentialName")) for server in servers)
+
+
 def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Secrets of gateways that do not exist where the gateway's pods run, or whose certificate is of no use."""
     pods = _Pods(config)
@@ -158,7 +177,7 @@ def keys_of_others(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 
 def _known(config: RevisionConfig, cluster: str) -> bool:
-    return any(m.inventory.evidence("Credential").known for m in config.members if m.name == cluster)
+    return any(m.inventory.evidence(GATEWAY_SECRETS).known for m in config.members if m.name == cluster)
 
 
 def claims(config: RevisionConfig) -> Iterator[ConfigFinding]:

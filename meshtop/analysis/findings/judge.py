@@ -36,15 +36,17 @@ from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, r
 from meshtop.analysis.findings.suppression import Suppression, not_suppressed
 from meshtop.analysis.findings.virtual_services import GATEWAY_API
 from meshtop.model.evidence import Unknown
+from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS
 
+_BUILT_IN = frozenset({"Namespace", "Service", "Pod", "Deployment", "ConfigMap"})
 _VS, _DR, _SE, _GW = "VirtualService", "DestinationRule", "ServiceEntry", "Gateway"
 
 
 class FindingRule(Struct, frozen=True, kw_only=True):
     """A rule and what it needs: `own` kinds of the cluster itself, `mesh` kinds of every cluster of its mesh.
 
-    Without them the rule is silent, and the answer says what was not read. A rule that is `always` asked says itself
-    what it can say. `of_istio` is whether it is about objects that only an istiod reads.
+    Without them the rule is silent, and the answer says what was not read; unless there is nothing that it could be
+    about, as `concerns` tells. `of_istio` is whether it is about objects that only an istiod reads.
     """
 
     name: str
@@ -52,6 +54,15 @@ class FindingRule(Struct, frozen=True, kw_only=True):
     own: tuple[str, ...] = ()
     mesh: tuple[str, ...] = ()
     of_istio: bool = True
+    concerns: Callable[[RevisionConfig], bool] | None = None
+
+    def is_moot(self, config: RevisionConfig) -> bool:
+        """Whether the cluster is known to have nothing that the rule is about."""
+        if self.concerns is not None:
+            return not self.concerns(config)
+        if not self.of_istio or not self.own or self.own[0] in _BUILT_IN:
+            return False
+        return config.inventory.evidence(self.own[0]).known and not config.objects(self.own[0])
 
 
 RULES: tuple[FindingRule, ...] = (
@@ -74,8 +85,19 @@ RULES: tuple[FindingRule, ...] = (
     ),
     FindingRule(name="unchecked-servers", run=destination_rules.unchecked_servers, own=(_DR,)),
     FindingRule(name="gateway-ports", run=gateways.pods_and_ports, own=(_GW,), mesh=("Pod", "Service")),
-    FindingRule(name="gateway-credentials", run=gateways.credentials, own=(_GW, "Credential"), mesh=("Pod",)),
-    FindingRule(name="credential-keys", run=gateways.keys_of_others, own=(_GW, "Credential")),
+    FindingRule(
+        name="gateway-credentials",
+        run=gateways.credentials,
+        own=(_GW, GATEWAY_SECRETS),
+        mesh=("Pod",),
+        concerns=gateways.names_credentials,
+    ),
+    FindingRule(
+        name="credential-keys",
+        run=gateways.keys_of_others,
+        own=(_GW, GATEWAY_SECRETS),
+        concerns=gateways.names_credentials,
+    ),
     FindingRule(name="gateway-claims", run=gateways.claims, own=(_GW,)),
     FindingRule(name="shared-certificates", run=gateways.shared_certificates, own=(_GW,)),
     FindingRule(name="tcp-without-address", run=service_entries.tcp_without_address, own=(_SE, "ConfigMap")),
@@ -94,12 +116,17 @@ RULES: tuple[FindingRule, ...] = (
         own=("AuthorizationPolicy",),
         mesh=("Pod", "Namespace"),
     ),
-    FindingRule(name="injection", run=injection.namespaces, own=("Namespace", "Pod", "Injector"), of_istio=False),
-    FindingRule(name="proxy-images", run=injection.proxy_images, own=("Namespace", "Pod", "Injector"), of_istio=False),
+    FindingRule(name="injection", run=injection.namespaces, own=("Namespace", "Pod", INJECTORS), of_istio=False),
+    FindingRule(
+        name="proxy-images",
+        run=injection.proxy_images,
+        own=("Namespace", "Pod", INJECTORS, "ProxyConfig"),
+        of_istio=False,
+    ),
     FindingRule(
         name="automatic-images",
         run=injection.automatic_images,
-        own=("Namespace", "Pod", "Deployment", webhooks.MUTATING),
+        own=("Namespace", "Pod", "Deployment", webhooks.VALIDATING, webhooks.MUTATING),
         of_istio=False,
     ),
     FindingRule(name="application-users", run=injection.application_users, own=("Pod", "Deployment"), of_istio=False),
@@ -125,7 +152,12 @@ RULES: tuple[FindingRule, ...] = (
         own=("Sidecar", _SE, "WorkloadEntry", "Service"),
         mesh=("Pod",),
     ),
-    FindingRule(name="injectors", run=webhooks.injectors, own=(webhooks.MUTATING, "Service"), of_istio=False),
+    FindingRule(
+        name="injectors",
+        run=webhooks.injectors,
+        own=(webhooks.VALIDATING, webhooks.MUTATING, "Service"),
+        of_istio=False,
+    ),
     FindingRule(
         name="external-addresses",
         run=webhooks.external_addresses,
@@ -142,7 +174,6 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="conditions", run=platform.reported_conditions, own=("Service",), of_istio=False),
     FindingRule(name="changed-defaults", run=platform.changed_defaults, own=(_DR, "Service")),
     FindingRule(name="faults-and-mirrors", run=leftovers.faults_and_mirrors, own=(_VS,)),
-    FindingRule(name="idle-routes", run=leftovers.idle_routes, own=(_VS, _SE), mesh=("Service",)),
     FindingRule(name="unseen-rules", run=leftovers.unseen_rules, own=(_DR, "ConfigMap"), mesh=("Pod", "Namespace")),
     FindingRule(name="deny-all", run=leftovers.deny_all, own=("AuthorizationPolicy",), mesh=("Pod", "Namespace")),
     FindingRule(name="blind-failover", run=resilience.blind_failover, own=(_DR,)),
@@ -156,6 +187,14 @@ RULES: tuple[FindingRule, ...] = (
     ),
 )
 """The rules on one control plane's view of the mesh."""
+IDLE_ROUTES = FindingRule(
+    name="idle-routes",
+    run=leftovers.idle_routes,
+    own=(_VS, _SE),
+    mesh=("Service",),
+    concerns=lambda config: any(config.objects(kind) for kind in (_VS, "HTTPRoute", "GRPCRoute")),
+)
+"""The one rule that needs telemetry, and so is asked anew at every refresh."""
 FLEET_RULES: tuple[tuple[str, Callable[[Sequence[JudgedCluster]], Iterator[ConfigFinding]]], ...] = (
     ("unlike-services", between_clusters.unlike_services),
     ("unlike-hosts", between_clusters.unlike_hosts),
@@ -172,33 +211,54 @@ class Judgement(Struct, frozen=True):
 
 
 def judge(
-    clusters: Sequence[JudgedCluster],
-    *,
-    calls: Calls | None = None,
-    ignored: Iterable[Suppression] = (),
-    only: Iterable[str] = (),
+    clusters: Sequence[JudgedCluster], *, ignored: Iterable[Suppression] = (), only: Iterable[str] = ()
 ) -> Judgement:
     """Judge the configuration of all clusters. `only` limits it to the rules of these names."""
     clusters = [well_formed(cluster) for cluster in clusters]
     names = frozenset(only)
     found: list[ConfigFinding] = []
     unknowns: dict[Unknown, None] = {}
-    for config in revisions_of(clusters, calls):
-        obeyed = config.cluster.facts.obeys in (None, config.cluster.name)
-        for rule in RULES:
-            if (names and rule.name not in names) or (rule.of_istio and not obeyed):
-                continue
-            unread = config.unread(rule.own, rule.mesh)
-            unknowns.update(dict.fromkeys(unread))
-            if not unread:
-                found += _ruled(rule.name, config.cluster.name, lambda rule=rule, config=config: rule.run(config))  # type: ignore[misc]
+    for config in revisions_of(clusters):
+        _by_rules(config, [rule for rule in RULES if not names or rule.name in names], found, unknowns)
     for name, run in FLEET_RULES:
         if not names or name in names:
             found += _ruled(name, "", lambda run=run: run(clusters))  # type: ignore[misc]
     kept = not_suppressed(_folded(without_repetition(found), clusters), clusters, ignored)
-    if calls is not None:
-        kept = [structs.replace(one, requests_per_second=calls.touching(one.touches)) for one in kept]
     return Judgement(most_important_first(kept), tuple(unknowns))
+
+
+def idle_routes(
+    clusters: Sequence[JudgedCluster], calls: Calls, *, ignored: Iterable[Suppression] = ()
+) -> tuple[ConfigFinding, ...]:
+    """Routes that nobody calls; none where the telemetry of some cluster is not known."""
+    if not calls.complete:
+        return ()
+    clusters = [well_formed(cluster) for cluster in clusters]
+    found: list[ConfigFinding] = []
+    for config in revisions_of(clusters, calls):
+        _by_rules(config, [IDLE_ROUTES], found, {})
+    return tuple(not_suppressed(without_repetition(found), clusters, ignored))
+
+
+def together(standing: Judgement, more: Iterable[ConfigFinding], calls: Calls) -> Judgement:
+    """A judgement with further findings, all of them weighed by the calls that they touch."""
+    weighed = (
+        structs.replace(one, requests_per_second=calls.touching(one.touches)) for one in (*standing.findings, *more)
+    )
+    return Judgement(most_important_first(weighed), standing.unknowns)
+
+
+def _by_rules(
+    config: RevisionConfig, rules: Iterable[FindingRule], found: list[ConfigFinding], unknowns: dict[Unknown, None]
+) -> None:
+    obeyed = config.cluster.facts.obeys in (None, config.cluster.name)
+    for rule in rules:
+        if (rule.of_istio and not obeyed) or rule.is_moot(config):
+            continue
+        unread = config.unread(rule.own, rule.mesh)
+        unknowns.update(dict.fromkeys(unread))
+        if not unread:
+            found += _ruled(rule.name, config.cluster.name, lambda rule=rule: rule.run(config))  # type: ignore[misc]
 
 
 def _ruled(name: str, cluster: str, run: Callable[[], Iterator[ConfigFinding]]) -> list[ConfigFinding]:

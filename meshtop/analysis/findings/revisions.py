@@ -52,13 +52,17 @@ class MisreadObject(Struct, frozen=True, kw_only=True):
 
 
 class JudgedCluster(Struct, frozen=True, kw_only=True):
-    """One cluster whose configuration is judged; files without a cluster are one with an empty name."""
+    """One cluster whose configuration is judged; files without a cluster are one with an empty name.
+
+    `read` is False where nothing of it is known: then it is not judged, and what may be there is not said to be absent.
+    """
 
     name: str
     inventory: Inventory
     facts: MeshFacts = MeshFacts()
     misread: tuple[MisreadObject, ...] = ()
     networks: Tree | None = None
+    read: bool = True
 
 
 def well_formed(cluster: JudgedCluster) -> JudgedCluster:
@@ -326,7 +330,8 @@ def _membership(pod: Pod, home: Namespace | None) -> tuple[bool, bool]:
 def revisions_of(clusters: Sequence[JudgedCluster], calls: Calls | None = None) -> Iterator[RevisionConfig]:
     """Every view of a control plane on the configuration of its cluster; one for a cluster without control planes."""
     for cluster in clusters:
-        yield from _revisions(cluster, _members(cluster, clusters), calls)
+        if cluster.read:
+            yield from _revisions(cluster, _members(cluster, clusters), calls)
 
 
 def _members(cluster: JudgedCluster, clusters: Sequence[JudgedCluster]) -> list[JudgedCluster]:
@@ -334,6 +339,8 @@ def _members(cluster: JudgedCluster, clusters: Sequence[JudgedCluster]) -> list[
     mesh = cluster.facts.mesh
 
     def may_belong(other: JudgedCluster) -> bool:
+        if not other.read:
+            return other.name in cluster.facts.perhaps
         theirs = other.facts.mesh
         return mesh is None or theirs is None or theirs == mesh or other.name in cluster.facts.perhaps
 

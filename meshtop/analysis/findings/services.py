@@ -20,12 +20,14 @@ _PROTOCOLS = frozenset(
 _APPLICATION = frozenset({"kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss"})
 _WELL_KNOWN = frozenset({25, 53, 3306, 27017})
 """Ports that Istio takes for TCP whatever they are called: SMTP, DNS, MySQL, MongoDB."""
+_PROXYS_OWN = frozenset({15008, 15012, 15020, 15021, 15090})
+"""Ports of the proxies themselves (HBONE, xDS, health, metrics), which gateways' Services offer under names of Istio's."""
 _MANAGED = "gateway.istio.io/managed"
 
 
 def declares_protocol(port: ServicePort) -> bool:
     """Whether Istio knows a port's protocol without looking at its bytes (istio.io, protocol selection)."""
-    if port.protocol == "UDP" or port.port in _WELL_KNOWN:
+    if port.protocol == "UDP" or port.port in _WELL_KNOWN or port.port in _PROXYS_OWN:
         return True
     said = (port.app_protocol or port.name).lower()
     if said in _APPLICATION or said.startswith("grpc-web"):

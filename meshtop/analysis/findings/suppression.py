@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
-from meshtop.analysis.findings.revisions import JudgedCluster
-from meshtop.model.kube import Meta
+if TYPE_CHECKING:
+    from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
+    from meshtop.analysis.findings.revisions import JudgedCluster
+    from meshtop.model.kube import Meta
 
 SUPPRESS = "galley.istio.io/analyze-suppress"
 

@@ -1,0 +1,53 @@
+"""Findings on the configuration of all clusters of a Picture, in the order of the calls that they touch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshtop.analysis.findings.calls import Calls, calls_of
+from meshtop.analysis.findings.judge import Judgement, idle_routes, judge, together
+from meshtop.analysis.findings.revisions import JudgedCluster
+from meshtop.model.kube import Inventory, KindStatus
+from meshtop.model.mesh import MeshFacts
+from meshtop.model.state import State
+from meshtop.views.picture.memory import Key
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+_NOTHING_READ = Inventory(kinds=(KindStatus(kind="everything", state="failed"),))
+_JUDGEMENT: Key[Judgement] = Key("findings on the configuration")
+_WEIGHED: Key[Judgement] = Key("findings on the configuration, by calls")
+
+
+def judged_clusters(picture: Picture) -> tuple[JudgedCluster, ...]:
+    """All clusters as the rules take them; of one that was not read nothing is known, and nothing is absent."""
+    return tuple(
+        JudgedCluster(
+            name=cluster.name,
+            inventory=cluster.inventory if cluster.inventory is not None else _NOTHING_READ,
+            facts=picture.facts.get(cluster.name, MeshFacts()),
+            read=cluster.inventory is not None,
+        )
+        for cluster in picture.snapshot.clusters
+    )
+
+
+def calls_in(picture: Picture) -> Calls:
+    """The calls of this window; complete where the telemetry of every cluster was read."""
+    states = picture.telemetry_states
+    complete = bool(states) and all(state is State.FRESH for state in states.values())
+    return calls_of(picture.edges, complete=complete)
+
+
+def judgement_of(picture: Picture) -> Judgement:
+    """All findings on the configuration; computed once for each Picture, and anew only where something changed."""
+    return picture.cached(_WEIGHED, lambda: _weighed(picture))
+
+
+def _weighed(picture: Picture) -> Judgement:
+    ignored = picture.ignored
+    clusters = judged_clusters(picture)
+    standing = picture.unless_changed(_JUDGEMENT, lambda: judge(clusters, ignored=ignored), also=ignored)
+    calls = calls_in(picture)
+    return together(standing, idle_routes(clusters, calls, ignored=ignored), calls)
