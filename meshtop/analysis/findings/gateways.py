@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
-from meshtop.analysis.findings.revisions import MeshPod, RevisionConfig
+from meshtop.analysis.findings.revisions import MeshPod, RevisionConfig, served_ones
 from meshtop.analysis.findings.virtual_services import overlap
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import selects
@@ -63,6 +63,7 @@ def pods_and_ports(config: RevisionConfig) -> Iterator[ConfigFinding]:
         if not chosen:
             yield _no_pods(config, gateway, wanted)
             continue
+        chosen = served_ones(chosen)
         if all(pod.pod.host_network for pod in chosen):
             continue
         offered, touches = _offered(chosen, services)
@@ -131,7 +132,7 @@ def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
         if not chosen:
             yield _no_pods(config, gateway, wanted)
             continue
-        homes = dict.fromkeys((pod.cluster, pod.pod.meta.namespace) for pod in chosen)
+        homes = dict.fromkeys((pod.cluster, pod.pod.meta.namespace) for pod in served_ones(chosen))
         for number, server in enumerate(maps(gateway.spec.get("servers"))):
             name = text(mapping(server.get("tls")).get("credentialName"))
             if name is None or name.startswith(_BUILT_IN):

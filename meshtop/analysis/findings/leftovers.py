@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
 from meshtop.analysis.findings.revisions import RevisionConfig, destinations, host_of, touched_by
-from meshtop.analysis.inventory.untyped import items, mapping, maps, text
+from meshtop.analysis.inventory.untyped import items, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import ConfigObject
 
@@ -71,22 +71,30 @@ def idle_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
     if calls is None or not calls.complete:
         return
     for service in config.objects("VirtualService"):
-        yield from _idle(config, service, (host_of(t) for _, role, t in destinations(service) if role == "route"))
+        reached = [host_of(target) for _, role, target in destinations(service) if role == "route"]
+        yield from _idle(config, service, reached, texts(service.spec.get("hosts")))
     for kind in _ROUTES:
         for route in config.objects(kind):
-            backends = (ref for rule in maps(route.spec.get("rules")) for ref in maps(rule.get("backendRefs")))
-            yield from _idle(config, route, (_backend(ref, route) for ref in backends))
+            backends = [ref for rule in maps(route.spec.get("rules")) for ref in maps(rule.get("backendRefs"))]
+            parents = [_named_service(config, ref, route, default="Gateway") for ref in maps(route.spec.get("parentRefs"))]
+            yield from _idle(config, route, [_named_service(config, ref, route) for ref in backends], parents)
 
 
-def _backend(ref: Mapping[str, Any], route: ConfigObject) -> str:
-    if ref.get("kind", "Service") != "Service":
+def _named_service(
+    config: RevisionConfig, ref: Mapping[str, Any], route: ConfigObject, *, default: str = "Service"
+) -> str:
+    if ref.get("kind", default) != "Service":
         return ""
-    return f"{ref.get('name', '')}.{ref.get('namespace') or route.meta.namespace}.svc"
+    return f"{ref.get('name', '')}.{ref.get('namespace') or route.meta.namespace}.svc.{config.domain}"
 
 
-def _idle(config: RevisionConfig, route: ConfigObject, hosts: Iterator[str]) -> Iterator[ConfigFinding]:
-    touches = touched_by(config, route, (f"{h}.{config.domain}" if h.endswith(".svc") else h for h in hosts if h))
-    if touches and config.calls is not None and not config.calls.touching(touches):
+def _idle(
+    config: RevisionConfig, route: ConfigObject, reached: Iterable[str], asked_for: Iterable[str]
+) -> Iterator[ConfigFinding]:
+    """Nobody calls what the route leads to, nor the host that it is for: telemetry names the one or the other."""
+    touches = touched_by(config, route, (host for host in reached if host))
+    under = touched_by(config, route, (host for host in asked_for if host and not host.startswith("*")))
+    if touches and config.calls is not None and not config.calls.touching((*touches, *under)):
         named = ", ".join(f"{namespace}/{name}" for namespace, name in touches[:3])
         yield config.finding(
             "CONFIG-ROUTE-IDLE", route, f"no request reached {named} in this window; the route is called by nobody.",
@@ -133,8 +141,8 @@ def deny_all(config: RevisionConfig) -> Iterator[ConfigFinding]:
         if not denies and (others if not wanted else any(_meets(p, wanted) for p in others)):
             continue
         hit = [pod for pod in (config.all_pods if everywhere else config.pods.get(home, ()))
-               if pod.in_mesh and selects(wanted, pod.labels)]  # fmt: skip
-        if not hit and config.pods:
+               if pod.in_mesh and pod.served and selects(wanted, pod.labels)]  # fmt: skip
+        if not hit:
             continue
         where = "the whole mesh" if everywhere else home or "its namespace"
         which = f"the {len(hit)} pods it selects in {where}" if wanted else f"all of {where}"

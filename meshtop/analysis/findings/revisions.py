@@ -87,12 +87,16 @@ def well_formed(cluster: JudgedCluster) -> JudgedCluster:
 
 
 class MeshPod(Struct, frozen=True, kw_only=True):
-    """A pod of the mesh, for selectors: whether it is in the mesh, and whether by ambient mode."""
+    """A pod of the mesh, for selectors: whether it is in the mesh, and whether by ambient mode.
+
+    `served` is whether it obeys the objects of the cluster that is judged; pods of other primaries obey their own.
+    """
 
     cluster: str
     pod: Pod
     in_mesh: bool
     ambient: bool
+    served: bool = True
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -254,13 +258,14 @@ class RevisionConfig:
         found: dict[str, list[MeshPod]] = {}
         for member in self.members:
             homes = {n.meta.name: n for n in member.inventory.namespaces}
+            served = member is self.cluster or member.facts.obeys == self.cluster.name
             for pod in member.inventory.pods:
                 if pod.phase in ("Succeeded", "Failed"):
                     continue
                 namespace = pod.meta.namespace
                 in_mesh, ambient = _membership(pod, homes.get(namespace))
                 found.setdefault(namespace, []).append(
-                    MeshPod(cluster=member.name, pod=pod, in_mesh=in_mesh, ambient=ambient)
+                    MeshPod(cluster=member.name, pod=pod, in_mesh=in_mesh, ambient=ambient, served=served)
                 )
         return found
 
@@ -268,15 +273,6 @@ class RevisionConfig:
     def all_pods(self) -> tuple[MeshPod, ...]:
         """The pods of all clusters of the mesh."""
         return tuple(pod for pods in self.pods.values() for pod in pods)
-
-    @cached_property
-    def label_sets(self) -> dict[str, list[Mapping[str, str]]]:
-        """The different label sets of pods by namespace, those that only name a pod or its template left out."""
-        found: dict[str, list[Mapping[str, str]]] = {}
-        for namespace, pods in self.pods.items():
-            kept = {frozenset(pod.labels.items()): pod.labels for pod in pods}
-            found[namespace] = list(kept.values())
-        return found
 
     @cached_property
     def located_label_sets(self) -> dict[str, list[Mapping[str, str]]]:
@@ -306,6 +302,11 @@ class RevisionConfig:
         for member in self.members:
             found += [Unknown(kind, member.name, why) for kind, why in member.inventory.unread(*mesh)]
         return tuple(dict.fromkeys(found))
+
+
+def served_ones(pods: Iterable[MeshPod]) -> list[MeshPod]:
+    """The pods that obey the objects of the cluster that is judged."""
+    return [pod for pod in pods if pod.served]
 
 
 def _membership(pod: Pod, home: Namespace | None) -> tuple[bool, bool]:

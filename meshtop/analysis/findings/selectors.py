@@ -7,7 +7,7 @@ from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.findings.gateways import told
-from meshtop.analysis.findings.revisions import REVISION, RevisionConfig
+from meshtop.analysis.findings.revisions import REVISION, RevisionConfig, served_ones
 from meshtop.analysis.inventory.untyped import mapping, maps, texts
 from meshtop.analysis.security.authorization import GATEWAY_NAME
 from meshtop.analysis.visibility.selection import match_labels, selects
@@ -75,7 +75,7 @@ def _selecting(
                 "IST0101", obj, f"selector {told(wanted)} selects no pod of {obj.meta.namespace}.",
                 path=f"spec.{'workloadSelector' if obj.kind == 'Sidecar' else 'selector'}",
             )  # fmt: skip
-        for pod in pods:
+        for pod in served_ones(pods):
             by_pod.setdefault((pod.cluster, pod.pod.meta.namespace, pod.pod.meta.name), []).append(obj)
     together: dict[tuple[tuple[str, str], ...], tuple[str, Sequence[ConfigObject]]] = {}
     for (_, _, pod_name), objects in by_pod.items():
@@ -117,10 +117,10 @@ def _targets(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def gateway_selectors(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Policies that select pods of Gateway API gateways by labels, which counts only with `targetRefs`."""
     gateways: dict[str, dict[tuple[str, frozenset[tuple[str, str]]], Mapping[str, str]]] = {}
-    for namespace, sets in config.label_sets.items():
-        for labels in sets:
-            if GATEWAY_NAME in labels:
-                gateways.setdefault(namespace, {})[labels[GATEWAY_NAME], frozenset(labels.items())] = labels
+    for pod in config.all_pods:
+        if pod.served and GATEWAY_NAME in pod.labels:
+            key = (pod.labels[GATEWAY_NAME], frozenset(pod.labels.items()))
+            gateways.setdefault(pod.pod.meta.namespace, {})[key] = pod.labels
     for kind in _POLICIES:
         for policy in config.objects(kind):
             wanted = match_labels(policy.spec)

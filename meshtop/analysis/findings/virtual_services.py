@@ -276,7 +276,8 @@ def claim_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
             bare = [
                 pod
                 for pod in config.all_pods
-                if selects(wanted, pod.labels)
+                if pod.served
+                and selects(wanted, pod.labels)
                 and not any(
                     selects(labels, pod.labels)
                     for home in dict.fromkeys((config.root_namespace, pod.pod.meta.namespace))
