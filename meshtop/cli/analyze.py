@@ -28,15 +28,25 @@ _SUFFIXES = (".yaml", ".yml", ".json")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--over-clusters", is_flag=True, help="Judge FILEs as if they were applied to the clusters.")
 @click.option(
-    "--fail-on", type=click.Choice(("error", "warning", "info")), default="error", help="From which severity to exit with 1."
+    "--fail-on",
+    type=click.Choice(("error", "warning", "info")),
+    default="error",
+    help="From which severity to exit with 1.",
 )
 @click.option(
-    "-o", "--output", type=click.Choice(("table", "wide", "json", "yaml", "csv", "name")), default="table", help="How to print."
+    "-o",
+    "--output",
+    type=click.Choice(("table", "wide", "json", "yaml", "csv", "name")),
+    default="table",
+    help="How to print.",
 )
 @click.option("--filter", "filter_", metavar="EXPR", default="", help="As of get: 'severity:error !code:IST0118'.")
 @click.option("--sort", metavar="COLUMN", default="", help="As of get.")
 @click.option(
-    "--suppress", metavar="CODE[=KIND NAME]", multiple=True, help="Leave out findings; NAME is [NAMESPACE/]NAME, * anything."
+    "--suppress",
+    metavar="CODE[=KIND NAME]",
+    multiple=True,
+    help="Leave out findings; NAME is [NAMESPACE/]NAME, * anything.",
 )
 @click.option("--mesh-config", metavar="FILE", help="Files alone: the MeshConfig that they are meant for.")
 @click.option("--mesh-networks", metavar="FILE", help="Files alone: the MeshNetworks that they are meant for.")
@@ -133,9 +143,7 @@ def _of_clusters(
     return code if reached is Exit.FINE else reached
 
 
-def _print(
-    session: Session, analysis: Analysis, output: str, fail_on: str, snapshot: Snapshot | None = None
-) -> Exit:
+def _print(session: Session, analysis: Analysis, output: str, fail_on: str, snapshot: Snapshot | None = None) -> Exit:
     from meshtop.cli.printers import json_text, qualified_name, to_csv, to_yaml
     from meshtop.views.frame.unknowns import doubt
     from meshtop.views.kinds.findings import VIEW

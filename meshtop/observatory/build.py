@@ -41,9 +41,10 @@ def open_observatory(
 ) -> Observatory:
     """The observatory of the requested clusters; no request is sent before it is used.
 
-    `judged` reads what only findings on the configuration need too. `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. Values
-    of None are taken from the settings. Raises KubeconfigError, or
-    ConfigError for a cluster that does not exist.
+    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `judged`
+    reads what only findings on the configuration need too. Values of None are taken from the settings.
+
+    Raises KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only

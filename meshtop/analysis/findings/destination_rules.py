@@ -37,6 +37,7 @@ def hosts_and_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
             continue
         entry = entries.get(host.service.lower())
         base = mapping(mapping(entry.spec.get("workloadSelector")).get("labels")) if entry is not None else {}
+        candidates: list[Mapping[str, str]]
         if entry is not None and not base and _has_endpoints(entry):
             candidates = [_labels(endpoint) for endpoint in maps(entry.spec.get("endpoints"))]
         elif host.service in {"", written} and entry is not None:
@@ -68,7 +69,7 @@ def _has_endpoints(entry: ConfigObject) -> bool:
     return bool(maps(entry.spec.get("endpoints")))
 
 
-def _labels(endpoint: Mapping[str, Any]) -> dict[str, str]:
+def _labels(endpoint: Mapping[str, Any]) -> Mapping[str, str]:
     labels = {str(k): str(v) for k, v in mapping(endpoint.get("labels")).items()}
     region, _, rest = (text(endpoint.get("locality")) or "").partition("/")
     zone = rest.partition("/")[0]
@@ -79,7 +80,7 @@ def _labels(endpoint: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _machines(config: RevisionConfig, namespace: str) -> list[dict[str, str]]:
+def _machines(config: RevisionConfig, namespace: str) -> list[Mapping[str, str]]:
     return [
         {**_labels(entry.spec), **entry.meta.labels}
         for entry in config.objects("WorkloadEntry")

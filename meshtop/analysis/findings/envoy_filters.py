@@ -34,7 +34,8 @@ def patches(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 )  # fmt: skip
             elif operation == "REPLACE" and target not in _FILTERS:
                 yield config.finding(
-                    "IST0152", obj, f"REPLACE of {path} is not possible for {target}, only for network and HTTP filters.",
+                    "IST0152", obj,
+                    f"REPLACE of {path} is possible for network and HTTP filters only, and not for {target}.",
                     "operation: MERGE", path=f"{path}.patch.operation",
                 )  # fmt: skip
             elif operation in ("REMOVE", "REPLACE", *_ORDERED) and not obj.spec.get("priority"):
@@ -42,8 +43,8 @@ def patches(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "IST0155" if for_version else "IST0151",
                     obj,
-                    f"{operation} of {path} depends on what other patches left{f' of {name[1]}' if name[1] else ''}, and "
-                    f"there is no priority{'; another one is for a proxy version only' if for_version else ''}.",
+                    f"{operation} of {path} depends on what other patches left{f' of {name[1]}' if name[1] else ''}, "
+                    f"and there is no priority{'; another one is for a proxy version only' if for_version else ''}.",
                     "spec:\n  priority: 10",
                     path=path,
                 )

@@ -74,7 +74,7 @@ def pods_and_ports(config: RevisionConfig) -> Iterator[ConfigFinding]:
             yield config.finding(
                 "IST0162",
                 gateway,
-                f"port {port} is offered by no Service of its pods ({told(wanted)}); it cannot be reached through them.",
+                f"port {port} is offered by no Service of its pods ({told(wanted)}), and cannot be reached by one.",
                 f"ports:\n- name: {text(mapping(server.get('port')).get('name')) or f'tcp-{port}'}\n  port: {port}\n"
                 f"  targetPort: {port}",
                 path=f"spec.servers[{number}].port",
@@ -204,8 +204,8 @@ def claims(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "IST0145",
                     gateway,
-                    f"port {port} and hosts {', '.join(hosts)} are claimed by {', '.join(others)} too, for the same pods "
-                    f"({told(wanted)}); which one is used is not defined.",
+                    f"port {port} and hosts {', '.join(hosts)} are claimed by {', '.join(others)} too, for the same "
+                    f"pods ({told(wanted)}); which one is used is not defined.",
                     "Merge the servers into one Gateway, or give each its own hosts.",
                     path="spec.servers",
                 )

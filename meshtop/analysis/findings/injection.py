@@ -8,9 +8,9 @@ from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.findings.revisions import INJECT, REVISION, SYSTEM_NAMESPACES, RevisionConfig
-from meshtop.analysis.identity.control_planes import DEFAULT_REVISION
 from meshtop.analysis.identity.trees import Tree, at, config_tree, text_at
 from meshtop.analysis.inventory.labels import proxy_container
+from meshtop.analysis.inventory.revisions import DEFAULT_REVISION
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import Container, Controller, Meta, Namespace, Pod
@@ -129,7 +129,9 @@ def proxy_images(config: RevisionConfig) -> Iterator[ConfigFinding]:
             others.setdefault(pod.meta.namespace, []).append((pod.meta.name, proxy.image, image))
     for name, pods in others.items():
         namespace = config.namespaces[name]
-        shown = ", ".join(pod for pod, _, _ in sorted(pods)[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
+        shown = ", ".join(pod for pod, _, _ in sorted(pods)[:3]) + (
+            f" and {len(pods) - 3} more" if len(pods) > 3 else ""
+        )
         yield config.finding(
             "IST0158",
             namespace,
@@ -141,8 +143,10 @@ def proxy_images(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 
 def _variant(config: RevisionConfig, pod: Pod) -> str | None:
-    """The image type of a pod's proxy: by its annotation, a ProxyConfig for it, its namespace or the mesh, or the mesh's
-    own setting (istio.io, ProxyConfig)."""
+    """The image type of a pod's proxy: its annotation's, else a ProxyConfig's, else the mesh's (istio.io, ProxyConfig).
+
+    A ProxyConfig for the workload precedes one for its namespace, and that one for the mesh.
+    """
     own = text_at(config_tree(pod.meta.annotations.get("proxy.istio.io/config", "")), "image", "imageType")
     if own:
         return own

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct, structs
 
 from meshtop.analysis.findings import (
-    annotations,
+    annotation_use,
     between_clusters,
     destination_rules,
     envoy_filters,
@@ -132,13 +132,13 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="application-users", run=injection.application_users, own=("Pod", "Deployment"), of_istio=False),
     FindingRule(
         name="annotations",
-        run=annotations.annotations,
+        run=annotation_use.misused,
         own=("Namespace", "Service", "Pod", "Deployment"),
         of_istio=False,
     ),
     FindingRule(
         name="alpha-annotations",
-        run=annotations.alpha,
+        run=annotation_use.alpha,
         own=("Namespace", "Service", "Pod", "Deployment"),
         of_istio=False,
     ),
@@ -266,7 +266,7 @@ def _ruled(name: str, cluster: str, run: Callable[[], Iterator[ConfigFinding]]) 
     found: list[ConfigFinding] = []
     try:
         for one in run():
-            found.append(structs.replace(one, rule=name))  # noqa: PERF401 - what came before a failure stays
+            found.append(structs.replace(one, rule=name))
     except Exception as error:  # noqa: BLE001 - told as a finding
         found.append(
             ConfigFinding(

@@ -152,7 +152,9 @@ KNOWN: Mapping[str, KnownAnnotation] = {
     "traffic.sidecar.istio.io/includeInboundPorts": _known(problem=_ports_or_all),
     "traffic.sidecar.istio.io/includeOutboundIPRanges": _known(problem=_ranges_or_all),
     "traffic.sidecar.istio.io/includeOutboundPorts": _known(problem=_ports_or_all),
-    "traffic.sidecar.istio.io/kubevirtInterfaces": _known(deprecated=True, instead="istio.io/reroute-virtual-interfaces"),
+    "traffic.sidecar.istio.io/kubevirtInterfaces": _known(
+        deprecated=True, instead="istio.io/reroute-virtual-interfaces"
+    ),
 }
 SET_BY_INJECTION = frozenset(
     {

@@ -1,4 +1,4 @@
-"""What was set up and forgotten, or does nothing: faults, mirrors, idle routes, rules nobody sees, deny-all policies."""
+"""What was forgotten, or does nothing: faults, mirrors, idle routes, rules that nobody sees, deny-all policies."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def idle_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
     for kind in _ROUTES:
         for route in config.objects(kind):
             backends = [ref for rule in maps(route.spec.get("rules")) for ref in maps(rule.get("backendRefs"))]
-            parents = [_named_service(config, ref, route, default="Gateway") for ref in maps(route.spec.get("parentRefs"))]
+            parents = [
+                _named_service(config, ref, route, default="Gateway") for ref in maps(route.spec.get("parentRefs"))
+            ]
             yield from _idle(config, route, [_named_service(config, ref, route) for ref in backends], parents)
 
 
@@ -114,7 +116,7 @@ def unseen_rules(config: RevisionConfig) -> Iterator[ConfigFinding]:
             "CONFIG-RULE-UNSEEN",
             rule,
             f"exportTo {names or '~'}: no client is there, so nobody follows the rule for {rule.spec.get('host')}.",
-            "exportTo:\n- \"*\"",
+            'exportTo:\n- "*"',
             path="spec.exportTo",
             touches=touched_by(config, rule, (text(rule.spec.get("host")) or "",)),
         )

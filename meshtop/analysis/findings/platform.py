@@ -91,14 +91,14 @@ def definitions(config: RevisionConfig) -> Iterator[ConfigFinding]:
             error = bundle < _OLDEST_BUNDLE
             needed = _OLDEST_BUNDLE if error else _SOON_OLDEST_BUNDLE
             yield config.finding(
-                "IST0156" if error else "IST0172", crd, f"Gateway API {written} is older than {_said(needed)}, the oldest "
-                f"that Istio {'supports' if error else 'will support'}.", _upgrade(needed),
+                "IST0156" if error else "IST0172", crd, f"Gateway API {written} is older than {_said(needed)}, the "
+                f"oldest that Istio {'supports' if error else 'will support'}.", _upgrade(needed),
             )  # fmt: skip
         oldest = _OLDEST_OF_KIND.get(crd.meta.name)
         if oldest is not None and bundle < oldest:
             yield config.finding(
-                "IST0176", crd, f"{crd.meta.name} is of Gateway API {written}, and istiod reads it from {_said(oldest)} "
-                "on only; its objects do nothing.", _upgrade(oldest),
+                "IST0176", crd, f"{crd.meta.name} is of Gateway API {written}, and istiod reads it from "
+                f"{_said(oldest)} on only; its objects do nothing.", _upgrade(oldest),
             )  # fmt: skip
 
 
@@ -161,8 +161,9 @@ def token_keys(config: RevisionConfig) -> Iterator[ConfigFinding]:
         if not deployment.environment.get("BLOCKED_CIDRS_IN_JWKS_URIS"):
             yield config.finding(
                 "IST0175", deployment, f"BLOCKED_CIDRS_IN_JWKS_URIS is not set, so whoever may write one of "
-                f"{len(policies)} RequestAuthentications ({names}{', ...' if len(policies) > 3 else ''}) can make istiod "
-                "call any address.", "env:\n- name: BLOCKED_CIDRS_IN_JWKS_URIS\n  value: 10.0.0.0/8,169.254.0.0/16",
+                f"{len(policies)} RequestAuthentications ({names}{', ...' if len(policies) > 3 else ''}) can make "
+                "istiod call any address.",
+                "env:\n- name: BLOCKED_CIDRS_IN_JWKS_URIS\n  value: 10.0.0.0/8,169.254.0.0/16",
             )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def networks(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield ConfigFinding(
                     code="IST0126",
                     object=ObjectKey(config.cluster.name, "MeshNetworks", config.root_namespace, "meshnetworks"),
-                    message=f"network {name} takes endpoints from {registry}, and no control plane has such a registry.",
+                    message=f"network {name} takes endpoints from {registry}, a registry that no control plane has.",
                     path=f"networks.{name}.endpoints",
                 )
 
@@ -212,8 +213,9 @@ def _negative(
         if condition.type in _NEGATIVE[kind] and (condition.status == "False" or (partly and kind != "Service")):
             touches = (obj.meta.key,) if isinstance(obj, Service) else ()
             yield config.finding(
-                "IST0171", obj, f"{condition.type} is {'partly ' if partly else ''}false ({condition.reason or 'no reason'})"
-                f": {condition.message or 'no message'}", path="status.conditions", touches=touches,
+                "IST0171", obj, f"{condition.type} is {'partly ' if partly else ''}false "
+                f"({condition.reason or 'no reason'}): {condition.message or 'no message'}",
+                path="status.conditions", touches=touches,
             )  # fmt: skip
 
 

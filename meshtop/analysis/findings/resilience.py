@@ -9,7 +9,7 @@ from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.findings.revisions import REVISION, RevisionConfig, touched_by
 from meshtop.analysis.findings.virtual_services import GATEWAY_API
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text
-from meshtop.model.kube import ConfigObject, Meta
+from meshtop.model.kube import ConfigObject, Meta, Namespace, Service
 
 USE_WAYPOINT = "istio.io/use-waypoint"
 _WAYPOINT_NAMESPACE = "istio.io/use-waypoint-namespace"
@@ -48,7 +48,8 @@ def missing_waypoints(config: RevisionConfig) -> Iterator[ConfigFinding]:
     gateways = {
         gateway.meta.key for member in config.members for gateway in member.inventory.config.get(GATEWAY_API, ())
     }
-    for one in (*config.inventory.namespaces, *config.inventory.services):
+    users: list[Namespace | Service] = [*config.inventory.namespaces, *config.inventory.services]
+    for one in users:
         place = _waypoint(one.meta)
         if place is None or place in gateways:
             continue
@@ -84,7 +85,11 @@ def unenforced_policies(config: RevisionConfig) -> Iterator[ConfigFinding]:
         }
         for kind in ("AuthorizationPolicy", "RequestAuthentication"):
             for policy in config.objects(kind):
-                if policy.meta.namespace == namespace.meta.name and _on_requests(policy) and not _has_one(policy, bound):
+                if (
+                    policy.meta.namespace == namespace.meta.name
+                    and _on_requests(policy)
+                    and not _has_one(policy, bound)
+                ):
                     yield _unenforced(config, policy)
 
 

@@ -76,9 +76,7 @@ def well_formed(cluster: JudgedCluster) -> JudgedCluster:
             if why is None:
                 kept.append(obj)
             else:
-                misread.append(
-                    MisreadObject(kind=obj.kind, namespace=obj.meta.namespace, name=obj.meta.name, why=why)
-                )
+                misread.append(MisreadObject(kind=obj.kind, namespace=obj.meta.namespace, name=obj.meta.name, why=why))
         config[kind] = objects if len(kept) == len(objects) else tuple(kept)
     if len(misread) == len(cluster.misread):
         return cluster

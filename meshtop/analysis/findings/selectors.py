@@ -77,13 +77,13 @@ def _selecting(
             )  # fmt: skip
         for pod in served_ones(pods):
             by_pod.setdefault((pod.cluster, pod.pod.meta.namespace, pod.pod.meta.name), []).append(obj)
-    together: dict[tuple[tuple[str, str], ...], tuple[str, Sequence[ConfigObject]]] = {}
+    together: dict[tuple[tuple[str, str], ...], tuple[str, list[ConfigObject]]] = {}
     for (_, _, pod_name), objects in by_pod.items():
         if len(objects) > 1:
             together.setdefault(tuple(o.meta.key for o in objects), (pod_name, objects))
-    for pod_name, objects in together.values():
-        for obj in objects:
-            others = ", ".join(o.meta.name for o in objects if o is not obj)
+    for pod_name, rivals in together.values():
+        for obj in rivals:
+            others = ", ".join(o.meta.name for o in rivals if o is not obj)
             yield config.finding(
                 code, obj, f"pod {pod_name} is selected by {others} too; only the oldest of them counts.",
                 f"Give each {obj.kind} its own pods, or merge them.",
@@ -105,9 +105,12 @@ def _default_ones(
         for obj in objects if len(objects) > 1 else ():
             others = ", ".join(o.meta.name for o in objects if o is not obj)
             yield config.finding(
-                code, obj, f"{others} of {namespace or 'the same namespace'} {'has' if ',' not in others else 'have'} no "
-                "selector either; only the oldest of them counts.", f"Merge them into one {obj.kind}, or give them selectors.",
-            )  # fmt: skip
+                code,
+                obj,
+                f"{others} of {namespace or 'the same namespace'} {'has' if ',' not in others else 'have'} no selector "
+                "either; only the oldest of them counts.",
+                f"Merge them into one {obj.kind}, or give them selectors.",
+            )
 
 
 def _targets(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -127,9 +130,7 @@ def gateway_selectors(config: RevisionConfig) -> Iterator[ConfigFinding]:
             if _targets(policy.spec) or policy.spec.get("selector") is None:
                 continue
             named = dict.fromkeys(
-                name
-                for (name, _), labels in gateways.get(policy.meta.namespace, {}).items()
-                if selects(wanted, labels)
+                name for (name, _), labels in gateways.get(policy.meta.namespace, {}).items() if selects(wanted, labels)
             )
             for name in named:
                 yield config.finding(
@@ -168,7 +169,9 @@ def _matching(
     yield config.finding(
         "IST0127",
         policy,
-        f"selector {told(wanted)} selects no workload of {where}." if wanted else f"{where} has no workload in the mesh.",
+        f"selector {told(wanted)} selects no workload of {where}."
+        if wanted
+        else f"{where} has no workload in the mesh.",
         path="spec.selector" if wanted else "",
     )
 

@@ -15,13 +15,27 @@ from meshtop.analysis.visibility.selection import selects
 from meshtop.model.kube import Controller, Service, ServicePort
 
 _PROTOCOLS = frozenset(
-    {"tcp", "udp", "grpc", "grpc-web", "http", "http_proxy", "http2", "https", "tls", "mongo", "redis", "mysql", "hbone"}
+    {
+        "tcp",
+        "udp",
+        "grpc",
+        "grpc-web",
+        "http",
+        "http_proxy",
+        "http2",
+        "https",
+        "tls",
+        "mongo",
+        "redis",
+        "mysql",
+        "hbone",
+    }
 )
 _APPLICATION = frozenset({"kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss"})
 _WELL_KNOWN = frozenset({25, 53, 3306, 27017})
 """Ports that Istio takes for TCP whatever they are called: SMTP, DNS, MySQL, MongoDB."""
 _PROXYS_OWN = frozenset({15008, 15012, 15020, 15021, 15090})
-"""Ports of the proxies themselves (HBONE, xDS, health, metrics), which gateways' Services offer under names of Istio's."""
+"""Ports of the proxies themselves (HBONE, xDS, health, metrics), which gateways' Services offer under other names."""
 _MANAGED = "gateway.istio.io/managed"
 
 
@@ -55,7 +69,7 @@ def port_names(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 )  # fmt: skip
             else:
                 yield config.finding(
-                    "IST0118", service, f"{called}, which names no protocol; the proxy guesses it from the first bytes.",
+                    "IST0118", service, f"{called}, which names no protocol; the proxy guesses it from what it sees.",
                     f"ports:\n- name: http{f'-{port.name}' if port.name else ''}\n  port: {port.port}",
                     path=path, touches=touches,
                 )  # fmt: skip
@@ -104,7 +118,7 @@ def _contradictions(config: RevisionConfig, deployment: Controller, chosen: list
         if len(by_protocol) > 1:
             said = "; ".join(f"{', '.join(sorted(set(n)))} as {p}" for p, n in sorted(by_protocol.items()))
             yield config.finding(
-                "IST0116", deployment, f"port {number} of its pods is used by {said}; the proxy knows one of them only.",
+                "IST0116", deployment, f"port {number} of its pods is used by {said}; the proxy knows only one.",
                 "Use one port for each protocol.", touches=touches,
             )  # fmt: skip
     for target, ports in targets.items():

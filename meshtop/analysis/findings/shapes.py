@@ -7,7 +7,6 @@ kind's form is judged by no rule but this one, so that it costs one finding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 from meshtop.model.kube import ConfigObject
@@ -198,7 +197,8 @@ _WORDS = {TEXT: "text", NUMBER: "a number", FLAG: "true or false"}
 
 def misshapen(kind: str, obj: ConfigObject) -> str | None:
     """Which field is of the wrong type, in words; None where the object can be judged."""
-    for name, part in (("spec", obj.spec), ("status", obj.status)):
+    parts: tuple[tuple[str, Any], ...] = (("spec", obj.spec), ("status", obj.status))
+    for name, part in parts:
         if not isinstance(part, Mapping):
             return f"{name} is {_called(part)}, and has to be a mapping"
     return next(_wrong(obj.spec, _FORMS.get(kind, ANY), "spec"), None)
@@ -241,12 +241,16 @@ def _fits(value: Any, word: str) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-@lru_cache(maxsize=32)
-def _named(kind: type) -> str:
-    known = {str: "text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a mapping",
-             type(None): "empty"}  # fmt: skip
-    return known.get(kind, kind.__name__)
+_CALLED: Mapping[type, str] = {
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "empty",
+}
 
 
 def _called(value: Any) -> str:
-    return _named(type(value))
+    return _CALLED.get(type(value), type(value).__name__)

@@ -13,9 +13,7 @@ from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.model.kube import ConfigObject
 
 _TLS_MODES = frozenset({"DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"})
-_SERVER_TLS = frozenset(
-    {"PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"}
-)
+_SERVER_TLS = frozenset({"PASSTHROUGH", "SIMPLE", "MUTUAL", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL"})
 _PEER_MODES = frozenset({"UNSET", "DISABLE", "PERMISSIVE", "STRICT"})
 _ACTIONS = frozenset({"ALLOW", "DENY", "AUDIT", "CUSTOM"})
 _PROTOCOLS = frozenset({"HTTP", "HTTPS", "GRPC", "GRPC-WEB", "HTTP2", "HTTP_PROXY", "MONGO", "TCP", "TLS", "REDIS",
@@ -61,8 +59,8 @@ def values(config: RevisionConfig) -> Iterator[ConfigFinding]:
         for protocol in ("tcp", "tls"):
             for number, rule in enumerate(maps(service.spec.get(protocol))):
                 yield from _weights(config, service, rule, f"spec.{protocol}[{number}]")
-    for rule in config.objects("DestinationRule"):
-        yield from _destination_rule(config, rule)
+    for destination_rule in config.objects("DestinationRule"):
+        yield from _destination_rule(config, destination_rule)
     for gateway in config.objects("Gateway"):
         for number, server in enumerate(maps(gateway.spec.get("servers"))):
             yield from _server(config, gateway, server, f"spec.servers[{number}]")
@@ -111,12 +109,13 @@ def _http_rule(
     for path, value in _percentages(rule, at):
         if not 0 <= value <= 100:
             yield _bad(config, service, path, f"is {value}, and has to be between 0 and 100")
-    for field, value in (
-        ("timeout", rule.get("timeout")),
-        ("retries.perTryTimeout", mapping(rule.get("retries")).get("perTryTimeout")),
-    ):
-        if value is not None and not (isinstance(value, str) and _DURATION.fullmatch(value)):
-            yield _bad(config, service, f"{at}.{field}", f"is {value}, and has to be a duration such as 5s")
+    durations = {
+        "timeout": rule.get("timeout"),
+        "retries.perTryTimeout": mapping(rule.get("retries")).get("perTryTimeout"),
+    }
+    for field, duration in durations.items():
+        if duration is not None and not (isinstance(duration, str) and _DURATION.fullmatch(duration)):
+            yield _bad(config, service, f"{at}.{field}", f"is {duration}, and has to be a duration such as 5s")
     for index, match in enumerate(maps(rule.get("match"))):
         for field in ("uri", "scheme", "method", "authority"):
             condition = mapping(match.get(field))
@@ -152,7 +151,7 @@ def _weights(
         yield _bad(config, service, f"{at}.route", "has several destinations and no weights")
     elif len(routes) > 1 and sum(given) != 100 and min(given) >= 0:
         yield config.finding(
-            "IST0133", service, f"weights of {at} add up to {sum(given):g} and not to 100; each counts as a share of it.",
+            "IST0133", service, f"weights of {at} add up to {sum(given):g}, not to 100; each is a share of it.",
             path=f"{at}.route",
         )  # fmt: skip
 
@@ -171,7 +170,8 @@ def _destination_rule(config: RevisionConfig, rule: ConfigObject) -> Iterator[Co
     for path, policy in policies:
         levels = [(path, policy)]
         levels += [
-            (f"{path}.portLevelSettings[{index}]", one) for index, one in enumerate(maps(policy.get("portLevelSettings")))
+            (f"{path}.portLevelSettings[{index}]", one)
+            for index, one in enumerate(maps(policy.get("portLevelSettings")))
         ]
         for at, level in levels:
             mode = text(mapping(level.get("tls")).get("mode"))

@@ -253,9 +253,7 @@ def gateway_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 
 def _http_targets(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [
-        mapping(route.get("destination")) for rule in maps(spec.get("http")) for route in maps(rule.get("route"))
-    ]
+    return [mapping(route.get("destination")) for rule in maps(spec.get("http")) for route in maps(rule.get("route"))]
 
 
 def claim_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:

@@ -44,8 +44,8 @@ def injectors(config: RevisionConfig) -> Iterator[ConfigFinding]:
             others.update({f"{c.meta.name}/{h.get('name')}": None for c, h in taking if h is not hook})
     for (_, name), (configuration, others) in overlaps.items():
         yield config.finding(
-            "IST0139", configuration, f"webhook {name} takes the same pods as {', '.join(others)}; they may be injected "
-            "twice.", "Remove the revision or tag that is no longer used.",
+            "IST0139", configuration, f"webhook {name} takes the same pods as {', '.join(others)}; they may be "
+            "injected twice.", "Remove the revision or tag that is no longer used.",
         )  # fmt: skip
     services = {service.meta.key for service in config.inventory.services}
     for configuration, hook in found:
@@ -83,7 +83,10 @@ def _cases(revisions: list[str]) -> Iterator[tuple[dict[str, str], dict[str, str
 def external_addresses(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Webhooks of a remote cluster whose external control plane has no address, a broken one, or an IP address."""
     named = (
-        *((c, c.meta.name.startswith(("istio-validator", "istiod-default-validator"))) for c in config.objects(VALIDATING)),
+        *(
+            (c, c.meta.name.startswith(("istio-validator", "istiod-default-validator")))
+            for c in config.objects(VALIDATING)
+        ),
         *((c, c.meta.name.startswith("istio-sidecar-injector")) for c in config.objects(MUTATING)),
     )
     for configuration, is_of_istio in named:
@@ -105,7 +108,9 @@ def external_addresses(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 )
             elif _is_address(host):
                 yield config.finding(
-                    "IST0164", configuration, f"address {url} of webhook {name} is an IP address; a name survives a move."
+                    "IST0164",
+                    configuration,
+                    f"address {url} of webhook {name} is an IP address; a name survives a move.",
                 )
 
 

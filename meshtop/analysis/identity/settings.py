@@ -10,7 +10,6 @@ from meshtop.analysis.identity.control_planes import ROOT_CERTIFICATE, istiods, 
 from meshtop.analysis.identity.trees import Tree, config_tree
 from meshtop.model.kube import Controller, Inventory
 
-
 _INJECTOR = "istio-sidecar-injector"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model import kube
 from meshtop.sources.http.limits import DEEPEST
-from meshtop.sources.kubernetes import wire
+from meshtop.sources.kubernetes import wire, wire_specless
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ISTIOD_VARIABLES = frozenset(
@@ -315,10 +315,10 @@ def _config(
     )
 
 
-def webhooks_of(version: str, kind: str) -> Callable[[wire.WebhookConfiguration], kube.ConfigObject]:
+def webhooks_of(version: str, kind: str) -> Callable[[wire_specless.WebhookConfiguration], kube.ConfigObject]:
     """How to convert a configuration of webhooks: they become its spec, without their certificates."""
 
-    def convert(item: wire.WebhookConfiguration) -> kube.ConfigObject:
+    def convert(item: wire_specless.WebhookConfiguration) -> kube.ConfigObject:
         for webhook in item.webhooks or ():
             client = webhook.get("clientConfig")
             if isinstance(client, dict):
@@ -330,10 +330,10 @@ def webhooks_of(version: str, kind: str) -> Callable[[wire.WebhookConfiguration]
     return convert
 
 
-def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:
+def rbac_of(version: str, kind: str) -> Callable[[wire_specless.RbacObject], kube.ConfigObject]:
     """How to convert a kind of RBAC: the fields beside the metadata become the spec, under their own names."""
 
-    def convert(item: wire.RbacObject) -> kube.ConfigObject:
+    def convert(item: wire_specless.RbacObject) -> kube.ConfigObject:
         parts = {
             "rules": item.rules,
             "aggregationRule": item.aggregation_rule,
@@ -346,10 +346,10 @@ def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigO
     return convert
 
 
-def kubesphere_cluster(version: str) -> Callable[[wire.KubeSphereCluster], kube.ConfigObject]:
+def kubesphere_cluster(version: str) -> Callable[[wire_specless.KubeSphereCluster], kube.ConfigObject]:
     """How to convert a KubeSphere Cluster, whose credentials were never decoded."""
 
-    def convert(item: wire.KubeSphereCluster) -> kube.ConfigObject:
+    def convert(item: wire_specless.KubeSphereCluster) -> kube.ConfigObject:
         spec = {
             "provider": item.spec.provider,
             "enable": item.spec.enable,

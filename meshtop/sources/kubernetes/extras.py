@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from meshtop.analysis.identity.control_planes import DEFAULT_REVISION, config_maps_to_read, homes, is_injector, istiods
-from meshtop.analysis.identity.control_planes import revision_of as revision_of_istiod
+from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods, revision_of
+from meshtop.analysis.inventory.revisions import DEFAULT_REVISION
 from meshtop.model.kube import (
     GATEWAY_SECRETS,
     INJECTORS,
@@ -102,7 +102,7 @@ class Extras:
     async def _read_injectors(self, found: list[Controller]) -> None:
         places = {(home, "istio-sidecar-injector"): None for home in self.homes}
         for istiod in found:
-            revision = revision_of_istiod(istiod)
+            revision = revision_of(istiod)
             suffix = "" if revision == DEFAULT_REVISION else f"-{revision}"
             places[istiod.meta.namespace, f"istio-sidecar-injector{suffix}"] = None
         results = await asyncio.gather(*(self._config_map(namespace, name) for namespace, name in places))

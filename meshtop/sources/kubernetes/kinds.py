@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from meshtop.sources.kubernetes import convert, wire
+from meshtop.sources.kubernetes import convert, wire, wire_specless
 from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, error_text
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -296,11 +296,11 @@ def codec(kind: ApiKind, version: str) -> Codec:
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
     elif kind.group == ADMISSION:
-        shape, converter = wire.WebhookConfiguration, convert.webhooks_of(version, kind.name)
+        shape, converter = wire_specless.WebhookConfiguration, convert.webhooks_of(version, kind.name)
     elif kind.group == RBAC:
-        shape, converter = wire.RbacObject, convert.rbac_of(version, kind.name)
+        shape, converter = wire_specless.RbacObject, convert.rbac_of(version, kind.name)
     elif kind.group == KUBESPHERE:
-        shape, converter = wire.KubeSphereCluster, convert.kubesphere_cluster(version)
+        shape, converter = wire_specless.KubeSphereCluster, convert.kubesphere_cluster(version)
     else:
         shape, converter = wire.CustomResource, convert.config_of(kind.group, version, kind.name)
     return _codec(shape, converter)

@@ -62,7 +62,10 @@ class _Collected(Struct):
 DEFAULT_GATEWAY = """\
 apiVersion: v1
 kind: Pod
-metadata: {name: istio-ingressgateway, namespace: istio-system, labels: {app: istio-ingressgateway, istio: ingressgateway}}
+metadata:
+  name: istio-ingressgateway
+  namespace: istio-system
+  labels: {app: istio-ingressgateway, istio: ingressgateway}
 spec: {containers: [{name: istio-proxy, image: auto-installed}]}
 ---
 apiVersion: v1
@@ -92,13 +95,14 @@ def manifests(
     for text in texts:
         for document in load_yaml_documents(text):
             _take(found, document, namespace, now)
+    parts: dict[str, Any] = {name: tuple(objects) for name, objects in found.parts.items()}
     return Manifests(
         inventory=Inventory(
             config={kind: tuple(objects) for kind, objects in found.config.items()},
             config_maps=found.config_maps,
             credentials=tuple(found.credentials),
             webhooks=tuple(found.webhooks),
-            **{name: tuple(objects) for name, objects in found.parts.items()},
+            **parts,
         ),
         misread=tuple(found.misread),
         passed_over=tuple(found.passed_over),

@@ -390,7 +390,11 @@ class KubernetesSource:
         """CRDs of Istio and Gateway API, of which only the metadata was sent."""
         group, kind = "apiextensions.k8s.io", "CustomResourceDefinition"
         found = self._extras.definitions
-        return {kind: tuple(ConfigObject(group=group, version="v1", kind=kind, meta=meta) for meta in found)} if found else {}
+        return (
+            {kind: tuple(ConfigObject(group=group, version="v1", kind=kind, meta=meta) for meta in found)}
+            if found
+            else {}
+        )
 
     def _measure(self, seconds: float) -> None:
         requests, size = self._connection.requests, self._connection.bytes

@@ -1,4 +1,4 @@
-"""The kind `findings`: problems of the configuration, mutual TLS, trust, certificates and the fleet, with their fixes."""
+"""The kind `findings`: problems of the configuration, mutual TLS, trust, certificates and the fleet, with fixes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from meshtop.analysis.findings.codes import CODES
 from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.evidence import Unknown
@@ -29,8 +30,8 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A finding with its place; `opensKind` and `opensKey` identify the item that it is about.
 
     `id` stays while the finding is the same, whatever its figures are. `kind`, `name` and `path` are the object and its
-    field where it is about one; `istCode` is the code if it is one of Istio's messages. `requestsPerSecond` are the calls
-    that it really touches, null where that is not known.
+    field where it is about one; `istCode` is the code if it is one of Istio's messages. `requestsPerSecond` are the
+    calls that it really touches, null where that is not known.
     """
 
     id: str
@@ -50,6 +51,11 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
     opens_key: str
     tenants: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
+
+    @property
+    def on_configuration(self) -> bool:
+        """Whether it is about an object of the configuration, and not about what runs or is seen."""
+        return self.code in CODES
 
 
 _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
@@ -94,7 +100,13 @@ def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
         severity=finding.severity,
         cluster=located.cluster,
         namespace=located.namespace,
-        kind="Workload" if located.workload else "Namespace" if located.namespace else "Cluster" if located.cluster else "",
+        kind="Workload"
+        if located.workload
+        else "Namespace"
+        if located.namespace
+        else "Cluster"
+        if located.cluster
+        else "",
         name=located.workload or located.namespace or located.cluster,
         message=finding.message,
         fix=finding.fix,
@@ -198,7 +210,11 @@ def _object(item: FindingItem) -> str:
     """The object as users write it; that of mutual TLS is told by the sentence."""
     if not item.kind or item.workload:
         return "/".join(filter(None, (item.namespace, item.workload)))
-    return f"{item.kind} {item.namespace}/{item.name}" if item.namespace not in ("", item.name) else f"{item.kind} {item.name}"
+    return (
+        f"{item.kind} {item.namespace}/{item.name}"
+        if item.namespace not in ("", item.name)
+        else f"{item.kind} {item.name}"
+    )
 
 
 c = Columns(FindingItem)

@@ -1,4 +1,4 @@
-"""`meshtop analyze`: findings of manifests alone, or of clusters with manifests laid over them, before they are applied.
+"""`meshtop analyze`: findings of manifests alone, or of clusters as they would be with the manifests applied.
 
 Nothing is sent. Files alone are judged as a cluster of their own, with the ingress gateway of Istio's default profile.
 """
@@ -57,9 +57,7 @@ def analyze_files(files: Sequence[ReadFiles], ignored: Iterable[Suppression], qu
     """The findings of files alone. Files for several clusters are those of one mesh."""
     group = "the files' mesh" if len(files) > 1 else None
     clusters = [
-        JudgedCluster(
-            name=one.cluster, inventory=one.inventory, misread=one.misread, facts=MeshFacts(group=group)
-        )
+        JudgedCluster(name=one.cluster, inventory=one.inventory, misread=one.misread, facts=MeshFacts(group=group))
         for one in files
     ]
     judged = judge(clusters, ignored=ignored)
@@ -83,7 +81,9 @@ def analyze_changes(before: Picture, after: Picture, files: Sequence[ReadFiles],
     items += [
         config_item(one)
         for part in files
-        for one in judge([JudgedCluster(name=part.cluster, inventory=Inventory(), misread=part.misread)], only=["forms"]).findings
+        for one in judge(
+            [JudgedCluster(name=part.cluster, inventory=Inventory(), misread=part.misread)], only=["forms"]
+        ).findings
     ]
     return Analysis(items=_chosen(items, query), unknowns=VIEW.unknowns(after, query))
 
@@ -137,8 +137,8 @@ def _merged(inventory: Inventory, files: Inventory) -> Inventory:
             parts[part] = (*kept, *new)
     config: dict[str, tuple[ConfigObject, ...]] = dict(inventory.config)
     for kind, objects in files.config.items():
-        names = {obj.meta.key for obj in objects}
-        config[kind] = (*(obj for obj in config.get(kind, ()) if obj.meta.key not in names), *objects)
+        replaced = {obj.meta.key for obj in objects}
+        config[kind] = (*(obj for obj in config.get(kind, ()) if obj.meta.key not in replaced), *objects)
     maps = {**inventory.config_maps, **files.config_maps}
     kinds = tuple(
         structs.replace(status, state="fresh") if status.state == "missing" and status.kind in files.config else status

@@ -16,7 +16,6 @@ from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.analysis.identity.trees import config_tree
 from meshtop.model.mesh import MeshFacts
 from meshtop.sources.kubernetes.manifests import Manifests, manifests
-
 from tests.conftest import SHARED_DATA
 
 CASES = SHARED_DATA / "analysis" / "expected-messages.json"
@@ -75,7 +74,11 @@ def read(root: Path, names: list[str], case: Mapping[str, Any] | None = None) ->
         if case is not None and case.get(field)
     }
     if parts:
-        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "istio-system", "name": "istio"}}
+        config_map = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"namespace": "istio-system", "name": "istio"},
+        }
         texts.append(json.dumps({**config_map, "data": parts}).encode())
     # The certificates of the cases are judged at a moment at which Istio's own were valid.
     return manifests(texts, now=1_760_000_000.0, default_gateway=True)
@@ -118,7 +121,8 @@ def test_a_case_with_two_clusters(case: Mapping[str, Any], shared_data: Path) ->
 
 
 def test_every_analyzer_of_the_cases_has_a_rule() -> None:
-    from meshtop.analysis.findings.judge import FLEET_RULES, RULES as ALL
+    from meshtop.analysis.findings.judge import FLEET_RULES
+    from meshtop.analysis.findings.judge import RULES as ALL
 
     names = {rule.name for rule in ALL} | {name for name, _ in FLEET_RULES}
     assert {name for rules in RULES.values() for name in rules} <= names

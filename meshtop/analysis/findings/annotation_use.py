@@ -16,7 +16,7 @@ _INJECT = "sidecar.istio.io/inject"
 _INIT = "istio-init"
 
 
-def annotations(config: RevisionConfig) -> Iterator[ConfigFinding]:
+def misused(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Annotations that do not do what somebody expected."""
     for kind, obj in _annotated(config):
         for name, value in obj.meta.annotations.items():
@@ -83,7 +83,11 @@ def _one(config: RevisionConfig, kind: str, obj: AnyObject, name: str, value: st
         return
     if kind not in known.kinds:
         where = " or ".join(known.kinds)
-        fix = f"template:\n  metadata:\n    annotations:\n      {name}: {value!r}" if isinstance(obj, Controller) else None
+        fix = (
+            f"template:\n  metadata:\n    annotations:\n      {name}: {value!r}"
+            if isinstance(obj, Controller)
+            else None
+        )
         yield config.finding(
             "IST0107", obj, f"{name} has a meaning on a {where} only; on a {kind} it does nothing.", fix, path=path
         )
