@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
-from meshtop.analysis.findings.revisions import RevisionConfig, destinations, host_of, touched_by
+from meshtop.analysis.findings.revisions import RevisionConfig, host_of, touched_by
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import ConfigObject
@@ -18,6 +18,8 @@ def faults_and_mirrors(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Routes that delay, abort or copy requests."""
     for service in config.objects("VirtualService"):
         for number, rule in enumerate(maps(service.spec.get("http"))):
+            if not (rule.get("fault") or rule.get("mirror") or rule.get("mirrors")):
+                continue
             path = f"spec.http[{number}]"
             touches = touched_by(
                 config, service, (host_of(mapping(r.get("destination"))) for r in maps(rule.get("route")))
@@ -71,7 +73,7 @@ def idle_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
     if calls is None or not calls.complete:
         return
     for service in config.objects("VirtualService"):
-        reached = [host_of(target) for _, role, target in destinations(service) if role == "route"]
+        reached = [host_of(target) for _, role, target in config.destinations(service) if role == "route"]
         yield from _idle(config, service, reached, texts(service.spec.get("hosts")))
     for kind in _ROUTES:
         for route in config.objects(kind):

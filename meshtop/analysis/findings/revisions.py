@@ -20,7 +20,7 @@ from meshtop.analysis.identity.control_planes import istiods, revision_of, tags_
 from meshtop.analysis.identity.settings import settings_among
 from meshtop.analysis.identity.trees import Tree, text_at
 from meshtop.analysis.inventory.labels import proxy_container
-from meshtop.analysis.inventory.untyped import maps, text, texts
+from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.analysis.security.mtls.hosts import Host, Hosts
 from meshtop.analysis.visibility.clients import Client, Visibility
 from meshtop.analysis.visibility.exports import Audience, ExportDefaults, export_defaults
@@ -39,6 +39,8 @@ _HOSTNAME = "kubernetes.io/hostname"
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 """Namespaces that are never injected."""
 
+Destination = tuple[str, str, Mapping[str, Any]]
+"""A field's path, `route` or `mirror`, and the destination that stands there."""
 AnyObject = ConfigObject | Service | Pod | Controller | Namespace
 
 
@@ -63,10 +65,14 @@ class JudgedCluster(Struct, frozen=True, kw_only=True):
     misread: tuple[MisreadObject, ...] = ()
     networks: Tree | None = None
     read: bool = True
+    checked: bool = False
+    """Whether its objects are all of their kinds' forms (`well_formed`)."""
 
 
 def well_formed(cluster: JudgedCluster) -> JudgedCluster:
     """A cluster without the objects that are not of their kind's form, which are among the `misread` ones instead."""
+    if cluster.checked:
+        return cluster
     misread = list(cluster.misread)
     config: dict[str, tuple[ConfigObject, ...]] = {}
     for kind, objects in cluster.inventory.config.items():
@@ -79,9 +85,9 @@ def well_formed(cluster: JudgedCluster) -> JudgedCluster:
                 misread.append(MisreadObject(kind=obj.kind, namespace=obj.meta.namespace, name=obj.meta.name, why=why))
         config[kind] = objects if len(kept) == len(objects) else tuple(kept)
     if len(misread) == len(cluster.misread):
-        return cluster
+        return structs.replace(cluster, checked=True)
     inventory = structs.replace(cluster.inventory, config=config)
-    return structs.replace(cluster, inventory=inventory, misread=tuple(misread))
+    return structs.replace(cluster, inventory=inventory, misread=tuple(misread), checked=True)
 
 
 class MeshPod(Struct, frozen=True, kw_only=True):
@@ -137,6 +143,7 @@ class RevisionConfig:
         self._objects: dict[str, tuple[ConfigObject, ...]] = {}
         self._entry_hosts: dict[str, Hosts] = {}
         self._found: dict[tuple[str, str], Host | None] = {}
+        self._destinations: dict[tuple[str, str], tuple[Destination, ...]] = {}
 
     def objects(self, kind: str) -> tuple[ConfigObject, ...]:
         """The objects of a kind that this revision reads, in the order of their creation."""
@@ -164,6 +171,13 @@ class RevisionConfig:
         """A finding on an object of this cluster, or of the member `cluster`."""
         key = key_of(self.cluster.name if cluster is None else cluster, obj)
         return ConfigFinding(code=code, object=key, message=message, fix=fix, path=path, touches=touches)
+
+    def destinations(self, service: ConfigObject) -> tuple[Destination, ...]:
+        """Where a VirtualService sends requests, worked out once."""
+        found = self._destinations.get(service.meta.key)
+        if found is None:
+            found = self._destinations[service.meta.key] = tuple(_destinations(service))
+        return found
 
     @cached_property
     def namespaces(self) -> dict[str, Namespace]:
@@ -370,19 +384,17 @@ def _names(revision: str, inventory: Inventory) -> frozenset[str]:
     return frozenset({revision, *tags_of(inventory.webhooks).get(revision, ())})
 
 
-def destinations(service: ConfigObject) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def _destinations(service: ConfigObject) -> Iterator[Destination]:
     """Where a VirtualService sends requests: the field's path, `route` or `mirror`, and the destination."""
     for protocol in ("http", "tcp", "tls"):
         for number, rule in enumerate(maps(service.spec.get(protocol))):
             at = f"spec.{protocol}[{number}]"
             for index, route in enumerate(maps(rule.get("route"))):
-                target = route.get("destination")
-                yield f"{at}.route[{index}]", "route", target if isinstance(target, Mapping) else {}
+                yield f"{at}.route[{index}]", "route", mapping(route.get("destination"))
             if isinstance(rule.get("mirror"), Mapping):
                 yield f"{at}.mirror", "mirror", rule["mirror"]
             for index, mirror in enumerate(maps(rule.get("mirrors"))):
-                target = mirror.get("destination")
-                yield f"{at}.mirrors[{index}]", "mirror", target if isinstance(target, Mapping) else {}
+                yield f"{at}.mirrors[{index}]", "mirror", mapping(mirror.get("destination"))
 
 
 def touched_by(config: RevisionConfig, obj: ConfigObject, hosts: Iterable[str]) -> tuple[Touched, ...]:

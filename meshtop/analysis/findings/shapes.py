@@ -6,7 +6,7 @@ kind's form is judged by no rule but this one, so that it costs one finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from meshtop.model.kube import ConfigObject
@@ -201,7 +201,7 @@ def misshapen(kind: str, obj: ConfigObject) -> str | None:
     for name, part in parts:
         if not isinstance(part, Mapping):
             return f"{name} is {_called(part)}, and has to be a mapping"
-    return next(_wrong(obj.spec, _FORMS.get(kind, ANY), "spec"), None)
+    return _wrong(obj.spec, _FORMS.get(kind, ANY), "spec")
 
 
 def lacking(kind: str, obj: ConfigObject) -> tuple[str, ...]:
@@ -209,28 +209,38 @@ def lacking(kind: str, obj: ConfigObject) -> tuple[str, ...]:
     return tuple(field for field in _REQUIRED.get(kind, ()) if not obj.spec.get(field))
 
 
-def _wrong(value: Any, form: Form, path: str) -> Iterator[str]:
-    if value is None or form == ANY:
-        return
-    if isinstance(form, str):
-        if not _fits(value, form):
-            yield f"{path} is {_called(value)}, and has to be {_WORDS[form]}"
-    elif isinstance(form, list):
+def _wrong(value: Any, form: Form, path: str) -> str | None:
+    """The first field that is not of its form, in words. Paths are put together only once something is wrong."""
+    if value is None or form is ANY:
+        return None
+    if type(form) is str:
+        return None if _fits(value, form) else f"{path} is {_called(value)}, and has to be {_WORDS[form]}"
+    if type(form) is list:
         if not isinstance(value, list | tuple):
-            yield f"{path} is {_called(value)}, and has to be a list"
-            return
+            return f"{path} is {_called(value)}, and has to be a list"
+        inner = form[0]
         for number, item in enumerate(value):
             if item is None:
-                yield f"{path}[{number}] is empty"
-            yield from _wrong(item, form[0], f"{path}[{number}]")
-    elif not isinstance(value, Mapping):
-        yield f"{path} is {_called(value)}, and has to be a mapping"
-    else:
-        other = form.get("*", ANY)
-        for name, item in value.items():
-            inner = form.get(name, other)
-            if inner is not ANY:
-                yield from _wrong(item, inner, f"{path}.{name}")
+                return f"{path}[{number}] is empty"
+            if type(inner) is str:
+                if _fits(item, inner):
+                    continue
+                return f"{path}[{number}] is {_called(item)}, and has to be {_WORDS[inner]}"
+            wrong = _wrong(item, inner, "")
+            if wrong is not None:
+                return f"{path}[{number}]{wrong}"
+        return None
+    if type(value) is not dict and not isinstance(value, Mapping):
+        return f"{path} is {_called(value)}, and has to be a mapping"
+    other = form.get("*", ANY)
+    for name, item in value.items():
+        inner = form.get(name, other)
+        if inner is ANY or item is None or (inner is TEXT and type(item) is str):
+            continue
+        wrong = _wrong(item, inner, "")
+        if wrong is not None:
+            return f"{path}.{name}{wrong}"
+    return None
 
 
 def _fits(value: Any, word: str) -> bool:

@@ -106,16 +106,11 @@ def _http_rule(
             "IST0133", service, "mirrorPercent is deprecated; mirrorPercentage replaces it.",
             f"mirrorPercentage:\n  value: {rule['mirrorPercent']}", path=f"{at}.mirrorPercent",
         )  # fmt: skip
-    for path, value in _percentages(rule, at):
+    for path, value in _percentages(rule, at) if "fault" in rule or "mirrorPercentage" in rule else ():
         if not 0 <= value <= 100:
             yield _bad(config, service, path, f"is {value}, and has to be between 0 and 100")
-    durations = {
-        "timeout": rule.get("timeout"),
-        "retries.perTryTimeout": mapping(rule.get("retries")).get("perTryTimeout"),
-    }
-    for field, duration in durations.items():
-        if duration is not None and not (isinstance(duration, str) and _DURATION.fullmatch(duration)):
-            yield _bad(config, service, f"{at}.{field}", f"is {duration}, and has to be a duration such as 5s")
+    if "timeout" in rule or "retries" in rule:
+        yield from _durations(config, service, rule, at)
     for index, match in enumerate(maps(rule.get("match"))):
         for field in ("uri", "scheme", "method", "authority"):
             condition = mapping(match.get(field))
@@ -123,6 +118,18 @@ def _http_rule(
                 yield _bad(config, service, f"{at}.match[{index}].{field}", "can have one of exact, prefix and regex")
             if condition.get("prefix") == "":
                 yield _bad(config, service, f"{at}.match[{index}].{field}.prefix", "is empty")
+
+
+def _durations(
+    config: RevisionConfig, service: ConfigObject, rule: Mapping[str, Any], at: str
+) -> Iterator[ConfigFinding]:
+    durations = {
+        "timeout": rule.get("timeout"),
+        "retries.perTryTimeout": mapping(rule.get("retries")).get("perTryTimeout"),
+    }
+    for field, duration in durations.items():
+        if duration is not None and not (isinstance(duration, str) and _DURATION.fullmatch(duration)):
+            yield _bad(config, service, f"{at}.{field}", f"is {duration}, and has to be a duration such as 5s")
 
 
 def _percentages(rule: Mapping[str, Any], at: str) -> Iterator[tuple[str, float]]:

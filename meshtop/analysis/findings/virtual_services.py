@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.revisions import RevisionConfig, destinations, host_of, touched_by
+from meshtop.analysis.findings.revisions import RevisionConfig, host_of, touched_by
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.security.mtls.hosts import Host
 from meshtop.analysis.visibility.clients import MESH, gateway_names
@@ -24,7 +24,7 @@ _CLAIM = "@request.auth.claims"
 def destination_hosts(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Hosts and ports of routes and mirrors that the mesh does not have, and ports that have to be named."""
     for service in config.objects("VirtualService"):
-        for path, role, target in destinations(service):
+        for path, role, target in config.destinations(service):
             written = host_of(target)
             found = config.resolve_for(service, written) if written else None
             if found is not None:
@@ -97,7 +97,7 @@ def destination_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
         subsets.update((host, str(subset.get("name"))) for subset in maps(rule.spec.get("subsets")))
     wild = [(host, name) for host, name in subsets if host.startswith("*")]
     for service in config.objects("VirtualService"):
-        for path, role, target in destinations(service):
+        for path, role, target in config.destinations(service):
             subset, written = text(target.get("subset")), host_of(target)
             if subset is None:
                 continue
@@ -123,7 +123,9 @@ def gateways(config: RevisionConfig) -> Iterator[ConfigFinding]:
     for service in config.objects("VirtualService"):
         home = service.meta.namespace
         hosts = texts(service.spec.get("hosts"))
-        touches = touched_by(config, service, (host_of(target) for _, _, target in destinations(service)))
+        if not texts(service.spec.get("gateways")):
+            continue
+        touches = touched_by(config, service, (host_of(target) for _, _, target in config.destinations(service)))
         written = texts(service.spec.get("gateways"))
         for number, (name, said) in enumerate(zip(gateway_names(written, home), written, strict=True)):
             path = f"spec.gateways[{number}]"

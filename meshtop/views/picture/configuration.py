@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.findings.calls import Calls, calls_of
 from meshtop.analysis.findings.judge import Judgement, idle_routes, judge, together
-from meshtop.analysis.findings.revisions import JudgedCluster
+from meshtop.analysis.findings.revisions import JudgedCluster, well_formed
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import State
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _NOTHING_READ = Inventory(kinds=(KindStatus(kind="everything", state="failed"),))
+_CLUSTERS: Key[tuple[JudgedCluster, ...]] = Key("clusters, as findings are judged")
 _JUDGEMENT: Key[Judgement] = Key("findings on the configuration")
 _WEIGHED: Key[Judgement] = Key("findings on the configuration, by calls")
 
 
 def judged_clusters(picture: Picture) -> tuple[JudgedCluster, ...]:
     """All clusters as the rules take them; of one that was not read nothing is known, and nothing is absent."""
-    return tuple(
+    found = (
         JudgedCluster(
             name=cluster.name,
             inventory=cluster.inventory if cluster.inventory is not None else _NOTHING_READ,
@@ -31,6 +32,7 @@ def judged_clusters(picture: Picture) -> tuple[JudgedCluster, ...]:
         )
         for cluster in picture.snapshot.clusters
     )
+    return tuple(well_formed(cluster) for cluster in found)
 
 
 def calls_in(picture: Picture) -> Calls:
@@ -47,7 +49,7 @@ def judgement_of(picture: Picture) -> Judgement:
 
 def _weighed(picture: Picture) -> Judgement:
     ignored = picture.ignored
-    clusters = judged_clusters(picture)
+    clusters = picture.unless_changed(_CLUSTERS, lambda: judged_clusters(picture))
     standing = picture.unless_changed(_JUDGEMENT, lambda: judge(clusters, ignored=ignored), also=ignored)
     calls = calls_in(picture)
     return together(standing, idle_routes(clusters, calls, ignored=ignored), calls)
