@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
 from meshtop.analysis.findings.revisions import SYSTEM_NAMESPACES, JudgedCluster, key_of
+from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.inventory.untyped import maps, text, texts
 from meshtop.model.kube import ConfigObject, Service
 
@@ -28,11 +29,17 @@ def unlike_services(clusters: Sequence[JudgedCluster]) -> Iterator[ConfigFinding
         alike: dict[tuple[str, str], list[tuple[JudgedCluster, Service]]] = {}
         for cluster in members:
             for service in cluster.inventory.services:
-                if service.meta.namespace not in SYSTEM_NAMESPACES and service.meta.key != ("default", "kubernetes"):
+                if not _is_clusters_own(service):
                     alike.setdefault(service.meta.key, []).append((cluster, service))
         for key, services in alike.items():
             if len(services) > 1:
                 yield from _unlike(key, services)
+
+
+def _is_clusters_own(service: Service) -> bool:
+    """Whether a Service is each cluster's own under the same name: Kubernetes' and the control planes'."""
+    own = service.meta.namespace in SYSTEM_NAMESPACES or service.meta.key == ("default", "kubernetes")
+    return own or is_istiod(service.meta.labels) or is_istiod(service.selector)
 
 
 def _unlike(key: tuple[str, str], services: Sequence[tuple[JudgedCluster, Service]]) -> Iterator[ConfigFinding]:

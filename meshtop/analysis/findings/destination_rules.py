@@ -48,7 +48,7 @@ def hosts_and_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
             candidates = [*config.located_label_sets.get(host.namespace, ()), *_machines(config, host.namespace)]
         for number, subset in enumerate(subsets):
             wanted = {str(k): str(v) for k, v in {**base, **mapping(subset.get("labels"))}.items()}
-            if any(selects(wanted, labels) for labels in candidates):
+            if any(selects(wanted, labels) for labels in candidates) or _depends_on_nodes(config, wanted):
                 continue
             told = ", ".join(f"{key}={value}" for key, value in wanted.items())
             yield config.finding(
@@ -59,6 +59,12 @@ def hosts_and_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 path=f"spec.subsets[{number}]",
                 touches=((host.namespace, host.service),),
             )
+
+
+def _depends_on_nodes(config: RevisionConfig, wanted: Mapping[str, str]) -> bool:
+    """Whether labels are asked for that pods have from their nodes, and nodes were not read."""
+    told = any(key.startswith(("topology.", "kubernetes.io/hostname")) for key in wanted)
+    return told and any(not member.inventory.evidence("Node").known for member in config.members)
 
 
 def _in_how_many(config: RevisionConfig) -> str:

@@ -49,38 +49,50 @@ def _revision(namespace: Namespace) -> str | None:
     return DEFAULT_REVISION if labels.get(INJECTION) == "enabled" else None
 
 
-def namespaces(config: RevisionConfig) -> Iterator[ConfigFinding]:
-    """Namespaces without a decision on injection, or with two; and pods that missed their injection."""
+def undecided(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Namespaces without a decision on injection, which the installation's default makes for them."""
     values = injector_values(config)
     by_default = _by_default(values.get(DEFAULT_REVISION) or next(iter(values.values()), {}))
-    injected: set[str] = set()
-    for namespace in config.inventory.namespaces:
+    for namespace in _of_users(config):
         name, labels = namespace.meta.name, namespace.meta.labels
-        if name in SYSTEM_NAMESPACES or name == config.root_namespace or is_control_plane(namespace.meta):
+        if labels.get(INJECTION) or REVISION in labels or labels.get(_AMBIENT):
             continue
-        legacy, revision = labels.get(INJECTION), labels.get(REVISION)
-        if not legacy and revision is None:
-            if labels.get(_AMBIENT):
-                continue
-            if by_default:
-                yield config.finding(
-                    "IST0148", namespace, f"{name} has no injection label; pods are injected, as that is the default.",
-                    f"kubectl label namespace {name} {INJECTION}=disabled   # if it is not meant",
-                )  # fmt: skip
-            else:
-                yield config.finding(
-                    "IST0102", namespace, f"{name} has no injection label, so its pods have no proxy.",
-                    f"kubectl label namespace {name} {INJECTION}=enabled   # or =disabled, to say that it is meant",
-                )  # fmt: skip
-            continue
+        if by_default:
+            yield config.finding(
+                "IST0148", namespace, f"{name} has no injection label; pods are injected, as that is the default.",
+                f"kubectl label namespace {name} {INJECTION}=disabled   # if it is not meant",
+            )  # fmt: skip
+        else:
+            yield config.finding(
+                "IST0102", namespace, f"{name} has no injection label, so its pods have no proxy.",
+                f"kubectl label namespace {name} {INJECTION}=enabled   # or =disabled, to say that it is meant",
+            )  # fmt: skip
+
+
+def _of_users(config: RevisionConfig) -> list[Namespace]:
+    """The namespaces that are neither Kubernetes' nor a control plane's own."""
+    return [
+        namespace
+        for namespace in config.inventory.namespaces
+        if namespace.meta.name not in SYSTEM_NAMESPACES
+        and namespace.meta.name != config.root_namespace
+        and not is_control_plane(namespace.meta)
+    ]
+
+
+def namespaces(config: RevisionConfig) -> Iterator[ConfigFinding]:
+    """Namespaces with two decisions on injection, and pods that missed theirs."""
+    injected: set[str] = set()
+    for namespace in _of_users(config):
+        name, labels = namespace.meta.name, namespace.meta.labels
+        legacy = labels.get(INJECTION)
         several = [f"{k}={labels[k]}" for k in (INJECTION, REVISION, _AMBIENT) if labels.get(k) not in _OFF]
         if len(several) > 1:
             yield config.finding(
                 "IST0123", namespace, f"{name} has {' and '.join(several)}; which one counts is not defined.",
                 f"kubectl label namespace {name} {several[0].partition('=')[0]}-",
             )  # fmt: skip
-            continue
-        if legacy == "enabled" or (revision is not None and not legacy):
+        elif legacy == "enabled" or (REVISION in labels and not legacy):
             injected.add(name)
     yield from _without_proxy(config, injected)
 

@@ -81,7 +81,7 @@ RULES: tuple[FindingRule, ...] = (
         name="rule-hosts",
         run=destination_rules.hosts_and_subsets,
         own=(_DR, _SE, "WorkloadEntry"),
-        mesh=("Service", "Pod", "Node"),
+        mesh=("Service", "Pod"),
     ),
     FindingRule(name="unchecked-servers", run=destination_rules.unchecked_servers, own=(_DR,)),
     FindingRule(name="gateway-ports", run=gateways.pods_and_ports, own=(_GW,), mesh=("Pod", "Service")),
@@ -116,7 +116,8 @@ RULES: tuple[FindingRule, ...] = (
         own=("AuthorizationPolicy",),
         mesh=("Pod", "Namespace"),
     ),
-    FindingRule(name="injection", run=injection.namespaces, own=("Namespace", "Pod", INJECTORS), of_istio=False),
+    FindingRule(name="injection", run=injection.namespaces, own=("Namespace", "Pod"), of_istio=False),
+    FindingRule(name="undecided-namespaces", run=injection.undecided, own=("Namespace", INJECTORS), of_istio=False),
     FindingRule(
         name="proxy-images",
         run=injection.proxy_images,
@@ -170,7 +171,7 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="deprecated-fields", run=platform.deprecated_fields, own=(_VS, "Sidecar")),
     FindingRule(name="telemetry-providers", run=platform.telemetry_providers, own=("Telemetry", "ConfigMap")),
     FindingRule(name="token-keys", run=platform.token_keys, own=("RequestAuthentication", "Deployment")),
-    FindingRule(name="networks", run=platform.networks, own=("ConfigMap", "Secret")),
+    FindingRule(name="networks", run=platform.networks, own=("ConfigMap", "Secret"), concerns=platform.has_networks),
     FindingRule(name="conditions", run=platform.reported_conditions, own=("Service",), of_istio=False),
     FindingRule(name="changed-defaults", run=platform.changed_defaults, own=(_DR, "Service")),
     FindingRule(name="faults-and-mirrors", run=leftovers.faults_and_mirrors, own=(_VS,)),
@@ -189,12 +190,12 @@ RULES: tuple[FindingRule, ...] = (
 """The rules on one control plane's view of the mesh."""
 IDLE_ROUTES = FindingRule(
     name="idle-routes",
-    run=leftovers.idle_routes,
+    run=lambda _: iter(()),
     own=(_VS, _SE),
     mesh=("Service",),
     concerns=lambda config: any(config.objects(kind) for kind in (_VS, "HTTPRoute", "GRPCRoute")),
 )
-"""The one rule that needs telemetry, and so is asked anew at every refresh."""
+"""The needs of the one rule that needs telemetry, and so is asked by itself at every refresh (`idle_routes`)."""
 FLEET_RULES: tuple[tuple[str, Callable[[Sequence[JudgedCluster]], Iterator[ConfigFinding]]], ...] = (
     ("unlike-services", between_clusters.unlike_services),
     ("unlike-hosts", between_clusters.unlike_hosts),
@@ -211,15 +212,24 @@ class Judgement(Struct, frozen=True):
 
 
 def judge(
-    clusters: Sequence[JudgedCluster], *, ignored: Iterable[Suppression] = (), only: Iterable[str] = ()
+    clusters: Sequence[JudgedCluster],
+    *,
+    ignored: Iterable[Suppression] = (),
+    only: Iterable[str] = (),
+    configs: Sequence[RevisionConfig] | None = None,
 ) -> Judgement:
-    """Judge the configuration of all clusters. `only` limits it to the rules of these names."""
+    """Judge the configuration of all clusters. `only` limits it to the rules of these names.
+
+    `configs` are the views of their control planes (`revisions_of`), where somebody keeps them.
+    """
     clusters = [well_formed(cluster) for cluster in clusters]
     names = frozenset(only)
     found: list[ConfigFinding] = []
     unknowns: dict[Unknown, None] = {}
-    for config in revisions_of(clusters):
-        _by_rules(config, [rule for rule in RULES if not names or rule.name in names], found, unknowns)
+    for config in revisions_of(clusters) if configs is None else configs:
+        for rule in RULES:
+            if not names or rule.name in names:
+                found += _by_rule(config, rule, unknowns, rule.run)
     for name, run in FLEET_RULES:
         if not names or name in names:
             found += _ruled(name, "", lambda run=run: run(clusters))  # type: ignore[misc]
@@ -228,15 +238,19 @@ def judge(
 
 
 def idle_routes(
-    clusters: Sequence[JudgedCluster], calls: Calls, *, ignored: Iterable[Suppression] = ()
+    clusters: Sequence[JudgedCluster],
+    calls: Calls,
+    *,
+    ignored: Iterable[Suppression] = (),
+    configs: Sequence[RevisionConfig] | None = None,
 ) -> tuple[ConfigFinding, ...]:
     """Routes that nobody calls; none where the telemetry of some cluster is not known."""
     if not calls.complete:
         return ()
     clusters = [well_formed(cluster) for cluster in clusters]
     found: list[ConfigFinding] = []
-    for config in revisions_of(clusters, calls):
-        _by_rules(config, [IDLE_ROUTES], found, {})
+    for config in revisions_of(clusters) if configs is None else configs:
+        found += _by_rule(config, IDLE_ROUTES, {}, lambda config: leftovers.idle_routes(config, calls))
     return tuple(not_suppressed(without_repetition(found), clusters, ignored))
 
 
@@ -248,17 +262,19 @@ def together(standing: Judgement, more: Iterable[ConfigFinding], calls: Calls) -
     return Judgement(most_important_first(weighed), standing.unknowns)
 
 
-def _by_rules(
-    config: RevisionConfig, rules: Iterable[FindingRule], found: list[ConfigFinding], unknowns: dict[Unknown, None]
-) -> None:
+def _by_rule(
+    config: RevisionConfig,
+    rule: FindingRule,
+    unknowns: dict[Unknown, None],
+    run: Callable[[RevisionConfig], Iterator[ConfigFinding]],
+) -> list[ConfigFinding]:
+    """The findings of a rule on one view; none, and what was not read, where it cannot be asked."""
     obeyed = config.cluster.facts.obeys in (None, config.cluster.name)
-    for rule in rules:
-        if (rule.of_istio and not obeyed) or rule.is_moot(config):
-            continue
-        unread = config.unread(rule.own, rule.mesh)
-        unknowns.update(dict.fromkeys(unread))
-        if not unread:
-            found += _ruled(rule.name, config.cluster.name, lambda rule=rule: rule.run(config))  # type: ignore[misc]
+    if (rule.of_istio and not obeyed) or rule.is_moot(config):
+        return []
+    unread = config.unread(rule.own, rule.mesh)
+    unknowns.update(dict.fromkeys(unread))
+    return [] if unread else _ruled(rule.name, config.cluster.name, lambda: run(config))
 
 
 def _ruled(name: str, cluster: str, run: Callable[[], Iterator[ConfigFinding]]) -> list[ConfigFinding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from meshtop.analysis.findings.calls import Calls
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
 from meshtop.analysis.findings.revisions import RevisionConfig, host_of, touched_by
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text, texts
@@ -67,21 +68,18 @@ def _mirrors(rule: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], float
         yield mapping(mirror.get("destination")), _percent(mirror)
 
 
-def idle_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
-    """Routes whose destinations got no request at all, where all telemetry was read."""
-    calls = config.calls
-    if calls is None or not calls.complete:
-        return
+def idle_routes(config: RevisionConfig, calls: Calls) -> Iterator[ConfigFinding]:
+    """Routes whose destinations got no request at all; `calls` are those of all telemetry."""
     for service in config.objects("VirtualService"):
         reached = [host_of(target) for _, role, target in config.destinations(service) if role == "route"]
-        yield from _idle(config, service, reached, texts(service.spec.get("hosts")))
+        yield from _idle(config, calls, service, reached, texts(service.spec.get("hosts")))
     for kind in _ROUTES:
         for route in config.objects(kind):
             backends = [ref for rule in maps(route.spec.get("rules")) for ref in maps(rule.get("backendRefs"))]
             parents = [
                 _named_service(config, ref, route, default="Gateway") for ref in maps(route.spec.get("parentRefs"))
             ]
-            yield from _idle(config, route, [_named_service(config, ref, route) for ref in backends], parents)
+            yield from _idle(config, calls, route, [_named_service(config, ref, route) for ref in backends], parents)
 
 
 def _named_service(
@@ -93,12 +91,12 @@ def _named_service(
 
 
 def _idle(
-    config: RevisionConfig, route: ConfigObject, reached: Iterable[str], asked_for: Iterable[str]
+    config: RevisionConfig, calls: Calls, route: ConfigObject, reached: Iterable[str], asked_for: Iterable[str]
 ) -> Iterator[ConfigFinding]:
     """Nobody calls what the route leads to, nor the host that it is for: telemetry names the one or the other."""
     touches = touched_by(config, route, (host for host in reached if host))
     under = touched_by(config, route, (host for host in asked_for if host and not host.startswith("*")))
-    if touches and config.calls is not None and not config.calls.touching((*touches, *under)):
+    if touches and not calls.touching((*touches, *under)):
         named = ", ".join(f"{namespace}/{name}" for namespace, name in touches[:3])
         yield config.finding(
             "CONFIG-ROUTE-IDLE", route, f"no request reached {named} in this window; the route is called by nobody.",

@@ -167,12 +167,18 @@ def token_keys(config: RevisionConfig) -> Iterator[ConfigFinding]:
             )  # fmt: skip
 
 
+def _networks(config: RevisionConfig) -> Mapping[str, object]:
+    return mapping((plane_settings(config.inventory).networks or {}).get("networks"))
+
+
+def has_networks(config: RevisionConfig) -> bool:
+    """Whether the mesh has MeshNetworks, as far as that is known."""
+    return bool(_networks(config)) or not config.inventory.evidence("ConfigMap").known
+
+
 def networks(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """MeshNetworks with endpoints from a registry that no control plane has."""
-    tree = config.cluster.networks or plane_settings(config.inventory).networks
-    found = mapping((tree or {}).get("networks"))
-    if not found:
-        return
+    found = _networks(config)
     known = {*_REGISTRIES, *(member.facts.cluster_id for member in config.members if member.facts.cluster_id)}
     known.update(filter(None, (hinted_id(secret) for secret in config.inventory.remote_secrets)))
     for secret in config.inventory.credentials:

@@ -13,7 +13,6 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.findings.calls import Calls
 from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey, Touched
 from meshtop.analysis.findings.shapes import misshapen
 from meshtop.analysis.identity.control_planes import istiods, revision_of, tags_of
@@ -63,7 +62,6 @@ class JudgedCluster(Struct, frozen=True, kw_only=True):
     inventory: Inventory
     facts: MeshFacts = MeshFacts()
     misread: tuple[MisreadObject, ...] = ()
-    networks: Tree | None = None
     read: bool = True
     checked: bool = False
     """Whether its objects are all of their kinds' forms (`well_formed`)."""
@@ -126,10 +124,8 @@ class RevisionConfig:
         revision: str = "",
         names: frozenset[str] = frozenset(),
         mesh_config: Tree | None = None,
-        calls: Calls | None = None,
     ) -> None:
         self.cluster = cluster
-        self.calls = calls
         self.members = tuple(members)
         self.revision = revision
         self.mesh_config: Tree = mesh_config or {}
@@ -340,11 +336,11 @@ def _membership(pod: Pod, home: Namespace | None) -> tuple[bool, bool]:
     return False, False
 
 
-def revisions_of(clusters: Sequence[JudgedCluster], calls: Calls | None = None) -> Iterator[RevisionConfig]:
+def revisions_of(clusters: Sequence[JudgedCluster]) -> Iterator[RevisionConfig]:
     """Every view of a control plane on the configuration of its cluster; one for a cluster without control planes."""
     for cluster in clusters:
         if cluster.read:
-            yield from _revisions(cluster, _members(cluster, clusters), calls)
+            yield from _revisions(cluster, _members(cluster, clusters))
 
 
 def _members(cluster: JudgedCluster, clusters: Sequence[JudgedCluster]) -> list[JudgedCluster]:
@@ -360,9 +356,7 @@ def _members(cluster: JudgedCluster, clusters: Sequence[JudgedCluster]) -> list[
     return [cluster, *(c for c in clusters if c.name != cluster.name and may_belong(c))]
 
 
-def _revisions(
-    cluster: JudgedCluster, members: Sequence[JudgedCluster], calls: Calls | None
-) -> Iterator[RevisionConfig]:
+def _revisions(cluster: JudgedCluster, members: Sequence[JudgedCluster]) -> Iterator[RevisionConfig]:
     inventory = cluster.inventory
     found = istiods(inventory.controllers, inventory.pods, inventory.webhooks)
     by_revision: dict[str, Tree] = {}
@@ -373,11 +367,11 @@ def _revisions(
     if len(by_revision) < 2 or (not labelled and all(config == configs[0] for config in configs)):
         names = _names(next(iter(by_revision)), inventory) if len(by_revision) == 1 and labelled else frozenset()
         mesh = settings_among(inventory, found).mesh or {}
-        yield RevisionConfig(cluster, members, mesh_config=mesh, names=names, calls=calls)
+        yield RevisionConfig(cluster, members, mesh_config=mesh, names=names)
         return
     for revision, config in by_revision.items():
         names = _names(revision, inventory)
-        yield RevisionConfig(cluster, members, revision=revision, names=names, mesh_config=config, calls=calls)
+        yield RevisionConfig(cluster, members, revision=revision, names=names, mesh_config=config)
 
 
 def _names(revision: str, inventory: Inventory) -> frozenset[str]:

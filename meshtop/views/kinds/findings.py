@@ -60,13 +60,16 @@ class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
 """Matches figures in a message, which change with every refresh while the finding stays the same."""
+_SAID_OF_OBJECTS = frozenset({"DISCOVERY-NO-OUTLIER-DETECTION", "DISCOVERY-PORTS-DIFFER"})
+"""What the kind `discovery` says of a host; here CONFIG-FAILOVER-BLIND and IST0170 say it of the object itself."""
 _FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
 """The kind of item that a fleet finding is about, by the prefix of its code."""
 
 
 def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
-    located = picture.rows("findings", findings_of(picture), lambda one: _item(picture, one))
+    others = [one for one in findings_of(picture) if one.finding.code not in _SAID_OF_OBJECTS]
+    located = picture.rows("findings", others, lambda one: _item(picture, one))
     return located + picture.rows(
         "findings", judgement_of(picture).findings, lambda one: config_item(one, _tenants(picture, one))
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.findings.calls import Calls, calls_of
 from meshtop.analysis.findings.judge import Judgement, idle_routes, judge, together
-from meshtop.analysis.findings.revisions import JudgedCluster, well_formed
+from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.state import State
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _NOTHING_READ = Inventory(kinds=(KindStatus(kind="everything", state="failed"),))
 _CLUSTERS: Key[tuple[JudgedCluster, ...]] = Key("clusters, as findings are judged")
+_CONFIGS: Key[tuple[RevisionConfig, ...]] = Key("configuration by revision")
 _JUDGEMENT: Key[Judgement] = Key("findings on the configuration")
 _WEIGHED: Key[Judgement] = Key("findings on the configuration, by calls")
 
@@ -50,6 +51,9 @@ def judgement_of(picture: Picture) -> Judgement:
 def _weighed(picture: Picture) -> Judgement:
     ignored = picture.ignored
     clusters = picture.unless_changed(_CLUSTERS, lambda: judged_clusters(picture))
-    standing = picture.unless_changed(_JUDGEMENT, lambda: judge(clusters, ignored=ignored), also=ignored)
+    configs = picture.unless_changed(_CONFIGS, lambda: tuple(revisions_of(clusters)))
+    standing = picture.unless_changed(
+        _JUDGEMENT, lambda: judge(clusters, ignored=ignored, configs=configs), also=ignored
+    )
     calls = calls_in(picture)
-    return together(standing, idle_routes(clusters, calls, ignored=ignored), calls)
+    return together(standing, idle_routes(clusters, calls, ignored=ignored, configs=configs), calls)

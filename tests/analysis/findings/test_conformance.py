@@ -28,7 +28,7 @@ RULES = {
     "gateway.SecretAnalyzer": ("gateway-credentials",),
     "gateway.ConflictingGatewayAnalyzer": ("gateway-claims",),
     "gateway.CertificateAnalyzer": ("shared-certificates",),
-    "injection.Analyzer": ("injection",),
+    "injection.Analyzer": ("injection", "undecided-namespaces"),
     "injection.ImageAnalyzer": ("proxy-images",),
     "injection.ImageAutoAnalyzer": ("automatic-images",),
     "service.PortNameAnalyzer": ("port-names",),

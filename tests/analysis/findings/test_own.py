@@ -164,7 +164,7 @@ def test_findings_are_ordered_by_severity_and_then_by_the_calls_that_they_touch(
         for name in ("cart", "pay", "web")
     )
     calls = Calls({("shop", "pay"): 9.0, ("shop", "web"): 1.0}, complete=True)
-    judged = together(judge([cluster(text)], only=["destination-subsets", "injection"]), (), calls)
+    judged = together(judge([cluster(text)], only=["destination-subsets"]), (), calls)
     assert [(one.object.name, one.requests_per_second) for one in judged.findings] == [
         ("pay", 9.0), ("web", 1.0), ("cart", 0.0),
     ]  # fmt: skip
@@ -177,7 +177,12 @@ def test_an_annotation_takes_findings_of_its_object_away() -> None:
     noted = text.replace("{name: a}", "{name: a, annotations: {galley.istio.io/analyze-suppress: 'IST0101,IST0102'}}")
     other = noted.replace("IST0101,IST0102", "IST0103")
     every = noted.replace("IST0101,IST0102", "*")
-    assert [len(codes(cluster(one), only="injection")) for one in (text, noted, other, every)] == [1, 0, 1, 0]
+    assert [len(codes(cluster(one), only="undecided-namespaces")) for one in (text, noted, other, every)] == [
+        1,
+        0,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -190,7 +195,7 @@ def test_an_annotation_takes_findings_of_its_object_away() -> None:
 )  # fmt: skip
 def test_settings_take_findings_away(written: str, hidden: bool) -> None:
     text = "\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
-    judged = judge([cluster(text)], only=["injection"], ignored=[suppression(written)])
+    judged = judge([cluster(text)], only=["undecided-namespaces"], ignored=[suppression(written)])
     assert (judged.findings == ()) is hidden
 
 

@@ -19,6 +19,8 @@ from meshtop.views.reports.attention.draft import Draft, WorkloadId
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
+BETWEEN_CLUSTERS = frozenset({"IST0170", "CONFIG-FAILOVER-BLIND"})
+"""What breaks only when a cluster fails, so that nobody is hit before."""
 
 
 def of_machines(picture: Picture) -> Iterator[Draft]:
@@ -49,7 +51,7 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
     """What is wrong with mutual TLS, trust, certificates and the fleet: of each code and cluster the worst.
 
     Plaintext that came today is told apart from what has always been there: it is news. Of the configuration only
-    errors count that touch calls; the others wait until somebody asks for findings.
+    errors count that touch calls, and what fails with a cluster; the others wait until somebody asks for findings.
     """
     groups: dict[tuple[str, ...], list[tuple[FindingItem, float | None, float | None]]] = {}
     for item in view("findings").items(picture, EVERYTHING):
@@ -86,7 +88,9 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
 
 
 def _can_wait(item: FindingItem) -> bool:
-    return item.on_configuration and (item.severity is not Severity.ERROR or not item.requests_per_second)
+    if not item.on_configuration or item.code in BETWEEN_CLUSTERS:
+        return False
+    return item.severity is not Severity.ERROR or not item.requests_per_second
 
 
 def _rate(picture: Picture, item: FindingItem) -> float:
