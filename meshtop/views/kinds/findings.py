@@ -210,14 +210,19 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
 
 
 def _object(item: FindingItem) -> str:
-    """The object as users write it; that of mutual TLS is told by the sentence."""
-    if not item.kind or item.workload:
-        return "/".join(filter(None, (item.namespace, item.workload)))
-    return (
-        f"{item.kind} {item.namespace}/{item.name}"
-        if item.namespace not in ("", item.name)
-        else f"{item.kind} {item.name}"
-    )
+    """The object and its cluster; what is not about one object says in its sentence where it is."""
+    if not item.on_configuration:
+        return ""
+    place = f"{item.namespace}/" if item.namespace not in ("", item.name) else ""
+    return f"{item.kind} {place}{item.name}" + (f" in {item.cluster}" if item.cluster not in ("", item.name) else "")
+
+
+def _key(item: FindingItem) -> str:
+    """The identity of a finding; its figures are no part of it."""
+    said = _MEASURED.sub("", item.message)
+    if not item.on_configuration:
+        return "/".join((item.cluster, item.namespace, item.workload, item.code, said))
+    return "/".join((item.cluster, item.kind, item.namespace, item.name, item.code, item.path, said))
 
 
 c = Columns(FindingItem)
@@ -232,7 +237,7 @@ VIEW: View[FindingItem] = View(
         c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
                  cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
                  max_width=10),
-        c.text("object", "OBJECT", "The object that it is about.", _object, priority=1, max_width=44),
+        c.text("object", "OBJECT", "The object that it is about.", _object, priority=1, max_width=56),
         c.text("message", "WHAT", "The problem, in a sentence.", "message", priority=0, min_width=80, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Affected requests per second.", "requests_per_second",
                aliases=("rps",), priority=3),
@@ -249,11 +254,10 @@ VIEW: View[FindingItem] = View(
     ),
     build=build,
     detail=detail,
-    path=lambda i: (i.cluster, i.namespace, i.workload or i.name, i.code),
+    path=lambda i: (i.cluster, i.namespace, i.name if i.on_configuration else i.workload, i.code),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),) if i.cluster
     else (Place(),),
-    key=lambda i: "/".join((i.cluster, i.namespace, i.workload or f"{i.kind}/{i.name}", i.code, i.path,
-                            _MEASURED.sub("", i.message))),
+    key=_key,
     default_sort="severity,requestsPerSecond,code",
     empty="There are no known findings in this scope.",
     needs=Needs(("Service", "EndpointSlice", "Pod", "Deployment",
