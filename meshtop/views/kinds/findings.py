@@ -213,7 +213,7 @@ def _object(item: FindingItem) -> str:
     """The object and its cluster; what is not about one object says in its sentence where it is."""
     if not item.on_configuration:
         return ""
-    place = f"{item.namespace}/" if item.namespace not in ("", item.name) else ""
+    place = f"{item.namespace}/" if item.namespace and item.kind != "Namespace" else ""
     return f"{item.kind} {place}{item.name}" + (f" in {item.cluster}" if item.cluster not in ("", item.name) else "")
 
 
