@@ -35,9 +35,10 @@ from meshtop.analysis.findings.finding import (
 from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
 from meshtop.analysis.findings.suppression import Suppression, not_suppressed
 from meshtop.analysis.findings.virtual_services import GATEWAY_API
-from meshtop.model.evidence import Unknown
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS
 
+HIDDEN_OBJECTS = "what the access policy hides"
 _BUILT_IN = frozenset({"Namespace", "Service", "Pod", "Deployment", "ConfigMap"})
 _VS, _DR, _SE, _GW = "VirtualService", "DestinationRule", "ServiceEntry", "Gateway"
 
@@ -46,7 +47,8 @@ class FindingRule(Struct, frozen=True, kw_only=True):
     """A rule and what it needs: `own` kinds of the cluster itself, `mesh` kinds of every cluster of its mesh.
 
     Without them the rule is silent, and the answer says what was not read; unless there is nothing that it could be
-    about, as `concerns` tells. `of_istio` is whether it is about objects that only an istiod reads.
+    about, as `concerns` tells. `of_istio` is whether it is about objects that only an istiod reads. `by_absence` is
+    whether it finds that something is not there, as all rules do that look through the whole mesh.
     """
 
     name: str
@@ -55,6 +57,15 @@ class FindingRule(Struct, frozen=True, kw_only=True):
     mesh: tuple[str, ...] = ()
     of_istio: bool = True
     concerns: Callable[[RevisionConfig], bool] | None = None
+    by_absence: bool = False
+
+    def unread(self, config: RevisionConfig) -> tuple[Unknown, ...]:
+        """What the rule needs and was not read, or is hidden by an access policy."""
+        found = config.unread(self.own, self.mesh)
+        if self.mesh or self.by_absence:
+            hidden = (member.name for member in config.members if member.hides)
+            found += tuple(Unknown(HIDDEN_OBJECTS, name, WhyUnknown.DENIED) for name in hidden)
+        return found
 
     def is_moot(self, config: RevisionConfig) -> bool:
         """Whether the cluster is known to have nothing that the rule is about."""
@@ -69,8 +80,8 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="forms", run=validation.forms, of_istio=False),
     FindingRule(name="values", run=validation.values, own=(_VS, _DR, _GW, _SE)),
     FindingRule(name="destination-hosts", run=virtual_services.destination_hosts, own=(_VS, _SE), mesh=("Service",)),
-    FindingRule(name="destination-subsets", run=virtual_services.destination_subsets, own=(_VS, _DR)),
-    FindingRule(name="route-gateways", run=virtual_services.gateways, own=(_VS, _GW, GATEWAY_API)),
+    FindingRule(name="destination-subsets", run=virtual_services.destination_subsets, own=(_VS, _DR), by_absence=True),
+    FindingRule(name="route-gateways", run=virtual_services.gateways, own=(_VS, _GW, GATEWAY_API), by_absence=True),
     FindingRule(name="same-hosts", run=virtual_services.same_hosts, own=(_VS,)),
     FindingRule(name="gateway-subsets", run=virtual_services.gateway_subsets, own=(_VS,)),
     FindingRule(
@@ -96,6 +107,7 @@ RULES: tuple[FindingRule, ...] = (
         name="credential-keys",
         run=gateways.keys_of_others,
         own=(_GW, GATEWAY_SECRETS),
+        by_absence=True,
         concerns=gateways.names_credentials,
     ),
     FindingRule(name="gateway-claims", run=gateways.claims, own=(_GW,)),
@@ -129,6 +141,7 @@ RULES: tuple[FindingRule, ...] = (
         run=injection.automatic_images,
         own=("Namespace", "Pod", "Deployment", webhooks.VALIDATING, webhooks.MUTATING),
         of_istio=False,
+        by_absence=True,
     ),
     FindingRule(name="application-users", run=injection.application_users, own=("Pod", "Deployment"), of_istio=False),
     FindingRule(
@@ -158,6 +171,7 @@ RULES: tuple[FindingRule, ...] = (
         run=webhooks.injectors,
         own=(webhooks.VALIDATING, webhooks.MUTATING, "Service"),
         of_istio=False,
+        by_absence=True,
     ),
     FindingRule(
         name="external-addresses",
@@ -185,6 +199,7 @@ RULES: tuple[FindingRule, ...] = (
         name="unenforced-policies",
         run=resilience.unenforced_policies,
         own=("Namespace", "Service", "AuthorizationPolicy", "RequestAuthentication"),
+        by_absence=True,
     ),
 )
 """The rules on one control plane's view of the mesh."""
@@ -204,7 +219,7 @@ FLEET_RULES: tuple[tuple[str, Callable[[Sequence[JudgedCluster]], Iterator[Confi
 """The rules over all clusters at once."""
 
 
-class Judgement(Struct, frozen=True):
+class JudgedConfiguration(Struct, frozen=True):
     """All findings, the most important first, and what they could not take into account."""
 
     findings: tuple[ConfigFinding, ...] = ()
@@ -217,7 +232,7 @@ def judge(
     ignored: Iterable[Suppression] = (),
     only: Iterable[str] = (),
     configs: Sequence[RevisionConfig] | None = None,
-) -> Judgement:
+) -> JudgedConfiguration:
     """Judge the configuration of all clusters. `only` limits it to the rules of these names.
 
     `configs` are the views of their control planes (`revisions_of`), where somebody keeps them.
@@ -234,7 +249,7 @@ def judge(
         if not names or name in names:
             found += _ruled(name, "", lambda run=run: run(clusters))  # type: ignore[misc]
     kept = not_suppressed(_folded(without_repetition(found), clusters), clusters, ignored)
-    return Judgement(most_important_first(kept), tuple(unknowns))
+    return JudgedConfiguration(most_important_first(kept), tuple(unknowns))
 
 
 def idle_routes(
@@ -254,12 +269,12 @@ def idle_routes(
     return tuple(not_suppressed(without_repetition(found), clusters, ignored))
 
 
-def together(standing: Judgement, more: Iterable[ConfigFinding], calls: Calls) -> Judgement:
+def together(standing: JudgedConfiguration, more: Iterable[ConfigFinding], calls: Calls) -> JudgedConfiguration:
     """A judgement with further findings, all of them weighed by the calls that they touch."""
     weighed = (
         structs.replace(one, requests_per_second=calls.touching(one.touches)) for one in (*standing.findings, *more)
     )
-    return Judgement(most_important_first(weighed), standing.unknowns)
+    return JudgedConfiguration(most_important_first(weighed), standing.unknowns)
 
 
 def _by_rule(
@@ -272,7 +287,7 @@ def _by_rule(
     obeyed = config.cluster.facts.obeys in (None, config.cluster.name)
     if (rule.of_istio and not obeyed) or rule.is_moot(config):
         return []
-    unread = config.unread(rule.own, rule.mesh)
+    unread = rule.unread(config)
     unknowns.update(dict.fromkeys(unread))
     return [] if unread else _ruled(rule.name, config.cluster.name, lambda: run(config))
 

@@ -56,6 +56,7 @@ class JudgedCluster(Struct, frozen=True, kw_only=True):
     """One cluster whose configuration is judged; files without a cluster are one with an empty name.
 
     `read` is False where nothing of it is known: then it is not judged, and what may be there is not said to be absent.
+    `hides` is whether an access policy leaves something out, which is not absent either.
     """
 
     name: str
@@ -63,6 +64,7 @@ class JudgedCluster(Struct, frozen=True, kw_only=True):
     facts: MeshFacts = MeshFacts()
     misread: tuple[MisreadObject, ...] = ()
     read: bool = True
+    hides: bool = False
     checked: bool = False
     """Whether its objects are all of their kinds' forms (`well_formed`)."""
 

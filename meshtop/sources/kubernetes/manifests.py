@@ -16,8 +16,10 @@ from msgspec import Struct, field
 from meshtop.analysis.findings.credentials import credential_flaw, key_fits
 from meshtop.analysis.findings.revisions import MisreadObject
 from meshtop.analysis.identity.control_planes import is_injector
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import ConfigObject, Credential, Inventory, Meta
 from meshtop.model.yaml_input import load_yaml_documents
+from meshtop.model.yaml_text import dump_yaml
 from meshtop.sources.kubernetes import convert, wire
 from meshtop.sources.kubernetes.kinds import ADMISSION, BUILTIN, CONFIG, IDENTITY, JUDGED, REGISTRIES, ApiKind, codec
 from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, error_text
@@ -114,6 +116,8 @@ def _take(found: _Collected, document: Any, namespace: str, now: float) -> None:
         found.misread.append(MisreadObject(kind="Document", namespace="", name="", why="it is no object of Kubernetes"))
         return
     kind = document.get("kind")
+    if kind is None and _is_settings(found, document):
+        return
     if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
         for item in document["items"]:
             _take(found, item, namespace, now)
@@ -136,6 +140,21 @@ def _take(found: _Collected, document: Any, namespace: str, now: float) -> None:
         _misread(found, document, error_text(error))
     except (TypeError, RecursionError) as error:
         _misread(found, document, str(error))
+
+
+_SETTINGS = frozenset({"defaultConfig", "extensionProviders", "rootNamespace", "trustDomain", "enableAutoMtls",
+                       "defaultProviders", "outboundTrafficPolicy", "meshMTLS", "accessLogFile"})  # fmt: skip
+"""Fields by which a MeshConfig is known that stands in a file by itself, as istioctl takes it."""
+
+
+def _is_settings(found: _Collected, document: dict[str, Any]) -> bool:
+    """Whether a document is a MeshConfig or MeshNetworks and no object; it is kept where istiod would have it."""
+    networks = isinstance(document.get("networks"), dict) and "apiVersion" not in document
+    if not networks and not _SETTINGS & set(document):
+        return False
+    data = found.config_maps.setdefault(f"{ISTIO_NAMESPACE}/istio", {})
+    data["meshNetworks" if networks else "mesh"] = dump_yaml(document)
+    return True
 
 
 def _decode(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.findings.calls import Calls, calls_of
-from meshtop.analysis.findings.judge import Judgement, idle_routes, judge, together
+from meshtop.analysis.findings.judge import JudgedConfiguration, idle_routes, judge, together
 from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import MeshFacts
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _NOTHING_READ = Inventory(kinds=(KindStatus(kind="everything", state="failed"),))
 _CLUSTERS: Key[tuple[JudgedCluster, ...]] = Key("clusters, as findings are judged")
 _CONFIGS: Key[tuple[RevisionConfig, ...]] = Key("configuration by revision")
-_JUDGEMENT: Key[Judgement] = Key("findings on the configuration")
-_WEIGHED: Key[Judgement] = Key("findings on the configuration, by calls")
+_JUDGEMENT: Key[JudgedConfiguration] = Key("findings on the configuration")
+_WEIGHED: Key[JudgedConfiguration] = Key("findings on the configuration, by calls")
 
 
 def judged_clusters(picture: Picture) -> tuple[JudgedCluster, ...]:
@@ -30,6 +30,7 @@ def judged_clusters(picture: Picture) -> tuple[JudgedCluster, ...]:
             inventory=cluster.inventory if cluster.inventory is not None else _NOTHING_READ,
             facts=picture.facts.get(cluster.name, MeshFacts()),
             read=cluster.inventory is not None,
+            hides=picture.snapshot.hidden is not None,
         )
         for cluster in picture.snapshot.clusters
     )
@@ -43,12 +44,12 @@ def calls_in(picture: Picture) -> Calls:
     return calls_of(picture.edges, complete=complete)
 
 
-def judgement_of(picture: Picture) -> Judgement:
+def judgement_of(picture: Picture) -> JudgedConfiguration:
     """All findings on the configuration; computed once for each Picture, and anew only where something changed."""
     return picture.cached(_WEIGHED, lambda: _weighed(picture))
 
 
-def _weighed(picture: Picture) -> Judgement:
+def _weighed(picture: Picture) -> JudgedConfiguration:
     ignored = picture.ignored
     clusters = picture.unless_changed(_CLUSTERS, lambda: judged_clusters(picture))
     configs = picture.unless_changed(_CONFIGS, lambda: tuple(revisions_of(clusters)))

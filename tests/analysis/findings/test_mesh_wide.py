@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from meshtop.analysis.findings.judge import judge
+from meshtop.analysis.findings.judge import HIDDEN_OBJECTS, judge
 from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Inventory, KindStatus, Meta
@@ -135,3 +135,20 @@ def test_a_namespace_of_another_cluster_exists() -> None:
     east = cluster(policy + namespace("shop") + pod("cart"))
     assert [code for code, _ in codes(east, only="authorization-policies")] == ["IST0101"]
     assert codes(east, cluster(namespace("web"), "west"), only="authorization-policies") == []
+
+
+def test_what_an_access_policy_hides_is_not_missing() -> None:
+    east = structs.replace(cluster(ROUTE + service("pay", ports="[{port: 80}]")), hides=True)
+    judged = judge([east], only=["destination-hosts", "port-names"])
+    assert [one.code for one in judged.findings] == ["IST0118"], "what is there is judged"
+    assert [(one.what, one.why) for one in judged.unknowns] == [(HIDDEN_OBJECTS, WhyUnknown.DENIED)]
+
+
+def test_settings_of_a_mesh_may_stand_in_files_of_their_own() -> None:
+    entry = istio("ServiceEntry", "db", "{hosts: [db.example.com], ports: [{number: 5432, protocol: TCP}]}")
+    metadata = "{ISTIO_META_DNS_CAPTURE: 'true', ISTIO_META_DNS_AUTO_ALLOCATE: 'true'}"
+    mesh = f"\n---\ndefaultConfig: {{proxyMetadata: {metadata}}}\n"
+    assert [code for code, _ in codes(cluster(entry), only="tcp-without-address")] == ["IST0134"]
+    assert codes(cluster(entry + mesh), only="tcp-without-address") == []
+    networks = "networks: {one: {endpoints: [{fromRegistry: nobody}]}}\n"
+    assert codes(cluster(networks), only="networks") == [("IST0126", "east: MeshNetworks istio-system/meshnetworks")]
