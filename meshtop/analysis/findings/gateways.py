@@ -10,10 +10,11 @@ from meshtop.analysis.findings.revisions import MeshPod, RevisionConfig, served_
 from meshtop.analysis.findings.virtual_services import overlap
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import selects
-from meshtop.model.kube import GATEWAY_SECRETS, ConfigObject, Credential, Pod, Service
+from meshtop.model.kube import ConfigObject, Credential, Pod, Service
 
 _Labels = Mapping[str, str]
 _BUILT_IN = "builtin://"
+_PROXY = "istio-proxy"
 
 
 def _selector(gateway: ConfigObject) -> dict[str, str]:
@@ -26,13 +27,22 @@ def told(labels: _Labels) -> str:
 
 
 def gateway_homes(gateways: Iterable[ConfigObject], pods: Iterable[Pod]) -> tuple[str, ...]:
-    """The namespaces in which pods of gateways with certificates run: there their Secrets have to be."""
+    """The namespaces in which pods of gateways run: there the Secrets of their certificates have to be.
+
+    Those are pods that a Gateway with certificates selects, and pods with a proxy and nothing else, as a Gateway that
+    another cluster's control plane reads may select them too.
+    """
     wanted = [
         {str(k): str(v) for k, v in mapping(gateway.spec.get("selector")).items()}
         for gateway in gateways
         if any(mapping(server.get("tls")).get("credentialName") for server in maps(gateway.spec.get("servers")))
     ]
-    found = {pod.meta.namespace for pod in pods if any(selects(labels, pod.meta.labels) for labels in wanted)}
+    found = {
+        pod.meta.namespace
+        for pod in pods
+        if [container.name for container in pod.containers] == [_PROXY]
+        or any(selects(labels, pod.meta.labels) for labels in wanted)
+    }
     return tuple(sorted(found))
 
 
@@ -126,6 +136,7 @@ def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
         for member in config.members
         for secret in member.inventory.credentials
     }
+    read = {(cluster, namespace) for cluster, namespace, _ in found}
     for gateway in config.objects("Gateway"):
         wanted = _selector(gateway)
         chosen = pods.of(wanted)
@@ -139,7 +150,8 @@ def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 continue
             path = f"spec.servers[{number}].tls.credentialName"
             for cluster, namespace in homes:
-                if cluster != config.cluster.name and not _known(config, cluster):
+                if cluster != config.cluster.name and (cluster, namespace) not in read:
+                    # Of another cluster's namespaces only those are known of which some Secret was seen.
                     continue
                 secret = found.get((cluster, namespace, name))
                 where = f"{namespace}{f' of {cluster}' if len(config.members) > 1 else ''}"
@@ -175,10 +187,6 @@ def keys_of_others(config: RevisionConfig) -> Iterator[ConfigFinding]:
                     f"kubectl -n {secret.meta.namespace} create secret tls {secret.meta.name} --cert=FILE --key=FILE",
                     path=f"spec.servers[{number}].tls.credentialName",
                 )
-
-
-def _known(config: RevisionConfig, cluster: str) -> bool:
-    return any(m.inventory.evidence(GATEWAY_SECRETS).known for m in config.members if m.name == cluster)
 
 
 def claims(config: RevisionConfig) -> Iterator[ConfigFinding]:

@@ -119,6 +119,9 @@ def test_a_gateway_is_served_by_pods_of_its_own_cluster_and_of_those_that_obey_i
     flawed = found(cluster(own + secret), west, only=rule)
     assert [(f.code, "tls.crt and tls.key are missing" in f.message) for f in flawed] == [("IST0161", True)]
     obeying = structs.replace(west, facts=MeshFacts(group="mesh", obeys="east"))
+    assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161"}, "nothing was seen there"
+    seen = cluster(pod("in", namespace="edge", istio="in") + secret.replace("name: cert", "name: other"), "west")
+    obeying = structs.replace(seen, facts=MeshFacts(group="mesh", obeys="east"))
     assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161", "IST0101"}
 
 
