@@ -101,7 +101,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift.
+    localities (loc), drift, findings.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
