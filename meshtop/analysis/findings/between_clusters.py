@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
-from meshtop.analysis.findings.revisions import SYSTEM_NAMESPACES, JudgedCluster, key_of
+from meshtop.analysis.findings.revisions import SYSTEM_NAMESPACES, JudgedCluster, key_of, obeyed_by
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.inventory.untyped import maps, text, texts
 from meshtop.model.kube import ConfigObject, Service
@@ -106,7 +106,7 @@ def unlike_hosts(clusters: Sequence[JudgedCluster]) -> Iterator[ConfigFinding]:
 def not_obeyed(clusters: Sequence[JudgedCluster]) -> Iterator[ConfigFinding]:
     """Clusters that hold Istio's objects, although their proxies obey another cluster's."""
     for cluster in clusters:
-        obeys = cluster.facts.obeys
+        obeys = obeyed_by(cluster)
         if obeys is None or obeys == cluster.name:
             continue
         counts = {kind: len(cluster.inventory.config.get(kind, ())) for kind in _ISTIO_KINDS}

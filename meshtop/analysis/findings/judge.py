@@ -32,7 +32,7 @@ from meshtop.analysis.findings.finding import (
     standing_for,
     without_repetition,
 )
-from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
+from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, obeyed_by, revisions_of, well_formed
 from meshtop.analysis.findings.suppression import Suppression, not_suppressed
 from meshtop.analysis.findings.virtual_services import GATEWAY_API
 from meshtop.model.evidence import Unknown, WhyUnknown
@@ -284,7 +284,7 @@ def _by_rule(
     run: Callable[[RevisionConfig], Iterator[ConfigFinding]],
 ) -> list[ConfigFinding]:
     """The findings of a rule on one view; none, and what was not read, where it cannot be asked."""
-    obeyed = config.cluster.facts.obeys in (None, config.cluster.name)
+    obeyed = obeyed_by(config.cluster) in (None, config.cluster.name)
     if (rule.of_istio and not obeyed) or rule.is_moot(config):
         return []
     unread = rule.unread(config)

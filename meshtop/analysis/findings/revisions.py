@@ -90,6 +90,11 @@ def well_formed(cluster: JudgedCluster) -> JudgedCluster:
     return structs.replace(cluster, inventory=inventory, misread=tuple(misread), checked=True)
 
 
+def obeyed_by(cluster: JudgedCluster) -> str | None:
+    """The cluster whose objects a cluster's proxies obey, itself or another; None where that is not told."""
+    return cluster.facts.obeys
+
+
 class MeshPod(Struct, frozen=True, kw_only=True):
     """A pod of the mesh, for selectors: whether it is in the mesh, and whether by ambient mode.
 
@@ -268,7 +273,7 @@ class RevisionConfig:
         found: dict[str, list[MeshPod]] = {}
         for member in self.members:
             homes = {n.meta.name: n for n in member.inventory.namespaces}
-            served = member is self.cluster or member.facts.obeys == self.cluster.name
+            served = member is self.cluster or obeyed_by(member) == self.cluster.name
             for pod in member.inventory.pods:
                 if pod.phase in ("Succeeded", "Failed"):
                     continue

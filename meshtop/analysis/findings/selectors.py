@@ -9,8 +9,8 @@ from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.findings.gateways import told
 from meshtop.analysis.findings.revisions import REVISION, RevisionConfig, served_ones
 from meshtop.analysis.inventory.untyped import mapping, maps, texts
-from meshtop.analysis.security.authorization import GATEWAY_NAME
 from meshtop.analysis.visibility.selection import match_labels, selects
+from meshtop.model.constants import GATEWAY_NAME_LABEL
 from meshtop.model.kube import ConfigObject
 
 _POLICIES = ("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin")
@@ -121,8 +121,8 @@ def gateway_selectors(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Policies that select pods of Gateway API gateways by labels, which counts only with `targetRefs`."""
     gateways: dict[str, dict[tuple[str, frozenset[tuple[str, str]]], Mapping[str, str]]] = {}
     for pod in config.all_pods:
-        if pod.served and GATEWAY_NAME in pod.labels:
-            key = (pod.labels[GATEWAY_NAME], frozenset(pod.labels.items()))
+        if pod.served and GATEWAY_NAME_LABEL in pod.labels:
+            key = (pod.labels[GATEWAY_NAME_LABEL], frozenset(pod.labels.items()))
             gateways.setdefault(pod.pod.meta.namespace, {})[key] = pod.labels
     for kind in _POLICIES:
         for policy in config.objects(kind):

@@ -9,7 +9,7 @@ from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Inventory, KindStatus, Meta
 from meshtop.model.mesh import ControlPlane, MeshFacts
-from tests.analysis.findings.worlds import cluster, codes, found, istio, namespace, pod, service
+from tests.analysis.findings.worlds import cluster, codes, found, istio, namespace, obeying, pod, service
 
 ROUTE = istio("VirtualService", "cart", "{hosts: [cart], http: [{route: [{destination: {host: cart}}]}]}")
 RULE = istio("DestinationRule", "cart", "{host: cart, subsets: [{name: v2, labels: {version: v2}}]}")
@@ -101,7 +101,7 @@ def test_a_host_with_other_protocols_in_another_cluster() -> None:
 
 
 def test_objects_of_a_cluster_that_obeys_another_do_nothing() -> None:
-    remote = cluster(ROUTE, "remote", obeys="east")
+    remote = structs.replace(cluster(ROUTE, "remote"), facts=obeying("east"))
     assert codes(cluster(""), remote) == [("CONFIG-NOT-OBEYED", "remote: Cluster remote")]
 
 
@@ -118,10 +118,10 @@ def test_a_gateway_is_served_by_pods_of_its_own_cluster_and_of_those_that_obey_i
     assert codes(cluster(own), only=rule) == [("IST0101", "east: Gateway shop/public")]
     flawed = found(cluster(own + secret), west, only=rule)
     assert [(f.code, "tls.crt and tls.key are missing" in f.message) for f in flawed] == [("IST0161", True)]
-    obeying = structs.replace(west, facts=MeshFacts(group="mesh", obeys="east"))
+    obeying = structs.replace(west, facts=obeying("east"))
     assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161"}, "nothing was seen there"
     seen = cluster(pod("in", namespace="edge", istio="in") + secret.replace("name: cert", "name: other"), "west")
-    obeying = structs.replace(seen, facts=MeshFacts(group="mesh", obeys="east"))
+    obeying = structs.replace(seen, facts=obeying("east"))
     assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161", "IST0101"}
 
 

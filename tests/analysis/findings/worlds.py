@@ -13,6 +13,11 @@ from meshtop.sources.kubernetes.manifests import manifests
 MESH = MeshFacts(group="mesh", root_namespace="istio-system")
 
 
+def obeying(name: str) -> MeshFacts:
+    """The facts of a cluster of the mesh whose proxies obey the objects of another one."""
+    return MeshFacts(group="mesh", obeys=name)
+
+
 def cluster(text: str, name: str = "east", **facts: Any) -> JudgedCluster:
     read = manifests([text])
     told = MeshFacts(**{"group": "mesh", "root_namespace": "istio-system", **facts})
