@@ -118,11 +118,11 @@ def test_a_gateway_is_served_by_pods_of_its_own_cluster_and_of_those_that_obey_i
     assert codes(cluster(own), only=rule) == [("IST0101", "east: Gateway shop/public")]
     flawed = found(cluster(own + secret), west, only=rule)
     assert [(f.code, "tls.crt and tls.key are missing" in f.message) for f in flawed] == [("IST0161", True)]
-    obeying = structs.replace(west, facts=obeying("east"))
-    assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161"}, "nothing was seen there"
+    follower = structs.replace(west, facts=obeying("east"))
+    assert {f.code for f in found(cluster(own + secret), follower, only=rule)} == {"IST0161"}, "nothing was seen there"
     seen = cluster(pod("in", namespace="edge", istio="in") + secret.replace("name: cert", "name: other"), "west")
-    obeying = structs.replace(seen, facts=obeying("east"))
-    assert {f.code for f in found(cluster(own + secret), obeying, only=rule)} == {"IST0161", "IST0101"}
+    follower = structs.replace(seen, facts=obeying("east"))
+    assert {f.code for f in found(cluster(own + secret), follower, only=rule)} == {"IST0161", "IST0101"}
 
 
 def test_versions_of_kubernetes_are_held_against_the_newest_control_plane() -> None:
