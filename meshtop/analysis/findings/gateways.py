@@ -13,7 +13,7 @@ from meshtop.analysis.visibility.selection import selects
 from meshtop.model.kube import ConfigObject, Credential, Pod, Service
 
 _Labels = Mapping[str, str]
-_BUILT_IN = "builtin://"
+_SCHEME = "://"
 _PROXY = "istio-proxy"
 
 
@@ -146,7 +146,8 @@ def credentials(config: RevisionConfig) -> Iterator[ConfigFinding]:
         homes = dict.fromkeys((pod.cluster, pod.pod.meta.namespace) for pod in served_ones(chosen))
         for number, server in enumerate(maps(gateway.spec.get("servers"))):
             name = text(mapping(server.get("tls")).get("credentialName"))
-            if name is None or name.startswith(_BUILT_IN):
+            if name is None or _SCHEME in name:
+                # Another source of certificates than Secrets beside the gateway's pods.
                 continue
             path = f"spec.servers[{number}].tls.credentialName"
             for cluster, namespace in homes:

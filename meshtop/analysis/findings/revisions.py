@@ -20,7 +20,7 @@ from meshtop.analysis.identity.settings import settings_among
 from meshtop.analysis.identity.trees import Tree, text_at
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
-from meshtop.analysis.security.mtls.hosts import Host, Hosts
+from meshtop.analysis.security.mtls.hosts import Host, Hosts, Port
 from meshtop.analysis.visibility.clients import Client, Visibility
 from meshtop.analysis.visibility.exports import Audience, ExportDefaults, export_defaults
 from meshtop.analysis.visibility.hosts import full_host, host_matches
@@ -34,6 +34,7 @@ REVISION = "istio.io/rev"
 INJECT = "sidecar.istio.io/inject"
 _REDIRECTED = "ambient.istio.io/redirection"
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
+_CLUSTER_SET = ".svc.clusterset.local"
 _HOSTNAME = "kubernetes.io/hostname"
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease", "local-path-storage"})
 """Namespaces that are never injected."""
@@ -248,6 +249,12 @@ class RevisionConfig:
     def _resolve(self, name: str, namespace: str) -> Host | None:
         if not name:
             return None
+        if name.endswith(_CLUSTER_SET):
+            # A host of the cluster set is the Service of that name in whichever clusters export it.
+            imported = self._imported(name)
+            name = f"{name.removesuffix(_CLUSTER_SET)}.svc.{self.domain}"
+            if imported is not None:
+                return imported
         for hosts in (*self._service_hosts, self._entries_for(namespace)):
             found = hosts.find(name, namespace)
             if found is None or (found.name != name and not host_matches(found.name, name)):
@@ -256,6 +263,16 @@ class RevisionConfig:
                 return found
         if name.startswith("*"):
             return next((host for full, host in self.mesh_hosts.items() if host_matches(name, full)), None)
+        return None
+
+    def _imported(self, name: str) -> Host | None:
+        """The host of a ServiceImport by its name in the cluster set."""
+        short, _, namespace = name.removesuffix(_CLUSTER_SET).partition(".")
+        for one in self.inventory.config.get("ServiceImport", ()):
+            if one.meta.key == (namespace, short):
+                numbers = (port.get("port") for port in maps(one.spec.get("ports")))
+                ports = tuple(Port(number, None) for number in numbers if isinstance(number, int))
+                return Host(name=name, namespace=namespace, service=short, ports=ports)
         return None
 
     def resolve_for(self, obj: ConfigObject, host: str) -> Host | None:

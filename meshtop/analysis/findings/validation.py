@@ -156,11 +156,6 @@ def _weights(
             yield _bad(config, service, f"{at}.route[{number}].weight", f"is {weight}, and cannot be negative")
     if len(routes) > 1 and sum(given) == 0:
         yield _bad(config, service, f"{at}.route", "has several destinations and no weights")
-    elif len(routes) > 1 and sum(given) != 100 and min(given) >= 0:
-        yield config.finding(
-            "IST0133", service, f"weights of {at} add up to {sum(given):g}, not to 100; each is a share of it.",
-            path=f"{at}.route",
-        )  # fmt: skip
 
 
 def _destination_rule(config: RevisionConfig, rule: ConfigObject) -> Iterator[ConfigFinding]:

@@ -155,3 +155,18 @@ def test_settings_of_a_mesh_may_stand_in_files_of_their_own() -> None:
     assert codes(cluster(entry + mesh), only="tcp-without-address") == []
     networks = "networks: {one: {endpoints: [{fromRegistry: nobody}]}}\n"
     assert codes(cluster(networks), only="networks") == [("IST0126", "east: MeshNetworks istio-system/meshnetworks")]
+
+
+def test_hosts_of_a_cluster_set_are_services_or_imports() -> None:
+    route = ROUTE.replace("{host: cart}", "{host: cart.shop.svc.clusterset.local}")
+    imported = """
+---
+apiVersion: multicluster.x-k8s.io/v1alpha1
+kind: ServiceImport
+metadata: {name: cart, namespace: shop}
+spec: {type: ClusterSetIP, ports: [{port: 80}]}
+"""
+    rule = "destination-hosts"
+    assert [code for code, _ in codes(cluster(route), only=rule)] == ["IST0101"]
+    assert codes(cluster(route + service("cart")), only=rule) == []
+    assert codes(cluster(route + imported), only=rule) == []
