@@ -47,14 +47,16 @@ class FindingRule(Struct, frozen=True, kw_only=True):
     """A rule and what it needs: `own` kinds of the cluster itself, `mesh` kinds of every cluster of its mesh.
 
     Without them the rule is silent, and the answer says what was not read; unless there is nothing that it could be
-    about, as `concerns` tells. `of_istio` is whether it is about objects that only an istiod reads. `by_absence` is
-    whether it finds that something is not there, as all rules do that look through the whole mesh.
+    about: no object of the kinds `about` (the first of `own` where left out), or as `concerns` tells. `of_istio` is
+    whether it is about objects that only an istiod reads. `by_absence` is whether it finds that something is not
+    there, as all rules do that look through the whole mesh.
     """
 
     name: str
     run: Callable[[RevisionConfig], Iterator[ConfigFinding]]
     own: tuple[str, ...] = ()
     mesh: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     of_istio: bool = True
     concerns: Callable[[RevisionConfig], bool] | None = None
     by_absence: bool = False
@@ -71,14 +73,20 @@ class FindingRule(Struct, frozen=True, kw_only=True):
         """Whether the cluster is known to have nothing that the rule is about."""
         if self.concerns is not None:
             return not self.concerns(config)
-        if not self.of_istio or not self.own or self.own[0] in _BUILT_IN:
+        about = self.about or self.own[:1]
+        if not self.of_istio or not about or not _BUILT_IN.isdisjoint(about):
             return False
-        return config.inventory.evidence(self.own[0]).known and not config.objects(self.own[0])
+        return all(config.inventory.evidence(kind).known and not config.objects(kind) for kind in about)
 
 
 RULES: tuple[FindingRule, ...] = (
     FindingRule(name="forms", run=validation.forms, of_istio=False),
-    FindingRule(name="values", run=validation.values, own=(_VS, _DR, _GW, _SE)),
+    FindingRule(
+        name="values",
+        run=validation.values,
+        own=(_VS, _DR, _GW, _SE),
+        about=(_VS, _DR, _GW, _SE, "PeerAuthentication", "AuthorizationPolicy"),
+    ),
     FindingRule(name="destination-hosts", run=virtual_services.destination_hosts, own=(_VS, _SE), mesh=("Service",)),
     FindingRule(name="destination-subsets", run=virtual_services.destination_subsets, own=(_VS, _DR), by_absence=True),
     FindingRule(name="route-gateways", run=virtual_services.gateways, own=(_VS, _GW, GATEWAY_API), by_absence=True),
@@ -121,6 +129,7 @@ RULES: tuple[FindingRule, ...] = (
         run=selectors.gateway_selectors,
         own=("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
         mesh=("Pod",),
+        about=("AuthorizationPolicy", "RequestAuthentication", "Telemetry", "WasmPlugin"),
     ),
     FindingRule(
         name="authorization-policies",
@@ -165,6 +174,7 @@ RULES: tuple[FindingRule, ...] = (
         run=services.localhost_listeners,
         own=("Sidecar", _SE, "WorkloadEntry", "Service"),
         mesh=("Pod",),
+        about=("Sidecar", _SE, "WorkloadEntry"),
     ),
     FindingRule(
         name="injectors",
@@ -182,12 +192,12 @@ RULES: tuple[FindingRule, ...] = (
     FindingRule(name="envoy-patches", run=envoy_filters.patches, own=("EnvoyFilter",)),
     FindingRule(name="cluster-version", run=platform.cluster_version, own=("Deployment",), of_istio=False),
     FindingRule(name="definitions", run=platform.definitions, own=("CustomResourceDefinition",), of_istio=False),
-    FindingRule(name="deprecated-fields", run=platform.deprecated_fields, own=(_VS, "Sidecar")),
+    FindingRule(name="deprecated-fields", run=platform.deprecated_fields, own=(_VS, "Sidecar"), about=(_VS, "Sidecar")),
     FindingRule(name="telemetry-providers", run=platform.telemetry_providers, own=("Telemetry", "ConfigMap")),
     FindingRule(name="token-keys", run=platform.token_keys, own=("RequestAuthentication", "Deployment")),
     FindingRule(name="networks", run=platform.networks, own=("ConfigMap", "Secret"), concerns=platform.has_networks),
     FindingRule(name="conditions", run=platform.reported_conditions, own=("Service",), of_istio=False),
-    FindingRule(name="changed-defaults", run=platform.changed_defaults, own=(_DR, "Service")),
+    FindingRule(name="changed-defaults", run=platform.changed_defaults, own=(_DR, "Service"), about=("Service",)),
     FindingRule(name="faults-and-mirrors", run=leftovers.faults_and_mirrors, own=(_VS,)),
     FindingRule(name="unseen-rules", run=leftovers.unseen_rules, own=(_DR, "ConfigMap"), mesh=("Pod", "Namespace")),
     FindingRule(name="deny-all", run=leftovers.deny_all, own=("AuthorizationPolicy",), mesh=("Pod", "Namespace")),
