@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
+FINDINGS = "findings"
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -100,7 +101,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift.
+    localities (loc), drift, findings.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -131,6 +132,7 @@ def command(
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION),
         courses=kind == ATTENTION,
+        judged=kind == FINDINGS,
         meanwhile=lambda: find_view(kind),
     )
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)

@@ -57,10 +57,10 @@ class Session:
             sort=sort,
         )
 
-    def observatory(self, *, canaries: bool = False, courses: bool = False) -> Observatory:
+    def observatory(self, *, canaries: bool = False, courses: bool = False, judged: bool = False) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour.
+        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration need.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -77,6 +77,7 @@ class Session:
             timeout_seconds=self.settings.timeout,
             canaries=canaries,
             courses=courses,
+            judged=judged,
             namespaces=self.common.namespace,
         )
 
@@ -127,6 +128,7 @@ def once(
     plaintext: bool = False,
     canaries: bool = False,
     courses: bool = False,
+    judged: bool = False,
     everything: bool = False,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
@@ -134,7 +136,7 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour. `meanwhile` is
+    how calls went over the last half hour, `judged` for what findings on the configuration need. `meanwhile` is
     done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
@@ -148,7 +150,7 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses)
+        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

@@ -38,7 +38,7 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     live = sys.stdout.isatty() and output in ("table", "wide") and os.environ.get("TERM") != "dumb"
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
-    observatory = session.observatory(courses=view.kind == "attention")
+    observatory = session.observatory(courses=view.kind == "attention", judged=view.kind == "findings")
     last: Snapshot | None = None
     said = ""
     try:

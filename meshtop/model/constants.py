@@ -6,6 +6,8 @@ ISTIO_NAMESPACE = "istio-system"
 """Default namespace of an Istio installation, and default root namespace."""
 CLUSTER_DOMAIN = "cluster.local"
 """Default DNS domain of a cluster, and default trust domain of a mesh."""
+GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name"
+"""The label by which pods and Services that Gateway API's controller deploys name their Gateway."""
 DEFAULT_WINDOW_SECONDS = 300.0
 """Default window of rates, in seconds."""
 

@@ -73,6 +73,8 @@ class Service(Struct, frozen=True, kw_only=True):
     selector: dict[str, str] = field(default_factory=dict)
     ports: tuple[ServicePort, ...] = ()
     external_ips: tuple[str, ...] = ()
+    conditions: tuple[dict[str, str], ...] = ()
+    """Conditions of its status that are Istio's, with their `type`, `status`, `reason` and `message`."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -105,16 +107,18 @@ class EndpointSlice(Struct, frozen=True, kw_only=True):
 
 
 class Container(Struct, frozen=True):
-    """A container (or native sidecar) of a pod and its image."""
+    """A container (or native sidecar) of a pod and its image; `run_as_user` is the UID set for it alone, if any."""
 
     name: str
     image: str = ""
+    run_as_user: int | None = None
 
 
 class Pod(Struct, frozen=True, kw_only=True):
     """A pod: phase, readiness, address, and what identifies its proxy (containers, labels, annotations).
 
     `csi_drivers` are the drivers of its CSI volumes; an identity provider such as SPIRE mounts its socket through one.
+    `run_as_user` is the UID set for all its containers; `init_containers` are the names of those that are no sidecars.
     """
 
     meta: Meta
@@ -135,6 +139,8 @@ class Pod(Struct, frozen=True, kw_only=True):
     """When a container of it was started again last (Unix seconds); None where none was, or none runs."""
     restart_reason: str = ""
     """Why the container before that one ended, as Kubernetes calls it (OOMKilled, Error, ...)."""
+    run_as_user: int | None = None
+    init_containers: tuple[str, ...] = ()
 
 
 class Controller(Struct, frozen=True, kw_only=True):
@@ -142,8 +148,9 @@ class Controller(Struct, frozen=True, kw_only=True):
 
     `environment` holds, of istiod's Deployments only, the variables that say what the control plane serves
     (CLUSTER_ID, REVISION, EXTERNAL_ISTIOD, LOCAL_CLUSTER_SECRET_WATCHER, SHARED_MESH_CONFIG) and whom it trusts
-    (ISTIO_MULTIROOT_MESH, EXTERNAL_CA); no other variable of any container is kept. `domain` is the cluster's DNS
-    domain as istiod's argument `--domain` names it.
+    (ISTIO_MULTIROOT_MESH, EXTERNAL_CA) and what it fetches keys from (BLOCKED_CIDRS_IN_JWKS_URIS); no other variable of
+    any container is kept. `domain` is the cluster's DNS domain as istiod's argument `--domain` names it.
+    `template_annotations` are Istio's on its pod template, `run_as_user` the UID that this sets for all containers.
     """
 
     kind: str
@@ -154,6 +161,8 @@ class Controller(Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     domain: str | None = None
+    template_annotations: dict[str, str] = field(default_factory=dict)
+    run_as_user: int | None = None
 
 
 class Manager(Struct, frozen=True):
@@ -213,6 +222,24 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
     cluster_id: str | None = None
 
 
+GATEWAY_SECRETS = "GatewaySecret"
+INJECTORS = "InjectorConfigMap"
+"""The names under which `Inventory.kinds` says how the reading of two parts of a kind went."""
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """A Secret that may hold a gateway's certificate; its data is never kept.
+
+    `keys` are the names in its data, and `flaw` says what is wrong with its certificate or key; both are None where
+    only the metadata was sent. `key_fits` is False where the key is known to be that of another certificate.
+    """
+
+    meta: Meta
+    keys: tuple[str, ...] | None = None
+    flaw: str | None = None
+    key_fits: bool = True
+
+
 class Identity(Struct, frozen=True):
     """The user and groups that Kubernetes reports for the credentials in use (SelfSubjectReview)."""
 
@@ -242,6 +269,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
     remote_secrets: tuple[RemoteSecret, ...] = ()
     webhooks: tuple[Meta, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    """Secrets in the namespaces of gateways; read only where findings are asked for."""
     kinds: tuple[KindStatus, ...] = ()
     identity: Identity | None = None
     """None when it was not requested, or the cluster did not answer."""

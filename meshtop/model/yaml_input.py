@@ -67,6 +67,24 @@ def load_yaml(data: bytes | str) -> Any:
         ) from None
 
 
+def load_yaml_documents(data: bytes | str) -> list[Any]:
+    """The documents of a YAML stream as plain data, empty ones left out. Raises YamlRefused as `load_yaml` does."""
+    import yaml
+
+    text = text_of_yaml(data) if isinstance(data, bytes) else data
+    try:
+        check_yaml(text)
+        return [found for found in yaml.load_all(text, Loader=_loader()) if found is not None]
+    except YamlRefused:
+        raise
+    except yaml.YAMLError as error:
+        raise yaml_refusal(error) from None
+    except Exception as error:  # noqa: BLE001 - as in load_yaml
+        raise YamlRefused(
+            f"is not YAML ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
+        ) from None
+
+
 def yaml_refusal(error: Any) -> YamlRefused:
     """A YAMLError with its line."""
     mark = getattr(error, "problem_mark", None)

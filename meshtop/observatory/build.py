@@ -35,14 +35,16 @@ def open_observatory(
     timeout_seconds: float | None = None,
     canaries: bool = False,
     courses: bool = False,
+    judged: bool = False,
     namespaces: Sequence[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
     """The observatory of the requested clusters; no request is sent before it is used.
 
-    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. Values
-    of None are taken from the settings. Raises KubeconfigError, or
-    ConfigError for a cluster that does not exist.
+    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `judged`
+    reads what only findings on the configuration need too. Values of None are taken from the settings.
+
+    Raises KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
@@ -74,6 +76,7 @@ def open_observatory(
                 registries=registries,
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
+                judged=judged,
                 queue=queue,
                 namespaces=namespaces,
                 own_namespace=ref.namespace,

@@ -43,6 +43,9 @@ FIRST_FILE = """\
 #   clusterLabel: cluster
 #   clusterNames: {east: prod-east-1}  # where the label's value differs from the cluster's name
 
+# findings:              # what `get findings` and `analyze` leave out: a code, or a code and its objects
+#   ignore: [IST0118, "IST0102=Namespace kube-*"]
+
 # health:                # shares from 0 to 1
 #   http5xxDegraded: 0.01
 #   http5xxFailing: 0.1

@@ -219,6 +219,19 @@ class HealthSettings(_Section):
         return self
 
 
+def _ignored(text: str) -> str:
+    code, equals, target = text.strip().partition("=")
+    if not code or (equals and not target.strip()):
+        raise ValueError(f"{text!r} names no finding; write CODE, or CODE=KIND NAMESPACE/NAME (* stands for anything)")
+    return text
+
+
+class FindingsSettings(_Section):
+    """Findings on the configuration that are not to be shown: a code, or a code and the objects that it is about."""
+
+    ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = ()
+
+
 class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
@@ -233,6 +246,7 @@ class Settings(_Section):
     access: AccessSettings = AccessSettings.model_construct()
     canary: CanarySettings = CanarySettings.model_construct()
     health: HealthSettings = HealthSettings.model_construct()
+    findings: FindingsSettings = FindingsSettings.model_construct()
     tenant_label: str | None = None
     apdex_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
     theme: Theme | None = None

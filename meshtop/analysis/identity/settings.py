@@ -10,6 +10,8 @@ from meshtop.analysis.identity.control_planes import ROOT_CERTIFICATE, istiods, 
 from meshtop.analysis.identity.trees import Tree, config_tree
 from meshtop.model.kube import Controller, Inventory
 
+_INJECTOR = "istio-sidecar-injector"
+
 
 class PlaneSettings(Struct, frozen=True, kw_only=True):
     """Settings of a control plane; each part is None where it is absent or cannot be parsed.
@@ -82,7 +84,8 @@ def _values(data: Mapping[str, str]) -> Tree | None:
 
 
 def _names(maps: Mapping[str, Mapping[str, str]]) -> list[str]:
-    return [key.rpartition("/")[2] for key in maps if key.rpartition("/")[2] != ROOT_CERTIFICATE]
+    names = (key.rpartition("/")[2] for key in maps)
+    return [name for name in names if name != ROOT_CERTIFICATE and not name.startswith(_INJECTOR)]
 
 
 def _first(maps: Mapping[str, Mapping[str, str]], name: str, part: str) -> Tree | None:

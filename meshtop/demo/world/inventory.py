@@ -75,6 +75,7 @@ class Inventory:
         yield from control_objects.settings(plan, builder, root)
         yield from platform_objects.platform(plan, cluster, builder.today)
         yield from control_objects.remote_secrets(plan, builder)
+        yield control_objects.gateway_certificate(builder)
         accounts = {(w.namespace, w.account) for w in self.workloads}
         for namespace, name in sorted(accounts):
             yield {

@@ -199,7 +199,12 @@ def platform(plan: Plan, cluster: Cluster, today: float) -> Iterator[Json]:
     ports = {
         "istiod": ((15012, "https-dns", 15012), (15014, "http-monitoring", 15014), (443, "https-webhook", 15017)),
         INGRESS: ((80, "http2", 8080), (443, "https", 8443), (15021, "status-port", 15021)),
-        EASTWEST: ((15443, "tls", 15443), (15012, "tls-istiod", 15012), (15021, "status-port", 15021)),
+        EASTWEST: (
+            (15443, "tls", 15443),
+            (15012, "tls-istiod", 15012),
+            (15017, "tls-webhook", 15017),
+            (15021, "status-port", 15021),
+        ),
         "prometheus": ((9090, "http", 9090),),
         WAYPOINT: ((15008, "mesh", 15008), (15021, "status-port", 15021)),
     }

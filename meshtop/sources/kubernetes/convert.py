@@ -11,15 +11,16 @@ from typing import Any
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model import kube
 from meshtop.sources.http.limits import DEEPEST
-from meshtop.sources.kubernetes import wire
+from meshtop.sources.kubernetes import wire, wire_specless
 
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ISTIOD_VARIABLES = frozenset(
     {
         "CLUSTER_ID", "REVISION", "EXTERNAL_ISTIOD", "LOCAL_CLUSTER_SECRET_WATCHER", "SHARED_MESH_CONFIG",
-        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA",
+        "ISTIO_MULTIROOT_MESH", "EXTERNAL_CA", "BLOCKED_CIDRS_IN_JWKS_URIS",
     }
 )  # fmt: skip
+_INGRESS_CLASS = "kubernetes.io/ingress.class"
 _SERVICE_NAME = "kubernetes.io/service-name"
 _ENDED_WELL = frozenset({"Completed", None})
 
@@ -96,7 +97,16 @@ def service(item: wire.ServiceObject) -> kube.Service:
             for port in spec.ports or ()
         ),
         external_ips=tuple(dict.fromkeys(addresses)),
+        conditions=tuple(map(_condition, filter(_is_of_istio, item.status.conditions or ()))),
     )
+
+
+def _is_of_istio(condition: dict[str, Any]) -> bool:
+    return "istio.io/" in str(condition.get("type"))
+
+
+def _condition(condition: dict[str, Any]) -> dict[str, str]:
+    return {name: str(condition.get(name, "")) for name in ("type", "status", "reason", "message")}
 
 
 def endpoint_slice(item: wire.EndpointSliceObject) -> kube.EndpointSlice:
@@ -126,7 +136,7 @@ def pod(item: wire.PodObject) -> kube.Pod:
     """Convert a Pod; of its annotations only Istio's are kept, as there are thousands of pods."""
     spec, status, metadata = item.spec, item.status, item.metadata
     if metadata.annotations:
-        metadata.annotations = {k: intern(v) for k, v in metadata.annotations.items() if "istio.io/" in k}
+        metadata.annotations = _of_istio(metadata.annotations)
     ready = _is_true(status.conditions, "Ready") and metadata.deletion_timestamp is None
     restarted_at, restart_reason = _restarted(status)
     return kube.Pod(
@@ -146,6 +156,8 @@ def pod(item: wire.PodObject) -> kube.Pod:
         problem=None if ready else _problem(item),
         restarted_at=restarted_at,
         restart_reason=restart_reason,
+        run_as_user=_user(spec.security_context),
+        init_containers=tuple(intern(c.name) for c in spec.init_containers or () if not _is_sidecar(c)),
     )
 
 
@@ -166,6 +178,14 @@ def _read_moment(said: str | None) -> float | None:
         return datetime.fromisoformat(said).timestamp() if said else None
     except ValueError:
         return None
+
+
+def _of_istio(annotations: dict[str, str]) -> dict[str, str]:
+    return {k: intern(v) for k, v in annotations.items() if "istio.io/" in k or k == _INGRESS_CLASS}
+
+
+def _user(context: wire.SecurityContext | None) -> int | None:
+    return context.run_as_user if context is not None else None
 
 
 def _problem(item: wire.PodObject) -> str | None:
@@ -203,14 +223,21 @@ def _containers(
     containers: Iterable[wire.ContainerSpec] | None, init_containers: Iterable[wire.ContainerSpec] | None
 ) -> tuple[kube.Container, ...]:
     """Containers, and the native sidecars among the init containers."""
-    sidecars = [entry for entry in init_containers or () if entry.restart_policy == "Always"]
-    return tuple(_container(entry.name, entry.image) for entry in (*(containers or ()), *sidecars))
+    sidecars = [entry for entry in init_containers or () if _is_sidecar(entry)]
+    return tuple(
+        _container(entry.name, entry.image, _user(entry.security_context)) for entry in (*(containers or ()), *sidecars)
+    )
+
+
+def _is_sidecar(entry: wire.ContainerSpec) -> bool:
+    # Nothing but Istio's own proxy is called so, and it is never one that ends.
+    return entry.restart_policy == "Always" or entry.name == "istio-proxy"
 
 
 @lru_cache(maxsize=4096)
-def _container(name: str, image: str) -> kube.Container:
+def _container(name: str, image: str, run_as_user: int | None) -> kube.Container:
     """A container, shared by all the pods that run it."""
-    return kube.Container(name=name, image=image)
+    return kube.Container(name=name, image=image, run_as_user=run_as_user)
 
 
 def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controller]:
@@ -232,6 +259,8 @@ def controller_of(kind: str) -> Callable[[wire.ControllerObject], kube.Controlle
             containers=_containers(template.spec.containers, template.spec.init_containers),
             environment=_environment(item) if kind == "Deployment" else {},
             domain=_domain(item) if kind == "Deployment" else None,
+            template_annotations=_of_istio(template.metadata.annotations or {}),
+            run_as_user=_user(template.spec.security_context),
         )
 
     return convert
@@ -308,10 +337,25 @@ def _config(
     )
 
 
-def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigObject]:
+def webhooks_of(version: str, kind: str) -> Callable[[wire_specless.WebhookConfiguration], kube.ConfigObject]:
+    """How to convert a configuration of webhooks: they become its spec, without their certificates."""
+
+    def convert(item: wire_specless.WebhookConfiguration) -> kube.ConfigObject:
+        for webhook in item.webhooks or ():
+            client = webhook.get("clientConfig")
+            if isinstance(client, dict):
+                client.pop("caBundle", None)
+        spec = {"webhooks": item.webhooks or []}
+        _require_shallow(spec)
+        return _config("admissionregistration.k8s.io", version, kind, item.metadata, spec=spec)
+
+    return convert
+
+
+def rbac_of(version: str, kind: str) -> Callable[[wire_specless.RbacObject], kube.ConfigObject]:
     """How to convert a kind of RBAC: the fields beside the metadata become the spec, under their own names."""
 
-    def convert(item: wire.RbacObject) -> kube.ConfigObject:
+    def convert(item: wire_specless.RbacObject) -> kube.ConfigObject:
         parts = {
             "rules": item.rules,
             "aggregationRule": item.aggregation_rule,
@@ -324,10 +368,10 @@ def rbac_of(version: str, kind: str) -> Callable[[wire.RbacObject], kube.ConfigO
     return convert
 
 
-def kubesphere_cluster(version: str) -> Callable[[wire.KubeSphereCluster], kube.ConfigObject]:
+def kubesphere_cluster(version: str) -> Callable[[wire_specless.KubeSphereCluster], kube.ConfigObject]:
     """How to convert a KubeSphere Cluster, whose credentials were never decoded."""
 
-    def convert(item: wire.KubeSphereCluster) -> kube.ConfigObject:
+    def convert(item: wire_specless.KubeSphereCluster) -> kube.ConfigObject:
         spec = {
             "provider": item.spec.provider,
             "enable": item.spec.enable,

@@ -8,8 +8,20 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods
-from meshtop.model.kube import Controller, Identity, KindStatus, Meta, Namespace, Pod, RemoteSecret
+from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods, revision_of
+from meshtop.analysis.inventory.revisions import DEFAULT_REVISION
+from meshtop.model.kube import (
+    GATEWAY_SECRETS,
+    INJECTORS,
+    Controller,
+    Credential,
+    Identity,
+    KindStatus,
+    Meta,
+    Namespace,
+    Pod,
+    RemoteSecret,
+)
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import wire
 from meshtop.sources.kubernetes.kinds import REMOTE_SECRETS, WEBHOOKS, Codec
@@ -44,6 +56,9 @@ class Extras:
         self.config_maps: dict[str, dict[str, str]] = {}
         self.remote_secrets: tuple[RemoteSecret, ...] = ()
         self.webhooks: tuple[Meta, ...] = ()
+        self.definitions: tuple[Meta, ...] = ()
+        self.credentials: tuple[Credential, ...] = ()
+        self.injectors: dict[str, dict[str, str]] = {}
         self.revision = 0
         self.homes: tuple[str, ...] = ()
         self._injectors: tuple[Meta, ...] = ()
@@ -75,6 +90,54 @@ class Extras:
         self.homes = homes(found, seen.namespaces, self._injectors)
         places = config_maps_to_read(found, seen.namespaces, self._injectors)
         await asyncio.gather(self._read_config_maps(places), self._read_secrets(self.homes))
+
+    async def read_judged(self, seen: ControlPlanes, gateways: tuple[str, ...]) -> None:
+        """Read what only findings need: injectors' values, CRDs, and the names of Secrets where gateways run.
+
+        Of CRDs and Secrets only the metadata is asked for. Call it after `read_control_planes`.
+        """
+        found = istiods(seen.controllers, seen.pods, self.webhooks)
+        await asyncio.gather(self._read_injectors(found), self._read_definitions(), self._read_credentials(gateways))
+
+    async def _read_injectors(self, found: list[Controller]) -> None:
+        places = {(home, "istio-sidecar-injector"): None for home in self.homes}
+        for istiod in found:
+            revision = revision_of(istiod)
+            suffix = "" if revision == DEFAULT_REVISION else f"-{revision}"
+            places[istiod.meta.namespace, f"istio-sidecar-injector{suffix}"] = None
+        results = await asyncio.gather(*(self._config_map(namespace, name) for namespace, name in places))
+        kept: dict[str, dict[str, str]] = {}
+        worst: SourceProblem | None = None
+        for place, result in zip(places, results, strict=True):
+            if isinstance(result, SourceProblem):
+                worst = result
+            elif result is not None:
+                # The templates beside it are as large as they are of no use here.
+                kept["/".join(place)] = {"values": result.get("values", "")}
+        self._put("injectors", kept)
+        self._note(INJECTORS, worst, len(kept))
+
+    async def _read_definitions(self) -> None:
+        path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        found = await self._metadata(path, "customresourcedefinitions.apiextensions.k8s.io", WEBHOOKS, {})
+        if isinstance(found, SourceProblem):
+            self._note("CustomResourceDefinition", found, len(self.definitions))
+            return
+        of_the_mesh = tuple(m for m in found if m.name.endswith((".istio.io", ".gateway.networking.k8s.io")))
+        self._put("definitions", of_the_mesh)
+        self._note("CustomResourceDefinition", None, len(of_the_mesh))
+
+    async def _read_credentials(self, namespaces: tuple[str, ...]) -> None:
+        results = await asyncio.gather(*(self._names_of_secrets(namespace) for namespace in namespaces))
+        worst = next((result for result in results if isinstance(result, SourceProblem)), None)
+        kept = [secret for result in results if not isinstance(result, SourceProblem) for secret in result]
+        self._put("credentials", tuple(Credential(meta=secret.meta) for secret in kept))
+        self._note(GATEWAY_SECRETS, worst, len(kept))
+
+    async def _names_of_secrets(self, namespace: str) -> tuple[RemoteSecret, ...] | SourceProblem:
+        return await self._metadata(
+            f"/api/v1/namespaces/{namespace}/secrets", f"secrets in {namespace}", REMOTE_SECRETS, {}
+        )
 
     async def _read_webhooks(self) -> None:
         found = await self._metadata(

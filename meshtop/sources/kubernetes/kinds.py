@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from meshtop.sources.kubernetes import convert, wire
+from meshtop.sources.kubernetes import convert, wire, wire_specless
 from meshtop.sources.problem import NOT_UNDERSTOOD, ODD_SHAPE, error_text
 
 GATEWAY_API = "gateway.networking.k8s.io"
@@ -24,12 +24,16 @@ KUBEFED_TYPES = "types.kubefed.io"
 KARMADA = "cluster.karmada.io"
 KUBESPHERE = "cluster.kubesphere.io"
 OCM = "cluster.open-cluster-management.io"
+EXTENSIONS = "extensions.istio.io"
+ADMISSION = "admissionregistration.k8s.io"
 _SHARED_NAMES = frozenset({("Gateway", GATEWAY_API), ("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 _SHARED_CLUSTERS = frozenset({("Cluster", KARMADA), ("Cluster", KUBESPHERE)})
 _OF_THE_CLUSTER = frozenset(
     {
         "Namespace",
         "Node",
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
         "GatewayClass",
         "ClusterSPIFFEID",
         "ClusterRole",
@@ -151,6 +155,18 @@ IDENTITY: tuple[ApiKind, ...] = _config(
 )
 """RBAC kinds for the comparison of clusters; few users may read them, so their absence is only a note."""
 
+JUDGED: tuple[ApiKind, ...] = (
+    *_config(NETWORKING, ("v1", "v1beta1", "v1alpha3"), EnvoyFilter="envoyfilters", ProxyConfig="proxyconfigs"),
+    *_config(EXTENSIONS, ("v1", "v1alpha1"), WasmPlugin="wasmplugins"),
+    *_config(
+        ADMISSION,
+        ("v1",),
+        MutatingWebhookConfiguration="mutatingwebhookconfigurations",
+        ValidatingWebhookConfiguration="validatingwebhookconfigurations",
+    ),
+)
+"""Kinds that only findings on the configuration need; read where those are asked for."""
+
 REGISTRIES: tuple[ApiKind, ...] = (
     *_config(KUBEFED, ("v1beta1",), KubeFedCluster="kubefedclusters"),
     *_config(KARMADA, ("v1alpha1",), Cluster="clusters"),
@@ -197,7 +213,7 @@ REGISTRIES: tuple[ApiKind, ...] = (
 )
 """Kinds of federations: members, and propagated objects with placements (reference: Federation)."""
 
-GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *REGISTRIES))
+GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *JUDGED, *REGISTRIES))
 
 
 class Page(Struct):
@@ -283,10 +299,12 @@ def codec(kind: ApiKind, version: str) -> Codec:
     """The codec of a kind in a version; made once for all clusters."""
     if kind.builtin:
         shape, converter = _BUILTIN_CODECS[kind.name]
+    elif kind.group == ADMISSION:
+        shape, converter = wire_specless.WebhookConfiguration, convert.webhooks_of(version, kind.name)
     elif kind.group == RBAC:
-        shape, converter = wire.RbacObject, convert.rbac_of(version, kind.name)
+        shape, converter = wire_specless.RbacObject, convert.rbac_of(version, kind.name)
     elif kind.group == KUBESPHERE:
-        shape, converter = wire.KubeSphereCluster, convert.kubesphere_cluster(version)
+        shape, converter = wire_specless.KubeSphereCluster, convert.kubesphere_cluster(version)
     else:
         shape, converter = wire.CustomResource, convert.config_of(kind.group, version, kind.name)
     return _codec(shape, converter)

@@ -10,13 +10,13 @@ from itertools import chain
 
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
-from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
+from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, JUDGED, NETWORKING, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
@@ -27,7 +27,7 @@ from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _RESOURCES = {
-    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)},
+    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
 }
 
 
@@ -39,6 +39,7 @@ class KubernetesSource:
     `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `queue` says when
     the first reading may begin, where many clusters are read. Kinds whose list over all namespaces is forbidden are
     read in the `namespaces` that the user named, else in those where it is allowed; `own_namespace` is the context's.
+    With `judged`, what only findings on the configuration need is read too.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class KubernetesSource:
         pace: Pace | None = None,
         registries: bool = True,
         identify: bool = False,
+        judged: bool = False,
         queue: ListingQueue | None = None,
         namespaces: Sequence[str] = (),
         own_namespace: str | None = None,
@@ -57,7 +59,13 @@ class KubernetesSource:
         self._queue = queue
         self._waited = 0.0
         self._waiting_since: float | None = None
-        self._installable = (*CONFIG, *IDENTITY, *(REGISTRIES if registries else ()))
+        self._judged = judged
+        self._installable = (
+            *CONFIG,
+            *IDENTITY,
+            *(JUDGED if judged else ()),
+            *(REGISTRIES if registries else ()),
+        )
         self.services_known = asyncio.Event()
         self._connection = connection
         self._pace = pace or Pace(refresh=refresh_seconds)
@@ -232,8 +240,10 @@ class KubernetesSource:
         async with asyncio.TaskGroup() as group:
             for reader in self._builtin.values():
                 group.create_task(reader.list_once())
-            group.create_task(self._list_config())
-            group.create_task(self._read_extras())
+            listed = group.create_task(self._list_config())
+            read = group.create_task(self._read_extras())
+            if self._judged:
+                group.create_task(self._read_judged(listed, read))
             group.create_task(self._note_services())
 
     async def _list_config(self) -> None:
@@ -314,10 +324,27 @@ class KubernetesSource:
             ControlPlanes(builtin["Deployment"].objects, builtin["Pod"].objects, builtin["Namespace"].objects)
         )
 
+    async def _read_judged(self, *after: asyncio.Task[None]) -> None:
+        """Read what is not watched and only findings need, once it is known where gateways run."""
+        # Most commands read nothing for findings, and start without their rules.
+        from meshtop.analysis.findings.gateways import gateway_homes
+
+        await asyncio.gather(*after)
+        builtin = self._builtin
+        await builtin["Pod"].settled.wait()
+        kind = next(kind for kind in CONFIG if (kind.group, kind.name) == (NETWORKING, "Gateway"))
+        reader = self._config.get(kind)
+        await self._extras.read_judged(
+            ControlPlanes(builtin["Deployment"].objects, builtin["Pod"].objects, builtin["Namespace"].objects),
+            gateway_homes(reader.objects if reader is not None else (), builtin["Pod"].objects),
+        )
+
     async def _follow_extras(self) -> None:
         while True:
             await self._link.up.wait()
             await self._read_extras(sparing=True)
+            if self._judged:
+                await self._read_judged()
             self._extras_read.set()
             self._link.changed()
             await asyncio.sleep(self._pace.jitter(self._pace.slow))
@@ -343,7 +370,7 @@ class KubernetesSource:
         for kind in self._installable:
             reader = self._config.get(kind)
             status = reader.status() if reader is not None else self._not_installed(kind)
-            if status is not None and (status.state != "missing" or kind in CONFIG):
+            if status is not None and (status.state != "missing" or kind in CONFIG or kind in JUDGED):
                 statuses.append(status)
         return (*statuses, *self._extras.statuses)
 
@@ -371,12 +398,26 @@ class KubernetesSource:
             endpoint_slices=builtin["EndpointSlice"].objects,
             pods=builtin["Pod"].objects,
             controllers=self._controllers(*_CONTROLLERS),
-            config={kind.key: reader.objects for kind, reader in self._config.items() if reader.listed},
-            config_maps=self._extras.config_maps,
+            config={
+                **{kind.key: reader.objects for kind, reader in self._config.items() if reader.listed},
+                **self._definitions(),
+            },
+            config_maps={**self._extras.config_maps, **self._extras.injectors},
+            credentials=self._extras.credentials,
             remote_secrets=self._extras.remote_secrets,
             webhooks=self._extras.webhooks,
             identity=self._extras.identity,
             kinds=kinds,
+        )
+
+    def _definitions(self) -> dict[str, tuple[ConfigObject, ...]]:
+        """CRDs of Istio and Gateway API, of which only the metadata was sent."""
+        group, kind = "apiextensions.k8s.io", "CustomResourceDefinition"
+        found = self._extras.definitions
+        return (
+            {kind: tuple(ConfigObject(group=group, version="v1", kind=kind, meta=meta) for meta in found)}
+            if found
+            else {}
         )
 
     def _measure(self, seconds: float) -> None:

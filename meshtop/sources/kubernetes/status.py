@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.model.kube import KindStatus
+from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS, KindStatus
 from meshtop.model.state import SourceStatus, State
-from meshtop.sources.kubernetes.kinds import IDENTITY, REGISTRIES
+from meshtop.sources.kubernetes.kinds import IDENTITY, JUDGED, REGISTRIES
 from meshtop.sources.problem import SourceProblem
 
 OPTIONAL = frozenset(
@@ -14,7 +14,10 @@ OPTIONAL = frozenset(
         "Secret",
         "MutatingWebhookConfiguration",
         "SelfSubjectReview",
-        *(kind.key for kind in (*IDENTITY, *REGISTRIES)),
+        "CustomResourceDefinition",
+        GATEWAY_SECRETS,
+        INJECTORS,
+        *(kind.key for kind in (*IDENTITY, *JUDGED, *REGISTRIES)),
     }
 )
 """Kinds that are rarely needed: few users may list them, so their absence is only a note."""

@@ -127,6 +127,7 @@ class ServiceStatus(Struct, rename="camel"):
     """Status of a Service."""
 
     load_balancer: LoadBalancer | None = None
+    conditions: list[dict[str, Any]] | None = None
 
 
 class ServiceObject(Struct):
@@ -185,12 +186,19 @@ class EnvVar(Struct, gc=False):
     value: str | None = None
 
 
+class SecurityContext(Struct, rename="camel", gc=False):
+    """Whom a pod or a container runs as."""
+
+    run_as_user: int | None = None
+
+
 class ContainerSpec(Struct, rename="camel"):
     """A container of a pod or of a template."""
 
     name: str
     image: str = ""
     restart_policy: str | None = None
+    security_context: SecurityContext | None = None
 
 
 class EnvContainer(ContainerSpec, rename="camel"):
@@ -221,6 +229,7 @@ class PodSpec(Struct, rename="camel"):
     service_account_name: str | None = None
     host_network: bool | None = None
     volumes: list[Volume] | None = None
+    security_context: SecurityContext | None = None
 
 
 class Reason(Struct, gc=False):
@@ -275,6 +284,7 @@ class TemplateMeta(Struct):
     """Metadata of a pod template."""
 
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
 
 
 class TemplateSpec(Struct, rename="camel"):
@@ -282,6 +292,7 @@ class TemplateSpec(Struct, rename="camel"):
 
     containers: list[EnvContainer] | None = None
     init_containers: list[ContainerSpec] | None = None
+    security_context: SecurityContext | None = None
 
 
 class Template(Struct):
@@ -319,40 +330,6 @@ class CustomResource(Struct):
 
     metadata: CustomResourceMeta
     spec: dict[str, Any] | None = None
-    status: dict[str, Any] | None = None
-
-
-class RbacObject(Struct, rename="camel"):
-    """A Role, ClusterRole or a binding: its fields are beside the metadata, not in a spec."""
-
-    metadata: CustomResourceMeta
-    rules: list[dict[str, Any]] | None = None
-    aggregation_rule: dict[str, Any] | None = None
-    role_ref: dict[str, Any] | None = None
-    subjects: list[dict[str, Any]] | None = None
-
-
-class KubeSphereConnection(Struct, rename="camel"):
-    """KubeSphere's connection to a member, without the neighbouring fields kubeconfig and token."""
-
-    type: str = ""
-    kubernetes_api_endpoint: str = field(default="", name="kubernetesAPIEndpoint")
-
-
-class KubeSphereSpec(Struct, rename="camel"):
-    """Spec of a KubeSphere Cluster, without credentials."""
-
-    provider: str = ""
-    enable: bool | None = None
-    join_federation: bool | None = None
-    connection: KubeSphereConnection = field(default_factory=KubeSphereConnection)
-
-
-class KubeSphereCluster(Struct):
-    """A KubeSphere Cluster: there is no field that its inline kubeconfig could get into."""
-
-    metadata: CustomResourceMeta
-    spec: KubeSphereSpec = field(default_factory=KubeSphereSpec)
     status: dict[str, Any] | None = None
 
 

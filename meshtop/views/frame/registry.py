@@ -59,7 +59,7 @@ KINDS = (
         home="meshtop.views.reports.attention.view",
     ),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
-    Kind("findings", "finding", (), "what is wrong with mutual TLS, trust and certificates", hidden=True),
+    Kind("findings", "finding", (), "what is wrong: configuration, mutual TLS, trust, certificates, fleet; with fixes"),
     Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),
 )
 

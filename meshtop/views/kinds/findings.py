@@ -1,12 +1,17 @@
-"""The kind `findings`: problems of mutual TLS, trust, certificates and the fleet, each with its fix."""
+"""The kind `findings`: problems of the configuration, mutual TLS, trust, certificates and the fleet, with fixes."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from meshtop.analysis.findings.codes import CODES
+from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.security.findings import LocatedFinding
+from meshtop.model.evidence import Unknown
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
@@ -15,55 +20,136 @@ from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERIT
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
+from meshtop.views.picture.configuration import judgement_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import findings_of
 from meshtop.views.picture.query import Place
 
 
 class FindingItem(Struct, frozen=True, rename="camel", kw_only=True):
-    """A finding with its place; `opensKind` and `opensKey` identify the item that it is about."""
+    """A finding with its place; `opensKind` and `opensKey` identify the item that it is about.
 
+    `id` stays while the finding is the same, whatever its figures are. `kind`, `name` and `path` are the object and its
+    field where it is about one; `istCode` is the code if it is one of Istio's messages. `requestsPerSecond` are the
+    calls that it really touches, null where that is not known.
+    """
+
+    id: str
     code: str
+    ist_code: str | None
     severity: Severity
-    message: str
-    fix: str | None
     cluster: str
     namespace: str
-    workload: str
-    requests_per_second: float
+    kind: str
+    name: str
+    message: str
+    fix: str | None
+    path: str
+    workload: str = ""
+    requests_per_second: float | None = None
     opens_kind: str
     opens_key: str
     tenants: tuple[str, ...] = ()
     callers: tuple[str, ...] = ()
 
+    @property
+    def on_configuration(self) -> bool:
+        """Whether it is about an object of the configuration, and not about what runs or is seen."""
+        return self.code in CODES
+
 
 _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|proxies|points|days?|hours?|minutes?))")
 """Matches figures in a message, which change with every refresh while the finding stays the same."""
+_SAID_OF_OBJECTS = frozenset({"DISCOVERY-NO-OUTLIER-DETECTION", "DISCOVERY-PORTS-DIFFER"})
+"""What the kind `discovery` says of a host; here CONFIG-FAILOVER-BLIND and IST0170 say it of the object itself."""
 _FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
 """The kind of item that a fleet finding is about, by the prefix of its code."""
 
 
 def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
-    return picture.rows("findings", findings_of(picture), lambda located: _item(picture, located))
+    others = [one for one in findings_of(picture) if one.finding.code not in _SAID_OF_OBJECTS]
+    located = picture.rows("findings", others, lambda one: _item(picture, one))
+    return located + picture.rows(
+        "findings", judgement_of(picture).findings, lambda one: config_item(one, _tenants(picture, one))
+    )
+
+
+def unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """What the rules on the configuration needed and was not read."""
+    return judgement_of(picture).unknowns
+
+
+def _tenants(picture: Picture, one: ConfigFinding) -> tuple[str, ...]:
+    return picture.tenants(one.object.cluster, _namespace(one)) if one.object.cluster else ()
+
+
+def _namespace(one: ConfigFinding) -> str:
+    """The namespace of a finding's object; a Namespace is in itself."""
+    return one.object.name if one.object.kind == "Namespace" else one.object.namespace
+
+
+def _id(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
     cluster = picture.snapshot.cluster(located.cluster)
+    finding = located.finding
     return FindingItem(
-        code=located.finding.code,
-        severity=located.finding.severity,
-        message=located.finding.message,
-        fix=in_context(located.finding.fix, cluster.context if cluster is not None else None),
+        id=_id(finding.code, *located.where, _MEASURED.sub("", finding.message)),
+        code=finding.code,
+        ist_code=None,
+        severity=finding.severity,
         cluster=located.cluster,
         namespace=located.namespace,
+        kind="Workload"
+        if located.workload
+        else "Namespace"
+        if located.namespace
+        else "Cluster"
+        if located.cluster
+        else "",
+        name=located.workload or located.namespace or located.cluster,
+        message=finding.message,
+        fix=in_context(finding.fix, cluster.context if cluster is not None else None),
+        path="",
         workload=located.workload,
         requests_per_second=located.weight,
         opens_kind=kind,
         opens_key=key,
         tenants=picture.tenants(located.cluster, located.namespace),
         callers=tuple("/".join(client) for client in located.clients),
+    )
+
+
+_OPENS = {"Pod": "workloads", "Deployment": "workloads", "Service": "services", "VirtualService": "canaries",
+          "HTTPRoute": "canaries", "GRPCRoute": "canaries"}  # fmt: skip
+"""The kind of item that is nearest to an object."""
+
+
+def config_item(one: ConfigFinding, tenants: Iterable[str] = ()) -> FindingItem:
+    """The item of a finding on the configuration."""
+    obj, namespace = one.object, _namespace(one)
+    kind = _OPENS.get(obj.kind, "namespaces" if namespace else "clusters")
+    place = {"namespaces": f"{obj.cluster}/{namespace}", "clusters": obj.cluster}
+    return FindingItem(
+        id=_id(one.code, obj.cluster, obj.kind, obj.namespace, obj.name, one.path, _MEASURED.sub("", one.message)),
+        code=one.code,
+        ist_code=one.ist_code,
+        severity=one.severity,
+        cluster=obj.cluster,
+        namespace=namespace,
+        kind=obj.kind,
+        name=obj.name,
+        message=one.message,
+        fix=one.fix,
+        path=one.path,
+        requests_per_second=one.requests_per_second,
+        opens_kind=kind,
+        opens_key=place.get(kind, "") if obj.cluster else "",
+        tenants=tuple(tenants),
     )
 
 
@@ -93,6 +179,7 @@ _HEALTH = {Severity.ERROR: HealthStatus.FAILING, Severity.WARNING: HealthStatus.
 def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
     """The detail of one finding."""
     place = "/".join(filter(None, (item.cluster, item.namespace, item.workload)))
+    about = f"{item.kind} {'/'.join(filter(None, (item.cluster, item.namespace, item.name)))}"
     return Detail(
         kind="findings",
         key=key,
@@ -103,7 +190,8 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
                 "What is wrong",
                 (
                     *finding_facts(Finding(code=item.code, severity=item.severity, message=item.message, fix=item.fix)),
-                    fact("where", place or "between clusters"),
+                    fact("where", about if item.path or item.ist_code else place or "between clusters"),
+                    fact("field", item.path or None),
                     fact("callers", item.callers),
                     fact("read more", f"docs/findings.md, {item.code}", Tone.DIM),
                 ),
@@ -122,6 +210,22 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
     )
 
 
+def _object(item: FindingItem) -> str:
+    """The object and its cluster; what is not about one object says in its sentence where it is."""
+    if not item.on_configuration:
+        return ""
+    place = f"{item.namespace}/" if item.namespace and item.kind != "Namespace" else ""
+    return f"{item.kind} {place}{item.name}" + (f" in {item.cluster}" if item.cluster not in ("", item.name) else "")
+
+
+def _key(item: FindingItem) -> str:
+    """The identity of a finding; its figures are no part of it."""
+    said = _MEASURED.sub("", item.message)
+    if not item.on_configuration:
+        return "/".join((item.cluster, item.namespace, item.workload, item.code, said))
+    return "/".join((item.cluster, item.kind, item.namespace, item.name, item.code, item.path, said))
+
+
 c = Columns(FindingItem)
 
 VIEW: View[FindingItem] = View(
@@ -134,9 +238,13 @@ VIEW: View[FindingItem] = View(
         c.custom(name="severity", title="SEVERITY", help_="error, warning or info.", value=lambda i: i.severity.value,
                  cell=_severity_cell, order=lambda i: SEVERITY_ORDER[i.severity], priority=0, min_width=9,
                  max_width=10),
-        c.text("message", "WHAT", "The problem, in a sentence.", "message", priority=0, min_width=90, max_width=160),
+        c.text("object", "OBJECT", "The object that it is about.", _object, priority=1, max_width=56),
+        c.text("message", "WHAT", "The problem, in a sentence.", "message", priority=0, min_width=80, max_width=160),
         c.rate("requestsPerSecond", "REQ/S", "Affected requests per second.", "requests_per_second",
                aliases=("rps",), priority=3),
+        c.text("kind", "KIND", "The kind of the object.", "kind", hidden=True),
+        c.text("name", "NAME", "The name of the object.", "name", hidden=True),
+        c.text("path", "FIELD", "The field of the object.", "path", wide=True, priority=8, max_width=40),
         c.text("code", "CODE", "The finding's code (docs/findings.md).", "code", priority=2, max_width=30),
         c.text("cluster", "CLUSTER", "The cluster.", "cluster", priority=4, max_width=24, wide=True),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=5, wide=True),
@@ -147,14 +255,15 @@ VIEW: View[FindingItem] = View(
     ),
     build=build,
     detail=detail,
-    path=lambda i: (i.cluster, i.namespace, i.workload, i.code),
+    path=lambda i: (i.cluster, i.namespace, i.name if i.on_configuration else i.workload, i.code),
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace, tenants=i.tenants),) if i.cluster
     else (Place(),),
-    key=lambda i: "/".join((i.cluster, i.namespace, i.workload, i.code, _MEASURED.sub("", i.message))),
+    key=_key,
     default_sort="severity,requestsPerSecond,code",
     empty="There are no known findings in this scope.",
     needs=Needs(("Service", "EndpointSlice", "Pod", "Deployment",
                  "PeerAuthentication", "DestinationRule", "VirtualService", "ConfigMap"), traffic=True),
     all_is_well=True,
+    unknowns=unknowns,
     related=("mtls", "trust", "certificates"),
 )  # fmt: skip

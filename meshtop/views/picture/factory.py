@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from meshtop.analysis.canary.evidence import Margin
 from meshtop.analysis.canary.judging import Judging, Margins
+from meshtop.analysis.findings.suppression import Suppression, suppression
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
 from meshtop.analysis.tenancy.ownership import owners_of
@@ -53,6 +54,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     judging: Judging | None = None
     memory: Memory = field(default_factory=Memory)
     attention_log: AttentionLog | None = None
+    ignored: tuple[Suppression, ...] = ()
 
     def access(self, snapshot: Snapshot) -> Access | None:
         """The user's rights on a snapshot's clusters (before anything is hidden); None without a policy."""
@@ -83,6 +85,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
             judging=self.judging,
             memory=self.memory,
             attention_log=self.attention_log,
+            ignored=self.ignored,
         )
 
 
@@ -111,7 +114,13 @@ def picture_factory(settings: Settings, *, attention_log: AttentionLog | None = 
         rules=rules,
         judging=judging(settings),
         attention_log=attention_log,
+        ignored=ignored_findings(settings),
     )
+
+
+def ignored_findings(settings: Settings) -> tuple[Suppression, ...]:
+    """The findings that the settings ignore; what is written there was checked when it was read."""
+    return tuple(suppression(text) for text in settings.findings.ignore)
 
 
 def judging(settings: Settings) -> Judging:

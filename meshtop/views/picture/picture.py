@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
@@ -40,6 +40,9 @@ from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.verdicts import Verdicts
 
+if TYPE_CHECKING:
+    from meshtop.analysis.findings.suppression import Suppression
+
 Group = TypeVar("Group")
 Value = TypeVar("Value")
 Thing = TypeVar("Thing")
@@ -68,7 +71,7 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
-    `attention_log` remembers what needed attention from run to run.
+    `attention_log` remembers what needed attention from run to run. `ignored` are findings that nobody wants to see.
     `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 
@@ -84,8 +87,10 @@ class Picture:
         judging: Judging | None = None,
         memory: Memory | None = None,
         attention_log: AttentionLog | None = None,
+        ignored: Sequence[Suppression] = (),
     ) -> None:
         self.snapshot = snapshot
+        self.ignored = tuple(ignored)
         self.thresholds = thresholds
         self.tenancy = tenancy
         self.apdex_ms = apdex_ms

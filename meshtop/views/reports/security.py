@@ -63,9 +63,8 @@ SHARE_COLUMNS = (
 
 def overview(picture: Picture, query: Query = EVERYTHING) -> Overview:
     """The overview of a scope."""
-    findings = view("findings").items(
-        picture, Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
-    )
+    scope = Query(clusters=query.clusters, namespaces=query.namespaces, tenant=query.tenant)
+    findings = [item for item in view("findings").items(picture, scope) if not item.on_configuration]
     edges = [edge for edge, _ in posture_of(picture).edges if _receives(picture, edge, query)]
     serious = [f for f in findings if f.severity is not Severity.INFO]
     snapshot = picture.snapshot

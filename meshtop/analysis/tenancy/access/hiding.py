@@ -146,6 +146,10 @@ def _route_counts(counts: RouteCounts, cluster: str, ends: _Ends, kept: Callable
     return structs.replace(_samples_in(counts, cluster, ends), labels=labels)
 
 
+_PLACED = ("services", "endpoint_slices", "pods", "controllers", "credentials")
+"""Parts of an inventory whose objects are in namespaces."""
+
+
 def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
     """The inventory without objects in namespaces that are not kept; the identical object where all are."""
     namespaces = tuple(n for n in inventory.namespaces if kept(n.meta.name))
@@ -154,7 +158,7 @@ def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
         return tuple(item for item in items if kept(item.meta.namespace))
 
     config = {kind: among(objects) for kind, objects in inventory.config.items()}
-    parts = {name: among(getattr(inventory, name)) for name in ("services", "endpoint_slices", "pods", "controllers")}
+    parts = {name: among(getattr(inventory, name)) for name in _PLACED}
     same = len(namespaces) == len(inventory.namespaces) and all(
         len(found) == len(getattr(inventory, name)) for name, found in parts.items()
     )

@@ -11,6 +11,7 @@ from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.cli.printers import json_text, render, to_csv
 from meshtop.cli.text_table import Style
+from meshtop.model.kube import Credential, Meta
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
 from meshtop.settings.document import parse_document
@@ -214,3 +215,18 @@ def test_calls_that_are_all_hidden_are_no_missing_data() -> None:
     assert not any(told.calls)
     assert not told.silent
     assert picture.telemetry_states == {"east": State.FRESH}
+
+
+def test_secrets_of_gateways_are_left_out_with_their_namespace() -> None:
+    snapshot = fleet()
+    first = snapshot.clusters[0]
+    assert first.inventory is not None
+    names = [namespace.meta.name for namespace in first.inventory.namespaces]
+    secrets = tuple(Credential(meta=Meta(name=f"of-{name}", namespace=name)) for name in names)
+    changed = structs.replace(first, inventory=structs.replace(first.inventory, credentials=secrets))
+    seen = pictures().picture(structs.replace(snapshot, clusters=(changed, *snapshot.clusters[1:])))
+    inventory = seen.snapshot.clusters[0].inventory
+    assert inventory is not None
+    kept = {namespace.meta.name for namespace in inventory.namespaces}
+    assert kept < set(names)
+    assert {secret.meta.namespace for secret in inventory.credentials} == kept

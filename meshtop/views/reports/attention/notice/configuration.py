@@ -20,6 +20,8 @@ from meshtop.views.reports.attention.notice.calls import ILL, callers_of
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
+BETWEEN_CLUSTERS = frozenset({"IST0170", "CONFIG-FAILOVER-BLIND"})
+"""What breaks only when a cluster fails, so that nobody is hit before."""
 
 
 def of_machines(picture: Picture) -> Iterator[Draft]:
@@ -60,12 +62,13 @@ def _place(picture: Picture, cluster: str, namespace: str) -> Place:
 def of_findings(picture: Picture) -> Iterator[Draft]:
     """What is wrong with mutual TLS, trust, certificates and the fleet: of each code and cluster the worst.
 
-    Plaintext that came today is told apart from what has always been there: it is news.
+    Plaintext that came today is told apart from what has always been there: it is news. Of the configuration only
+    errors count that touch calls, and what fails with a cluster; the others wait until somebody asks for findings.
     """
     groups: dict[tuple[str, ...], list[tuple[FindingItem, float | None, float | None]]] = {}
     for item in view("findings").items(picture, EVERYTHING):
         # Of machines `of_machines` speaks, and leads to the machine itself.
-        if item.severity is Severity.INFO or item.code.startswith("VM-"):
+        if item.severity is Severity.INFO or item.code.startswith("VM-") or _can_wait(item):
             continue
         key: tuple[str, ...] = (item.code, item.cluster)
         since, no_later = _plaintext_onset(picture, item) if item.code == PLAINTEXT else (None, None)
@@ -75,7 +78,9 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
     for key, items in groups.items():
         first = items[0][0]
         more = f" And {len(items) - 1} more like it." if len(items) > 1 else ""
-        rates = [_rate(picture, item) if item.code == PLAINTEXT else item.requests_per_second for item, *_ in items]
+        rates = [
+            _rate(picture, item) if item.code == PLAINTEXT else item.requests_per_second or 0.0 for item, *_ in items
+        ]
         places = dict.fromkeys((item.cluster, item.namespace) for item, *_ in items)
         workloads = [(i.cluster, i.namespace, i.workload) for i, *_ in items if i.workload]
         yield Draft(
@@ -94,11 +99,17 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
         )
 
 
+def _can_wait(item: FindingItem) -> bool:
+    if not item.on_configuration or item.code in BETWEEN_CLUSTERS:
+        return False
+    return item.severity is not Severity.ERROR or not item.requests_per_second
+
+
 def _rate(picture: Picture, item: FindingItem) -> float:
     """What comes in plaintext a second now: the window's rate is small until it is full of it."""
     course = picture.courses.get((item.cluster, item.namespace, item.workload))
     unknown = () if course is None else course.callers.get(("", "", ""), ())
-    return max(item.requests_per_second, (unknown[-1] or 0.0) if unknown else 0.0)
+    return max(item.requests_per_second or 0.0, (unknown[-1] or 0.0) if unknown else 0.0)
 
 
 def _plaintext_onset(picture: Picture, item: FindingItem) -> tuple[float | None, float | None]:
