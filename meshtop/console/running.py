@@ -38,7 +38,7 @@ class BackgroundRuns:
     """
 
     def __init__(self, app: App[Any]) -> None:
-        self._app = app
+        self._host = app
         self._screens: list[Screen[object]] = []
         self.told_at: float | None = None
         """When the user, who wanted to end the console, was told what is in progress; None before, for a new action."""
@@ -47,14 +47,14 @@ class BackgroundRuns:
         """Keep a screen, whose action begins."""
         self.told_at = None
         if screen not in self._screens:
-            self._app.install_screen(screen, f"run-{id(screen)}")
+            self._host.install_screen(screen, f"run-{id(screen)}")
             self._screens.append(screen)
 
     def left(self, screen: Screen[object]) -> None:
         """Let go of a screen that was left after its action ended."""
-        if screen in self._screens and screen not in self._app.screen_stack:
+        if screen in self._screens and screen not in self._host.screen_stack:
             self._screens.remove(screen)
-            self._app.uninstall_screen(screen)
+            self._host.uninstall_screen(screen)
             screen.remove()
 
     @property
@@ -68,8 +68,8 @@ class BackgroundRuns:
         return [screen for screen in self.all if screen.running]
 
     def of(self, identity: str) -> Screen[object] | None:
-        """The screen of an action, by its id in the journal."""
-        return next((screen for screen in self.all if identity and screen.identity == identity), None)
+        """The screen in which an action runs, by its id in the journal."""
+        return next((screen for screen in self.running if identity and screen.identity == identity), None)
 
     def chip(self, now: float) -> tuple[tuple[str, ...], Tone]:
         """What the top bar says of them: the one that runs, or how many do."""

@@ -187,7 +187,12 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         assert status is not None
         assert [one.weights["v3"] for one in status.clusters] == [30, 30]
 
-        await pilot.press("escape")
+        await pilot.press("J")
+        await until(pilot, lambda: isinstance(front(app), JournalScreen), "the journal over what has ended")
+        await until(pilot, lambda: front(app).selected is not None, "the held shift")  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(front(app), ActionScreen), "its history")
+        await pilot.press("escape", "escape", "escape")
         await until(pilot, lambda: isinstance(front(app), FleetScreen), "what was in front before")
         await until(pilot, lambda: not dialog.is_attached, "nothing kept of what was left after its end")
         assert not app.runs.all
