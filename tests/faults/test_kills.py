@@ -27,7 +27,7 @@ from tests.e2e.serving import Served, environment, served
 from tests.faults.killing import Executioner, killing
 from tests.patience import PATIENCE_SECONDS
 
-KILLS = int(os.environ.get("FAULTS_KILLS", "4"))
+KILLS = int(os.environ.get("FAULTS_KILLS", "3"))
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 ROUTE = "shop/reviews"
 BEFORE, AFTER = (80, 20), (90, 10)
