@@ -19,6 +19,8 @@ from meshtop.sources.http.origin import PORTS
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NEXT_ADDRESS_SECONDS = 0.25
 """How long one address of a host may take before the next one is tried too (RFC 8305, section 8)."""
+_LATE_SECONDS = 0.5
+"""So much later than it was due, the end of a time limit is one that this program slept through."""
 SERVER_NAME = "sni_hostname"
 """A request's extension: the name that the server's certificate must have, where it is not the URL's host."""
 
@@ -150,10 +152,21 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
         Raises httpx.ConnectError, httpx.ConnectTimeout, and httpx.ProxyError for a proxy that does not lead there.
         """
+        limit = asyncio.timeout(seconds)
+        try:
+            return await self._connect_once(place, seconds, limit)
+        except httpx.ConnectTimeout:
+            # A pause of this program is no silence of the server's: the answer may have been there, and nobody looked.
+            due = limit.when()
+            if due is None or asyncio.get_running_loop().time() - due < _LATE_SECONDS:
+                raise
+            return await self._connect_once(place, seconds, asyncio.timeout(seconds))
+
+    async def _connect_once(self, place: _Place, seconds: float | None, limit: asyncio.Timeout) -> HttpConnection:
         loop = asyncio.get_running_loop()
         connection: HttpConnection | None = None
         try:
-            async with asyncio.timeout(seconds) as limit:
+            async with limit:
                 first = self._proxy or place
                 _, connection = await loop.create_connection(
                     HttpConnection, first.host, first.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS

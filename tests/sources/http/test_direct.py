@@ -7,6 +7,7 @@ import contextlib
 import gc
 import socket
 import ssl
+import time
 import weakref
 
 import httpx
@@ -388,3 +389,20 @@ async def test_a_failed_question_does_not_wait_for_the_garbage_collector(wire: b
 
 async def _quickly(way: DirectTransport, url: str) -> bytes:
     return await body_of(await way.handle_async_request(question(url, read=0.02)))
+
+
+async def test_a_pause_of_this_program_is_no_silence_of_the_server() -> None:
+    async with Server().running() as server, transport() as way, asyncio.timeout(PATIENCE_SECONDS):
+        asking = asyncio.create_task(_within(way, server.url, connect=0.2))
+        await asyncio.sleep(0)
+        # The event loop is held up for longer than the limit and its grace, as by a machine that has no time for it.
+        time.sleep(1.0)
+        assert (await asking).status_code == 200
+
+
+async def _within(way: DirectTransport, url: str, *, connect: float) -> httpx.Response:
+    limits = httpx.Timeout(PATIENCE_SECONDS, connect=connect)
+    request = httpx.Request("GET", url, extensions={"timeout": limits.as_dict()})
+    response = await way.handle_async_request(request)
+    await response.aread()
+    return response
