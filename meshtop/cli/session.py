@@ -13,6 +13,7 @@ import click
 from meshtop.cli.exits import debugging, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
 from meshtop.settings.load import Loaded, load_settings
@@ -57,10 +58,12 @@ class Session:
             sort=sort,
         )
 
-    def observatory(self, *, canaries: bool = False, courses: bool = False) -> Observatory:
+    def observatory(
+        self, *, canaries: bool = False, courses: bool = False, asked: Asked = EVERYTHING_ASKED
+    ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour.
+        `courses` reads how calls went over the last half hour; `asked` is what is read at all.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -78,6 +81,7 @@ class Session:
             canaries=canaries,
             courses=courses,
             namespaces=self.common.namespace,
+            asked=asked,
         )
 
     @cached_property
@@ -128,14 +132,15 @@ def once(
     canaries: bool = False,
     courses: bool = False,
     everything: bool = False,
+    asked: Asked = EVERYTHING_ASKED,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour. `meanwhile` is
-    done on another thread while answers are awaited: what only printing imports, for example.
+    how calls went over the last half hour. `asked` is what is read at all: what the answer is worked out from.
+    `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -148,7 +153,7 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses)
+        observatory = session.observatory(canaries=canaries, courses=courses, asked=asked)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from msgspec import structs
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
@@ -32,7 +33,7 @@ class PrometheusSource(SeriesReader):
     """Reads one cluster's own Prometheus; failures of a refresh go to `status` and are not raised.
 
     `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
-    `clock` gives Unix seconds.
+    `clock` gives Unix seconds. Of the queries, only those are sent that are `asked`.
     """
 
     def __init__(
@@ -45,7 +46,9 @@ class PrometheusSource(SeriesReader):
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
         limits: Limits = LIMITS,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
+        self._asked = asked
         self._settings = settings or PrometheusSettings()
         super().__init__(
             cluster, engine=None, matchers=self._settings.matchers, headers=self._settings.headers, clock=clock
@@ -188,6 +191,7 @@ class PrometheusSource(SeriesReader):
             namespaces=tuple(sorted({service.meta.namespace for service in services})),
             recorded=self._rules,
             narrowed=frozenset(name for name, until in self._narrow_until.items() if until > now),
+            asked=self._asked,
         )
         kept = self._kept_control(question, now)
         answers = await collect(engine, question, kept)

@@ -10,6 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
+from meshtop.model.asked import Asked
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed
@@ -53,6 +54,18 @@ async def test_the_service_proxy_is_asked_by_get(httpserver: HTTPServer) -> None
     await source.refresh([PROMETHEUS], window_seconds=300)
     path = "/api/v1/namespaces/istio-system/services/prometheus:9090/proxy/api/v1/query"
     assert {(m, p) for m, p, _ in fake.asked} == {("GET", path)}
+
+
+async def test_only_the_queries_that_are_asked_for_are_sent(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    source = source_on(fake, asked=Asked(queries=frozenset({"requests", "control_certificates"})))
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    sent = [query for *_, query in fake.asked if query.startswith(("sum by", "min by", "max by"))]
+    assert len(sent) == 2
+    assert "rate(istio_requests_total[5m])" in sent[0]
+    assert "citadel_server_root_cert" in sent[1]
+    assert telemetry_of(source).requests
+    assert source.status.state is State.FRESH
 
 
 @pytest.mark.parametrize("read_only", [False, True])
