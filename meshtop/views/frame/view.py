@@ -170,7 +170,7 @@ class View(Generic[Item]):
         return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
-        """Every item, computed once for each Picture, of a snapshot for which was asked is looked at (`asks.asked_for`)."""
+        """Every item, computed once for each Picture; its snapshot must hold all that the view looks at."""
         assert picture.snapshot.asked.covers(asked_for(self.kind)), (
             f"{self.kind} are worked out from more than was asked"
         )
