@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from msgspec import structs
 
@@ -12,7 +13,8 @@ from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
-from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.settings.defaults import PrometheusDefaults
+from meshtop.settings.forms import SERVICE
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
@@ -22,6 +24,9 @@ from meshtop.sources.prometheus.finding import find_engine
 from meshtop.sources.prometheus.promql import equal, recorded_query
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import PrometheusSettings
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
 CONTROL_EVERY_SECONDS = 15.0
@@ -49,7 +54,7 @@ class PrometheusSource(SeriesReader):
         asked: Asked = EVERYTHING_ASKED,
     ) -> None:
         self._asked = asked
-        self._settings = settings or PrometheusSettings()
+        self._settings = settings or cast("PrometheusSettings", PrometheusDefaults())
         super().__init__(
             cluster, engine=None, matchers=self._settings.matchers, headers=self._settings.headers, clock=clock
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
@@ -34,11 +34,13 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
-from meshtop.settings.tenancy import Tenancy
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from meshtop.settings.tenancy import Tenancy
 
 Group = TypeVar("Group")
 Value = TypeVar("Value")
