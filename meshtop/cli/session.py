@@ -68,6 +68,7 @@ class Session:
         Raises KubeconfigError and ConfigError.
         """
         from meshtop.observatory.build import open_observatory
+        from meshtop.settings.environment import discovery_folder
 
         return open_observatory(
             self.settings,
@@ -82,6 +83,7 @@ class Session:
             courses=courses,
             namespaces=self.common.namespace,
             asked=asked,
+            discovery_folder=discovery_folder(os.environ),
         )
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.rights import AUTO
@@ -38,13 +39,15 @@ def open_observatory(
     courses: bool = False,
     namespaces: Sequence[str] = (),
     asked: Asked = EVERYTHING_ASKED,
+    discovery_folder: Path | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
     """The observatory of the requested clusters; no request is sent before it is used.
 
     `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `asked`
-    is what is read at all (an engine above all clusters is always asked everything: it is one for all). Values of None
-    are taken from the settings. Raises KubeconfigError, or ConfigError for a cluster that does not exist.
+    is what is read at all (an engine above all clusters is always asked everything: it is one for all). API discovery
+    is kept in `discovery_folder`, unless the settings forbid it. Values of None are taken from the settings. Raises
+    KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
@@ -85,6 +88,8 @@ def open_observatory(
                 namespaces=namespaces,
                 own_namespace=ref.namespace,
                 asked=asked,
+                # What a registry says of a member's address is not the user's word.
+                discovery_folder=discovery_folder if settings.discovery.cache and not adopted else None,
             ),
             prometheus=_metrics(
                 ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted, asked=asked

@@ -26,6 +26,7 @@ class DiscoveryDefaults(Struct, frozen=True):
 
     registries: bool = True
     adopt_credentials: bool = False
+    cache: bool = True
 
 
 class AccessDefaults(Struct, frozen=True):

@@ -140,10 +140,12 @@ class TelemetrySettings(HttpEndpoint):
 
 
 class DiscoverySettings(_Section):
-    """Whether to look for registries of member clusters, and whether to use credentials stored in them."""
+    """Whether to look for registries of member clusters, and to use credentials stored in them; and whether to keep on
+    disk which kinds clusters serve."""
 
     registries: bool = DEFAULTS.discovery.registries
     adopt_credentials: bool = DEFAULTS.discovery.adopt_credentials
+    cache: bool = DEFAULTS.discovery.cache
 
 
 class AccessSettings(_Section):

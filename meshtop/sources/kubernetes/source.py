@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from meshtop.analysis.identity.control_planes import istiods
@@ -18,7 +19,8 @@ from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES, ApiKind
+from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, GROUPS, IDENTITY, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
@@ -44,6 +46,7 @@ class KubernetesSource:
     read in the `namespaces` that the user named, else in those where it is allowed; `own_namespace` is the context's.
     Of kinds that are not `asked` for, nothing is read and no status is given: they are not known, and never absent.
     Namespaces and Services are always read, because they tell which cluster this is and where its Prometheus is.
+    `discovery_folder` is where API discovery is kept between runs.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class KubernetesSource:
         namespaces: Sequence[str] = (),
         own_namespace: str | None = None,
         asked: Asked = EVERYTHING_ASKED,
+        discovery_folder: Path | None = None,
     ) -> None:
         self._queue = queue
         self._waited = 0.0
@@ -79,6 +83,9 @@ class KubernetesSource:
         self._config: dict[ApiKind, ScopedReader] = {}
         self._tasks: dict[ApiKind, tuple[ScopedReader, asyncio.Task[None]]] = {}
         self._extras = Extras(self._link, identify=identify, asked=asked)
+        self._discovery_file = DiscoveryFile(
+            discovery_folder, server=connection.server, user=connection.ref.user, groups=GROUPS
+        )
         self._discovery_problem: SourceProblem | None = None
         self._discovery: ApiDiscovery | None = None
         self._discovered = asyncio.Event()
@@ -279,7 +286,7 @@ class KubernetesSource:
     async def _discover(self) -> bool:
         """Discover which kinds are installed; False if the server does not answer."""
         try:
-            found = await discover(self._connection)
+            found = await discover(self._connection, file=self._discovery_file)
         except SourceProblem as problem:
             self._discovery_problem = problem
             if problem.state is State.UNREACHABLE or problem.code == 401:
