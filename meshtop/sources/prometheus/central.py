@@ -187,6 +187,8 @@ class ClusterPart(SeriesReader):
     """One cluster's share of a central engine, with the interface of PrometheusSource."""
 
     needs_services = False
+    scrape_seconds = None
+    """Not known: each cluster's Prometheus scrapes as it likes, and pushes what it has."""
 
     def __init__(self, central: CentralTelemetry, name: str) -> None:
         settings = central.settings

@@ -21,7 +21,7 @@ from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
-from meshtop.sources.prometheus.promql import equal, recorded_query
+from meshtop.sources.prometheus.promql import SCRAPES_SECONDS, equal, recorded_query, scrapes_query
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
     from meshtop.settings.schema import PrometheusSettings
 
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
-CONTROL_EVERY_SECONDS = 15.0
-"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped."""
+CONTROL_EVERY_SECONDS = 12.5
+"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped: every 15 s,
+where a refresh may come a little early."""
+LOOK_FOR_SCRAPES_EVERY_SECONDS = 600.0
+LONGEST_SCRAPE_SECONDS = 60.0
+"""The longest time between two refreshes, however rarely a Prometheus scrapes."""
 STAY_NARROW_SECONDS = 600.0
 
 
@@ -71,6 +75,9 @@ class PrometheusSource(SeriesReader):
         self._rules: frozenset[str] = frozenset()
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
+        self._scrapes_at: float | None = None
+        self.scrape_seconds: float | None = None
+        """Seconds between two scrapes, at most a minute; None where that is not known. Answers change no faster."""
         self._control: dict[str, Collected[Scalar]] | None = None
         self._control_of: tuple[float, float] = (0.0, 0.0)
 
@@ -105,7 +112,7 @@ class PrometheusSource(SeriesReader):
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died = self._engine.address.path
             self._use(None)
-            self._rules_at = self._control = None
+            self._rules_at = self._control = self._scrapes_at = self.scrape_seconds = None
 
     async def _ready(self, services: Sequence[Service], all_listed: bool) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
@@ -189,6 +196,9 @@ class PrometheusSource(SeriesReader):
     async def _read(self, engine: Engine, services: Sequence[Service], window_seconds: float, at: float | None) -> None:
         now = self._clock()
         await self._look_for_rules(engine, now, at)
+        # Only who comes again needs to know when.
+        if at is None and self.telemetry is not None:
+            await self._count_scrapes(engine, now)
         question = Question(
             window_seconds=window_seconds,
             at=at,
@@ -249,6 +259,20 @@ class PrometheusSource(SeriesReader):
         else:
             self._rules = frozenset(item.metric for item in vector.items)
         self._rules_at = now
+
+    async def _count_scrapes(self, engine: Engine, now: float) -> None:
+        """Learn how often there is something new; what cannot be learned is asked again after a while."""
+        if self._scrapes_at is not None and 0 <= now - self._scrapes_at < LOOK_FOR_SCRAPES_EVERY_SECONDS:
+            return
+        self._scrapes_at = now
+        try:
+            vector = await decode_scalars(await engine.query(scrapes_query(self._settings.matchers)), "")
+        except QueryFailed:
+            return
+        most = max((item.value for item in vector.items), default=0.0)
+        # One sample tells no interval.
+        found = SCRAPES_SECONDS / most if most >= 2 else None
+        self.scrape_seconds = None if found is None else min(found, LONGEST_SCRAPE_SECONDS)
 
     async def close(self) -> None:
         """Close this source's own connections; the API server's connection is closed by its owner."""
