@@ -80,6 +80,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """How many requests have a connection, or open one."""
         self._waiting: dict[_Place, dict[asyncio.Future[HttpConnection | None], None]] = {}
         """Requests that wait for a connection to become free, the first one first."""
+        self._sessions: dict[_Place, ssl.SSLSession] = {}
+        """The TLS session of the connection that answered last, for the next one."""
         self._closing: set[_Place] = set()
         """Servers that closed a connection after its answer: none is waited for there."""
         self._closed = False
@@ -100,12 +102,14 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._turns.release()
             raise
         try:
-            if connection is None:
+            if is_new := connection is None:
                 connection = await self._connect(place, seconds.get("connect"))
             head = await connection.send(sent, to_head=request.method == "HEAD", seconds=seconds.get("read"))
         except BaseException:
             self._give_back(connection, place, keep=False)
             raise
+        if is_new and (session := connection.session) is not None:
+            self._sessions[place] = session
         stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
         extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
         return httpx.Response(head.status, headers=head.fields, stream=stream, extensions=extensions)
@@ -219,7 +223,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
                     await _tunnel(connection, place, self._proxy.login)
                 if place.secure:
                     self._once_more(limit, seconds)
-                    await connection.secure(self._context, place.server_name)
+                    await connection.secure(self._context, place.server_name, self._sessions.get(place))
             if not self._closed:
                 return connection
             raise ConnectionError("this program closed the connection")
