@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,6 +71,7 @@ async def acting(session: Session) -> AsyncIterator[ActingContext]:
     """Read every cluster once, and prepare for writing. Raises KubeconfigError and ConfigError."""
     from meshtop.actions.fleet import open_fleet
     from meshtop.observatory.build import open_observatory
+    from meshtop.settings.environment import discovery_folder
     from meshtop.views.picture.factory import judging
 
     # Every cluster is read, also those that --cluster leaves alone: callers and versions may be anywhere in the mesh.
@@ -80,6 +82,7 @@ async def acting(session: Session) -> AsyncIterator[ActingContext]:
         read_only=session.settings.read_only,
         window_seconds=session.settings.window,
         timeout_seconds=session.settings.timeout,
+        discovery_folder=discovery_folder(os.environ),
     )
     try:
         snapshot = await observatory.once()

@@ -133,7 +133,7 @@ def _check_policies(session: Session) -> None:
     """Check tenancy, policy and clusters, also against the kubeconfig. Raises ConfigError, KubeconfigError."""
     from meshtop.analysis.tenancy.access.build import build_policy
     from meshtop.settings.checked import fault
-    from meshtop.settings.tenancy import split_selector
+    from meshtop.settings.forms import split_selector
     from meshtop.sources.auth.kubeconfig import KubeconfigError, UnknownContextError, find_clusters
 
     pictures = session.pictures

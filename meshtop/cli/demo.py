@@ -121,7 +121,7 @@ def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
     common.kubeconfig = kubeconfig
     common.config = common.config or NO_FILE
     with tempfile.TemporaryDirectory(prefix="meshtop-demo-") as state:
-        os.environ["XDG_STATE_HOME"] = state
+        os.environ["XDG_STATE_HOME"] = os.environ["XDG_CACHE_HOME"] = state
         return main(arguments, common)
 
 

@@ -109,6 +109,7 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
+    from meshtop.views.picture.asks import asked_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -133,6 +134,7 @@ def command(
         canaries=kind in ("canaries", ATTENTION),
         courses=kind == ATTENTION,
         judged=kind == FINDINGS,
+        asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )
     return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)

@@ -55,6 +55,7 @@ def command(
     """
     from meshtop.analysis.graph.service_graph import Level
     from meshtop.views.kinds.edges import VIEW
+    from meshtop.views.picture.asks import GRAPH
     from meshtop.views.reports.graph import BY_CLUSTER, GROUPINGS, Sight, lost_in_graph
 
     session = open_session(ctx)
@@ -62,7 +63,7 @@ def command(
     VIEW.check(query)
     grouping = GROUPINGS[1][1] if level == "tenants" else BY_CLUSTER
     sight = Sight(level=Level(level or "services"), grouping=grouping, idle=idle, unhealthy=unhealthy)
-    snapshot = once(session)
+    snapshot = once(session, asked=GRAPH)
     picture = session.picture(snapshot)
     if level is None and output == "text" and focus is None and path is None:
         sight = _readable(picture, query, sight, session.style(sys.stdout))

@@ -13,6 +13,7 @@ import click
 from meshtop.cli.exits import debugging, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
 from meshtop.settings.load import Loaded, load_settings
@@ -57,14 +58,23 @@ class Session:
             sort=sort,
         )
 
-    def observatory(self, *, canaries: bool = False, courses: bool = False, judged: bool = False) -> Observatory:
+    def observatory(
+        self,
+        *,
+        canaries: bool = False,
+        courses: bool = False,
+        judged: bool = False,
+        asked: Asked = EVERYTHING_ASKED,
+    ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration need.
+        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
+        need; `asked` is what is read at all.
 
         Raises KubeconfigError and ConfigError.
         """
         from meshtop.observatory.build import open_observatory
+        from meshtop.settings.environment import discovery_folder
 
         return open_observatory(
             self.settings,
@@ -79,6 +89,8 @@ class Session:
             courses=courses,
             judged=judged,
             namespaces=self.common.namespace,
+            asked=asked,
+            discovery_folder=discovery_folder(os.environ),
         )
 
     @cached_property
@@ -130,14 +142,16 @@ def once(
     courses: bool = False,
     judged: bool = False,
     everything: bool = False,
+    asked: Asked = EVERYTHING_ASKED,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need. `meanwhile` is
-    done on another thread while answers are awaited: what only printing imports, for example.
+    how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
+    read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
+    what only printing imports, for example.
     """
     import asyncio
 
@@ -150,7 +164,7 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged)
+        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, asked=asked)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

@@ -37,6 +37,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks if it was seen in plaintext, or is configured as such. Calls that were not measured are unknown.
     """
     from meshtop.settings.durations import format_duration
+    from meshtop.views.picture.asks import STRICT
     from meshtop.views.reports.whatif import (
         knows_scope,
         strict_answer,
@@ -46,7 +47,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     )
 
     session = open_session(ctx)
-    snapshot = once(session, plaintext=True)
+    snapshot = once(session, plaintext=True, asked=STRICT)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
     known = knows_scope(picture, scope) if code is Exit.FINE else True
@@ -89,6 +90,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
+    from meshtop.views.picture.asks import EVACUATE
     from meshtop.views.reports.evacuate import (
         evacuate_answer,
         evacuated_table,
@@ -97,7 +99,7 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     )
 
     session = open_session(ctx)
-    snapshot = once(session)
+    snapshot = once(session, asked=EVACUATE)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
     if snapshot.cluster(leaving) is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
@@ -161,6 +162,7 @@ class ConsoleSession:
 
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
+        from meshtop.settings.environment import discovery_folder
 
         assert self._settings is not None
         return open_observatory(
@@ -171,6 +173,7 @@ class ConsoleSession:
             read_only=self._options.read_only or None,
             moment=self._options.moment,
             courses=True,
+            discovery_folder=discovery_folder(os.environ),
         )
 
     def _publish(self, snapshot: Snapshot) -> None:

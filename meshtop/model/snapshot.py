@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Cost, SourceStatus
@@ -56,6 +57,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     clusters: tuple[ClusterSnapshot, ...] = ()
     moment: float | None = None
     settled: bool = False
+    asked: Asked = EVERYTHING_ASKED
+    """What was asked of the clusters: of what was not, nothing is known."""
     hidden: str | None = None
     """One sentence stating that the access policy leaves something out; None when nothing is left out."""
 

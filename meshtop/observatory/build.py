@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.rights import AUTO
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
@@ -37,14 +39,17 @@ def open_observatory(
     courses: bool = False,
     judged: bool = False,
     namespaces: Sequence[str] = (),
+    asked: Asked = EVERYTHING_ASKED,
+    discovery_folder: Path | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
     """The observatory of the requested clusters; no request is sent before it is used.
 
-    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `judged`
-    reads what only findings on the configuration need too. Values of None are taken from the settings.
-
-    Raises KubeconfigError, or ConfigError for a cluster that does not exist.
+    `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `asked`
+    is what is read at all (an engine above all clusters is always asked everything: it is one for all), and `judged`
+    reads what only findings on the configuration need too. API discovery is kept in `discovery_folder`, unless the
+    settings forbid it. Values of None are taken from the settings. Raises KubeconfigError, or ConfigError for a
+    cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
@@ -57,6 +62,11 @@ def open_observatory(
     # A few clusters gain nothing by waiting for a sign of life first.
     queue = ListingQueue() if len(refs) > PARALLEL_LISTINGS else None
     asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
+
+    adopts = settings.discovery.registries and settings.discovery.adopt_credentials and not only
+    if adopts:
+        # Which clusters there are is told by registries, whatever is asked of the clusters.
+        asked = Asked(None, asked.queries)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
         own = configured.get(ref.name) if not adopted else None
@@ -80,8 +90,13 @@ def open_observatory(
                 queue=queue,
                 namespaces=namespaces,
                 own_namespace=ref.namespace,
+                asked=asked,
+                # What a registry says of a member's address is not the user's word.
+                discovery_folder=discovery_folder if settings.discovery.cache and not adopted else None,
             ),
-            prometheus=_metrics(ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted),
+            prometheus=_metrics(
+                ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted, asked=asked
+            ),
             clock=clock,
             ref=ref,
             via=own.via.host if own and own.via else via,
@@ -89,7 +104,7 @@ def open_observatory(
         )
 
     adopter = None
-    if settings.discovery.registries and settings.discovery.adopt_credentials and not only:
+    if adopts:
         adopter = Adopter(lambda ref, via: feed(ref, via, adopted=True), timeout_seconds=timeout, clock=clock)
     schedule = Schedule(
         refresh_seconds=settings.refresh,
@@ -98,7 +113,8 @@ def open_observatory(
         canaries=canaries,
         courses=courses,
     )
-    return Observatory([feed(ref) for ref in refs], schedule, timeout_seconds=timeout, clock=clock, adopter=adopter)
+    feeds = [feed(ref) for ref in refs]
+    return Observatory(feeds, schedule, timeout_seconds=timeout, clock=clock, adopter=adopter, asked=asked)
 
 
 def _chosen(refs: Sequence[ClusterRef], only: Sequence[str]) -> list[ClusterRef]:
@@ -120,6 +136,7 @@ def _metrics(
     timeout: float,
     clock: Callable[[], float],
     read_only: bool,
+    asked: Asked,
 ) -> MetricsSource:
     """A cluster's metrics source: its own if configured, else the central engine, else by the service proxy."""
     settings = own.prometheus if own else None
@@ -132,4 +149,5 @@ def _metrics(
         timeout=timeout,
         clock=clock,
         read_only=read_only,
+        asked=asked,
     )

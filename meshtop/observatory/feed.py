@@ -88,6 +88,10 @@ class MetricsSource(Counting, Protocol):
         """How calls went over the last half hour."""
 
     @property
+    def scrape_seconds(self) -> float | None:
+        """Seconds between two scrapes; None where that is not known."""
+
+    @property
     def needs_services(self) -> bool:
         """Whether it must be found among the cluster's Services first."""
 
@@ -157,6 +161,16 @@ class Schedule:
         """
         now = asyncio.get_running_loop().time()
         await self.pause(seconds_to_next_tick(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
+
+
+def least_pause(took: float, refresh: float, scrape: float | None) -> float:
+    """The least seconds from the end of a refresh of metrics, which `took` some, to the tick of the next one.
+
+    Between two scrapes Prometheus has nothing new. A slow refresh is followed by a pause as long: else neither the
+    engine nor this program would ever rest.
+    """
+    rest = min(took, refresh)
+    return rest if scrape is None else max(rest, scrape - took - refresh / 2)
 
 
 class ClusterFeed:
@@ -290,12 +304,15 @@ class ClusterFeed:
                 changed()
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)
-                next_history = self._clock() + HISTORY_EVERY_SECONDS
+                next_history = began + HISTORY_EVERY_SECONDS - schedule.refresh_seconds / 2
                 changed()
                 await self.prometheus.refresh_plaintext(at=schedule.moment)
                 changed()
-            # A slow refresh is followed by a pause as long: else neither the engine nor this program would ever rest.
-            await schedule.until_next_tick(min(self._clock() - began, schedule.refresh_seconds))
+            took = self._clock() - began
+            # One that does not answer well is asked again soon.
+            fresh = self.prometheus.status.state is State.FRESH
+            scrape = self.prometheus.scrape_seconds if fresh else None
+            await schedule.until_next_tick(least_pause(took, schedule.refresh_seconds, scrape))
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:
@@ -354,7 +371,7 @@ class ClusterFeed:
         age = status.age_seconds(self._clock())
         if self._refresh_seconds is None or age is None or status.state not in (State.FRESH, State.PARTIAL):
             return status
-        if age <= STALE_REFRESHES * self._refresh_seconds:
+        if age <= STALE_REFRESHES * max(self._refresh_seconds, self.prometheus.scrape_seconds or 0.0):
             return status
         # Without the age in it: the sentence stays the same for as long as it is true.
         return structs.replace(

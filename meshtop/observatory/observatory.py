@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from msgspec import structs
 
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
@@ -33,7 +34,8 @@ class Observatory:
     """Reads every source of every cluster and publishes Snapshots.
 
     `once` reads everything one time; `follow` publishes a new Snapshot whenever something changed, the first ones
-    while slower clusters are still being read. A failing feed does not affect the others.
+    while slower clusters are still being read. A failing feed does not affect the others. `asked` is what its sources
+    are asked for.
     """
 
     def __init__(
@@ -44,8 +46,10 @@ class Observatory:
         timeout_seconds: float,
         clock: Callable[[], float] = time.time,
         adopter: Adopter | None = None,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
         self._adopter = adopter
+        self._asked = asked
         self.feeds = tuple(feeds)
         self.schedule = schedule
         self._timeout_seconds = timeout_seconds
@@ -177,6 +181,7 @@ class Observatory:
             moment=self.schedule.moment,
             clusters=tuple(self._told(feed.snapshot()) for feed in self.feeds),
             settled=all(feed.settled for feed in self.feeds),
+            asked=self._asked,
         )
 
     def _told(self, cluster: ClusterSnapshot) -> ClusterSnapshot:

@@ -34,6 +34,13 @@ def state_folder(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base.startswith("/") else home / ".local" / "state") / "meshtop"
 
 
+def discovery_folder(environ: Mapping[str, str]) -> Path:
+    """Folder for API discovery kept between runs: in `$XDG_CACHE_HOME/meshtop/`, else in `~/.cache/meshtop/` (XDG)."""
+    base = environ.get("XDG_CACHE_HOME", "")
+    home = Path(environ.get("HOME") or Path.home())
+    return (Path(base) if base.startswith("/") else home / ".cache") / "meshtop" / "discovery"
+
+
 def settings_path(flag: str | None, environ: Mapping[str, str]) -> Path | None:
     """The settings file to read: from the flag, else from MESHTOP_CONFIG, else the default one if it exists.
 

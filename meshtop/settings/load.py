@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import structs
 
 from meshtop.settings.checked import all_errors, causes_of, field_problem_text, hint, keys_of, sentence
+from meshtop.settings.defaults import DEFAULTS
 from meshtop.settings.document import ConfigError, KeyPath, YamlFile, read_document
+from meshtop.settings.durations import positive_duration
 from meshtop.settings.environment import read_environment, settings_path
 
 if TYPE_CHECKING:
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 
+_FLAGS = {"window": "window", "timeout": "timeout", "readOnly": "read_only", "color": "color", "ascii": "ascii"}
+"""Keys that flags set, and their fields."""
+_DURATIONS = frozenset({"window", "timeout"})
 _FILES = frozenset(
     {"kubeconfig", "bearerTokenFile", "passwordFile", "caFile", "clientCertFile", "clientKeyFile", "policy", "tenancy"}
 )
@@ -27,25 +34,44 @@ _FILES = frozenset(
 class Loaded:
     """Settings and where each came from; `data` holds what was set, checked and converted.
 
-    Where nothing was set at all, the schema (pydantic: 100 ms to import) is not touched before `settings` is read.
+    Where no more was set than flags do, which the command line has checked, the schema is not touched.
     """
 
     def __init__(
-        self, data: dict[str, Any], origins: dict[KeyPath, str], file: Path | None = None, notes: tuple[str, ...] = ()
+        self,
+        data: dict[str, Any],
+        origins: dict[KeyPath, str],
+        file: Path | None = None,
+        notes: tuple[str, ...] = (),
+        *,
+        checked: bool = False,
     ) -> None:
+        self._checked = checked
         self.data = data
         self.origins = origins
         self.file = file
         self.notes = notes
         """Warnings, one sentence each."""
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether the command line has checked all that was set."""
+        return self._checked
+
     @cached_property
     def settings(self) -> Settings:
         """The checked settings."""
+        if self._checked:
+            # It has all the fields of Settings, and only their values can be told from it.
+            return cast("Settings", structs.replace(DEFAULTS, **{_FLAGS[key]: v for key, v in self.data.items()}))
+        return self.validated
+
+    @cached_property
+    def validated(self) -> Settings:
+        """The settings as the schema has them, for what needs more of it than their values."""
         from meshtop.settings.schema import Settings
 
-        # Defaults need no check, and pydantic a tenth of the time of `get clusters` to get ready for one.
-        return Settings.model_validate(self.data) if self.data else Settings.model_construct()
+        return Settings.model_validate(self.data)
 
     def files(self) -> Iterator[tuple[KeyPath, Path]]:
         """Every file that the settings name, with the key that names it."""
@@ -78,11 +104,30 @@ def load_settings(
         data = _beside(document.data, document.path.parent)
         origins = {at: f"{document.path}:{line}" for at, line in document.lines.items()}
     variables, notes = read_environment(environ)
+    if document is None and not variables:
+        return _of_flags(flags or {}, path, notes)
     for name, (at, value) in {**variables, **(flags or {})}.items():
         _set(data, origins, at, value, name)
     loaded = Loaded(data, origins, path, tuple(notes))
     if data:
         _check(loaded, document)
+    return loaded
+
+
+def _of_flags(flags: Mapping[str, tuple[KeyPath, Any]], path: Path | None, notes: list[str]) -> Loaded:
+    """The settings where nothing is set but by flags. Raises ConfigError."""
+    data: dict[str, Any] = {}
+    origins: dict[KeyPath, str] = {}
+    for name, (at, value) in flags.items():
+        _set(data, origins, at, value, name)
+    loaded = Loaded(data, origins, path, tuple(notes), checked=data.keys() <= _FLAGS.keys())
+    try:
+        for key in _DURATIONS & data.keys():
+            data[key] = positive_duration(data[key])
+    except ValueError:
+        loaded = Loaded(data, origins, path, tuple(notes))
+    if not loaded.is_checked:
+        _check(loaded, None)
     return loaded
 
 
@@ -134,7 +179,7 @@ def _check(loaded: Loaded, document: YamlFile | None) -> None:
     from pydantic import ValidationError
 
     try:
-        loaded.data = loaded.settings.model_dump(by_alias=True, exclude_unset=True)
+        loaded.data = loaded.validated.model_dump(by_alias=True, exclude_unset=True)
     except ValidationError as error:
         raise _errors(error, loaded, document) from error
     if isinstance(loaded.data.get("tenancy"), dict):

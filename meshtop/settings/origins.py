@@ -29,7 +29,7 @@ class Setting(Struct, frozen=True, rename="camel"):
 
 def settings_in_force(loaded: Loaded) -> list[Setting]:
     """Every key of the settings, in the schema's order."""
-    plain = loaded.settings.model_dump(by_alias=True, mode="json")
+    plain = loaded.validated.model_dump(by_alias=True, mode="json")
     return [
         Setting(key=dotted(path), value=_shown(path, value), origin=loaded.origin(path))
         for path, value in _leaves(plain, ())

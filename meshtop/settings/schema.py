@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
-from meshtop.model.constants import (
-    DEFAULT_ALPHA,
-    DEFAULT_MARGIN,
-    DEFAULT_MINIMUM_REQUESTS,
-    DEFAULT_RELATIVE_MARGIN,
-    DEFAULT_SPLIT_MARGIN,
-    DEFAULT_WINDOW_SECONDS,
-)
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
+from meshtop.settings.defaults import DEFAULTS
 from meshtop.settings.durations import positive_duration
+from meshtop.settings.forms import SERVICE
 
 
 def _default_or_duration(value: object) -> float:
@@ -28,8 +21,6 @@ def _default_or_duration(value: object) -> float:
 Seconds = Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)]
 
 
-SERVICE = re.compile(r"(?:(https?):)?([^/:]+)/([^/:]+):([^/:]+)(/.*)?")
-"""`NAMESPACE/NAME:PORT` of a Service, with a scheme before and a path after it where it needs them."""
 THEMES = ("dark", "light", "colour-blind", "high-contrast", "ansi")
 """The console's themes; the prefix `meshtop-` is optional."""
 
@@ -149,25 +140,27 @@ class TelemetrySettings(HttpEndpoint):
 
 
 class DiscoverySettings(_Section):
-    """Whether to look for registries of member clusters, and whether to use credentials stored in them."""
+    """Whether to look for registries of member clusters, and to use credentials stored in them; and whether to keep on
+    disk which kinds clusters serve."""
 
-    registries: bool = True
-    adopt_credentials: bool = False
+    registries: bool = DEFAULTS.discovery.registries
+    adopt_credentials: bool = DEFAULTS.discovery.adopt_credentials
+    cache: bool = DEFAULTS.discovery.cache
 
 
 class AccessSettings(_Section):
     """The access policy and the user it applies to; `auto` takes the user that Kubernetes reports."""
 
     policy: str | None = None
-    user: str = "auto"
+    user: str = DEFAULTS.access.user
 
 
 class GuardSettings(_Section):
     """What a weight shift watches: errors, a latency bound in ms, and the false-alarm rate it accepts."""
 
-    errors: bool = True
+    errors: bool = DEFAULTS.canary.guard.errors
     latency_ms: float | None = Field(default=None, gt=0)
-    alpha: float = Field(default=DEFAULT_ALPHA, gt=0, lt=1)
+    alpha: float = Field(default=DEFAULTS.canary.guard.alpha, gt=0, lt=1)
 
 
 class MarginSettings(_Section):
@@ -177,10 +170,10 @@ class MarginSettings(_Section):
     their margin and by more than this part.
     """
 
-    split: float = Field(default=DEFAULT_SPLIT_MARGIN, ge=0, lt=1)
-    errors: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
-    slow: float = Field(default=DEFAULT_MARGIN, ge=0, lt=1)
-    relative: float = Field(default=DEFAULT_RELATIVE_MARGIN, ge=0, allow_inf_nan=False)
+    split: float = Field(default=DEFAULTS.canary.margin.split, ge=0, lt=1)
+    errors: float = Field(default=DEFAULTS.canary.margin.errors, ge=0, lt=1)
+    slow: float = Field(default=DEFAULTS.canary.margin.slow, ge=0, lt=1)
+    relative: float = Field(default=DEFAULTS.canary.margin.relative, ge=0, allow_inf_nan=False)
 
 
 class CanarySettings(_Section):
@@ -188,7 +181,7 @@ class CanarySettings(_Section):
 
     guard: GuardSettings = GuardSettings.model_construct()
     margin: MarginSettings = MarginSettings.model_construct()
-    minimum_requests: int = Field(default=DEFAULT_MINIMUM_REQUESTS, ge=1)
+    minimum_requests: int = Field(default=DEFAULTS.canary.minimum_requests, ge=1)
 
 
 class HealthSettings(_Section):
@@ -235,10 +228,10 @@ class FindingsSettings(_Section):
 class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
-    refresh: Seconds = 5.0
-    window: Seconds = DEFAULT_WINDOW_SECONDS
-    timeout: Seconds = 5.0
-    read_only: bool = False
+    refresh: Seconds = DEFAULTS.refresh
+    window: Seconds = DEFAULTS.window
+    timeout: Seconds = DEFAULTS.timeout
+    read_only: bool = DEFAULTS.read_only
     clusters: tuple[ClusterSettings, ...] = ()
     telemetry: TelemetrySettings | None = None
     discovery: DiscoverySettings = DiscoverySettings.model_construct()
@@ -248,12 +241,12 @@ class Settings(_Section):
     health: HealthSettings = HealthSettings.model_construct()
     findings: FindingsSettings = FindingsSettings.model_construct()
     tenant_label: str | None = None
-    apdex_ms: float = Field(default=500.0, gt=0, allow_inf_nan=False)
+    apdex_ms: float = Field(default=DEFAULTS.apdex_ms, gt=0, allow_inf_nan=False)
     theme: Theme | None = None
     keymap: dict[str, str] = Field(default_factory=dict)
-    mouse: bool = True
-    color: Literal["auto", "always", "never"] = "auto"
-    ascii: bool = False
+    mouse: bool = DEFAULTS.mouse
+    color: Literal["auto", "always", "never"] = DEFAULTS.color
+    ascii: bool = DEFAULTS.ascii
 
     @model_validator(mode="after")
     def _cluster_names_differ(self) -> Settings:

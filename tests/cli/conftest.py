@@ -69,7 +69,7 @@ def meshtop(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", home)
 
-    def observatory(session: Session, **_asked: bool) -> FakeObservatory:
+    def observatory(session: Session, **_asked: object) -> FakeObservatory:
         program.sessions.append(session)
         return FakeObservatory(program.snapshots, program.error)
 

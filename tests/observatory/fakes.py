@@ -71,6 +71,7 @@ class FakePrometheus:
         self.history: History | None = None
         self.courses: Courses | None = None
         self.needs_services = needs_services
+        self.scrape_seconds: float | None = None
         self.asked: list[tuple[int, float, float | None]] = []
         self.counted: list[str] = []
         self.matchers: dict[str, str] = {}

@@ -13,10 +13,11 @@ from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.observatory import feed as feed_module
-from meshtop.observatory.feed import ClusterFeed, Schedule
+from meshtop.observatory.feed import ClusterFeed, Schedule, least_pause
 from meshtop.observatory.observatory import Observatory
 from meshtop.observatory.thread import ObservatoryThread
 from meshtop.sources.auth.kubeconfig import ClusterRef
+from meshtop.sources.kubernetes.pacing import seconds_to_next_tick
 from tests.observatory.fakes import FakeKubernetes, FakePrometheus
 from tests.patience import PATIENCE_SECONDS
 
@@ -360,5 +361,35 @@ async def test_what_is_still_being_answered_does_not_stay_fresh() -> None:
     told = feed.snapshot().prometheus
     assert told.answered_at == 100.0
     assert "no whole answer in the last 3 refreshes" in (told.error or "")
+    # Where Prometheus is asked once a scrape, its answers are as old, and no older.
+    prometheus.scrape_seconds = 15.0
+    for age, state in ((15.1, State.FRESH), (45.0, State.FRESH), (45.1, State.STALE)):
+        now[0] = 100.0 + age
+        assert feed.snapshot().prometheus.state is state
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("took", "refresh", "scrape", "least"),
+    [
+        (0.2, 5.0, None, 0.2),
+        (9.0, 5.0, None, 5.0),
+        (0.2, 5.0, 15.0, 12.3),
+        (6.0, 5.0, 15.0, 6.5),
+        (0.2, 5.0, 5.0, 2.3),
+        (0.2, 30.0, 15.0, 0.2),
+        (20.0, 5.0, 15.0, 5.0),
+    ],
+)
+def test_metrics_are_asked_once_a_scrape(took: float, refresh: float, scrape: float | None, least: float) -> None:
+    assert least_pause(took, refresh, scrape) == pytest.approx(least)
+
+
+def test_the_next_tick_after_a_scrape_is_one_interval_on() -> None:
+    """Ticks are multiples of a refresh: with 5 s, one of 15 s is the third."""
+    asked = [0.0]
+    for took in (0.2, 1.0, 4.9, 0.01):
+        now = asked[-1] + took
+        asked.append(now + seconds_to_next_tick(now, 5.0, least=least_pause(took, 5.0, 15.0)))
+    assert asked == pytest.approx([0.0, 15.0, 30.0, 45.0, 60.0])

@@ -71,7 +71,7 @@ def test_a_mistyped_variable_is_said_and_a_foreign_one_is_not() -> None:
     }
     loaded = load_settings(environ=environ)
     assert loaded.notes == ("The environment variable MESHTOP_REFRSH is not a setting; did you mean MESHTOP_REFRESH?",)
-    assert loaded.settings == Settings()
+    assert loaded.validated == Settings()
 
 
 ERRORS = [

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from meshtop.settings.access import read_access
 from meshtop.settings.document import ConfigError
-from meshtop.settings.tenancy import meet, read_tenancy, selector_matches
+from meshtop.settings.forms import meet, selector_matches
+from meshtop.settings.tenancy import read_tenancy
 from tests.analysis.tenancy.fleets import TENANCY, write
 
 GROUPS = "        groups:\n"

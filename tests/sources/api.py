@@ -60,6 +60,8 @@ class Api:
         self.config_maps: dict[str, dict[str, str]] = {}
         self.groups = groups or {}
         self.legacy = legacy
+        self.tag = ""
+        """What the answer about API groups is tagged with; it is not sent to who has it already."""
         self.tokens: set[str] | None = None
         self.asked: list[tuple[str, str, dict[str, str], dict[str, str]]] = []
         self.faults: list[Fault] = []
@@ -144,6 +146,10 @@ class Api:
         path = request.path
         if path == "/version":
             return web.json_response({"gitVersion": "v1.34.1"})
+        if path == "/apis" and self.tag:
+            if request.headers.get("If-None-Match") == self.tag:
+                return web.Response(status=304, headers={"ETag": self.tag})
+            return web.json_response(self._groups(), headers={"ETag": self.tag})
         if path == "/apis":
             return web.json_response(self._legacy_groups() if self.legacy else self._groups())
         if path.startswith("/api/v1/namespaces/istio-system/configmaps/"):

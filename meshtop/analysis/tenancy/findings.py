@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,7 +13,10 @@ from meshtop.analysis.traffic.figures import namespace_of
 from meshtop.model.numbers import quantity
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Edge, Sums
-from meshtop.settings.tenancy import Tenancy, selector_matches, split_selector
+from meshtop.settings.forms import selector_matches, split_selector
+
+if TYPE_CHECKING:
+    from meshtop.settings.tenancy import Tenancy
 
 PLAINTEXT = "TENANT-PLAINTEXT"
 OUTSIDE = "TENANT-OUTSIDE"

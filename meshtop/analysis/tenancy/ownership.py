@@ -7,20 +7,16 @@ since meshtop cannot know which one is right.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from meshtop.model.kube import Namespace
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.tenancy import (
-    GROUP_KINDS,
-    LevelSettings,
-    Tenancy,
-    Tenant,
-    Workspace,
-    selector_matches,
-    split_selector,
-)
+from meshtop.settings.forms import GROUP_KINDS, selector_matches, split_selector
+
+if TYPE_CHECKING:
+    from meshtop.settings.tenancy import LevelSettings, Tenancy, Tenant, Workspace
 
 NONE = "(none)"
 """Placeholder for "no tenant"; it cannot clash, as tenant names contain no brackets."""
@@ -150,6 +146,8 @@ class Declarations:
             for group in workspace.groups.of_kind(kind)
             if (kind, group.name) in named
         ]
+        from meshtop.settings.tenancy import LevelSettings
+
         in_force = LevelSettings()
         for level in (self._tenancy.file.settings, tenant.settings, workspace.settings, *of_groups):
             in_force = in_force.model_copy(update=level.model_dump(exclude_none=True))

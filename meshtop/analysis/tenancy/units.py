@@ -16,7 +16,7 @@ from meshtop.analysis.tenancy.ownership import HIDDEN, NamespaceOwner, Owners, t
 from meshtop.analysis.tenancy.traffic import Namespace, Pairs, UnitTraffic, Within, by_pair, rolled_up
 from meshtop.model.state import Finding, Severity
 from meshtop.model.traffic import Sums
-from meshtop.settings.tenancy import GROUP_KINDS
+from meshtop.settings.forms import GROUP_KINDS
 
 _SEVERITIES = tuple(Severity)
 

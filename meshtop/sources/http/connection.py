@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3.0
 """Connect timeout in seconds: longer than a handshake over a VPN, or than pauses of this program's event loop."""
+_NOT_MODIFIED = 304
+"""The one status code in its hundred that leads nowhere else: what was asked for is as it was."""
 LOGIN_SECONDS = 10.0
 """Time limit of a credential plugin, in seconds."""
 
@@ -220,7 +222,7 @@ class Connection:
                         tally.bytes += len(response.content)
             except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
                 raise self._lost(error) from error
-            if 300 <= response.status_code < 400:
+            if 300 <= response.status_code < 400 and response.status_code != _NOT_MODIFIED:
                 await response.aclose()
                 raise leads_elsewhere(response, self.name, path.partition("?")[0])
             if response.status_code != 401:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import contextlib
 import os
 import re
@@ -21,6 +22,9 @@ _NEXT_ADDRESS_SECONDS = 0.25
 """How long one address of a host may take before the next one is tried too (RFC 8305, section 8)."""
 _LATE_SECONDS = 0.5
 """So much later than it was due, the end of a time limit is one that this program slept through."""
+_SOON_SECONDS = 0.02
+"""How long a request waits for a connection in use to become free before it opens another. A server that is near has
+answered by then, and a handshake costs as much as four questions; to one that is far it is less than one way there."""
 SERVER_NAME = "sni_hostname"
 """A request's extension: the name that the server's certificate must have, where it is not the URL's host."""
 
@@ -74,6 +78,14 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._turns = asyncio.Semaphore(limits.open)
         self._idle: dict[_Place, list[HttpConnection]] = {}
         self._open: set[HttpConnection] = set()
+        self._busy: collections.Counter[_Place] = collections.Counter()
+        """How many requests have a connection, or open one."""
+        self._waiting: dict[_Place, dict[asyncio.Future[HttpConnection | None], None]] = {}
+        """Requests that wait for a connection to become free, the first one first."""
+        self._sessions: dict[_Place, ssl.SSLSession] = {}
+        """The TLS session of the connection that answered last, for the next one."""
+        self._closing: set[_Place] = set()
+        """Servers that closed a connection after its answer: none is waited for there."""
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -86,11 +98,20 @@ class DirectTransport(httpx.AsyncBaseTransport):
         connection: HttpConnection | None = None
         try:
             place = _place_of(request)
-            connection = self._take_idle(place) or await self._connect(place, seconds.get("connect"))
+            connection = self._take_idle(place) or await self._soon_idle(place)
+            self._busy[place] += 1
+        except BaseException:
+            self._turns.release()
+            raise
+        try:
+            if is_new := connection is None:
+                connection = await self._connect(place, seconds.get("connect"))
             head = await connection.send(sent, to_head=request.method == "HEAD", seconds=seconds.get("read"))
         except BaseException:
-            self._give_back(connection, None)
+            self._give_back(connection, place, keep=False)
             raise
+        if is_new and (session := connection.session) is not None:
+            self._sessions[place] = session
         stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
         extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
         return httpx.Response(head.status, headers=head.fields, stream=stream, extensions=extensions)
@@ -130,17 +151,55 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._drop(connection)
         return None
 
-    def _give_back(self, connection: HttpConnection | None, place: _Place | None) -> None:
-        """After a request: let the next one have its turn, and keep the connection where `place` says for whom."""
+    async def _soon_idle(self, place: _Place) -> HttpConnection | None:
+        """A connection that becomes free within a moment, where one is in use at all; None where none does."""
+        if not self._busy[place] or not self._limits.idle or place in self._closing:
+            return None
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[HttpConnection | None] = loop.create_future()
+        waiting = self._waiting.setdefault(place, {})
+        waiting[waiter] = None
+        timer = loop.call_later(_SOON_SECONDS, _give_up, waiter)
+        try:
+            connection = await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and (given := waiter.result()) is not None:
+                self._keep(given, place)
+            raise
+        finally:
+            timer.cancel()
+            waiting.pop(waiter, None)
+        if connection is None or connection.is_open:
+            return connection
+        self._drop(connection)
+        return None
+
+    def _give_back(self, connection: HttpConnection | None, place: _Place, *, keep: bool = True) -> None:
+        """After a request: let the next one have its turn, and keep the connection unless its answer was not read."""
         self._turns.release()
+        self._busy[place] -= 1
         if connection is None:
             return
-        if place is not None and connection.can_be_kept and not self._closed:
-            idle = self._idle.setdefault(place, [])
-            if len(idle) < self._limits.idle:
-                connection.idle_since = asyncio.get_running_loop().time()
-                idle.append(connection)
+        if keep:
+            self._keep(connection, place)
+        else:
+            self._drop(connection)
+
+    def _keep(self, connection: HttpConnection, place: _Place) -> None:
+        """Hand a connection to the request that has waited longest, else keep it idle; close what is of no use."""
+        if not connection.can_be_kept or self._closed:
+            self._closing.add(place)
+            self._drop(connection)
+            return
+        for waiter in self._waiting.get(place, ()):
+            if not waiter.done():
+                waiter.set_result(connection)
                 return
+        idle = self._idle.setdefault(place, [])
+        if len(idle) < self._limits.idle:
+            connection.idle_since = asyncio.get_running_loop().time()
+            idle.append(connection)
+            return
         self._drop(connection)
 
     def _drop(self, connection: HttpConnection) -> None:
@@ -177,7 +236,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
                     await _tunnel(connection, place, self._proxy.login)
                 if place.secure:
                     self._once_more(limit, seconds)
-                    await connection.secure(self._context, place.server_name)
+                    await connection.secure(self._context, place.server_name, self._sessions.get(place))
             if not self._closed:
                 return connection
             raise ConnectionError("this program closed the connection")
@@ -244,6 +303,11 @@ class _AnswerStream(httpx.AsyncByteStream):
         give_back, self._give_back = self._give_back, None
         if give_back is not None:
             give_back()
+
+
+def _give_up(waiter: asyncio.Future[HttpConnection | None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _place_of(request: httpx.Request) -> _Place:

@@ -169,9 +169,17 @@ class HttpConnection(asyncio.Protocol):
         """Whether the answer is complete and the server keeps the connection for the next one."""
         return self._keep and not self._answering and self._transport is not None and not self._transport.is_closing()
 
-    async def secure(self, context: ssl.SSLContext, server_name: str) -> None:
-        """Agree on TLS with a server that must have this name. Raises ssl.SSLError, ValueError and OSError."""
-        tls = self._tls = TlsLayer(context, server_name)
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The TLS session that another connection to the same server may go on with; None without TLS."""
+        return self._tls.session if self._tls is not None else None
+
+    async def secure(self, context: ssl.SSLContext, server_name: str, session: ssl.SSLSession | None = None) -> None:
+        """Agree on TLS with a server that must have this name, going on with a `session` of before if there is one.
+
+        Raises ssl.SSLError, ValueError and OSError.
+        """
+        tls = self._tls = TlsLayer(context, server_name, session)
         tls.begin()
         self._flush(tls)
         while not tls.is_ready:

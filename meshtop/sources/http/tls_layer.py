@@ -13,16 +13,25 @@ _RECORD = 16 * 1024
 
 
 class TlsLayer:
-    """The client's end of one TLS connection; every method may leave bytes in `to_send`."""
+    """The client's end of one TLS connection; every method may leave bytes in `to_send`.
 
-    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
+    With the `session` of an earlier connection of the same context to the same server, the two need not prove again who
+    they are (RFC 8446, section 2.2); a server that does not remember it goes through the whole handshake.
+    """
+
+    def __init__(self, context: ssl.SSLContext, server_name: str, session: ssl.SSLSession | None = None) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name, session=session)
         self.is_ready = False
         """Whether the handshake is done."""
         self.is_over = False
         """Whether the server has said that nothing more comes."""
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What the next connection may begin with; with TLS 1.3 the server sends it after the handshake."""
+        return self._object.session
 
     def to_send(self) -> bytes:
         """The bytes for the socket, once."""

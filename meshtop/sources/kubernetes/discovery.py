@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
+from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile, KeptDiscovery
 from meshtop.sources.kubernetes.kinds import GROUPS, ApiKind
-from meshtop.sources.kubernetes.lists import fetch
+from meshtop.sources.kubernetes.lists import NOT_MODIFIED, fetch
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = ",".join(
@@ -73,13 +74,19 @@ class _Resources(Struct):
     resources: list[_Name] | None = None
 
 
-async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> ApiDiscovery:
+async def discover(
+    connection: Connection, groups: Iterable[str] = GROUPS, *, file: DiscoveryFile | None = None
+) -> ApiDiscovery:
     """The kinds of `groups` that the server serves: one request with aggregated discovery, else one per group version.
 
     A group version whose server is down (503), or whose entry is marked stale, is unsure: its kinds are not absent.
-    Raises SourceProblem.
+    With a `file`, a server that tags its answers sends them only where they changed. Raises SourceProblem.
     """
-    response = await fetch(connection, "/apis", what="API groups", headers={"Accept": _AGGREGATED}, verb="discover")
+    kept = file.last() if file is not None else None
+    headers = {"Accept": _AGGREGATED, **({"If-None-Match": kept.tag} if kept is not None else {})}
+    response = await fetch(connection, "/apis", what="API groups", headers=headers, verb="discover")
+    if response.status_code == NOT_MODIFIED and kept is not None:
+        return ApiDiscovery(_served(kept))
     found = _decode(connection, response.content)
     wanted = frozenset(groups)
     served: dict[tuple[str, str], set[str]] = {}
@@ -102,7 +109,14 @@ async def discover(connection: Connection, groups: Iterable[str] = GROUPS) -> Ap
                     raise
                 if problem.code != 404:
                     unsure[group.name, version.version] = problem
+    # Only the aggregated form is all of it in one answer, and so what its tag is about.
+    if file is not None and not found.groups and not unsure and (tag := response.headers.get("ETag")):
+        file.keep(tag, ((group, plural, versions) for (group, plural), versions in served.items()))
     return ApiDiscovery({key: frozenset(versions) for key, versions in served.items()}, unsure)
+
+
+def _served(kept: KeptDiscovery) -> Served:
+    return {(group, plural): frozenset(versions) for group, plural, versions in kept.served}
 
 
 def version_for(kind: ApiKind, served: Served) -> str | None:

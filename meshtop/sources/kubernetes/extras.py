@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods, revision_of
 from meshtop.analysis.inventory.revisions import DEFAULT_REVISION
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import (
     GATEWAY_SECRETS,
     INJECTORS,
@@ -46,11 +47,13 @@ class ControlPlanes(Struct, frozen=True):
 class Extras:
     """Reads rarely changing objects. Secrets are requested as metadata only: their data is never received.
 
-    With `identify`, the user's identity is requested too.
+    With `identify`, the user's identity is requested too. Kinds that are not `asked` for are not read, and have no
+    status.
     """
 
-    def __init__(self, link: ServerLink, *, identify: bool = False) -> None:
+    def __init__(self, link: ServerLink, *, identify: bool = False, asked: Asked = EVERYTHING_ASKED) -> None:
         self._link = link
+        self._asked = asked
         self._identify = identify
         self.identity: Identity | None = None
         self.config_maps: dict[str, dict[str, str]] = {}
@@ -72,6 +75,11 @@ class Extras:
         """How each reading went."""
         return tuple(self._statuses[kind] for kind in sorted(self._statuses))
 
+    @property
+    def asks_control_planes(self) -> bool:
+        """Whether anything is asked for that lies in the control planes' namespaces."""
+        return self._asked.asks_kind("ConfigMap") or self._asked.asks_kind("Secret")
+
     async def read_webhooks(self, *, sparing: bool = False) -> None:
         """Read what is independent of control planes: webhooks, and the user's identity.
 
@@ -89,7 +97,10 @@ class Extras:
         found = istiods(seen.controllers, seen.pods, self.webhooks)
         self.homes = homes(found, seen.namespaces, self._injectors)
         places = config_maps_to_read(found, seen.namespaces, self._injectors)
-        await asyncio.gather(self._read_config_maps(places), self._read_secrets(self.homes))
+        await asyncio.gather(
+            *([self._read_config_maps(places)] if self._asked.asks_kind("ConfigMap") else ()),
+            *([self._read_secrets(self.homes)] if self._asked.asks_kind("Secret") else ()),
+        )
 
     async def read_judged(self, seen: ControlPlanes, gateways: tuple[str, ...]) -> None:
         """Read what only findings need: injectors' values, CRDs, and the names of Secrets where gateways run.
@@ -140,6 +151,8 @@ class Extras:
         )
 
     async def _read_webhooks(self) -> None:
+        if not self._asked.asks_kind("MutatingWebhookConfiguration"):
+            return
         found = await self._metadata(
             "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
             "mutatingwebhookconfigurations.admissionregistration.k8s.io",

@@ -26,6 +26,9 @@ _LONGEST_WAIT_SECONDS = 30.0
 _RESTARTS = 3
 
 
+NOT_MODIFIED = 304
+
+
 async def fetch(
     connection: Connection,
     path: str,
@@ -38,12 +41,15 @@ async def fetch(
 ) -> Response:
     """GET a path; waits as long as the server asks when it is too busy (429). Raises SourceProblem for any error.
 
-    `turn` is held for each request, and not while waiting: what is slow must not hold up what is not.
+    `turn` is held for each request, and not while waiting: what is slow must not hold up what is not. An answer that is
+    `NOT_MODIFIED` comes where the `headers` ask for it (If-None-Match).
     """
     for waited in range(_PATIENCE + 1):
         async with turn or contextlib.nullcontext():
             response = await connection.request("GET", path, params=params, headers=headers)
         if response.status_code == 200 and not is_web_page(response):
+            return response
+        if response.status_code == NOT_MODIFIED and headers is not None and "If-None-Match" in headers:
             return response
         problem = response_problem(response, cluster=connection.name, what=what, verb=verb, limits=connection.limits)
         if response.status_code != 429 or waited == _PATIENCE:

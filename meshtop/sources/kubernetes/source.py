@@ -7,16 +7,20 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, JUDGED, NETWORKING, REGISTRIES, ApiKind
+from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, GROUPS, IDENTITY, JUDGED, NETWORKING, REGISTRIES, ApiKind
 from meshtop.sources.kubernetes.link import ServerLink
 from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
@@ -26,6 +30,7 @@ from meshtop.sources.kubernetes.status import source_status
 from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+_ALWAYS_READ = ("Service", "Namespace")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
 }
@@ -39,6 +44,9 @@ class KubernetesSource:
     `Inventory.kinds`. `services_known` is set once Services and Namespaces are listed, or cannot be. `queue` says when
     the first reading may begin, where many clusters are read. Kinds whose list over all namespaces is forbidden are
     read in the `namespaces` that the user named, else in those where it is allowed; `own_namespace` is the context's.
+    Of kinds that are not `asked` for, nothing is read and no status is given: they are not known, and never absent.
+    Namespaces and Services are always read, because they tell which cluster this is and where its Prometheus is.
+    `discovery_folder` is where API discovery is kept between runs.
     With `judged`, what only findings on the configuration need is read too.
     """
 
@@ -55,27 +63,37 @@ class KubernetesSource:
         queue: ListingQueue | None = None,
         namespaces: Sequence[str] = (),
         own_namespace: str | None = None,
+        asked: Asked = EVERYTHING_ASKED,
+        discovery_folder: Path | None = None,
     ) -> None:
         self._queue = queue
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._judged = judged
-        self._installable = (
+        installable = (
             *CONFIG,
             *IDENTITY,
             *(JUDGED if judged else ()),
             *(REGISTRIES if registries else ()),
         )
+        self._installable = tuple(kind for kind in installable if asked.asks_kind(kind.key))
         self.services_known = asyncio.Event()
         self._connection = connection
         self._pace = pace or Pace(refresh=refresh_seconds)
         self._clock = clock
         self._link = ServerLink(connection, self._pace, clock)
         self._scope = NamespaceScope(connection, wanted=namespaces, own=own_namespace)
-        self._builtin = {kind.name: self._reader(kind, kind.versions[0]) for kind in BUILTIN}
+        self._builtin = {
+            kind.name: self._reader(kind, kind.versions[0])
+            for kind in BUILTIN
+            if kind.name in _ALWAYS_READ or asked.asks_kind(kind.name)
+        }
         self._config: dict[ApiKind, ScopedReader] = {}
         self._tasks: dict[ApiKind, tuple[ScopedReader, asyncio.Task[None]]] = {}
-        self._extras = Extras(self._link, identify=identify)
+        self._extras = Extras(self._link, identify=identify, asked=asked)
+        self._discovery_file = DiscoveryFile(
+            discovery_folder, server=connection.server, user=connection.ref.user, groups=GROUPS
+        )
         self._discovery_problem: SourceProblem | None = None
         self._discovery: ApiDiscovery | None = None
         self._discovered = asyncio.Event()
@@ -247,7 +265,7 @@ class KubernetesSource:
             group.create_task(self._note_services())
 
     async def _list_config(self) -> None:
-        if await self._discover():
+        if self._installable and await self._discover():
             await asyncio.gather(*(reader.list_once() for reader in self._config.values()))
 
     async def _follow_config(self, group: asyncio.TaskGroup) -> None:
@@ -278,7 +296,7 @@ class KubernetesSource:
     async def _discover(self) -> bool:
         """Discover which kinds are installed; False if the server does not answer."""
         try:
-            found = await discover(self._connection)
+            found = await discover(self._connection, file=self._discovery_file)
         except SourceProblem as problem:
             self._discovery_problem = problem
             if problem.state is State.UNREACHABLE or problem.code == 401:
@@ -314,14 +332,15 @@ class KubernetesSource:
 
     async def _read_extras(self, *, sparing: bool = False) -> None:
         """Read what is not watched; control planes are located once Deployments and Namespaces are read."""
-        builtin = self._builtin
         await self._extras.read_webhooks(sparing=sparing)
-        await builtin["Deployment"].settled.wait()
-        await builtin["Namespace"].settled.wait()
-        if not istiods(builtin["Deployment"].objects, (), ()):
-            await builtin["Pod"].settled.wait()
+        if not self._extras.asks_control_planes:
+            return
+        await self._known("Deployment")
+        await self._known("Namespace")
+        if not istiods(self._objects("Deployment"), (), ()):
+            await self._known("Pod")
         await self._extras.read_control_planes(
-            ControlPlanes(builtin["Deployment"].objects, builtin["Pod"].objects, builtin["Namespace"].objects)
+            ControlPlanes(self._objects("Deployment"), self._objects("Pod"), self._objects("Namespace"))
         )
 
     async def _read_judged(self, *after: asyncio.Task[None]) -> None:
@@ -330,14 +349,21 @@ class KubernetesSource:
         from meshtop.analysis.findings.gateways import gateway_homes
 
         await asyncio.gather(*after)
-        builtin = self._builtin
-        await builtin["Pod"].settled.wait()
+        await self._known("Pod")
         kind = next(kind for kind in CONFIG if (kind.group, kind.name) == (NETWORKING, "Gateway"))
         reader = self._config.get(kind)
         await self._extras.read_judged(
-            ControlPlanes(builtin["Deployment"].objects, builtin["Pod"].objects, builtin["Namespace"].objects),
-            gateway_homes(reader.objects if reader is not None else (), builtin["Pod"].objects),
+            ControlPlanes(self._objects("Deployment"), self._objects("Pod"), self._objects("Namespace")),
+            gateway_homes(reader.objects if reader is not None else (), self._objects("Pod")),
         )
+
+    async def _known(self, builtin: str) -> None:
+        """Wait until a kind was read, if it is asked for at all."""
+        if builtin in self._builtin:
+            await self._builtin[builtin].settled.wait()
+
+    def _objects(self, builtin: str) -> tuple[Any, ...]:
+        return self._builtin[builtin].objects if builtin in self._builtin else ()
 
     async def _follow_extras(self) -> None:
         while True:
@@ -363,7 +389,7 @@ class KubernetesSource:
         self._link.changed()
 
     def _controllers(self, *names: str) -> tuple[Controller, ...]:
-        return tuple(chain.from_iterable(self._builtin[name].objects for name in names))
+        return tuple(chain.from_iterable(self._objects(name) for name in names))
 
     def _kinds(self) -> tuple[KindStatus, ...]:
         statuses = [status for reader in self._builtin.values() if (status := reader.status()) is not None]
@@ -388,15 +414,15 @@ class KubernetesSource:
         return KindStatus(kind=kind.key, group=kind.group, state=state, error=problem.message)
 
     def _build(self, kinds: tuple[KindStatus, ...]) -> Inventory:
-        builtin = self._builtin
+        namespaces = self._objects("Namespace")
         return Inventory(
             version=self._link.version,
-            uid=next((n.meta.uid for n in builtin["Namespace"].objects if n.meta.name == "kube-system"), "") or None,
-            nodes=builtin["Node"].objects,
-            namespaces=builtin["Namespace"].objects,
-            services=builtin["Service"].objects,
-            endpoint_slices=builtin["EndpointSlice"].objects,
-            pods=builtin["Pod"].objects,
+            uid=next((n.meta.uid for n in namespaces if n.meta.name == "kube-system"), "") or None,
+            nodes=self._objects("Node"),
+            namespaces=namespaces,
+            services=self._objects("Service"),
+            endpoint_slices=self._objects("EndpointSlice"),
+            pods=self._objects("Pod"),
             controllers=self._controllers(*_CONTROLLERS),
             config={
                 **{kind.key: reader.objects for kind, reader in self._config.items() if reader.listed},

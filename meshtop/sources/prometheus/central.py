@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Sample, Scalar
-from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
 from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Collected, QueryCollector, Question
@@ -20,6 +19,9 @@ from meshtop.sources.prometheus.engine import Engine, EngineAddress
 from meshtop.sources.prometheus.promql import equal
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
+
+if TYPE_CHECKING:
+    from meshtop.settings.schema import TelemetrySettings
 
 SHARE_SECONDS = 1.0
 """Seconds within which requests of several clusters share one answer."""
@@ -185,6 +187,8 @@ class ClusterPart(SeriesReader):
     """One cluster's share of a central engine, with the interface of PrometheusSource."""
 
     needs_services = False
+    scrape_seconds = None
+    """Not known: each cluster's Prometheus scrapes as it likes, and pushes what it has."""
 
     def __init__(self, central: CentralTelemetry, name: str) -> None:
         settings = central.settings

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct, field
 
 from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
@@ -30,7 +31,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What one refresh asks: window in seconds, moment in Unix seconds (None: the engine's present), selectors.
 
     `namespaces` are those known in the cluster, to cut too big queries by. `recorded` names the recording rules
-    that exist. `narrowed` names the queries that were too big lately and are cut by reporter from the start.
+    that exist. `narrowed` names the queries that were too big lately and are cut by reporter from the start. `asked`
+    says which queries are sent at all.
     """
 
     window_seconds: float
@@ -40,6 +42,7 @@ class Question(Struct, frozen=True, kw_only=True):
     recorded: frozenset[str] = frozenset()
     extra_by: tuple[str, ...] = ()
     narrowed: frozenset[str] = frozenset()
+    asked: Asked = EVERYTHING_ASKED
     written: dict[tuple[Matcher, ...], Mapping[str, str]] = field(default_factory=dict)
     """All expressions that were written so far, by what they are cut down by."""
 
@@ -166,7 +169,9 @@ async def collect(engine: Engine, question: Question, kept: dict[str, Collected[
     async def control(name: str) -> Collected[Scalar]:
         return await QueryCollector(engine, question, limit, _scalars).collect(name, traffic=False)
 
-    fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL if kept is None]
+    asked = question.asked
+    fields = [metric.field for metric in TRAFFIC if asked.asks_query(metric.field)]
+    groups = [group.query for group in CONTROL if kept is None and asked.asks_query(group.query)]
     answers, controls = await asyncio.gather(
         asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups))
     )

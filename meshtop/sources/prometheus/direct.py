@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from meshtop.model.state import State
-from meshtop.settings.schema import HttpEndpoint
 from meshtop.sources.http.client import TRANSPORT_ERRORS, Params, Response, ServerClient
 from meshtop.sources.http.failures import engine_problem, leads_elsewhere
 from meshtop.sources.http.gate import QueryTransport
@@ -20,6 +19,7 @@ from meshtop.sources.http.transport import engine_transport
 from meshtop.sources.problem import SourceProblem, root_cause, sendable
 
 if TYPE_CHECKING:
+    from meshtop.settings.schema import HttpEndpoint
     from meshtop.sources.http.requests_session import OneServerSession
 
 CONNECT_SECONDS = 2.0

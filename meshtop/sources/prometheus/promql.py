@@ -128,6 +128,16 @@ def recorded_query(matchers: Mapping[str, str]) -> str:
     return f"count by (__name__) ({selector('', (name, *equal(matchers)))})"
 
 
+SCRAPES_SECONDS = 300.0
+"""The time over which scrapes are counted."""
+
+
+def scrapes_query(matchers: Mapping[str, str]) -> str:
+    """The query for how often Istio was scraped in five minutes: the most samples of a gauge that is always there."""
+    chosen = (one_of("__name__", ("istio_build", "pilot_info")), *equal(matchers))
+    return f"max(count_over_time({selector('', chosen)}[{duration_text(SCRAPES_SECONDS)}]))"
+
+
 def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mapping[str, str]:
     """A cluster's golden signals over time: requests and errors per second, and p99 in ms.
 

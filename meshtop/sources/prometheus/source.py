@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from msgspec import structs
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
-from meshtop.settings.schema import SERVICE, PrometheusSettings
+from meshtop.settings.defaults import PrometheusDefaults
+from meshtop.settings.forms import SERVICE
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
-from meshtop.sources.prometheus.promql import equal, recorded_query
+from meshtop.sources.prometheus.promql import SCRAPES_SECONDS, equal, recorded_query, scrapes_query
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
+if TYPE_CHECKING:
+    from meshtop.settings.schema import PrometheusSettings
+
 LOOK_FOR_RULES_EVERY_SECONDS = 60.0
-CONTROL_EVERY_SECONDS = 15.0
-"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped."""
+CONTROL_EVERY_SECONDS = 12.5
+"""Seconds between queries about the control plane, whose metrics change no faster than they are scraped: every 15 s,
+where a refresh may come a little early."""
+LOOK_FOR_SCRAPES_EVERY_SECONDS = 600.0
+LONGEST_SCRAPE_SECONDS = 60.0
+"""The longest time between two refreshes, however rarely a Prometheus scrapes."""
 STAY_NARROW_SECONDS = 600.0
 
 
@@ -32,7 +42,7 @@ class PrometheusSource(SeriesReader):
     """Reads one cluster's own Prometheus; failures of a refresh go to `status` and are not raised.
 
     `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
-    `clock` gives Unix seconds.
+    `clock` gives Unix seconds. Of the queries, only those are sent that are `asked`.
     """
 
     def __init__(
@@ -45,8 +55,10 @@ class PrometheusSource(SeriesReader):
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
         limits: Limits = LIMITS,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
-        self._settings = settings or PrometheusSettings()
+        self._asked = asked
+        self._settings = settings or cast("PrometheusSettings", PrometheusDefaults())
         super().__init__(
             cluster, engine=None, matchers=self._settings.matchers, headers=self._settings.headers, clock=clock
         )
@@ -63,6 +75,9 @@ class PrometheusSource(SeriesReader):
         self._rules: frozenset[str] = frozenset()
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
+        self._scrapes_at: float | None = None
+        self.scrape_seconds: float | None = None
+        """Seconds between two scrapes, at most a minute; None where that is not known. Answers change no faster."""
         self._control: dict[str, Collected[Scalar]] | None = None
         self._control_of: tuple[float, float] = (0.0, 0.0)
 
@@ -97,7 +112,7 @@ class PrometheusSource(SeriesReader):
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died = self._engine.address.path
             self._use(None)
-            self._rules_at = self._control = None
+            self._rules_at = self._control = self._scrapes_at = self.scrape_seconds = None
 
     async def _ready(self, services: Sequence[Service], all_listed: bool) -> Engine:
         """The engine; found, or made from the settings. Raises QueryFailed."""
@@ -181,6 +196,9 @@ class PrometheusSource(SeriesReader):
     async def _read(self, engine: Engine, services: Sequence[Service], window_seconds: float, at: float | None) -> None:
         now = self._clock()
         await self._look_for_rules(engine, now, at)
+        # Only who comes again needs to know when.
+        if at is None and self.telemetry is not None:
+            await self._count_scrapes(engine, now)
         question = Question(
             window_seconds=window_seconds,
             at=at,
@@ -188,6 +206,7 @@ class PrometheusSource(SeriesReader):
             namespaces=tuple(sorted({service.meta.namespace for service in services})),
             recorded=self._rules,
             narrowed=frozenset(name for name, until in self._narrow_until.items() if until > now),
+            asked=self._asked,
         )
         kept = self._kept_control(question, now)
         answers = await collect(engine, question, kept)
@@ -240,6 +259,20 @@ class PrometheusSource(SeriesReader):
         else:
             self._rules = frozenset(item.metric for item in vector.items)
         self._rules_at = now
+
+    async def _count_scrapes(self, engine: Engine, now: float) -> None:
+        """Learn how often there is something new; what cannot be learned is asked again after a while."""
+        if self._scrapes_at is not None and 0 <= now - self._scrapes_at < LOOK_FOR_SCRAPES_EVERY_SECONDS:
+            return
+        self._scrapes_at = now
+        try:
+            vector = await decode_scalars(await engine.query(scrapes_query(self._settings.matchers)), "")
+        except QueryFailed:
+            return
+        most = max((item.value for item in vector.items), default=0.0)
+        # One sample tells no interval.
+        found = SCRAPES_SECONDS / most if most >= 2 else None
+        self.scrape_seconds = None if found is None else min(found, LONGEST_SCRAPE_SECONDS)
 
     async def close(self) -> None:
         """Close this source's own connections; the API server's connection is closed by its owner."""

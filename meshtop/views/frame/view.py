@@ -15,6 +15,7 @@ from meshtop.views.frame.filter import Filter, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
 from meshtop.views.frame.table import AnyColumn, Column, Table
 from meshtop.views.frame.unknowns import EVERYTHING, Needs, told, unknowns_of
+from meshtop.views.picture.asks import asked_for
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Place, Query, name_matches
 
@@ -169,7 +170,10 @@ class View(Generic[Item]):
         return column_facts(self.columns, item, *names, thresholds=thresholds)
 
     def all_items(self, picture: Picture) -> list[Item]:
-        """Every item, computed once for each Picture."""
+        """Every item, computed once for each Picture; its snapshot must hold all that the view looks at."""
+        assert picture.snapshot.asked.covers(asked_for(self.kind)), (
+            f"{self.kind} are worked out from more than was asked"
+        )
         return picture.cached(self._all_key, lambda: self._build(picture))
 
     def in_scope(self, picture: Picture, query: Query) -> list[Item]:

@@ -17,13 +17,12 @@ from meshtop.analysis.tenancy.traffic import TARGET_MS
 from meshtop.model.attention import AttentionLog
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
-from meshtop.settings.access import read_access
-from meshtop.settings.tenancy import Tenancy, read_tenancy
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.picture import Picture
 
 if TYPE_CHECKING:
     from meshtop.settings.schema import Settings
+    from meshtop.settings.tenancy import Tenancy
 
 
 Part = TypeVar("Part")
@@ -101,13 +100,20 @@ def picture_factory(settings: Settings, *, attention_log: AttentionLog | None = 
 
     `attention_log` remembers what needed attention; without it every item is seen for the first time.
     """
-    tenancy = read_tenancy(settings.tenancy)
-    policy = read_access(settings.access.policy)
-    rules = None
+    tenancy, policy, rules = None, None, None
+    # Their schemas are imported only where there is something to check.
+    if settings.tenancy is not None:
+        from meshtop.settings.tenancy import read_tenancy
+
+        tenancy = read_tenancy(settings.tenancy)
+    if settings.access.policy is not None:
+        from meshtop.settings.access import read_access
+
+        policy = read_access(settings.access.policy)
     if policy is not None or (tenancy is not None and tenancy.file.bindings):
         rules = AccessRules(policy, tenancy, settings.access.user)
     return PictureFactory(
-        thresholds=Thresholds(**settings.health.model_dump()),
+        thresholds=Thresholds(**{name: getattr(settings.health, name) for name in Thresholds.__struct_fields__}),
         tenancy=tenancy,
         tenant_label=settings.tenant_label,
         apdex_ms=settings.apdex_ms,

@@ -34,7 +34,6 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
-from meshtop.settings.tenancy import Tenancy
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
@@ -42,6 +41,7 @@ from meshtop.views.picture.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from meshtop.analysis.findings.suppression import Suppression
+    from meshtop.settings.tenancy import Tenancy
 
 Group = TypeVar("Group")
 Value = TypeVar("Value")

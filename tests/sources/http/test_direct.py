@@ -13,17 +13,71 @@ import weakref
 import httpx
 import pytest
 
+from meshtop.sources.http import direct
 from meshtop.sources.http.client import ServerClient
 from meshtop.sources.http.direct import DirectTransport, PoolLimits
 from meshtop.sources.http.exchange import HttpConnection, parse_head, request_bytes
 from tests.patience import PATIENCE_SECONDS
-from tests.sources.http.scripted_server import OK, Peer, Server, ask, body_of, parse_fields, question, transport
+from tests.sources.http.scripted_server import OK, Answer, Peer, Server, ask, body_of, parse_fields, question, transport
 
 
 async def test_a_connection_is_used_again() -> None:
     async with Server().running() as server, transport() as way:
         assert [await ask(way, server.url + "/a") for _ in range(3)] == [b"ok"] * 3
         assert (len(server.heads), server.connections) == (3, 1)
+
+
+def held(release: asyncio.Event, asked: asyncio.Event) -> Answer:
+    """An answer that is not given before somebody allows it."""
+
+    async def answer(peer: Peer) -> None:
+        asked.set()
+        await release.wait()
+        await peer.say(OK)
+
+    return answer
+
+
+async def test_a_question_waits_for_the_connection_that_is_about_to_be_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_SOON_SECONDS", PATIENCE_SECONDS)
+    release, asked = asyncio.Event(), asyncio.Event()
+    async with Server(held(release, asked)).running() as server, transport() as way:
+        first = asyncio.create_task(ask(way, server.url + "/1"))
+        await asked.wait()
+        others = [asyncio.create_task(ask(way, server.url + f"/{n}")) for n in range(2, 5)]
+        given_up = asyncio.create_task(ask(way, server.url + "/given-up"))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        release.set()
+        assert [await task for task in (first, *others)] == [b"ok"] * 4
+        assert (len(server.heads), server.connections) == (4, 1)
+        assert await ask(way, server.url) == b"ok"
+        assert server.connections == 1
+
+
+async def test_a_question_does_not_wait_long_for_a_slow_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_SOON_SECONDS", 0.0)
+    release, asked = asyncio.Event(), asyncio.Event()
+    async with Server(held(release, asked)).running() as server, transport() as way:
+        first = asyncio.create_task(ask(way, server.url + "/slow"))
+        await asked.wait()
+        assert await ask(way, server.url + "/quick") == b"ok"
+        assert server.connections == 2
+        release.set()
+        assert await first == b"ok"
+
+
+async def test_a_server_that_closes_its_connections_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(direct, "_SOON_SECONDS", 10 * PATIENCE_SECONDS)
+    release, asked = asyncio.Event(), asyncio.Event()
+    closing = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+    async with Server(closing, held(release, asked)).running() as server, transport() as way:
+        assert await ask(way, server.url + "/closed") == b"ok"
+        first = asyncio.create_task(ask(way, server.url + "/slow"))
+        await asked.wait()
+        assert await asyncio.wait_for(ask(way, server.url + "/quick"), PATIENCE_SECONDS) == b"ok"
+        release.set()
+        assert await first == b"ok"
 
 
 async def test_what_is_asked_is_sent_byte_for_byte() -> None:

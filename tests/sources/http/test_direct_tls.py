@@ -18,7 +18,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
-from tests.sources.http.scripted_server import OK, Server, ask, question, transport
+from tests.sources.http.scripted_server import OK, Peer, Server, ask, question, transport
 from tests.sources.http.test_connection import authority, client_authenticating, connect
 
 
@@ -64,6 +64,46 @@ async def test_https_and_a_second_question_on_it() -> None:
         assert [await ask(way, server.url) for _ in range(3)] == [b"ok"] * 3
         assert server.connections == 1
         await way.aclose()
+
+
+async def test_another_connection_goes_on_with_the_session_of_the_first() -> None:
+    """Watches have a connection each: only the first of a server's proves who it is."""
+    context, pem = server_tls()
+    reused: list[bool] = []
+
+    async def answer(peer: Peer) -> None:
+        reused.append(peer.writer.get_extra_info("ssl_object").session_reused)
+        await peer.say(OK)
+
+    async with Server(*[answer] * 6).running(context) as server:
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(1, 0))
+        assert [await ask(way, server.url) for _ in range(3)] == [b"ok"] * 3
+        assert reused == [False, True, True]
+        await way.aclose()
+        other = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(1, 0))
+        assert await ask(other, server.url) == b"ok"
+        assert reused == [False, True, True, False], "nothing of it outlives its credentials"
+        await other.aclose()
+
+
+async def test_a_server_that_forgot_the_session_is_connected_to_as_the_first_time() -> None:
+    reused: list[bool] = []
+
+    async def answer(peer: Peer) -> None:
+        reused.append(peer.writer.get_extra_info("ssl_object").session_reused)
+        await peer.say(OK)
+
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    way = DirectTransport(anybody, PoolLimits(1, 0))
+    async with Server(answer).running(server_tls()[0]) as server:
+        assert await ask(way, server.url) == b"ok"
+        session = next(iter(way._sessions.values()))
+    async with Server(*[answer] * 2).running(server_tls()[0]) as server:
+        way._sessions[_place_of(question(server.url))] = session
+        assert [await ask(way, server.url) for _ in range(2)] == [b"ok"] * 2
+    assert reused == [False, False, True]
+    await way.aclose()
 
 
 async def test_a_tls_connection_that_waits_holds_little_memory() -> None:

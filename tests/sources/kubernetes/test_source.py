@@ -9,11 +9,12 @@ import pytest
 from aiohttp import web
 
 from meshtop import __version__
-from meshtop.model.evidence import ABSENT, READ
+from meshtop.model.asked import Asked
+from meshtop.model.evidence import ABSENT, READ, WhyUnknown
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from tests.sources.api import PODS, SECRETS, SERVICES, VIRTUAL_SERVICES, Api, object_named, refusal, served
+from tests.sources.api import NAMESPACES, PODS, SECRETS, SERVICES, VIRTUAL_SERVICES, Api, object_named, refusal, served
 from tests.sources.conftest import QUICK, kind, names, ref_to, write_kubeconfig
 
 
@@ -35,6 +36,33 @@ async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> 
     assert source.services_known.is_set()
     assert source.cost.requests == len(api.asked)
     assert source.cost.bytes > 0
+
+
+async def test_what_is_not_asked_for_is_not_read_and_never_said_to_be_absent(api: Api, connection: Connection) -> None:
+    asked = Asked(frozenset({"Pod", "DestinationRule", "Deployment", "ConfigMap"}))
+    source = KubernetesSource(connection, asked=asked)
+    await source.list_all()
+    assert {entry[1] for entry in api.asked} == {
+        "/version",
+        "/apis",
+        PODS,
+        "/apis/apps/v1/deployments",
+        *(SERVICES, NAMESPACES),
+        *(f"/api/v1/namespaces/istio-system/configmaps/{name}" for name in ("istio", "values", "istio-ca-root-cert")),
+    }
+    inventory = source.inventory()
+    assert inventory is not None
+    assert inventory.evidence("DestinationRule") == ABSENT
+    unasked = ("VirtualService", "Node", "Secret", "MutatingWebhookConfiguration", "Role")
+    assert inventory.unread(*unasked) == tuple((name, WhyUnknown.NOT_READ) for name in unasked)
+    assert source.status.state is State.FRESH
+    assert source.settled is False, "it lists and does not follow"
+
+
+async def test_api_groups_are_not_asked_for_where_no_kind_needs_them(api: Api, connection: Connection) -> None:
+    source = KubernetesSource(connection, asked=Asked(frozenset({"Node"})))
+    await source.list_all()
+    assert {entry[1] for entry in api.asked} == {"/version", "/api/v1/nodes", SERVICES, NAMESPACES}
 
 
 async def test_servers_are_told_which_meshtop_asks(api: Api, source: KubernetesSource, connection: Connection) -> None:

@@ -10,12 +10,18 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
+from meshtop.model.asked import Asked
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed
 from meshtop.sources.prometheus.engine import LONGEST_GET, Engine, EngineAddress
 from meshtop.sources.prometheus.series import series_identity
-from meshtop.sources.prometheus.source import CONTROL_EVERY_SECONDS, PrometheusSource
+from meshtop.sources.prometheus.source import (
+    CONTROL_EVERY_SECONDS,
+    LONGEST_SCRAPE_SECONDS,
+    LOOK_FOR_SCRAPES_EVERY_SECONDS,
+    PrometheusSource,
+)
 from tests.sources.prometheus.fake import (
     NOW,
     PROMETHEUS,
@@ -53,6 +59,18 @@ async def test_the_service_proxy_is_asked_by_get(httpserver: HTTPServer) -> None
     await source.refresh([PROMETHEUS], window_seconds=300)
     path = "/api/v1/namespaces/istio-system/services/prometheus:9090/proxy/api/v1/query"
     assert {(m, p) for m, p, _ in fake.asked} == {("GET", path)}
+
+
+async def test_only_the_queries_that_are_asked_for_are_sent(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, lambda query: GOOD)
+    source = source_on(fake, asked=Asked(queries=frozenset({"requests", "control_certificates"})))
+    await source.refresh([PROMETHEUS], window_seconds=300)
+    sent = [query for *_, query in fake.asked if query.startswith(("sum by", "min by", "max by"))]
+    assert len(sent) == 2
+    assert "rate(istio_requests_total[5m])" in sent[0]
+    assert "citadel_server_root_cert" in sent[1]
+    assert telemetry_of(source).requests
+    assert source.status.state is State.FRESH
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -305,7 +323,7 @@ async def test_an_impossible_matcher_is_a_sentence(httpserver: HTTPServer) -> No
 
 
 def _control_asked(fake: FakePrometheus) -> int:
-    asked = sum("pilot_" in query for query in fake.queries)
+    asked = sum("pilot_" in query and "count_over_time" not in query for query in fake.queries)
     fake.asked.clear()
     return asked
 
@@ -351,4 +369,37 @@ async def test_a_control_plane_that_was_told_in_part_is_asked_about_again(httpse
     assert _control_asked(fake)
     await source.refresh([PROMETHEUS], window_seconds=300)
     assert _control_asked(fake)
+    await source.close()
+
+
+@pytest.mark.parametrize(
+    ("samples", "seconds"),
+    [("20", 15.0), ("10", 30.0), ("60", 5.0), ("2", LONGEST_SCRAPE_SECONDS), ("1", None), (None, None)],
+)
+async def test_how_often_is_scraped_is_learned_by_who_comes_again(
+    httpserver: HTTPServer, samples: str | None, seconds: float | None
+) -> None:
+    def decide(query: str) -> Any:
+        if "count_over_time" not in query:
+            return GOOD
+        return refusal("no such function") if samples is None else vector(series(samples))
+
+    fake = FakePrometheus(httpserver, decide)
+    now = NOW
+    source = source_on(fake, clock=lambda: now)
+
+    async def counted(at: float | None = None) -> int:
+        fake.asked.clear()
+        await source.refresh([PROMETHEUS], window_seconds=300, at=at)
+        assert source.status.state is State.FRESH
+        return len([query for *_, query in fake.asked if "count_over_time" in query])
+
+    assert await counted() == 0, "a single reading need not know"
+    assert source.scrape_seconds is None
+    assert await counted(at=NOW - 3600) == 0
+    assert await counted() == 1
+    assert source.scrape_seconds == seconds
+    assert await counted() == 0
+    now += LOOK_FOR_SCRAPES_EVERY_SECONDS
+    assert await counted() == 1
     await source.close()

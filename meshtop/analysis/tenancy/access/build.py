@@ -10,13 +10,17 @@ A binding becomes a user attribute `ROLE on LEVEL`, to which its subjects are as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.policy import Association, Policy, PolicyError, PolicyNodeKind, Prohibition
 from meshtop.analysis.tenancy.ownership import NamespaceOwner
 from meshtop.model.kube import Identity
-from meshtop.settings.access import AccessFile, AccessPolicy
 from meshtop.settings.document import ConfigError
-from meshtop.settings.tenancy import GROUP_KINDS, Binding, Tenancy
+from meshtop.settings.forms import GROUP_KINDS
+
+if TYPE_CHECKING:
+    from meshtop.settings.access import AccessFile, AccessPolicy
+    from meshtop.settings.tenancy import Binding, Tenancy
 
 POLICY_CLASS = "meshtop"
 READ, SHIFT, PROPAGATE = "read", "shift", "propagate"
@@ -73,6 +77,8 @@ def build_policy(
     Raises ConfigError, with file and line, for an invalid policy.
     """
     graph = _Graph()
+    from meshtop.settings.access import AccessFile
+
     file = policy.file if policy is not None else AccessFile()
     _declare(graph, file)
     if tenancy is not None or owners or policy is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -12,8 +13,10 @@ from meshtop.analysis.tenancy.access.policy import Policy, PolicyError
 from meshtop.analysis.tenancy.ownership import Owners
 from meshtop.model.kube import Identity
 from meshtop.model.snapshot import Snapshot
-from meshtop.settings.access import AccessPolicy
-from meshtop.settings.tenancy import Tenancy
+
+if TYPE_CHECKING:
+    from meshtop.settings.access import AccessPolicy
+    from meshtop.settings.tenancy import Tenancy
 
 AUTO = "auto"
 """Value of `access.user` that takes the user reported by Kubernetes, cluster by cluster."""

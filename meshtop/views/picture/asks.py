@@ -1,0 +1,86 @@
+"""What each view is worked out from, and so what must be asked of the clusters for it.
+
+It stands here and not with the views, because a command asks the clusters before it imports a view. A test has every
+view work out several worlds, and finds whatever it looks at without having it here.
+"""
+
+from __future__ import annotations
+
+from meshtop.analysis.traffic.metrics import TRAFFIC
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
+
+_MESH = (
+    *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
+    *("ConfigMap", "Secret", "MutatingWebhookConfiguration", "Gateway", "Gateway.gateway.networking.k8s.io"),
+)
+"""The kinds behind the facts of a mesh and its workloads: control planes, networks, pods and whose they are."""
+_MACHINES = ("ServiceEntry", "WorkloadEntry")
+"""The kinds behind virtual machines, and hosts outside of the mesh."""
+_CALLS = ("requests", "tcp_opened", "tcp_sent", "tcp_received")
+"""The queries by which any call is known, which also tell a silent Prometheus (`Telemetry.calls`)."""
+_REMOTES = ("control_seen",)
+"""The queries behind which clusters are one mesh: istiod's own list of its remote clusters."""
+
+_REGISTRIES = (
+    "KubeFedCluster",
+    "ManagedCluster",
+    "ClusterProfile",
+    "Cluster.cluster.karmada.io",
+    "Cluster.cluster.kubesphere.io",
+)
+"""The kinds in which federations declare their members."""
+_MUTUAL_TLS = (
+    "EndpointSlice",
+    "PeerAuthentication",
+    "DestinationRule",
+    "VirtualService",
+    "Sidecar",
+    "ClusterSPIFFEID",
+)
+"""The kinds behind declared mutual TLS, besides those of every answer."""
+_POLICIES = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
+"""The kinds behind who may call whom."""
+
+
+def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) -> Asked:
+    """What is to be asked for a view: the mesh, its workloads and calls, and these kinds and control-plane queries.
+
+    Without `traffic` only those queries are asked that tell who calls whom, without latencies and sizes.
+    """
+    calls = (metric.field for metric in TRAFFIC) if traffic else _CALLS
+    return Asked(frozenset((*_MESH, *_MACHINES, *kinds)), frozenset((*calls, *_REMOTES, *control)))
+
+
+_MTLS = _asking(*_MUTUAL_TLS)
+_ACCESS = _asking(*_MUTUAL_TLS, *_POLICIES)
+_HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", "ServiceDNSRecord")
+_BY_VIEW = {
+    "clusters": _asking(*_REGISTRIES),
+    "namespaces": _asking(),
+    "services": _asking("EndpointSlice", "ServiceExport"),
+    "workloads": _asking(),
+    "virtualmachines": _asking("WorkloadGroup"),
+    "edges": _ACCESS,
+    "mtls": _MTLS,
+    "mtlsedges": _MTLS,
+    "mtlsmatrix": _MTLS,
+    "trust": _asking("ClusterSPIFFEID", traffic=False),
+    "certificates": _asking(control=("control_certificates", "control_agents", "control_gateways"), traffic=False),
+    "tenants": _asking(),
+    "tenantmatrix": _asking(),
+    "tenanttree": _asking(),
+    "members": _asking(*_REGISTRIES, traffic=False),
+    "controlplanes": _asking(control=("control_added", "control_rates"), traffic=False),
+    "discovery": _asking(*_HOSTS, traffic=False),
+    "localities": _asking("EndpointSlice"),
+}
+"""Kinds of views that look at everything are left out: canaries, drift, findings, attention."""
+GRAPH = _ACCESS
+"""What the service graph is worked out from: edges as `edges` shows them."""
+STRICT = _MTLS
+EVACUATE = _asking("EndpointSlice")
+
+
+def asked_for(kind: str) -> Asked:
+    """What is to be asked of the clusters for the items of a kind (by its own name)."""
+    return _BY_VIEW.get(kind, EVERYTHING_ASKED)

@@ -1,0 +1,231 @@
+"""A view says all that it is worked out from: with no more than that asked, its items are the same, byte for byte."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
+from meshtop.demo.world.plan import Options
+from meshtop.demo.world.world import World
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.evidence import WhyUnknown
+from meshtop.model.kube import Inventory
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.telemetry import Telemetry
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES
+from meshtop.views.frame.registry import KINDS, view
+from meshtop.views.picture.asks import EVACUATE, GRAPH, STRICT, asked_for
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.evacuate import evacuate_answer, evacuation_document
+from meshtop.views.reports.graph import BY_CLUSTER, Sight, service_graph
+from meshtop.views.reports.whatif import strict_answer, strict_document, strict_unknowns
+from tests.judgement.simulated import SimulatedWorld
+
+WORLDS = (
+    ("everyday", "", "none"),
+    ("drifted-config", "", "karmada"),
+    ("plaintext-intruder", "", "ocm"),
+    ("everyday", "external", "none"),
+    ("everyday", "ambient", "none"),
+)
+CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+FIELDS = {
+    "nodes": ("Node",),
+    "namespaces": ("Namespace",),
+    "services": ("Service",),
+    "endpoint_slices": ("EndpointSlice",),
+    "pods": ("Pod",),
+    "controllers": CONTROLLERS,
+    "config_maps": ("ConfigMap",),
+    "remote_secrets": ("Secret",),
+    "webhooks": ("MutatingWebhookConfiguration",),
+}
+"""The fields of an Inventory, and the kinds that fill them."""
+KNOWN = {kind.key for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)} | {
+    kind for kinds in FIELDS.values() for kind in kinds
+}
+METRICS = {name: group.query for group in CONTROL for name in group.names}
+QUERIES = {metric.field for metric in TRAFFIC} | set(METRICS.values())
+
+
+async def _look(scenario: str, world: str, registry: str) -> Snapshot:
+    simulated = SimulatedWorld(scenario, services=3)
+    options = Options(3, 3, 1, registry, **({"world": world} if world else {}))
+    simulated.world = World(options, lambda: simulated.now, scenario, 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        async with simulated.observed(Path(folder)) as observatory:
+            return await simulated.look(observatory)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> list[Snapshot]:
+    return [asyncio.run(_look(*world)) for world in WORLDS]
+
+
+class WatchedConfig(dict[str, Any]):
+    """The objects of an Inventory, which notes what kinds anybody looks for; `*` for all of them."""
+
+    seen: set[str]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.seen.add(key)
+        return super().get(key, default)
+
+    def __getitem__(self, key: str) -> Any:
+        self.seen.add(key)
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self.seen.add("*")
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self.seen.add("*")
+        return super().items()
+
+    def values(self) -> Any:
+        self.seen.add("*")
+        return super().values()
+
+
+def watched(snapshot: Snapshot, seen: set[str]) -> Snapshot:
+    """The snapshot, with inventories and telemetry that note what is looked at."""
+
+    class WatchedInventory(Inventory, frozen=True):
+        def __getattribute__(self, name: str) -> Any:
+            seen.update(FIELDS.get(name, ()))
+            return super().__getattribute__(name)
+
+        def evidence(self, kind: str, namespace: str | None = None) -> Any:
+            seen.add(kind)
+            return super().evidence(kind, namespace)
+
+    class WatchedTelemetry(Telemetry, frozen=True):
+        def __getattribute__(self, name: str) -> Any:
+            if name in QUERIES:
+                seen.add(name)
+            return super().__getattribute__(name)
+
+    def one(cluster: ClusterSnapshot) -> ClusterSnapshot:
+        inventory, telemetry = cluster.inventory, cluster.telemetry
+        if inventory is not None:
+            config = WatchedConfig(inventory.config)
+            config.seen = seen
+            inventory = WatchedInventory(**{**structs.asdict(inventory), "config": config})
+        if telemetry is not None:
+            telemetry = WatchedTelemetry(**structs.asdict(telemetry))
+        return structs.replace(cluster, inventory=inventory, telemetry=telemetry)
+
+    return structs.replace(snapshot, clusters=tuple(map(one, snapshot.clusters)))
+
+
+def only(snapshot: Snapshot, asked: Asked) -> Snapshot:
+    """The snapshot as it is when no more than that was asked."""
+    kinds, queries = asked.kinds, asked.queries
+    assert kinds is not None
+    assert queries is not None
+
+    def one(cluster: ClusterSnapshot) -> ClusterSnapshot:
+        inventory, telemetry = cluster.inventory, cluster.telemetry
+        if inventory is not None:
+            inventory = structs.replace(
+                inventory,
+                **{f: () for f, of in FIELDS.items() if f != "config_maps" and not kinds.intersection(of)},
+                config={kind: objects for kind, objects in inventory.config.items() if kind in kinds},
+                kinds=tuple(status for status in inventory.kinds if status.kind in kinds),
+            )
+        if telemetry is not None:
+            telemetry = structs.replace(
+                telemetry,
+                **{metric.field: () for metric in TRAFFIC if metric.field not in queries},
+                control=tuple(s for s in telemetry.control if METRICS[s.metric] in queries),
+            )
+        return structs.replace(cluster, inventory=inventory, telemetry=telemetry)
+
+    return structs.replace(snapshot, asked=asked, clusters=tuple(map(one, snapshot.clusters)))
+
+
+def _rows(kind: str) -> Callable[[Picture], object]:
+    def rows(picture: Picture) -> object:
+        items = view(kind).all_items(picture)
+        return items, view(kind).all_unknowns(picture, Query()), view(kind).lost(picture)
+
+    return rows
+
+
+def _strict(picture: Picture) -> object:
+    answer = strict_answer(picture, "mesh")
+    return strict_document(picture, answer, "5m"), strict_unknowns(picture, answer)
+
+
+def _evacuate(picture: Picture) -> object:
+    leaving = picture.snapshot.clusters[0].name
+    answer = evacuate_answer(picture, leaving)
+    return evacuation_document(picture, answer, "5m"), answer.unknowns
+
+
+NARROW = {
+    **{kind.name: (asked_for(kind.name), _rows(kind.name)) for kind in KINDS if asked_for(kind.name).kinds is not None},
+    "graph": (GRAPH, lambda picture: service_graph(picture, Query(), Sight(grouping=BY_CLUSTER))),
+    "whatif strict": (STRICT, _strict),
+    "whatif evacuate": (EVACUATE, _evacuate),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in NARROW if name != "whatif strict"])
+def test_nothing_is_looked_at_that_was_not_asked_for(name: str, worlds: list[Snapshot]) -> None:
+    # `whatif strict` copies a cluster's configuration to change one kind of it: only its answer is compared, below.
+    asked, show = NARROW[name]
+    seen: set[str] = set()
+    for snapshot in worlds:
+        show(Picture(watched(snapshot, seen)))
+    allowed = {*(asked.kinds or ()), *(asked.queries or ())}
+    assert seen <= allowed
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_the_answer_is_the_same_with_no_more_asked(name: str, worlds: list[Snapshot]) -> None:
+    asked, show = NARROW[name]
+    for snapshot in worlds:
+        whole, narrow = Picture(snapshot), Picture(only(snapshot, asked))
+        assert msgspec.json.encode(show(narrow)) == msgspec.json.encode(show(whole))
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_what_is_asked_exists(name: str) -> None:
+    asked, _ = NARROW[name]
+    assert asked.kinds is not None
+    assert asked.queries is not None
+    assert asked.kinds <= KNOWN
+    assert asked.queries <= QUERIES
+
+
+def test_a_view_of_more_than_was_asked_is_not_worked_out(worlds: list[Snapshot]) -> None:
+    picture = Picture(only(worlds[0], asked_for("namespaces")))
+    assert view("namespaces").all_items(picture)
+    with pytest.raises(AssertionError, match="more than was asked"):
+        view("mtls").all_items(picture)
+
+
+def test_a_kind_that_was_not_asked_for_is_not_absent(worlds: list[Snapshot]) -> None:
+    narrow = only(worlds[0], asked_for("namespaces")).clusters[0].inventory
+    assert narrow is not None
+    assert narrow.unread("VirtualService") == (("VirtualService", WhyUnknown.NOT_READ),)
+
+
+def test_what_is_asked_for_several_is_asked_for_each() -> None:
+    one, other = asked_for("clusters"), asked_for("mtls")
+    assert (one | other).covers(one)
+    assert (one | other).covers(other)
+    assert not one.covers(other)
+    assert one | EVERYTHING_ASKED == EVERYTHING_ASKED
+    assert not one.covers(EVERYTHING_ASKED)
