@@ -11,7 +11,7 @@ from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, finding_facts, in_context
+from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, applicable, finding_facts
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -50,12 +50,12 @@ def build(picture: Picture) -> list[FindingItem]:
 
 def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
-    cluster = picture.snapshot.cluster(located.cluster)
+    finding = applicable(located.finding, picture.snapshot.cluster(located.cluster))
     return FindingItem(
-        code=located.finding.code,
-        severity=located.finding.severity,
-        message=located.finding.message,
-        fix=in_context(located.finding.fix, cluster.context if cluster is not None else None),
+        code=finding.code,
+        severity=finding.severity,
+        message=finding.message,
+        fix=finding.fix,
         cluster=located.cluster,
         namespace=located.namespace,
         workload=located.workload,
