@@ -15,7 +15,6 @@ from tests.analysis.security.mtls.objects import peer_authentication
 from tests.views.kinds.test_security import with_objects
 from tests.views.picture.test_evidence import istiod
 
-
 SELECTOR = {"matchLabels": {"app": "reviews"}}
 
 
@@ -30,7 +29,10 @@ def picture() -> Picture:
     assert east.inventory is not None
     inventory = structs.replace(
         east.inventory,
-        controllers=(*(c for c in east.inventory.controllers if c.meta.name != "istiod"), structs.replace(plane, ready=0)),
+        controllers=(
+            *(c for c in east.inventory.controllers if c.meta.name != "istiod"),
+            structs.replace(plane, ready=0),
+        ),
         pods=(*east.inventory.pods, structs.replace(pod, ready=False)),
     )
     return Picture(worlds.world(structs.replace(east, inventory=inventory), worlds.west()))

@@ -264,6 +264,9 @@ class MeshTls:
             client_labels=client.labels,
             service_namespace=host.namespace,
         )
+        doubt = home.import_doubt(host.name, host.namespace, host.service, _as_client(client))
+        if doubt is not None:
+            return doubt, rule
         hidden = home.passed_through(host.name, host.namespace, host.service, _as_client(client))
         if hidden is not None:
             return ClientTls(TlsMode.DISABLE, hidden), None
