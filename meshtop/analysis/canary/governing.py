@@ -177,7 +177,7 @@ class Governing:
 
     def _is_foreign(self, host: str) -> bool:
         """Whether a host is written as a Service's of another DNS domain, so that nothing answers for it here."""
-        name, svc, domain = host.lower().partition(".svc.")
+        _, svc, domain = host.lower().partition(".svc.")
         known = not svc or domain in (self._domain.lower(), CLUSTER_SET_DOMAIN.partition("svc.")[2])
         return not known and not any(host_matches(entry.lower(), host.lower()) for entry in self._entries)
 
@@ -186,8 +186,8 @@ class Governing:
     ) -> str | None:
         """Which calls of a client to the Service that a rule splits no rule takes, as a clause; None where none are.
 
-        Telemetry names the Service that answers, not the host that was asked for: a sidecar sends calls to the Service's
-        own host, or to one of its ports, by no rule unless a VirtualService is for that host and matches that port.
+        Telemetry names the Service that answers, not the host that was asked for: a sidecar sends calls to the
+        Service's own host, or to one of its ports, by no rule unless a VirtualService is for that host and port.
         """
         if obj.kind != VIRTUAL_SERVICE or client.is_gateway or len(hosts) != 1:
             return None

@@ -134,7 +134,7 @@ class _Local:
                 self.ready[namespace, name] += count
 
     def keeps_local(self, place: Place) -> bool | None:
-        """Whether a Service's host is cluster-local here; None where that hangs on the DNS domain, which is not known."""
+        """Whether a Service's host is cluster-local here; None where that hangs on an unknown DNS domain."""
         namespace, name = place
 
         def kept(domain: str) -> bool:
