@@ -30,8 +30,8 @@ _OF_THE_CLIENT = frozenset({"sourceNamespace", "sourceLabels", "gateways", "name
 class Client(Struct, frozen=True, kw_only=True):
     """The attributes of a caller that rules match; `labels` is None where unknown.
 
-    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and follows `mesh`. `in_mesh` is
-    False for one that is known to have no proxy at all, which follows nothing.
+    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and follows `mesh`. `in_mesh`
+    is False for one that is known to have no proxy at all, which follows nothing.
     """
 
     namespace: str
@@ -101,8 +101,8 @@ def gateway_names(written: object, home: str) -> tuple[str, ...]:
 class Visibility:
     """Visibility of one istiod's objects for clients. `services` are the Services with their exports.
 
-    `domain` is the DNS domain of the cluster, in which short hosts are completed; where it is not known, one is assumed,
-    and what comes out otherwise in another one (`in_domain`) is not known. `unread` is why Sidecars are not known.
+    `domain` is the DNS domain of the cluster, in which short hosts are completed; where it is not known, one is
+    assumed, and what another one (`in_domain`) answers otherwise is not known. `unread` is why Sidecars are not known.
     """
 
     def __init__(

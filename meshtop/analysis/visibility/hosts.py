@@ -20,7 +20,7 @@ def full_host(host: str, namespace: str, domain: str = CLUSTER_DOMAIN) -> str:
 
 
 def names_full_hosts(obj: ConfigObject) -> bool:
-    """Whether a DestinationRule, VirtualService or Sidecar names a Service by its full host, true in one domain only."""
+    """Whether a rule, route or Sidecar names a Service by its full host, which holds in one domain only."""
     routes = (r for protocol in ("http", "tls", "tcp") for r in maps(obj.spec.get(protocol)))
     sent = (mapping(d.get("destination")).get("host") for route in routes for d in maps(route.get("route")))
     imported = (host for egress in maps(obj.spec.get("egress")) for host in texts(egress.get("hosts")))

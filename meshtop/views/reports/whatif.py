@@ -203,8 +203,8 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
         )
     if seen := s.unknown - unseen:
         lines.append(
-            f"{_counted(seen, 'call')} {'is' if seen == 1 else 'are'} unknown, although {'it was' if seen == 1 else 'they were'}"
-            " measured: WHY says what is missing."
+            f"{_counted(seen, 'call')} {'is' if seen == 1 else 'are'} unknown, although measured: WHY says what is"
+            " missing."
         )
     if answer.rootless:
         one = len(answer.rootless) == 1
