@@ -427,3 +427,23 @@ def test_without_the_right_to_read_sidecars_it_is_not_known_what_a_caller_import
     east = member(workloads=(WEB, API), services=(service("api"),), denied=("Sidecar",))
     (verdict,) = MeshTls([east]).edge(edge(WEB, API))
     assert (verdict.outcome.value, verdict.why) == ("unknown", "Sidecar of east cannot be read (denied).")
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "outcome"),
+    [
+        ("api.shop.svc.cluster.local", (), "mtls"),
+        ("api.shop.svc.cluster.local.", ("1.28.0",), "mtls"),
+        ("api.shop.svc.cluster.local", ("1.20.4",), "broken"),
+        ("api.example.com", ("1.28.0",), "broken"),
+    ],
+)
+def test_an_external_name_is_an_alias_of_the_service_that_it_names(
+    name: str, versions: tuple[str, ...], outcome: str
+) -> None:
+    alias = structs.replace(service("alias"), external_name=name, selector={})
+    east = member(
+        workloads=(WEB, API), services=(service("api"), alias), config=(STRICT,), istio_versions=versions
+    )  # fmt: skip
+    (verdict,) = MeshTls([east]).edge(edge(WEB, API, host="alias.shop.svc.cluster.local"))
+    assert verdict.outcome.value == outcome
