@@ -12,7 +12,9 @@ from meshtop.analysis.canary.routes import weighted_routes
 from meshtop.analysis.canary.survey import PUSH_SECONDS, since_of
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.traffic.convergence import convergence_seconds
+from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.model.canary import RouteCounts
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import Inventory
 from meshtop.model.telemetry import Telemetry
 from meshtop.sources.problem import SourceProblem
@@ -39,7 +41,8 @@ def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: flo
     """
     found = set()
     for inventory, telemetry in known:
-        domain = mesh_facts(inventory).domain
+        told = seen_domain(telemetry) if telemetry is not None else None
+        domain = mesh_facts(inventory).cluster_domain or told or CLUSTER_DOMAIN
         push = convergence_seconds(telemetry)
         for route in weighted_routes("", inventory.config, domain):
             hosts = telemetry_hosts(route, binding_of(route, inventory.config, domain))

@@ -16,7 +16,8 @@ from meshtop.analysis.visibility.hosts import host_matches
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import Ready
 
-_SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc\..+")
+_SERVICE = re.compile(r"([^.]+)\.([^.]+)\.svc\.(.+)")
+_CLUSTER_SET = CLUSTER_SET_DOMAIN.removeprefix("svc.")
 
 
 class Backend(Struct, frozen=True, kw_only=True):
@@ -48,19 +49,25 @@ class Backend(Struct, frozen=True, kw_only=True):
         return self.subset_exists is False or (self.pods_known and self.pods_in_mesh.ready == 0)
 
 
-def service_of(host: str) -> tuple[str, str] | None:
+def service_of(host: str, domain: str | None = None) -> tuple[str, str] | None:
     """Namespace and name of the Kubernetes Service that a full host names; None for any other host.
 
-    istiod completes names without a dot only: `reviews.shop` and `reviews.shop.svc` name no Service.
+    istiod completes names without a dot only: `reviews.shop` and `reviews.shop.svc` name no Service, and nor does a
+    host of another DNS domain than the cluster's own, where `domain` tells that.
     """
     match = _SERVICE.fullmatch(host)
-    return (match[2], match[1]) if match else None
+    there = match is not None and (domain is None or match[3].lower() in (domain.lower(), _CLUSTER_SET))
+    return (match[2], match[1]) if match is not None and there else None
 
 
 class KnownHosts:
-    """The hosts that one cluster's istiod knows, and whether their endpoints are visible."""
+    """The hosts that one cluster's istiod knows, and whether their endpoints are visible.
 
-    def __init__(self, inventory: Inventory) -> None:
+    `domain` is the DNS domain of the cluster; None where it is not known, and any may be it.
+    """
+
+    def __init__(self, inventory: Inventory, domain: str | None = None) -> None:
+        self.domain = domain
         config = inventory.config
         self.services = {service.meta.key: service for service in inventory.services}
         self._imports = {one.meta.key for one in config.get(SERVICE_IMPORT, ())}
@@ -81,7 +88,7 @@ class KnownHosts:
 
     def has(self, destination: RouteDestination) -> bool:
         """Whether a destination's host exists, or may exist because the kinds that would define it were not read."""
-        service = service_of(destination.host)
+        service = service_of(destination.host, self.domain)
         if destination.kind == SERVICE_IMPORT or destination.host.endswith(f".{CLUSTER_SET_DOMAIN}"):
             return service in self._imports or SERVICE_IMPORT in self._unread
         if service in self.services or self.entry(destination.host) is not None:
@@ -96,7 +103,7 @@ class KnownHosts:
         entry = self.entry(destination.host)
         if entry is not None:
             return bool(mapping(mapping(entry.spec.get("workloadSelector")).get("labels")))
-        service = self.services.get(service_of(destination.host) or ("", ""))
+        service = self.services.get(service_of(destination.host, self.domain) or ("", ""))
         return service is None or bool(service.selector and not service.external_name)
 
 
@@ -172,7 +179,7 @@ def _backend(
     members: Mapping[str, MemberBacking],
     perhaps: Mapping[str, MemberBacking | None],
 ) -> Backend:
-    service = service_of(destination.host)
+    service = service_of(destination.host, known.domain)
     subset = subset_of(rules, destination, route.namespace)
     behind: list[Backing] = []
     somewhere: list[str] = []

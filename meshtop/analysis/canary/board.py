@@ -21,6 +21,7 @@ from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute
 from meshtop.analysis.canary.survey import BoardCluster, SurveyedRoute
 from meshtop.analysis.canary.tally import Caller
 from meshtop.analysis.canary.verdict import HonestyVerdict
+from meshtop.analysis.visibility.hosts import NOBODYS_DOMAIN
 from meshtop.model.mesh import Ready
 from meshtop.model.state import Finding
 from meshtop.model.traffic import Traffic
@@ -106,7 +107,9 @@ class Board:
 
     def _duplicates(self, cluster: BoardCluster) -> dict[tuple[str, str], str]:
         services = cluster.inventory.config.get(VIRTUAL_SERVICE, ())
-        bindings = {s.meta.key: RouteBinding(hosts_of(s, cluster.facts.domain), bound_names(s)) for s in services}
+        # Where the domain is not known, a short host and a full one may be two: only what is one in any domain counts.
+        domain = cluster.facts.cluster_domain or NOBODYS_DOMAIN
+        bindings = {s.meta.key: RouteBinding(hosts_of(s, domain), bound_names(s)) for s in services}
         return duplicates(services, bindings, self.survey.shares_clients(cluster.name))
 
     def _doubles_in(self, name: str) -> Mapping[tuple[str, str], str]:

@@ -44,6 +44,9 @@ class Callers:
             gateways=served_gateways(workload, config) if workload.is_gateway else frozenset(),
             is_gateway=workload.is_gateway,
             has_sidecar=workload.proxy is not Proxy.AMBIENT,
+            in_mesh=workload.proxy is not Proxy.NONE
+            or workload.is_gateway
+            or not (self._labels_known and workload.pods.total),
         )
 
 

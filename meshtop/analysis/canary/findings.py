@@ -177,6 +177,9 @@ def _behind(known: RouteFacts, backend: Backend) -> list[Finding]:
 def _existing(destination: RouteDestination, domain: str | None) -> str:
     """What to do about a host that does not exist; Istio completes only names without a dot."""
     name, *rest = destination.host.split(".")
+    foreign = domain and len(rest) > 2 and rest[1] == "svc" and ".".join(rest[2:]) != domain
+    if destination.kind == HOST and foreign:
+        return f"Write {name}.{rest[0]}.svc.{domain}: {domain} is the DNS domain of this cluster."
     if destination.kind == HOST and rest and (len(rest) == 1 or rest[1:] == ["svc"]):
         return f"Write {name}.{rest[0]}.svc.{domain or 'DOMAIN'}: Istio completes only names without a dot."
     return "Create the Service, or set its weight to 0."

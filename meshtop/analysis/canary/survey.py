@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from meshtop.analysis.authorization.waypoints import WaypointBindings
 from meshtop.analysis.canary.attachment import BrokenBackend, broken_backends
 from meshtop.analysis.canary.backends import Backend, KnownHosts, backends, untold_split
 from meshtop.analysis.canary.backing import MemberBacking
@@ -110,7 +111,15 @@ class Survey:
         self._backing = {c.name: MemberBacking(c.inventory, c.workloads, c.machines) for c in clusters}
         self._clients = {c.name: Callers(c.workloads, c.machines, c.inventory) for c in clusters}
         self._rules = {c.name: _rules_of(c) for c in clusters}
-        self._governing = {c.name: Governing(c.inventory.config, self._rules[c.name].visibility) for c in clusters}
+        self._governing = {
+            c.name: Governing(
+                c.inventory.config,
+                self._rules[c.name].visibility,
+                c.inventory.services,
+                WaypointBindings(c.inventory, c.workloads, None),
+            )
+            for c in clusters
+        }
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
 
     def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
@@ -219,7 +228,7 @@ class Survey:
     def _survey(self, cluster: BoardCluster) -> list[SurveyedRoute]:
         config = cluster.inventory.config
         near = [c for c in self.clusters.values() if c.name == cluster.name or _same_mesh(c, cluster)]
-        rules, known = self._rules[cluster.name], KnownHosts(cluster.inventory)
+        rules, known = self._rules[cluster.name], KnownHosts(cluster.inventory, cluster.facts.cluster_domain)
         members = {c.name: self._backing[c.name] for c in near}
         perhaps = {name: self._backing.get(name) for name in cluster.facts.perhaps if name not in members}
         grants = config.get("ReferenceGrant", ()) if cluster.inventory.evidence("ReferenceGrant").known else None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.links import ClusterLink, Site, links
+from meshtop.analysis.fleet.links import ClusterLink, Site, known_domains, links
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.inventory.untyped import conditions, items, mapping, text, texts
-from meshtop.analysis.visibility.hosts import full_host, host_matches
+from meshtop.analysis.visibility.hosts import NOBODYS_DOMAIN, full_host, host_matches, written_domains
+from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import ConfigObject, Service
 from meshtop.model.state import Finding, Severity
 
@@ -42,7 +43,10 @@ RESOLVED = (HostReachability.LOCAL, HostReachability.REMOTE, HostReachability.EX
 
 
 class HostRow(Struct, frozen=True, kw_only=True):
-    """A host, its reachability from each cluster of its mesh, and which clusters export and import it."""
+    """A host, its reachability from each cluster of its mesh, and which clusters export and import it.
+
+    `cluster_local` is None where it hangs on a DNS domain that is not known.
+    """
 
     host: str
     namespace: str
@@ -52,7 +56,7 @@ class HostRow(Struct, frozen=True, kw_only=True):
     exported_by: tuple[str, ...] = ()
     imported_by: tuple[str, ...] = ()
     reachable_from: tuple[str, ...] = ()
-    cluster_local: bool = False
+    cluster_local: bool | None = False
     legacy_names: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -75,9 +79,14 @@ def discovery(sites: Sequence[Site], machines: Mapping[tuple[str, str, str], int
     meshes: dict[str, list[Site]] = {}
     for site in sites:
         meshes.setdefault(site.facts.mesh or f"cluster {site.name}", []).append(site)
-    read = {site.name: _Local(site, machines) for site in sites}
+    domains = known_domains(sites)
+    read = {site.name: _Local(site, machines, domains.get(site.name)) for site in sites}
     perhaps = {site.name: _perhaps([read.get(other) for other in site.facts.perhaps]) for site in sites}
-    rows = [row for mesh, members in sorted(meshes.items()) for row in _mesh(mesh, members, between, machines, perhaps)]
+    rows = [
+        row
+        for mesh, members in sorted(meshes.items())
+        for row in _mesh(mesh, members, between, machines, perhaps, domains)
+    ]
     return Discovery(hosts=tuple(rows), links=tuple(between[pair] for pair in sorted(between)))
 
 
@@ -89,13 +98,17 @@ def _perhaps(others: Sequence[_Local | None]) -> frozenset[Place] | None:
 
 
 class _Local:
-    """What one cluster has, by Service.
+    """What one cluster has, by Service; `domain` is its DNS domain, None where it is not known.
 
     `perhaps` are Services with endpoints where it may be one mesh or not; None where that may be any of them.
     """
 
     def __init__(
-        self, site: Site, machines: Mapping[tuple[str, str, str], int], perhaps: frozenset[Place] | None = frozenset()
+        self,
+        site: Site,
+        machines: Mapping[tuple[str, str, str], int],
+        domain: str | None,
+        perhaps: frozenset[Place] | None = frozenset(),
     ) -> None:
         self.perhaps = perhaps
         inventory = site.inventory
@@ -107,7 +120,8 @@ class _Local:
         self.entries = {
             host: entry for entry in inventory.config.get("ServiceEntry", ()) for host in texts(entry.spec.get("hosts"))
         }
-        self.domain = site.facts.service_domain
+        self.domain_known = domain is not None
+        self.domain = f"svc.{domain or CLUSTER_DOMAIN}"
         always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
         self.local = (*always, *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
@@ -118,6 +132,19 @@ class _Local:
         for (cluster, namespace, name), count in machines.items():
             if cluster == site.name:
                 self.ready[namespace, name] += count
+
+    def keeps_local(self, place: Place) -> bool | None:
+        """Whether a Service's host is cluster-local here; None where that hangs on an unknown DNS domain."""
+        namespace, name = place
+
+        def kept(domain: str) -> bool:
+            return any(host_matches(pattern, f"{name}.{namespace}.{domain}") for pattern in self.local)
+
+        here = kept(self.domain)
+        others = () if self.domain_known else (*written_domains(self.local), NOBODYS_DOMAIN)
+        # What istiod keeps local by itself is so in every domain.
+        always = any(host_matches(host, f"{name}.{namespace}.") for host in _ALWAYS_LOCAL)
+        return here if always or all(kept(f"svc.{domain}") is here for domain in others) else None
 
 
 def _cluster_local(site: Site) -> list[str]:
@@ -134,10 +161,11 @@ def _mesh(
     between: Mapping[tuple[str, str], ClusterLink],
     machines: Mapping[tuple[str, str, str], int],
     perhaps: Mapping[str, frozenset[Place] | None],
+    domains: Mapping[str, str],
 ) -> Iterable[HostRow]:
-    local = {site.name: _Local(site, machines, perhaps[site.name]) for site in sites}
+    local = {site.name: _Local(site, machines, domains.get(site.name), perhaps[site.name]) for site in sites}
     places = sorted({place for here in local.values() for place in (*here.services, *here.exports, *here.imports)})
-    failover = _failover_hosts(sites)
+    failover = _failover_hosts(sites, domains)
     legacy = _legacy_names(sites)
     for place in places:
         yield _service_row(mesh, place, local, between, failover, legacy)
@@ -158,12 +186,12 @@ def _service_row(
     having = [here for here in local.values() if place in here.services] or [*local.values()]
     host = f"{name}.{namespace}.{having[0].domain}"
     behind = [cluster for cluster, here in local.items() if here.ready.get(place)]
-    only_local = any(any(host_matches(pattern, host) for pattern in here.local) for here in local.values())
+    only_local = _any({here.keeps_local(place) for here in local.values()})
     marks = {cluster: _reach(cluster, place, local, behind, between, only_local) for cluster in local}
     exported = tuple(cluster for cluster, here in local.items() if place in here.exports)
     imported = tuple(cluster for cluster, here in local.items() if place in here.imports)
     found = [
-        *(() if only_local or _is_istiods(place, local) else _port_findings(host, place, local)),
+        *(() if only_local is not False or _is_istiods(place, local) else _port_findings(host, place, local)),
         *_export_findings(host, place, local, exported, imported),
         *_reach_findings(host, marks, behind, between),
     ]
@@ -192,13 +220,18 @@ def _service_row(
     )
 
 
+def _any(answers: Collection[bool | None]) -> bool | None:
+    """Whether one of several is so; None where one may be."""
+    return True if True in answers else None if None in answers else False
+
+
 def _reach(
     cluster: str,
     place: Place,
     local: Mapping[str, _Local],
     behind: Sequence[str],
     between: Mapping[tuple[str, str], ClusterLink],
-    only_local: bool,
+    only_local: bool | None,
 ) -> HostReachability:
     here = local[cluster]
     service = here.services.get(place)
@@ -211,7 +244,7 @@ def _reach(
     others = [] if only_local else [other for other in behind if other != cluster]
     ups = [between[cluster, other].up for other in others if (cluster, other) in between]
     if True in ups:
-        return HostReachability.REMOTE
+        return HostReachability.REMOTE if only_local is False else HostReachability.UNKNOWN
     # What a cluster that it is linked with has behind the host may not be known either.
     unseen = [
         other
@@ -221,7 +254,7 @@ def _reach(
         and (cluster, other) in between
         and between[cluster, other].up is not False
     ]
-    if None in ups or unseen or not here.endpoints_known:
+    if None in ups or unseen or not here.endpoints_known or (others and only_local is None):
         return HostReachability.UNKNOWN
     if others:
         return HostReachability.UNREACHABLE
@@ -316,7 +349,7 @@ def _reach_findings(
             )
 
 
-def _failover_hosts(sites: Sequence[Site]) -> dict[str, str]:
+def _failover_hosts(sites: Sequence[Site], domains: Mapping[str, str]) -> dict[str, str]:
     """Hosts whose DestinationRule wants failover by locality and has no outlier detection, with the rule's name."""
     found = {}
     for site in sites:
@@ -327,7 +360,10 @@ def _failover_hosts(sites: Sequence[Site]) -> dict[str, str]:
                 items(locality.get("failover")) or items(locality.get("failoverPriority"))
             )
             if wants and "outlierDetection" not in policy:
-                host = full_host(text(rule.spec.get("host")) or "", rule.meta.namespace, site.facts.domain)
+                written, domain = text(rule.spec.get("host")) or "", domains.get(site.name)
+                if domain is None and "." in written:
+                    continue
+                host = full_host(written, rule.meta.namespace, domain or CLUSTER_DOMAIN)
                 found[host] = f"DestinationRule {rule.meta.namespace}/{rule.meta.name} in {site.name}"
     return found
 

@@ -6,7 +6,7 @@ remote one needs an east-west gateway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from shlex import quote
 
@@ -42,6 +42,26 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
     def synced(self) -> Mapping[str, str]:
         """Sync state of each remote cluster, from its istiod's metrics."""
         return sync_states(self.telemetry)
+
+
+def known_domains(sites: Iterable[Site]) -> dict[str, str]:
+    """The DNS domain of each cluster as its clients write it; clusters of which it is not known are left out.
+
+    Where a cluster's own was not read, it is the one that all others of its mesh have: an istiod names the Services of
+    all clusters alike.
+    """
+    found: dict[str, str] = {}
+    of_mesh: dict[str, set[str]] = {}
+    for site in sites:
+        domain, mesh = site.facts.cluster_domain, site.facts.mesh
+        if domain is not None:
+            found[site.name] = domain
+            of_mesh.setdefault(mesh or "", set()).add(domain)
+    for site in sites:
+        shared = of_mesh.get(site.facts.mesh, set()) if site.facts.mesh is not None else set()
+        if len(shared) == 1:
+            found.setdefault(site.name, *shared)
+    return found
 
 
 class ClusterLink(Struct, frozen=True, kw_only=True):

@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.links import Site, known_domains
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.virtual_machines import split_locality
-from meshtop.model.constants import ISTIO_NAMESPACE
+from meshtop.model.constants import CLUSTER_DOMAIN, ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import VirtualMachine
@@ -96,11 +96,12 @@ def locate(
 ) -> tuple[HostLocality, ...]:
     """Every host of every mesh that has endpoints or traffic, by mesh and host."""
     regions = {site.name: site.facts.region for site in sites}
-    domains = {site.name: site.facts.service_domain for site in sites}
+    named = known_domains(sites)
+    domains = {site.name: f"svc.{named.get(site.name, CLUSTER_DOMAIN)}" for site in sites}
     meshes = {site.name: site.facts.mesh or f"cluster {site.name}" for site in sites}
     found: dict[_HostKey, list[_Endpoint]] = {}
     for endpoint in (
-        *_endpoints([s for s in sites if not s.facts.outside]),
+        *_endpoints([s for s in sites if not s.facts.outside], domains),
         *_machine_endpoints(machines, regions, domains),
     ):
         found.setdefault((meshes[endpoint.cluster], endpoint.host), []).append(endpoint)
@@ -123,14 +124,14 @@ _HostKey = tuple[str, str]
 """Mesh and host."""
 
 
-def _endpoints(sites: Iterable[Site]) -> Iterable[_Endpoint]:
+def _endpoints(sites: Iterable[Site], domains: Mapping[str, str]) -> Iterable[_Endpoint]:
     """The ready endpoints of every Service."""
     for site in sites:
         nodes = {node.meta.name: node for node in site.inventory.nodes}
         for endpoint in ready_endpoints(site.inventory.endpoint_slices):
             node = nodes.get(endpoint.node or "")
             yield _Endpoint(
-                host=f"{endpoint.service}.{endpoint.namespace}.{site.facts.service_domain}",
+                host=f"{endpoint.service}.{endpoint.namespace}.{domains[site.name]}",
                 namespace=endpoint.namespace,
                 cluster=site.name,
                 region=(node.region if node is not None else None) or site.facts.region,

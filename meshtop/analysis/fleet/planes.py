@@ -150,11 +150,13 @@ def _of_site(
     proxies = [] if site.facts.outside else own
     proxies += [proxy for served in abroad for proxy in _proxies(workloads.get(served.name, ()))]
     perhaps = site.facts.outside is not False and any(_may_be_served(s, site) for s in sites)
+    # The proxies of a cluster whose pods may not be read are among nobody's.
+    perhaps = perhaps or any(not s.inventory.evidence("Pod").known for s in (site, *abroad))
     installed = _installed(site, proxies, counted=not perhaps)
     of_cluster = (
         *_cluster_findings(site.name, installed.figures),
         *_mesh_skew(site, sites),
-        *_unknown_revisions(site, installed.tags),
+        *(_unknown_revisions(site, installed.tags) if _revisions_known(site) else ()),
     )
     return [
         _revision(site, plane, installed, of_cluster if plane.revision == installed.newest else ())
@@ -251,6 +253,7 @@ def _served(site: Site, proxies: Sequence[Workload]) -> ControlPlaneRevision:
     by = _servers(site)
     doubt = site.facts.obeys.why if site.facts.obeys is not None and not by else ""
     revisions = sorted({w.revision for w in proxies if w.revision})
+    counted = site.inventory.evidence("Pod").known
     findings = (
         ()
         if by
@@ -271,7 +274,7 @@ def _served(site: Site, proxies: Sequence[Workload]) -> ControlPlaneRevision:
         pods=Ready(),
         role=site.facts.roles[0],
         served_by=by,
-        proxies=sum(w.pods.total for w in proxies),
+        proxies=sum(w.pods.total for w in proxies) if counted else None,
         health=Health(HealthStatus.IDLE if by else HealthStatus.UNKNOWN, (reason,)),
         findings=findings,
     )
@@ -382,10 +385,13 @@ def _findings(cluster: str, plane: ControlPlane, proxies: Sequence[Workload]) ->
                   f"kubectl -n {plane.namespace} describe pods -l app=istiod")  # fmt: skip
     skewed = [w for w in proxies if _skewed(w.proxy_version, plane.version)]
     if skewed:
-        told = sorted({str(w.proxy_version) for w in skewed})
-        yield say("CONTROLPLANE-SKEW", Severity.WARNING,
-                  f"{who} is {plane.version}, more than one minor version apart from its proxies ({', '.join(told)}).",
-                  "Restart these workloads to give them a proxy of this version.")  # fmt: skip
+        for newer in (False, True):
+            told = sorted({str(w.proxy_version) for w in skewed if _newer(w.proxy_version, plane.version) is newer})
+            how = "older than its proxies" if newer else "more than one minor version newer than its proxies"
+            if told:
+                yield say("CONTROLPLANE-SKEW", Severity.WARNING,
+                          f"{who} is {plane.version}, {how} ({', '.join(told)}).",
+                          "Restart these workloads to give them a proxy of this version.")  # fmt: skip
     else:
         stale = sum(w.pods.total for w in proxies if _behind(w.proxy_version, plane.version))
         if stale:
@@ -398,6 +404,11 @@ def _skewed(proxy: str | None, control: str | None) -> bool:
     """Whether the skew is unsupported: Istio allows a data plane at most one minor older, and none that is newer."""
     one, two = minor(proxy), minor(control)
     return one is not None and two is not None and (one > two or two - one > 1)
+
+
+def _newer(proxy: str | None, control: str | None) -> bool:
+    one, two = minor(proxy), minor(control)
+    return one is not None and two is not None and one > two
 
 
 def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) -> Iterable[Finding]:
@@ -415,6 +426,11 @@ def _upgrade(site: Site, plane: ControlPlane, share: float | None, newest: str) 
             message=f"{site.name}: no proxy uses revision {plane.revision} ({plane.version}) any more.",
             fix=f"istioctl uninstall --revision {plane.revision}",
         )
+
+
+def _revisions_known(site: Site) -> bool:
+    """Whether all revisions and tags of a cluster were read: they are those of its istiods and of its webhooks."""
+    return not site.inventory.unread("Deployment", "MutatingWebhookConfiguration")
 
 
 def _unknown_revisions(site: Site, tags: Mapping[str, str]) -> Iterable[Finding]:

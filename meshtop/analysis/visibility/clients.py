@@ -7,6 +7,7 @@ or gateways apply it, and a rule's matches which requests it takes (`sourceNames
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from enum import StrEnum
 from typing import Any
 
@@ -29,7 +30,8 @@ _OF_THE_CLIENT = frozenset({"sourceNamespace", "sourceLabels", "gateways", "name
 class Client(Struct, frozen=True, kw_only=True):
     """The attributes of a caller that rules match; `labels` is None where unknown.
 
-    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and follows `mesh`.
+    `gateways` are the gateways (`NAMESPACE/NAME`) that it serves; a sidecar serves none and follows `mesh`. `in_mesh`
+    is False for one that is known to have no proxy at all, which follows nothing.
     """
 
     namespace: str
@@ -37,6 +39,7 @@ class Client(Struct, frozen=True, kw_only=True):
     gateways: frozenset[str] = frozenset()
     is_gateway: bool = False
     has_sidecar: bool = True
+    in_mesh: bool = True
 
     @property
     def obeys(self) -> frozenset[str]:
@@ -98,7 +101,8 @@ def gateway_names(written: object, home: str) -> tuple[str, ...]:
 class Visibility:
     """Visibility of one istiod's objects for clients. `services` are the Services with their exports.
 
-    `domain` is the DNS domain of the cluster, in which short hosts are completed.
+    `domain` is the DNS domain of the cluster, in which short hosts are completed; where it is not known, one is
+    assumed, and what another one (`in_domain`) answers otherwise is not known. `unread` is why Sidecars are not known.
     """
 
     def __init__(
@@ -109,14 +113,24 @@ class Visibility:
         services: Iterable[Service] = (),
         entries: Iterable[ConfigObject] = (),
         domain: str = CLUSTER_DOMAIN,
+        domain_known: bool = True,
+        unread: str | None = None,
     ) -> None:
         self.domain = domain
+        self.domain_known = domain_known
+        self.unread = unread
         self.exports = exports
         self.sidecars = sidecars or Sidecars((), "")
         self._services = {service.meta.key: exports.of_service(service) for service in services}
         for entry in entries:
             for host in texts(entry.spec.get("hosts")):
                 self._services.setdefault((entry.meta.namespace, host.lower()), exports.of(entry))
+
+    def in_domain(self, domain: str) -> Visibility:
+        """The same objects in a cluster of another DNS domain."""
+        other = copy(self)
+        other.domain, other.domain_known = domain, True
+        return other
 
     def sees_route(self, service: ConfigObject, client: Client) -> bool:
         """Whether a VirtualService applies to a client: exported to it, imported by its Sidecar, for its gateway."""

@@ -29,6 +29,12 @@ class Sidecars:
         """Whether there is any."""
         return bool(self._of)
 
+    def hosts(self) -> frozenset[str]:
+        """The hosts that any of them imports, without their namespaces."""
+        every = (sidecar for several in self._of.values() for _, sidecar in several)
+        egress = (one for sidecar in every for one in maps(sidecar.spec.get("egress")))
+        return frozenset(host.partition("/")[2] for one in egress for host in texts(one.get("hosts")))
+
     def of(self, namespace: str, labels: Mapping[str, str]) -> ConfigObject | None:
         """The Sidecar of a client; None where it sees everything that is exported to it."""
         own = self._of.get(namespace, ())

@@ -7,6 +7,9 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from msgspec import structs
+
+from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Finding, Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING
@@ -102,6 +105,11 @@ def in_context(fix: str | None, context: str | None) -> str | None:
         return found[0] if "--context" in rest else f"{program} --context {shlex.quote(context)}{rest}"
 
     return _COMMAND.sub(named, fix)
+
+
+def applicable(finding: Finding, cluster: ClusterSnapshot | None) -> Finding:
+    """A finding about a cluster whose fix can be pasted: its commands name the context of that cluster."""
+    return structs.replace(finding, fix=in_context(finding.fix, cluster.context)) if cluster is not None else finding
 
 
 def _indented(line: str) -> str:

@@ -276,6 +276,6 @@ VIEW: View[CanaryRow] = View(
     empty="There are no weighted routes in these clusters.",
     unknowns=lambda picture: (*obeys_unknowns(picture), *domain_unknowns(picture)),
     needs=Needs(("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute",
-                 "TLSRoute", "DestinationRule", "Service", "Pod"), traffic=True),
+                 "TLSRoute", "DestinationRule", "Service", "Pod", "Sidecar"), traffic=True),
     related=("edges", "workloads"),
 )  # fmt: skip

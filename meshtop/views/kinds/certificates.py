@@ -17,7 +17,7 @@ from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.document import rfc3339
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.findings import finding_facts
+from meshtop.views.frame.findings import applicable, finding_facts
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -96,7 +96,7 @@ def _days_cell(item: CertificateItem) -> Cell:
 def detail(picture: Picture, item: CertificateItem, key: str) -> Detail:
     """The detail of one certificate."""
     told = finding_of(_expiry(picture, item), moment_of(picture), superseded=item.superseded is True)
-    findings = [told.finding] if told is not None else []
+    findings = [applicable(told.finding, picture.snapshot.cluster(item.cluster))] if told is not None else []
     also = [
         other
         for other in VIEW.all_items(picture)

@@ -160,7 +160,7 @@ def _health(picture: Picture, cluster: ClusterSnapshot) -> Health:
     """How many of its workloads are not well and what that touches; unknown while nothing was read."""
     if cluster.inventory is None:
         return Health(HealthStatus.UNKNOWN, (cluster.kubernetes.error or "nothing has been read yet",))
-    return picture.group_health(picture.workloads_in(cluster.name))
+    return picture.group_health(picture.workloads_in(cluster.name), [(cluster.name, None)])
 
 
 def _machines_cell(item: ClusterItem) -> Cell:

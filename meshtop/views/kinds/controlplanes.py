@@ -13,7 +13,7 @@ from meshtop.views.frame.charts import Chart, ChartLine
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
-from meshtop.views.frame.findings import findings_section
+from meshtop.views.frame.findings import applicable, findings_section
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import planes_of
@@ -57,11 +57,12 @@ class ControlPlaneItem(Struct, frozen=True, rename="camel", kw_only=True):
 
 def build(picture: Picture) -> list[ControlPlaneItem]:
     """A row for each revision of each cluster, and one for each cluster that is served from elsewhere."""
-    return picture.rows("controlplanes", planes_of(picture), lambda plane: _item(plane))
+    return picture.rows("controlplanes", planes_of(picture), lambda plane: _item(picture, plane))
 
 
-def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
+def _item(picture: Picture, plane: ControlPlaneRevision) -> ControlPlaneItem:
     figures = plane.figures
+    cluster = picture.snapshot.cluster(plane.cluster)
     return ControlPlaneItem(
         cluster=plane.cluster,
         revision=plane.revision,
@@ -81,7 +82,7 @@ def _item(plane: ControlPlaneRevision) -> ControlPlaneItem:
         proxies_share=plane.share,
         connected=figures.connected,
         figures_of="revision" if figures.of_revision else "cluster",
-        findings=plane.findings,
+        findings=tuple(applicable(finding, cluster) for finding in plane.findings),
     )
 
 

@@ -62,7 +62,7 @@ class DiscoveryItem(Struct, frozen=True, rename="camel", kw_only=True):
     mesh: str = ""
     exported_by: tuple[str, ...] = ()
     imported_by: tuple[str, ...] = ()
-    cluster_local: bool = False
+    cluster_local: bool | None = False
     legacy_names: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
 

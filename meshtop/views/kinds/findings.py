@@ -16,7 +16,7 @@ from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, finding_facts, in_context
+from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, applicable, finding_facts
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -95,8 +95,7 @@ def _id(*parts: str) -> str:
 
 def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
     kind, key = opens(located)
-    cluster = picture.snapshot.cluster(located.cluster)
-    finding = located.finding
+    finding = applicable(located.finding, picture.snapshot.cluster(located.cluster))
     return FindingItem(
         id=_id(finding.code, *located.where, _MEASURED.sub("", finding.message)),
         code=finding.code,
@@ -113,7 +112,7 @@ def _item(picture: Picture, located: LocatedFinding) -> FindingItem:
         else "",
         name=located.workload or located.namespace or located.cluster,
         message=finding.message,
-        fix=in_context(finding.fix, cluster.context if cluster is not None else None),
+        fix=finding.fix,
         path="",
         workload=located.workload,
         requests_per_second=located.weight,

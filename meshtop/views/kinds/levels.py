@@ -117,14 +117,14 @@ def figures_of(picture: Picture, figures: UnitFigures) -> dict[str, Any]:
         "apdex": apdex(received.buckets, picture.apdex_ms),
         "clusters": figures.clusters,
         "groups": figures.groups,
-        "health": _together(picture, workloads, asked=received != Sums()),
+        "health": _together(picture, workloads, figures.namespaces, asked=received != Sums()),
     }
 
 
-def _together(picture: Picture, workloads: list[Any], *, asked: bool) -> Health:
+def _together(picture: Picture, workloads: list[Any], places: Sequence[tuple[str, str]], *, asked: bool) -> Health:
     if asked and not workloads:
         return Health(HealthStatus.UNKNOWN, ("what answers here is not known",))
-    return picture.group_health(workloads)
+    return picture.group_health(workloads, places)
 
 
 def _apdex_tone(value: float) -> Tone:

@@ -19,7 +19,7 @@ from meshtop.views.frame.charts import DESTINATION_SIDE, Chart, ChartLine, equal
 from meshtop.views.frame.columns import NOTHING, Columns, text_cell
 from meshtop.views.frame.detail import related_items
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
-from meshtop.views.frame.findings import finding_facts, findings_column
+from meshtop.views.frame.findings import applicable, finding_facts, findings_column
 from meshtop.views.frame.owners import tenant_column, tenant_text
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -94,7 +94,10 @@ def _item(picture: Picture, standing: WorkloadPosture) -> MtlsItem:
             plaintext_bytes_per_second=seen.plaintext_bytes,
             plaintext_last_day=day.total if day is not None and (day.measured or day.total) else None,
         ),
-        findings=findings_at(picture, party.id),
+        findings=tuple(
+            applicable(located.finding, picture.snapshot.cluster(located.cluster))
+            for located in findings_at(picture, party.id)
+        ),
         tenant=tenant_text(tenants),
         unknown=standing.unknown or party.unknown,
         tenants=tenants,

@@ -184,6 +184,6 @@ VIEW: View[MtlsEdgeItem] = View(
     default_sort="outcome,requestsPerSecond,source,destination",
     empty="No traffic was seen in this scope and window.",
     unknowns=domain_unknowns,
-    needs=Needs(("PeerAuthentication", "DestinationRule", "Service", "Pod", "ConfigMap"), traffic=True),
+    needs=Needs(("PeerAuthentication", "DestinationRule", "Service", "Pod", "ConfigMap", "Sidecar"), traffic=True),
     related=("mtls", "edges"),
 )  # fmt: skip

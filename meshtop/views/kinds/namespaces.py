@@ -38,7 +38,7 @@ class NamespaceItem(Struct, frozen=True, rename="camel", kw_only=True):
     injection: str | None
     revision: str | None
     mode: Proxy | None
-    workloads: int
+    workloads: int | None
     services: int
     traffic: Traffic = NO_TRAFFIC
     mtls_ratio: float | None = None
@@ -104,12 +104,12 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
         injection=injection,
         revision=revision or ("default" if injection == "enabled" else None),
         mode=mode_of(labels, workloads, known=pods_known(picture, cluster)),
-        workloads=len(workloads),
+        workloads=len(workloads) if workloads or pods_known(picture, cluster) else None,
         services=services,
         traffic=received.traffic(),
         mtls_ratio=received.mtls_ratio,
         tenants=tenants,
-        health=picture.group_health(workloads),
+        health=picture.group_health(workloads, [(cluster, name)]),
     )
 
 

@@ -40,7 +40,7 @@ _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
 _DOMAIN_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("clusters without a known domain")
-_NAMING_HOSTS = ("DestinationRule", "VirtualService")
+_NAMING_HOSTS = ("DestinationRule", "VirtualService", "Sidecar")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
 

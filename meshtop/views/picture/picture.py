@@ -492,9 +492,19 @@ class Picture:
         """A workload's health: its pods and what it is asked and asks."""
         return self.verdicts.workload(workload)
 
-    def group_health(self, workloads: Iterable[Workload]) -> Health:
-        """The health of a cluster's, namespace's or tenant's workloads together."""
+    def group_health(self, workloads: Sequence[Workload], places: Iterable[tuple[str, str | None]] = ()) -> Health:
+        """The health of a cluster's, namespace's or tenant's workloads together.
+
+        Where there are none, it is unknown unless the pods in all of `places` (a cluster, and one namespace or all of
+        it) were read.
+        """
+        if not workloads and not all(self._pods_read(*place) for place in places):
+            return Health(HealthStatus.UNKNOWN, ("which workloads there are was not read",))
         return self.verdicts.group(workloads)
+
+    def _pods_read(self, cluster: str, namespace: str | None) -> bool:
+        found = self.snapshot.cluster(cluster)
+        return found is not None and found.inventory is not None and found.inventory.evidence("Pod", namespace).known
 
     def machine_health(self, machine: VirtualMachine) -> Health:
         """A virtual machine's health: its probe, and its own traffic; without either, unknown.

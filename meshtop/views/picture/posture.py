@@ -15,7 +15,6 @@ from meshtop.analysis.security.mtls.posture import Posture, TrafficWindow, postu
 from meshtop.analysis.security.mtls.whatif import WhatIf, what_if_strict
 from meshtop.analysis.security.trust import ClusterTrust, TrustPair, trust_findings, trust_pairs
 from meshtop.analysis.traffic.scraping import ScrapedCluster, scraped_twice
-from meshtop.model.state import Finding
 from meshtop.views.picture.fleet import fleet_findings
 from meshtop.views.picture.memory import Key
 
@@ -31,7 +30,7 @@ _ACCESS: Key[ObservedAccess] = Key("policies of all clusters")
 _POSTURE: Key[Posture] = Key("posture")
 _EXPIRIES: Key[tuple[Expiry, ...]] = Key("expiries")
 _FINDINGS: Key[tuple[LocatedFinding, ...]] = Key("findings about security and fleet")
-_FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[Finding]]] = Key("findings by workload")
+_FINDINGS_BY_WORKLOAD: Key[dict[tuple[str, str, str], list[LocatedFinding]]] = Key("findings by workload")
 
 
 def mesh_members(picture: Picture) -> tuple[MeshMember, ...]:
@@ -148,17 +147,17 @@ def _findings(picture: Picture) -> tuple[LocatedFinding, ...]:
     return worst_first([*posture_of(picture).findings, *trust, *certificates, *scraped, *fleet_findings(picture)])
 
 
-def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[Finding, ...]:
-    """The findings of one workload: its own, and those that affect it as a caller."""
+def findings_at(picture: Picture, where: tuple[str, str, str]) -> tuple[LocatedFinding, ...]:
+    """The findings of one workload: its own, and those that affect it as a caller, which may lie in another cluster."""
     return tuple(picture.cached(_FINDINGS_BY_WORKLOAD, lambda: _index(picture)).get(where, ()))
 
 
-def _index(picture: Picture) -> dict[tuple[str, str, str], list[Finding]]:
-    index: dict[tuple[str, str, str], list[Finding]] = {}
+def _index(picture: Picture) -> dict[tuple[str, str, str], list[LocatedFinding]]:
+    index: dict[tuple[str, str, str], list[LocatedFinding]] = {}
     for located in posture_of(picture).findings:
         places = {located.where, *(located.clients if located.finding.severity == "error" else ())}
         for place in places:
-            index.setdefault(place, []).append(located.finding)
+            index.setdefault(place, []).append(located)
     return index
 
 

@@ -195,10 +195,16 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
         else "no call was seen, so none is known to be safe."
     )
     lines = [f"STRICT {where} ({_counted(s.workloads, 'workload')}): {found}"]
-    if s.unknown:
+    unseen = sum(item.effect is Effect.UNKNOWN and item.mtls_ratio is None for item in answer.items)
+    if unseen:
         lines.append(
-            f"{_counted(s.unknown, 'call')} {'is' if s.unknown == 1 else 'are'} unknown: no reporter that can tell "
-            f"mutual TLS from plaintext saw {'it' if s.unknown == 1 else 'them'}."
+            f"{_counted(unseen, 'call')} {'is' if unseen == 1 else 'are'} unknown: no reporter that can tell "
+            f"mutual TLS from plaintext saw {'it' if unseen == 1 else 'them'}."
+        )
+    if seen := s.unknown - unseen:
+        lines.append(
+            f"{_counted(seen, 'call')} {'is' if seen == 1 else 'are'} unknown, although measured: WHY says what is"
+            " missing."
         )
     if answer.rootless:
         one = len(answer.rootless) == 1

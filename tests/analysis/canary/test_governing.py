@@ -14,7 +14,7 @@ from meshtop.analysis.canary.board import Board, CanaryRow
 from meshtop.analysis.canary.judging import Judgements, Judging
 from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.canary.verdict import Honesty
-from meshtop.model.kube import ConfigObject, Container, Controller, KindStatus, Meta, Owner, Pod, Service
+from meshtop.model.kube import ConfigObject, Container, Controller, KindStatus, Meta, Owner, Pod, Service, ServicePort
 from meshtop.model.mesh import Proxy, Ready, Workload
 from meshtop.model.telemetry import Sample
 from tests import worlds
@@ -132,11 +132,115 @@ def test_an_unread_default_makes_other_namespaces_doubtful_and_leaves_its_own_al
     assert (split(sure), sure.honesty.verdict) == ([0.9, 0.1], Honesty.HONOURED)
 
 
+def behind_waypoint(name: str = "waypoint") -> dict[str, Any]:
+    """A cluster whose namespace shop is behind a waypoint, or behind none."""
+    spaces = worlds.inventory(cluster_id="east").namespaces
+    label = {"istio.io/use-waypoint": name}
+    bound = (structs.replace(n, meta=structs.replace(n.meta, labels={**n.meta.labels, **label})) for n in spaces)
+    return {"inventory": {"namespaces": tuple(bound)}}
+
+
 def test_of_ambient_callers_the_waypoint_decides() -> None:
-    found = row(weighted(exportTo=["team"]), counted=calls("calm", 2000.0, 8000.0, "team"))
+    found = row(weighted(exportTo=["team"]), counted=calls("calm", 2000.0, 8000.0, "team"), **behind_waypoint())
     assert found.honesty.verdict is Honesty.NOT_ENOUGH_DATA
-    followed = row(weighted(), SIDECAR, counted=calls("calm", 9000.0, 1000.0, "team"))
+    followed = row(weighted(), SIDECAR, counted=calls("calm", 9000.0, 1000.0, "team"), **behind_waypoint())
     assert followed.honesty.verdict is Honesty.HONOURED, "a Sidecar is nothing to an ambient caller"
+
+
+@pytest.mark.parametrize("more", [{}, behind_waypoint("none")])
+def test_without_a_waypoint_an_ambient_caller_follows_no_route(more: dict[str, Any]) -> None:
+    found = row(weighted(), counted=calls("calm", 2000.0, 8000.0, "team"), **more)
+    assert (found.honesty.verdict, codes(found)) == (Honesty.NO_TRAFFIC, [])
+
+
+def test_a_caller_without_a_proxy_follows_no_route_and_one_whose_pods_were_not_read_may() -> None:
+    bare = (workload("bare", proxy=Proxy.NONE), workload("gone", proxy=Proxy.NONE, pods=Ready()))
+    found = row(weighted(), counted=calls("bare", 2000.0, 8000.0), workloads=bare)
+    assert (found.honesty.verdict, codes(found)) == (Honesty.NO_TRAFFIC, [])
+    ended = row(weighted(), counted=calls("gone", 2000.0, 8000.0), workloads=bare)
+    assert ended.honesty.verdict is Honesty.NOT_HONOURED
+
+
+PORTS = {
+    "inventory": {
+        "services": (
+            Service(
+                meta=Meta(name="reviews", namespace="shop"),
+                selector={"app": "reviews"},
+                ports=(ServicePort(9080, "http"), ServicePort(9443, "tls")),
+            ),
+        )
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("match", "verdict"),
+    [
+        ([{"port": 9080}], Honesty.NOT_HONOURED),
+        ([{"port": 9080}, {"uri": {"prefix": "/"}}], Honesty.NOT_HONOURED),
+        ([{"port": 8080}], Honesty.NOT_ENOUGH_DATA),
+    ],
+)
+def test_a_rule_for_a_port_splits_the_calls_to_that_port(match: Any, verdict: Honesty) -> None:
+    found = row(weighted(match), counted=calls("front", 2000.0, 8000.0, "team"), **PORTS)
+    assert found.honesty.verdict is verdict
+    if verdict is Honesty.NOT_ENOUGH_DATA:
+        assert any("calls to port 9080 of" in f.message for f in found.findings)
+
+
+def test_calls_to_the_service_itself_are_not_those_to_the_host_of_the_route() -> None:
+    """Telemetry names the Service that answers; a route for another host splits only what asks for that host."""
+    found = row(weighted(hosts=["api.example.com"]), counted=calls("front", 2000.0, 8000.0, "team"))
+    assert found.honesty.verdict is Honesty.NOT_ENOUGH_DATA
+    assert any("itself follow no rule of it" in f.message for f in found.findings)
+
+
+ACME = {"cluster_domain": "k8s.acme"}
+FULL = "reviews.shop.svc.cluster.local"
+
+
+@pytest.mark.parametrize(
+    ("host", "facts", "verdict"),
+    [
+        ("reviews", ACME, Honesty.NOT_HONOURED),
+        ("reviews.shop.svc.k8s.acme", ACME, Honesty.NOT_HONOURED),
+        (FULL, ACME, Honesty.NOT_ENOUGH_DATA),
+        ("*.shop.svc.cluster.local", ACME, Honesty.NOT_ENOUGH_DATA),
+        ("reviews", {"cluster_domain": None}, Honesty.NOT_HONOURED),
+        (FULL, {"cluster_domain": None}, Honesty.NOT_ENOUGH_DATA),
+        ("*.local", {"cluster_domain": None}, Honesty.NOT_ENOUGH_DATA),
+        ("*.shop.svc.k8s.acme", {"cluster_domain": None}, Honesty.NOT_ENOUGH_DATA),
+    ],
+)
+def test_a_route_governs_hosts_of_the_domain_of_its_cluster(host: str, facts: dict[str, Any], verdict: Honesty) -> None:
+    asked = "reviews.shop.svc.k8s.acme" if facts is ACME else FULL
+    counted = calls("front", 2000.0, 8000.0, "team", destination_service=asked)
+    found = row(weighted(hosts=[host]), counted=counted, facts=facts)
+    assert found.honesty.verdict is verdict
+
+
+def test_whether_a_sidecar_imports_a_host_is_unknown_without_the_domain_or_the_sidecars() -> None:
+    narrow = obj(
+        "Sidecar",
+        {"egress": [{"hosts": ["shop/*.shop.svc.k8s.acme"]}]},
+        meta=Meta(name="default", namespace="team"),
+    )
+    counted = calls("front", 2000.0, 8000.0, "team")
+    asked = calls("front", 2000.0, 8000.0, "team", destination_service="reviews.shop.svc.k8s.acme")
+    there = row(weighted(), narrow, counted=asked, facts=ACME)
+    assert there.honesty.verdict is Honesty.NOT_HONOURED
+    elsewhere = row(weighted(), narrow, counted=counted, facts={"cluster_domain": "cluster.local"})
+    assert elsewhere.honesty.verdict is Honesty.NO_TRAFFIC
+    unknown = row(weighted(), narrow, counted=counted, facts={"cluster_domain": None})
+    assert unknown.honesty.verdict is Honesty.NOT_ENOUGH_DATA
+    assert any("DNS domain" in f.message for f in unknown.findings)
+    denied = tuple(
+        structs.replace(kind, state="denied") if kind.kind == "Sidecar" else kind for kind in worlds.all_read()
+    )
+    unread = row(weighted(), counted=counted, inventory={"kinds": denied})
+    assert unread.honesty.verdict is Honesty.NOT_ENOUGH_DATA
+    assert any("Sidecar of east cannot be read" in f.message for f in unread.findings)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +261,35 @@ def test_two_routes_are_one_too_many_only_for_clients_that_see_both(
     left = weighted(**more[0])
     right = obj("VirtualService", {"hosts": [worlds.REVIEWS_HOST], "http": [{"route": route(("v1", 1), ("v2", 1))}],
                                    **more[1]}, name="again")  # fmt: skip
-    found = {r.name: codes(r) for r in board(world(left, right))}
+    found = {r.name: codes(r) for r in board(world(left, right, facts={"cluster_domain": "cluster.local"}))}
     assert ("TWO-ROUTES" in found["reviews"], "TWO-ROUTES" in found["again"]) == (both, both)
+
+
+@pytest.mark.parametrize(
+    ("host", "domain", "two"),
+    [("reviews", None, True), (FULL, None, False), (FULL, "k8s.acme", False), (FULL, "cluster.local", True)],
+)
+def test_a_short_host_and_a_full_one_are_one_in_one_domain_only(host: str, domain: str | None, two: bool) -> None:
+    again = obj("VirtualService", {"hosts": [host], "http": [{"route": route(("v1", 1), ("v2", 1))}]}, name="again")
+    rows = board(world(weighted(), again, facts={"cluster_domain": domain}))
+    assert {"TWO-ROUTES" in codes(found) for found in rows} == {two}
+
+
+@pytest.mark.parametrize(
+    ("domain", "found"), [("k8s.acme", ["NO-SERVICE", "NO-SERVICE"]), ("cluster.local", []), (None, [])]
+)
+def test_a_destination_in_another_domain_is_no_service_of_the_cluster(domain: str | None, found: list[str]) -> None:
+    parts = [{"destination": {"host": FULL, "subset": v}, "weight": w} for v, w in (("v1", 90), ("v2", 10))]
+    rule = obj(
+        "DestinationRule",
+        {"host": FULL, "subsets": [{"name": v, "labels": {"version": v}} for v in ("v1", "v2")]},
+        name="full",
+    )
+    sent = obj("VirtualService", {"hosts": ["reviews"], "http": [{"route": parts}]}, managers=RECENT)
+    seen = row(sent, rule, facts={"cluster_domain": domain})
+    assert codes(seen) == found
+    if found:
+        assert "Write reviews.shop.svc.k8s.acme" in str(seen.findings[0].fix)
 
 
 def test_the_older_route_governs_and_one_for_a_namespace_alone_goes_first() -> None:

@@ -144,6 +144,13 @@ def test_counting_begins_when_the_proxies_have_the_change_and_two_scrapes_later(
     assert asked.since == pytest.approx(CHANGED + push + SCRAPES_SECONDS, abs=1)
 
 
+def test_requests_are_counted_under_the_domain_that_telemetry_tells() -> None:
+    inventory = cluster(service(("v1", 80), ("v2", 20)), RULE).inventory
+    told = structs.replace(telemetry(), requests=(sample("v1", 1.0, destination_service="reviews.shop.svc.k8s.acme"),))
+    (asked,) = routes_to_count([(inventory, told)], AT)
+    assert asked.hosts == ("reviews.shop.svc.k8s.acme",)
+
+
 @pytest.mark.parametrize(
     ("since", "taken"),
     [

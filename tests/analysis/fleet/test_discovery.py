@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from meshtop.analysis.fleet.discovery import HostReachability, HostRow, discovery
-from meshtop.analysis.fleet.links import Site, links
+from meshtop.analysis.fleet.links import Site, known_domains, links
 from meshtop.model.kube import (
     ConfigObject,
     Endpoint,
@@ -154,8 +154,38 @@ def test_why_a_cluster_cannot_reach_another_is_said_once_for_the_pair() -> None:
 def test_cluster_local_hosts_stay_in_their_cluster() -> None:
     mesh = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: ['*.shop.svc.cluster.local']\n"
     here = site("a", secrets=("b",), config_maps={"istio-system/istio": {"mesh": mesh}})
-    found = row(here, site("b", endpoints=1))
+    there = site("b", endpoints=1)
+    unknown = row(here, there)
+    assert (unknown.cluster_local, unknown.clusters["a"]) == (None, HostReachability.UNKNOWN)
+    known = (named(here, "cluster.local"), there)
+    found = row(*known)
     assert (found.cluster_local, found.clusters["a"]) == (True, HostReachability.NO_ENDPOINTS)
+    elsewhere = row(named(here, "k8s.acme"), there, host="reviews.shop.svc.k8s.acme")
+    assert (elsewhere.cluster_local, elsewhere.clusters["a"]) == (False, HostReachability.REMOTE)
+
+
+def named(cluster: Site, domain: str) -> Site:
+    """The cluster with a known DNS domain."""
+    return structs.replace(cluster, facts=structs.replace(cluster.facts, cluster_domain=domain))
+
+
+def test_a_domain_that_was_not_read_is_the_one_that_the_rest_of_the_mesh_has() -> None:
+    one, two, other = site("a"), site("b"), site("c", mesh="n")
+    assert known_domains([named(one, "k8s.acme"), two, other]) == {"a": "k8s.acme", "b": "k8s.acme"}
+    several = [named(one, "k8s.acme"), named(two, "corp"), site("d")]
+    assert known_domains(several) == {"a": "k8s.acme", "b": "corp"}
+    (only,) = [r.host for r in discovery([named(one, "k8s.acme"), two], {}).hosts]
+    assert only == "reviews.shop.svc.k8s.acme"
+
+
+def test_a_rule_for_a_full_host_wants_failover_only_where_that_is_the_host() -> None:
+    locality = {"failover": [{"from": "eu", "to": "us"}]}
+    rule = obj("DestinationRule", "r", "shop", spec={
+        "host": HOST, "trafficPolicy": {"loadBalancer": {"localityLbSetting": locality}}})  # fmt: skip
+    here = site("a", secrets=("b",), endpoints=1, objects=(rule,))
+    there = site("b", secrets=("a",), endpoints=1)
+    assert "DISCOVERY-NO-OUTLIER-DETECTION" not in codes(row(here, there))
+    assert "DISCOVERY-NO-OUTLIER-DETECTION" in codes(row(named(here, "cluster.local"), there))
 
 
 def test_different_ports_of_one_name_are_found() -> None:

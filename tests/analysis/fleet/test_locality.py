@@ -43,6 +43,13 @@ def only(found: tuple[HostLocality, ...]) -> HostLocality:
     return one
 
 
+def test_endpoints_of_one_service_stand_together_where_one_cluster_does_not_tell_its_domain() -> None:
+    one, two = site("a", "z1"), site("b", "z2")
+    told = structs.replace(one, facts=structs.replace(one.facts, cluster_domain="k8s.acme"))
+    found = only(locate([told, two], [], []))
+    assert (found.host, found.clusters) == ("web.shop.svc.k8s.acme", ("a", "b"))
+
+
 def test_endpoints_are_counted_by_zone_and_traffic_by_cluster() -> None:
     found = only(
         locate(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from meshtop.analysis.fleet.links import Site
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, istiod_metrics, minor, planes
-from meshtop.model.kube import Inventory, Meta, Namespace
+from meshtop.model.kube import Inventory, KindStatus, Meta, Namespace
 from meshtop.model.mesh import ControlPlane, MeshFacts, Obeyed, Proxy, Ready, Workload
 from meshtop.model.state import HealthStatus
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -225,6 +226,41 @@ def test_figures_of_all_revisions_together_are_said_to_be() -> None:
 def test_namespaces_that_ask_for_a_revision_that_is_not_there(labels: dict[str, str], found: bool) -> None:
     (one,) = planes([site("a", plane("1-30", tags=("stable",)), labels=labels)], {"a": [proxies(1, "1-30")]})
     assert ("NO-SUCH-REVISION" in codes(one)) is found
+
+
+def unread(cluster: Site, *kinds: str) -> Site:
+    """The cluster where some kinds may not be read."""
+    wanted = ("Pod", "Deployment", "MutatingWebhookConfiguration")
+    states = tuple(KindStatus(kind=kind, state="denied" if kind in kinds else "fresh") for kind in wanted)
+    return structs.replace(cluster, inventory=structs.replace(cluster.inventory, kinds=states))
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "MutatingWebhookConfiguration"])
+def test_no_revision_is_missing_where_revisions_and_tags_were_not_read(kind: str) -> None:
+    asking = site("a", plane("1-30"), labels={"istio.io/rev": "stable"})
+    assert "NO-SUCH-REVISION" in codes(planes([unread(asking)], {})[0])
+    assert "NO-SUCH-REVISION" not in codes(planes([unread(asking, kind)], {})[0])
+
+
+def test_a_revision_is_unused_only_where_all_pods_that_it_may_serve_were_read() -> None:
+    here = site("a", plane("1-29", "1.29.0"), plane("1-30"))
+    there = site("b", roles=("remote",), obeys=Obeyed(cluster="a", servers=("a",)))
+    used = {"a": [proxies(1, "1-30")]}
+    old, *_ = planes([unread(here), unread(there)], used)
+    assert (old.proxies, "UNUSED" in codes(old)) == (0, True)
+    old, *_, served = planes([unread(here), unread(there, "Pod")], used)
+    assert (old.proxies, "UNUSED" in codes(old), served.proxies) == (None, False, None)
+    old, *_ = planes([unread(here, "Pod"), unread(there)], used)
+    assert (old.proxies, "UNUSED" in codes(old)) == (None, False)
+
+
+def test_a_skew_says_which_of_the_two_is_older() -> None:
+    used = {"a": [proxies(1, "1-30", "1.31.0"), proxies(1, "1-30", "1.28.1")]}
+    (found,) = planes([site("a", plane("1-30", "1.30.1"))], used)
+    assert [f.message for f in found.findings if f.code == "CONTROLPLANE-SKEW"] == [
+        "The control plane 1-30 of a is 1.30.1, more than one minor version newer than its proxies (1.28.1).",
+        "The control plane 1-30 of a is 1.30.1, older than its proxies (1.31.0).",
+    ]
 
 
 def test_control_planes_of_one_mesh_may_be_one_minor_apart() -> None:

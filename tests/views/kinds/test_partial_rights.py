@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from meshtop.actions.fleet import readable_namespaces, unread
@@ -10,8 +11,10 @@ from meshtop.analysis.canary.verdict import Honesty, HonestyVerdict
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot
+from meshtop.views.frame.registry import view
 from meshtop.views.frame.unknowns import told
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, evacuation_sentences
 from meshtop.views.reports.whatif import knows_scope
 from tests import worlds
@@ -42,6 +45,17 @@ def test_routes_are_known_where_they_may_be_read() -> None:
     assert set(unread(snapshot)) == {"east"}
     assert readable_namespaces(snapshot) == {"east": frozenset({"shop"})}
     assert readable_namespaces(worlds.world(worlds.east())) == {}
+
+
+@pytest.mark.parametrize(("state", "status"), [("fresh", "idle"), ("denied", "unknown")])
+def test_no_workload_is_claimed_only_where_pods_were_read(state: str, status: str) -> None:
+    east = worlds.east()
+    assert east.inventory is not None
+    kinds = tuple(replace(k, state=state) if k.kind == "Pod" else k for k in east.inventory.kinds)
+    bare = replace(east.inventory, kinds=kinds, pods=(), controllers=())
+    picture = Picture(worlds.world(replace(east, inventory=bare)))
+    for kind in ("clusters", "namespaces"):
+        assert {row.health.status.value for row in view(kind).items(picture, Query())} == {status}
 
 
 def test_pods_are_known_where_they_may_be_read() -> None:

@@ -19,14 +19,12 @@ from meshtop.analysis.security.mtls.client import AppliedRule, destination_rule
 from meshtop.analysis.security.mtls.server import ServerPolicy, compose
 from meshtop.analysis.visibility.clients import Client, Visibility
 from meshtop.analysis.visibility.exports import ExportDefaults, export_defaults
-from meshtop.analysis.visibility.hosts import full_host, host_matches
+from meshtop.analysis.visibility.hosts import NOBODYS_DOMAIN, full_host, host_matches, in_domain, written_domains
 from meshtop.analysis.visibility.selection import match_labels, selects, title
 from meshtop.analysis.visibility.sidecars import Sidecars
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import MeshFacts, VirtualMachine, Workload
 
-_NOBODYS_DOMAIN = "domain.invalid"
-"""Stands for any DNS domain that no rule is written in (RFC 2606 keeps the name free)."""
 LabelKey = frozenset[tuple[str, str]]
 
 
@@ -71,6 +69,7 @@ class IstioConfig:
         self.no_policies = unreadable(member.name, member.inventory, "PeerAuthentication")
         self.no_rules = unreadable(member.name, member.inventory, "DestinationRule")
         self.no_routes = unreadable(member.name, member.inventory, "VirtualService")
+        self.no_sidecars = unreadable(member.name, member.inventory, "Sidecar")
         self.policies: tuple[ConfigObject, ...] = config.get("PeerAuthentication", ())
         if self.no_policies is None and facts.root_namespace is None:
             self.no_policies = _rootless(member.name, self.policies)
@@ -84,8 +83,11 @@ class IstioConfig:
             services=member.inventory.services if member.inventory is not None else (),
             entries=self.entries,
             domain=self.domain,
+            domain_known=self.domain_known,
+            unread=self.no_sidecars,
         )
-        self._routing = _routing(config.get("VirtualService", ()), self.domain)
+        self.routes: tuple[ConfigObject, ...] = config.get("VirtualService", ())
+        self._routing = _routing(self.routes, self.domain)
         self.by_title = {title(obj): obj for obj in (*self.policies, *self.rules)}
         self._policies = _by_namespace(self.policies)
         self._selected_by = {
@@ -211,8 +213,7 @@ class IstioConfig:
     def _other_domains(self) -> tuple[str, ...]:
         """Domains that the cluster may have instead: those that hosts of rules are written in, and one of none."""
         hosts = (text(rule.spec.get("host")) or "" for rule in self.rules)
-        written = {host.partition(".svc.")[2] or (host[2:] if host.startswith("*.") else "") for host in hosts}
-        return (*sorted(written - {self.domain, ""}), _NOBODYS_DOMAIN)
+        return (*sorted(written_domains((*hosts, *self._sidecars.hosts())) - {self.domain}), NOBODYS_DOMAIN)
 
     def named_clients(self, host: str) -> tuple[str, ...]:
         """The namespaces to which rules for a host are exported by name, sorted."""
@@ -224,15 +225,40 @@ class IstioConfig:
 
         Hosts that a visible route sends to are known to the sidecar too.
         """
-        if self.visibility.sees_host(host, namespace, service, client):
-            return None
-        if any(self.visibility.sees_route(route, client) for route in self._routing.get(host, ())):
+        if self._knows_host(host, namespace, service, client, self.domain):
             return None
         sidecar = self._sidecars.of(client.namespace, client.labels or {})
         hidden = self.visibility.is_hidden(namespace, service, client)
         if hidden or sidecar is None:
             return f"{host} is not exported to {client.namespace}: calls to it pass through in plaintext"
         return f"{title(sidecar)} does not import {host}: calls to it pass through in plaintext"
+
+    def _knows_host(self, host: str, namespace: str, service: str, client: Client, domain: str) -> bool:
+        """Whether a client's sidecar knows a host in a domain of the cluster."""
+        seen = self.visibility if domain == self.domain else self.visibility.in_domain(domain)
+        if seen.sees_host(host, namespace, service, client):
+            return True
+        routing = self._routing if domain == self.domain else _routing(self.routes, domain)
+        return any(seen.sees_route(route, client) for route in routing.get(host, ()))
+
+    def import_doubt(self, host: str, namespace: str, service: str, client: Client) -> str | None:
+        """Why it is not known whether a client's sidecar knows a host, in a sentence; None where it is known."""
+        if client.is_gateway or not client.has_sidecar:
+            return None
+        if self.no_sidecars is not None:
+            return self.no_sidecars
+        if self.domain_known or not self._sidecars:
+            return None
+        knows = self._knows_host(host, namespace, service, client, self.domain)
+        others = (
+            self._knows_host(in_domain(host, self.domain, other), namespace, service, client, other)
+            for other in self._other_domains
+        )
+        if all(other is knows for other in others):
+            return None
+        return (
+            f"Whether the caller's sidecar knows {host} hangs on the DNS domain of {self.cluster}, which is not known."
+        )
 
     def _rules_named(self, host: str) -> list[ConfigObject]:
         """The rules that apply to a host in some domain: those for its first label, and wildcards."""

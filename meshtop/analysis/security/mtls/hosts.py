@@ -63,7 +63,11 @@ def _protocol(port: ServicePort) -> str:
 
 
 class Hosts:
-    """The hosts of one cluster: its Services, and the ServiceEntries that its istiod reads."""
+    """The hosts of one cluster: its Services, and the ServiceEntries that its istiod reads.
+
+    `aliases` is whether a Service of type ExternalName that names another Service is taken for that one, as istiod does
+    since 1.21 (ENABLE_EXTERNAL_NAME_ALIAS).
+    """
 
     def __init__(
         self,
@@ -71,6 +75,8 @@ class Hosts:
         slices: Iterable[EndpointSlice],
         entries: Sequence[ConfigObject],
         domain: str = CLUSTER_DOMAIN,
+        *,
+        aliases: bool = True,
     ) -> None:
         resolved: dict[tuple[str, str], dict[str, int]] = {}
         for one in slices:
@@ -80,11 +86,23 @@ class Hosts:
         self.services: dict[tuple[str, str], Host] = {
             service.meta.key: _service(service, resolved.get(service.meta.key, {}), domain) for service in services
         }
+        self._aliases: dict[tuple[str, str], Host] = {}
+        for service in services if aliases else ():
+            meant = self._meant_by(service.external_name or "", domain)
+            if meant is not None:
+                self._aliases[service.meta.key] = meant
         self._entries: dict[str, Host] = {}
         for entry in sorted(entries, key=lambda e: (e.meta.created, e.meta.name, e.meta.namespace)):
             for name in texts(entry.spec.get("hosts")):
                 self._entries.setdefault(name.lower(), _entry(name.lower(), entry))
         self._wild = [name for name in self._entries if name.startswith("*")]
+
+    def _meant_by(self, external_name: str, domain: str) -> Host | None:
+        """The Service that an external name names in full; None for any other name, or for another alias."""
+        short = external_name.lower().rstrip(".").removesuffix(f".svc.{domain}")
+        name, dot, namespace = short.partition(".")
+        found = self.services.get((namespace, name)) if dot and short != external_name.lower().rstrip(".") else None
+        return found if found is not None and not found.external else None
 
     def find(self, host: str, namespace: str = "") -> Host | None:
         """The host that telemetry names (full or short; `namespace` completes a bare name), None when unknown."""
@@ -94,7 +112,7 @@ class Hosts:
             return entry
         match = _KUBERNETES.fullmatch(name)
         key = (match[2], match[1]) if match else (namespace, name.partition(":")[0])
-        found = self.services.get(key)
+        found = self._aliases.get(key) or self.services.get(key)
         if found is not None:
             return found
         wild = max((w for w in self._wild if host_matches(w, name)), key=len, default=None)

@@ -84,8 +84,9 @@ class MeshTls:
         entries = home.entries if isinstance(home, IstioConfig) else ()
         if inventory is None:
             return Hosts((), (), entries)
-        domain = (member.facts or MeshFacts()).domain
-        return Hosts(inventory.services, inventory.endpoint_slices, entries, domain)
+        facts = member.facts or MeshFacts()
+        aliases = not facts.istio_versions or any(_knows_aliases(version) for version in facts.istio_versions)
+        return Hosts(inventory.services, inventory.endpoint_slices, entries, facts.domain, aliases=aliases)
 
     def _mesh_of(self, member: MeshMember) -> tuple[str, ...]:
         """The clusters whose endpoints a cluster's istiod knows: those in its mesh, itself first."""
@@ -264,6 +265,9 @@ class MeshTls:
             client_labels=client.labels,
             service_namespace=host.namespace,
         )
+        doubt = home.import_doubt(host.name, host.namespace, host.service, _as_client(client))
+        if doubt is not None:
+            return doubt, rule
         hidden = home.passed_through(host.name, host.namespace, host.service, _as_client(client))
         if hidden is not None:
             return ClientTls(TlsMode.DISABLE, hidden), None
@@ -350,6 +354,13 @@ class MeshTls:
         if pair.trusted is Trusted.NO:
             return EdgeTls(TlsOutcome.BROKEN, f"{met.why} But {pair.left} and {pair.right}: {pair.why}", NO_TRUST)
         return EdgeTls(TlsOutcome.UNKNOWN, f"{met.why} But {pair.why[:1].lower()}{pair.why[1:]}")
+
+
+def _knows_aliases(version: str) -> bool:
+    """Whether an istiod takes a Service of type ExternalName for the one that it names: since 1.21."""
+    major, _, rest = version.partition(".")
+    minor = rest.partition(".")[0]
+    return not (major.isdigit() and minor.isdigit()) or (int(major), int(minor)) >= (1, 21)
 
 
 def _labels(subset: Mapping[str, object]) -> dict[str, str]:

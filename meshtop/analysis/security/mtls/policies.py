@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.analysis.security.findings import LocatedFinding, finding, several
 from meshtop.analysis.security.mtls import fixes
 from meshtop.analysis.security.mtls.client import TlsMode
@@ -171,7 +172,8 @@ def _everywhere(home: IstioConfig) -> str:
 def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding]:
     """Findings about STRICT on pods without a proxy: a warning, or info where the STRICT is only mesh-wide."""
     strict = policy.mode is Mode.STRICT or Mode.STRICT in policy.ports.values()
-    if not strict or party.proxy is not Proxy.NONE:
+    # istiod never has a proxy: it secures its own ports.
+    if not strict or party.proxy is not Proxy.NONE or is_istiod(party.labels):
         return
     meant = policy.level in (PolicyLevel.NAMESPACE, PolicyLevel.WORKLOAD) or bool(policy.ports)
     yield finding(

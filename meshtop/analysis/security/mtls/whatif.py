@@ -81,9 +81,9 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     if inventory is None:
         return member
     facts = member.facts or MeshFacts()
-    # Wherever the root namespace is, a policy there is laid over the whole mesh; only its name is not known.
-    root = facts.root_namespace or (_SOME_ROOT if scope == MESH else "")
-    home = root if scope == MESH else scope
+    root = facts.root_namespace or ""
+    # Where the root namespace is not known, nothing is laid over the mesh: what that policy meets there is not known.
+    home = root or _SOME_ROOT if scope == MESH else scope
     kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
     new = ConfigObject(
         group="security.istio.io",
@@ -94,8 +94,7 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
         spec={"mtls": {"mode": Mode.STRICT.value}},
     )
     config = {**inventory.config, "PeerAuthentication": (*(p for p in kept if p is not None), new)}
-    facts = structs.replace(facts, root_namespace=root or None)
-    return structs.replace(member, facts=facts, inventory=structs.replace(inventory, config=config))
+    return structs.replace(member, inventory=structs.replace(inventory, config=config))
 
 
 def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None:
@@ -115,13 +114,15 @@ _DEFECT = "A defect of meshtop: what this call would do could not be told. The l
 class _Call(Struct, frozen=True, kw_only=True):
     """A call into the scope: the workload it reaches, its verdicts under STRICT, and its observed plaintext.
 
-    `worst` is the worst of its verdicts. The plaintext figures are per second, None where no reporter can tell.
+    `worst` is the worst of its verdicts. `homeless` is why it is not known where a policy for the whole mesh would lie,
+    where that is asked. The plaintext figures are per second, None where no reporter can tell.
     """
 
     edge: Edge
     workload: WorkloadId
     worst: TlsVerdict
     bare_server: bool
+    homeless: str | None = None
     plaintext_requests: float | None
     plaintext_bytes: float | None
 
@@ -182,10 +183,31 @@ def _call_into(mesh: MeshTls, edge: Edge, scope: str, touched: Container[Workloa
         edge=edge,
         workload=workload,
         worst=min(verdicts, key=lambda v: _RANK[v.outcome]),
-        bare_server=any(v.server is not None and v.server.proxy is Proxy.NONE for v in verdicts),
+        bare_server=_is_bare(mesh, edge, verdicts),
+        homeless=_homeless(mesh, workload[0] or edge.source.cluster) if scope == MESH else None,
         plaintext_requests=plaintext(edge.sums.judged, edge.sums.secured),
         plaintext_bytes=plaintext(edge.sums.judged_bytes, edge.sums.secured_bytes),
     )
+
+
+def _is_bare(mesh: MeshTls, edge: Edge, verdicts: Sequence[TlsVerdict]) -> bool:
+    """Whether a server that answers has no proxy, which is known even where its policy is not."""
+    judged = [v.server for v in verdicts if v.server is not None]
+    client = mesh.client(edge)
+    if judged or isinstance(client, str):
+        return any(server.proxy is Proxy.NONE for server in judged)
+    servers = mesh.servers(edge, client)
+    return not isinstance(servers, str) and any(server.proxy is Proxy.NONE for server in servers)
+
+
+def _homeless(mesh: MeshTls, cluster: str) -> str | None:
+    """Why it is not known whether a policy for the whole mesh lies over a cluster; None where it does."""
+    home = mesh.config_of(cluster)
+    if isinstance(home, str):
+        return home
+    if home.root_namespace:
+        return None
+    return f"The root namespace of {home.cluster} is not known, nor is it whether that policy would count there."
 
 
 def _reaches(verdicts: Sequence[TlsVerdict]) -> bool:
@@ -226,6 +248,8 @@ def _judged(call: _Call) -> tuple[Effect, str]:
             Effect.FINE,
             "The server has no proxy: STRICT would not be enforced, and nothing changes for its callers.",
         )
+    if call.homeless and (call.plaintext_requests or call.plaintext_bytes or not call.measured):
+        return Effect.UNKNOWN, call.homeless
     if call.plaintext_requests or call.plaintext_bytes:
         if worst.outcome is TlsOutcome.BROKEN:
             return Effect.BREAKS, worst.why

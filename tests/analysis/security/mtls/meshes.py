@@ -12,6 +12,7 @@ from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 KINDS = (
     "Service", "Namespace", "Pod", "EndpointSlice", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
     "PeerAuthentication", "DestinationRule", "VirtualService", "ServiceEntry", "WorkloadEntry", "ConfigMap", "Secret",
+    "Sidecar",
 )  # fmt: skip
 TLS = "security.istio.io/tlsMode"
 

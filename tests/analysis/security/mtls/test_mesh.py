@@ -401,3 +401,49 @@ def test_a_default_that_was_not_read_decides_nothing() -> None:
     assert found.outcome is TlsOutcome.UNKNOWN
     assert "defaultDestinationRuleExportTo" in found.why
     assert one(dr("front", "api", HOST, **tls("DISABLE")), auto_mtls=None).client_mode == "DISABLE"
+
+
+@pytest.mark.parametrize(
+    ("imported", "facts", "outcome"),
+    [
+        ("shop/*.shop.svc.k8s.acme", {}, "plaintext"),
+        ("shop/*.shop.svc.k8s.acme", {"cluster_domain": "k8s.acme"}, "mtls"),
+        ("shop/*.shop.svc.k8s.acme", {"cluster_domain": None}, "unknown"),
+        ("shop/*", {"cluster_domain": None}, "mtls"),
+        ("other/*", {"cluster_domain": None}, "plaintext"),
+    ],
+)
+def test_what_a_sidecar_imports_by_full_hosts_hangs_on_the_domain(
+    imported: str, facts: dict[str, Any], outcome: str
+) -> None:
+    narrow = config("Sidecar", "front", "default", {"egress": [{"hosts": [imported]}]})
+    east = member(workloads=(WEB, API), services=(service("api"),), config=(narrow,), **facts)
+    host = f"api.shop.svc.{facts.get('cluster_domain') or 'cluster.local'}"
+    (verdict,) = MeshTls([east]).edge(edge(WEB, API, host=host))
+    assert verdict.outcome.value == outcome
+
+
+def test_without_the_right_to_read_sidecars_it_is_not_known_what_a_caller_imports() -> None:
+    east = member(workloads=(WEB, API), services=(service("api"),), denied=("Sidecar",))
+    (verdict,) = MeshTls([east]).edge(edge(WEB, API))
+    assert (verdict.outcome.value, verdict.why) == ("unknown", "Sidecar of east cannot be read (denied).")
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "outcome"),
+    [
+        ("api.shop.svc.cluster.local", (), "mtls"),
+        ("api.shop.svc.cluster.local.", ("1.28.0",), "mtls"),
+        ("api.shop.svc.cluster.local", ("1.20.4",), "broken"),
+        ("api.example.com", ("1.28.0",), "broken"),
+    ],
+)
+def test_an_external_name_is_an_alias_of_the_service_that_it_names(
+    name: str, versions: tuple[str, ...], outcome: str
+) -> None:
+    alias = structs.replace(service("alias"), external_name=name, selector={})
+    east = member(
+        workloads=(WEB, API), services=(service("api"), alias), config=(STRICT,), istio_versions=versions
+    )  # fmt: skip
+    (verdict,) = MeshTls([east]).edge(edge(WEB, API, host="alias.shop.svc.cluster.local"))
+    assert verdict.outcome.value == outcome

@@ -196,6 +196,12 @@ def test_a_mesh_wide_strict_is_only_information_for_pods_without_a_proxy() -> No
     assert only(found, "MTLS-STRICT-NO-PROXY").finding.severity is Severity.INFO
 
 
+def test_istiod_is_not_blamed_for_having_no_proxy() -> None:
+    everywhere = peer_authentication("istio-system", mtls={"mode": "STRICT"})
+    istiod = workload("istiod", "istio-system", proxy=Proxy.NONE, services=())
+    assert codes(assess(everywhere, workloads=(istiod,))) == []
+
+
 def test_gateways_are_not_judged_by_policies() -> None:
     gate = workload("gate", "shop", gateway=True, services=())
     found = assess(workloads=(gate,), edges=[edge(None, gate, judged=3.0, secured=0.0)], day=CLEAN_DAY)

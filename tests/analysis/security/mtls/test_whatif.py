@@ -122,7 +122,37 @@ def test_nothing_is_presumed_of_a_root_namespace_that_is_not_known() -> None:
     assert alone.facts is not None
     assert alone.facts.root_namespace is None
     (everywhere,) = strict_members([rootless], MESH)
+    assert everywhere.facts == rootless.facts
     mesh = MeshTls([everywhere])
-    assert all("STRICT" in repr(mesh.policy(party)) for party in mesh.parties)
+    assert all("root namespace of east is not known" in str(mesh.policy(party)) for party in mesh.parties)
     assert everywhere.inventory is not None
     assert [p.meta.namespace for p in everywhere.inventory.config["PeerAuthentication"]] == ["the root namespace"]
+
+
+def test_without_the_root_namespace_only_what_no_policy_could_break_is_fine() -> None:
+    bare = workload("api-v2", proxy=Proxy.NONE)
+    east = member(workloads=(WEB, API, bare, CRON), services=(service("api"),), root_namespace=None)
+    edges = [
+        edge(None, API, judged=4.0, secured=0.0),
+        edge(WEB, API, judged=6.0, secured=6.0),
+        edge(CRON, API),
+        edge(CRON, bare),
+        edge(WEB, bare),
+    ]
+    told = posture(MeshTls([east]), edges, window=TrafficWindow(0.0, 300.0), day=lambda where: None)
+    workloads = tuple(told.workloads.values())
+    found = {
+        (c.edge.source.workload or "?", c.edge.destination.workload): c
+        for c in what_if_strict([east], (), edges, workloads, MESH).consequences
+    }
+    assert {key: c.effect.value for key, c in found.items()} == {
+        ("?", "api-v1"): "unknown",
+        ("cron", "api-v1"): "unknown",
+        ("web", "api-v1"): "fine",
+        ("cron", "api-v2"): "fine",
+        ("web", "api-v2"): "fine",
+    }
+    assert "root namespace of east" in found["?", "api-v1"].why
+    # A policy of the namespace itself needs no root namespace.
+    alone = what_if_strict([east], (), edges, workloads, "shop").consequences
+    assert {c.effect.value for c in alone if not c.edge.source.workload} == {"breaks"}

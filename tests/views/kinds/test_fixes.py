@@ -1,0 +1,56 @@
+"""Fixes as rows and details show them: their commands name the context of the cluster that is meant."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec import structs
+
+from meshtop.views.frame.detail import detail
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from tests import worlds
+from tests.analysis.security.mtls.objects import peer_authentication
+from tests.views.kinds.test_security import with_objects
+from tests.views.picture.test_evidence import istiod
+
+SELECTOR = {"matchLabels": {"app": "reviews"}}
+
+
+def picture() -> Picture:
+    """East with a PeerAuthentication that an older one shadows, and with an istiod that is not ready."""
+    older, later = (
+        peer_authentication("shop", name, created=created, selector=SELECTOR, mtls={"mode": "STRICT"})
+        for name, created in (("older", 1.0), ("later", 2.0))
+    )
+    east = with_objects(worlds.east(), older, later)
+    plane, pod = istiod("east", {})
+    assert east.inventory is not None
+    inventory = structs.replace(
+        east.inventory,
+        controllers=(
+            *(c for c in east.inventory.controllers if c.meta.name != "istiod"),
+            structs.replace(plane, ready=0),
+        ),
+        pods=(*east.inventory.pods, structs.replace(pod, ready=False)),
+    )
+    return Picture(worlds.world(structs.replace(east, inventory=inventory), worlds.west()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "command"),
+    [
+        ("mtls", "delete peerauthentication", "kubectl --context east-admin delete peerauthentication -n shop later"),
+        ("findings", "delete peerauth", "kubectl --context east-admin delete peerauthentication -n shop later"),
+        ("controlplanes", "describe pods", "kubectl --context east-admin -n istio-system describe pods"),
+    ],
+)
+def test_a_fix_names_the_context_of_its_cluster(kind: str, said: str, command: str) -> None:
+    seen = picture()
+    rows = [row for row in view(kind).items(seen, Query(clusters=("east",))) if said in repr(row)]
+    assert rows
+    for row in rows:
+        assert command in msgspec.json.encode(row).decode()
+        shown = detail(seen, kind, view(kind).key(row))
+        assert command in repr(shown)
