@@ -61,6 +61,12 @@ class CanaryDefaults(Struct, frozen=True):
     minimum_requests: int = DEFAULT_MINIMUM_REQUESTS
 
 
+class FindingsDefaults(Struct, frozen=True):
+    """Section `findings`."""
+
+    ignore: tuple[str, ...] = ()
+
+
 class PrometheusDefaults(Struct, frozen=True):
     """A cluster's section `prometheus`."""
 
@@ -92,6 +98,7 @@ class DefaultSettings(Struct, frozen=True):
     access: AccessDefaults = AccessDefaults()
     canary: CanaryDefaults = CanaryDefaults()
     health: Thresholds = DEFAULT_THRESHOLDS
+    findings: FindingsDefaults = FindingsDefaults()
     tenant_label: None = None
     apdex_ms: float = 500.0
     theme: None = None
