@@ -277,5 +277,5 @@ def _mesh_text(path: str, kind: str) -> str:
     if not isinstance(content, dict):
         raise CommandError(f"{path} is no {kind}: it has to hold keys and values.")
     if "kind" in content and "apiVersion" in content:
-        raise CommandError(f"{path} is an object ({content['kind']}) and no {kind} by itself; give a ConfigMap as FILE.")
+        raise CommandError(f"{path} is an object ({content['kind']}) and no {kind}; give a ConfigMap as FILE.")
     return text

@@ -161,7 +161,7 @@ def test_a_mesh_config_of_a_file(meshtop: Program, files: Path) -> None:
     for written, said in (
         ("hello\n", "mesh.conf is no MeshConfig: it has to hold keys and values."),
         ("a: [\n", "mesh.conf is not YAML"),
-        ("apiVersion: v1\nkind: ConfigMap\n", "mesh.conf is an object (ConfigMap) and no MeshConfig by itself"),
+        ("apiVersion: v1\nkind: ConfigMap\n", "mesh.conf is an object (ConfigMap) and no MeshConfig; give"),
     ):
         mesh.write_text(written)
         refused = meshtop("analyze", str(entry), "--mesh-config", str(mesh))
