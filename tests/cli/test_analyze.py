@@ -97,6 +97,18 @@ def test_formats_filters_and_namespaces(meshtop: Program, files: Path) -> None:
     assert meshtop("analyze", target, "--filter", "nonsense:1").code == 2
 
 
+def test_files_alone_are_called_files(meshtop: Program, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: shop}\n"
+        "spec: {rules: [{from: [{source: {namespaces: [gone]}}]}]}\n"
+    )
+    said = [one["message"] for one in items(meshtop("analyze", str(policy), "-o", "json").out)]
+    assert "namespace gone does not exist in these files." in said
+    said = [one["message"] for one in items(meshtop("analyze", f"east={policy}", "-o", "json").out)]
+    assert "namespace gone does not exist in the cluster." in said
+
+
 def test_what_is_no_object_is_told_by_its_file(meshtop: Program, tmp_path: Path) -> None:
     (tmp_path / "words.yaml").write_text("hello\n")
     (tmp_path / "nameless.yaml").write_text("apiVersion: v1\nkind: Service\nmetadata: []\n")
