@@ -16,6 +16,7 @@ from meshtop.cli.session import Session, exit_code, once, open_session, say_miss
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
+    from meshtop.analysis.findings.revisions import MisreadObject
     from meshtop.analysis.findings.suppression import Suppression
     from meshtop.model.snapshot import Snapshot
     from meshtop.views.picture.query import Query
@@ -31,7 +32,7 @@ _SUFFIXES = (".yaml", ".yml", ".json")
     "--fail-on",
     type=click.Choice(("error", "warning", "info")),
     default="error",
-    help="From which severity to exit with 1.",
+    help="The least severe finding that exits with 1 (error).",
 )
 @click.option(
     "-o",
@@ -70,7 +71,7 @@ def command(
     --over-clusters, of the clusters as they would be with the FILEs applied: what is found on their objects, and what
     comes with them elsewhere. CLUSTER=FILE is for one cluster.
 
-    Exits with 1 where something was found, and with 3 where what was not read may hide something.
+    Exits with 1 where something is as severe as --fail-on says, and with 3 where what was not read may hide something.
     """
     from meshtop.views.kinds.findings import VIEW
 
@@ -178,22 +179,27 @@ def _read(
 ) -> list[ReadFiles]:
     """The objects of the files by the cluster that they are for. Raises CommandError for what cannot be read."""
     from meshtop.model.yaml_input import YamlRefused
-    from meshtop.sources.kubernetes.manifests import manifests
+    from meshtop.sources.kubernetes.manifests import Manifests, manifests
     from meshtop.views.reports.analyze import ReadFiles
 
     namespaces = session.common.namespace
     home = namespaces[0] if len(namespaces) == 1 and not set(namespaces[0]) & set("*?[") else "default"
     texts: dict[str, list[bytes]] = {}
+    misread: dict[str, list[MisreadObject]] = {}
+    nothing = Manifests()
     for written in files:
         cluster, path = _target(written)
         for file in _listed(path, written):
             data = _bytes(file)
             try:
                 # Each file for itself, so that what is wrong is told by the name of its file.
-                manifests([data], namespace=home)
+                alone_read = manifests([data], namespace=home)
             except YamlRefused as error:
                 line = f" (line {error.line})" if error.line else ""
                 raise CommandError(f"{file} {error.why}{line}.") from error
+            if alone_read == nothing:
+                say(f"meshtop: {'stdin' if file == '-' else file} holds no object.")
+            misread.setdefault(cluster, []).extend(_in_file(one, file) for one in alone_read.misread)
             texts.setdefault(cluster, []).append(data)
     settings = _settings(mesh)
     found = []
@@ -201,8 +207,15 @@ def _read(
         read = manifests([*parts, *settings], namespace=home, now=time.time(), default_gateway=alone)
         for kind in read.passed_over:
             say(f"meshtop: {kind} is a kind that nothing judges; it was passed over.")
-        found.append(ReadFiles(cluster=cluster, inventory=read.inventory, misread=read.misread))
+        found.append(ReadFiles(cluster=cluster, inventory=read.inventory, misread=tuple(misread[cluster])))
     return found
+
+
+def _in_file(one: MisreadObject, file: str) -> MisreadObject:
+    """What could not be read, with its file where it has no name by which it could be looked for."""
+    from msgspec import structs
+
+    return one if one.name else structs.replace(one, why=f"{one.why} ({'stdin' if file == '-' else file})")
 
 
 def _target(written: str) -> tuple[str, str]:
@@ -241,11 +254,28 @@ def _bytes(path: str) -> bytes:
 def _settings(mesh: tuple[str | None, str | None]) -> list[bytes]:
     """The ConfigMap in which istiod finds a MeshConfig and MeshNetworks, of the given files."""
     data = {
-        name: _bytes(path).decode("utf-8", "replace")
-        for name, path in zip(("mesh", "meshNetworks"), mesh, strict=True)
+        name: _mesh_text(path, kind)
+        for name, kind, path in zip(("mesh", "meshNetworks"), ("MeshConfig", "MeshNetworks"), mesh, strict=True)
         if path
     }
     if not data:
         return []
     meta = {"name": "istio", "namespace": "istio-system"}
     return [json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}).encode()]
+
+
+def _mesh_text(path: str, kind: str) -> str:
+    """The text of a MeshConfig or MeshNetworks. Raises CommandError for what is none, which would change nothing."""
+    from meshtop.model.yaml_input import YamlRefused, load_yaml, text_of_yaml
+
+    data = _bytes(path)
+    try:
+        content, text = load_yaml(data), text_of_yaml(data)
+    except YamlRefused as error:
+        line = f" (line {error.line})" if error.line else ""
+        raise CommandError(f"{path} {error.why}{line}.") from error
+    if not isinstance(content, dict):
+        raise CommandError(f"{path} is no {kind}: it has to hold keys and values.")
+    if "kind" in content and "apiVersion" in content:
+        raise CommandError(f"{path} is an object ({content['kind']}) and no {kind}; give a ConfigMap as FILE.")
+    return text

@@ -82,12 +82,12 @@ def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:
     except MeshtopError as error:
         return _ended(error)
     except click.UsageError as error:
-        say(f"meshtop: {error.format_message()}")
+        say(f"meshtop: {_in_one_line(error)}")
         if error.ctx is not None:
             say(f"Try '{error.ctx.command_path} --help'.")
         return Exit.USAGE
     except click.ClickException as error:
-        say(f"meshtop: {error.format_message()}")
+        say(f"meshtop: {_in_one_line(error)}")
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
@@ -96,6 +96,11 @@ def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:
         if isinstance(inner, MeshtopError):
             return _ended(inner)
         return _unwritable(inner or error) or _defect(error, trace=wants_trace())
+
+
+def _in_one_line(error: click.ClickException) -> str:
+    """What click says, which breaks the line before each of several choices."""
+    return " ".join(error.format_message().split())
 
 
 def _ended(error: MeshtopError) -> int:

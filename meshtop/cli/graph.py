@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec.structs import replace
 
-from meshtop.cli.exits import say
+from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
@@ -54,6 +54,8 @@ def command(
     As text it can be pasted anywhere: the drawing, then the worst edges in words. A filter works as in `get edges`.
     """
     from meshtop.analysis.graph.service_graph import Level
+    from meshtop.views.frame.document import missing
+    from meshtop.views.frame.filter import FilterError
     from meshtop.views.kinds.edges import VIEW
     from meshtop.views.picture.asks import GRAPH
     from meshtop.views.reports.graph import BY_CLUSTER, GROUPINGS, Sight, lost_in_graph
@@ -67,7 +69,13 @@ def command(
     picture = session.picture(snapshot)
     if level is None and output == "text" and focus is None and path is None:
         sight = _readable(picture, query, sight, session.style(sys.stdout))
-    graph = _graph(picture, query, sight, focus=focus, hops=hops, path=path)
+    try:
+        graph = _graph(picture, query, sight, focus=focus, hops=hops, path=path)
+    except FilterError as error:
+        say_missing(session, snapshot)  # a node may be missing only because its source is
+        if missing(snapshot):
+            raise CommandError(str(error), exit_code(snapshot) or Exit.UNREACHABLE) from error
+        raise
     write(_rendered(output, session, picture, query, sight, graph))
     say_missing(session, snapshot)
     code = exit_code(snapshot)

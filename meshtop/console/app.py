@@ -254,6 +254,7 @@ class MeshtopApp(Shell):
     def action_interrupt(self) -> None:
         """End the console on ctrl-c; while an action runs, only when asked again."""
         if not self._asks_to_quit():
+            self.exit_message = self._left_behind()
             super().action_interrupt()
 
     def open_detail(self, kind: str, key: str) -> None:
@@ -350,7 +351,16 @@ class MeshtopApp(Shell):
     def quit(self) -> None:
         """Leave the console; while an action runs, only when asked again."""
         if not self._asks_to_quit():
+            self.exit_message = self._left_behind()
             self.exit(return_code=Exit.FINE)
+
+    def _left_behind(self) -> str:
+        """What the terminal says of actions that the end of the console stops, once no screen says it any more."""
+        return "\n".join(
+            f"meshtop: {run.subject} is left {'held' if run.held_by_quitting else 'interrupted'}; "
+            "meshtop journal says how to finish it or take it back."
+            for run in self.runs.running
+        )
 
     def _say(self, sentence: str, tone: Tone) -> None:
         if isinstance(self.screen, MeshScreen):

@@ -64,7 +64,12 @@ def run_console(
     app = MeshtopApp(options, look)
     answer_keys_first()
     end_with_parent()
-    app.run(mouse=options.mouse)
+    try:
+        app.run(mouse=options.mouse)
+    finally:
+        if sys.stdout.isatty():
+            sys.stdout.write("\r\x1b[K")  # else the shell's prompt would stand on "opening the console"
+            sys.stdout.flush()
     if app.exit_message:
         sys.stderr.write(app.exit_message + "\n")
     return app.return_code or 0

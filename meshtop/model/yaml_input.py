@@ -36,7 +36,7 @@ def read_bounded(path: Path, *, most: int = MAX_BYTES) -> bytes:
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise YamlRefused(f"is larger than {most // 1024 // 1024} MB; is it the right file?")
+        raise YamlRefused(f"is larger than {most // 1024 // 1024} MB, which is more than a file of this kind should be")
     return data
 
 

@@ -212,7 +212,7 @@ def _test_file(text: str, path: Path) -> tuple[AccessTestFile, Where]:
             return checked(AccessTestFile, data, lambda at: str(path)), lambda at: str(path)
         except (msgspec.DecodeError, ConfigError):
             pass  # the reader of YAML says the same with the line
-    document = parse_document(text, path)
+    document = parse_document(text, path, example="cases: []")
     where = where_in(document)
     return checked(AccessTestFile, document.data, where), where
 

@@ -64,8 +64,8 @@ def read_document(path: Path, what: str = "settings file") -> YamlFile:
     return parse_document(text, path)
 
 
-def parse_document(text: str, path: Path) -> YamlFile:
-    """A YAML mapping from text that was read already; `path` is only for messages.
+def parse_document(text: str, path: Path, *, example: str = "refresh: 5s") -> YamlFile:
+    """A YAML mapping from text that was read already; `path` and `example`, a line of it, are only for messages.
 
     Raises ConfigError where it is not YAML, is not a mapping, or names a key twice.
     """
@@ -100,7 +100,7 @@ def parse_document(text: str, path: Path) -> YamlFile:
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}, line 1: the file must hold keys and values, such as `refresh: 5s`.")
+        raise ConfigError(f"{path}, line 1: the file must hold keys and values, such as `{example}`.")
     return YamlFile(path=path, data=data, lines=lines)
 
 

@@ -137,6 +137,10 @@ def test_faults_of_manifests_name_their_document(meshtop: Program, tmp_path: Pat
     broken = write(tmp_path, "b.yaml", POLICY.replace("selector: {", "selector: ["))
     assert "b.yaml, line 9: this is not YAML" in meshtop("access", "test", cases, broken).err
     assert "There are no cases in" in meshtop("access", "test", policies).err
+    words = write(tmp_path, "words.yaml", "hello\n")
+    assert "words.yaml, line 1: the file must hold keys and values, such as `cases: []`." in (
+        meshtop("access", "test", words).err
+    ), "the example is of such a file, and not of the settings"
     assert "cannot be read: no such file" in meshtop("access", "test", str(tmp_path / "none.yaml")).err
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")

@@ -97,6 +97,29 @@ def test_formats_filters_and_namespaces(meshtop: Program, files: Path) -> None:
     assert meshtop("analyze", target, "--filter", "nonsense:1").code == 2
 
 
+def test_files_alone_are_called_files(meshtop: Program, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: shop}\n"
+        "spec: {rules: [{from: [{source: {namespaces: [gone]}}]}]}\n"
+    )
+    said = [one["message"] for one in items(meshtop("analyze", str(policy), "-o", "json").out)]
+    assert "namespace gone does not exist in these files." in said
+    said = [one["message"] for one in items(meshtop("analyze", f"east={policy}", "-o", "json").out)]
+    assert "namespace gone does not exist in the cluster." in said
+
+
+def test_what_is_no_object_is_told_by_its_file(meshtop: Program, tmp_path: Path) -> None:
+    (tmp_path / "words.yaml").write_text("hello\n")
+    (tmp_path / "nameless.yaml").write_text("apiVersion: v1\nkind: Service\nmetadata: []\n")
+    (tmp_path / "empty.yaml").write_text("---\n# nothing\n")
+    outcome = meshtop("analyze", str(tmp_path), "-o", "json")
+    assert outcome.code == 1
+    said = [one["message"] for one in items(outcome.out)]
+    assert [sum(f"{name}.yaml)" in one for one in said) for name in ("words", "nameless", "empty")] == [1, 1, 0]
+    assert f"meshtop: {tmp_path / 'empty.yaml'} holds no object.\n" in outcome.err
+
+
 def test_stdin_is_a_file(meshtop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     class Stdin:
         buffer = io.BytesIO(ROUTE.encode())
@@ -147,6 +170,15 @@ def test_a_mesh_config_of_a_file(meshtop: Program, files: Path) -> None:
     assert [one["code"] for one in without] == ["IST0134"]
     assert items(meshtop("analyze", str(entry), "--mesh-config", str(mesh), "-o", "json").out) == []
     assert meshtop("analyze", "--mesh-config", str(mesh)).code == 2
+    for written, said in (
+        ("hello\n", "mesh.conf is no MeshConfig: it has to hold keys and values."),
+        ("a: [\n", "mesh.conf is not YAML"),
+        ("apiVersion: v1\nkind: ConfigMap\n", "mesh.conf is an object (ConfigMap) and no MeshConfig; give"),
+    ):
+        mesh.write_text(written)
+        refused = meshtop("analyze", str(entry), "--mesh-config", str(mesh))
+        assert refused.code == 2
+        assert said in refused.err, "what changes nothing is not passed over in silence"
     assert meshtop("analyze", "--over-clusters").code == 2
 
 

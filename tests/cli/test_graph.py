@@ -115,6 +115,15 @@ def test_missing_clusters_are_said_and_cost_nothing(meshtop: Program) -> None:
     assert "reviews" in outcome.out
 
 
+def test_a_node_that_may_be_unread_is_no_mistake_of_the_user(meshtop: Program) -> None:
+    meshtop.snapshots = (worlds.world(worlds.east(), worlds.north()),)
+    outcome = meshtop("graph", "--focus", "north/shop/web")
+    assert outcome.code == 3
+    missing, unknown = outcome.err.splitlines()
+    assert "north did not answer within 5 s" in missing
+    assert "The graph has no node north/shop/web" in unknown
+
+
 def test_a_hostile_name_draws_nothing_else(meshtop: Program, tmp_path: Path) -> None:
     sample = worlds.request("east/we\x1b[31mb", "east/v1", 1.0)
     meshtop.snapshots = (worlds.world(worlds.cluster("east", [sample])),)

@@ -155,14 +155,18 @@ def token_keys(config: RevisionConfig) -> Iterator[ConfigFinding]:
     if not policies:
         return
     names = ", ".join(f"{p.meta.namespace}/{p.meta.name}" for p in policies[:3])
+    which = (
+        f"RequestAuthentication {names}"
+        if len(policies) == 1
+        else f"one of {len(policies)} RequestAuthentications ({names}{', ...' if len(policies) > 3 else ''})"
+    )
     for deployment in config.inventory.controllers:
         if deployment.kind != "Deployment" or not is_istiod(deployment.meta.labels):
             continue
         if not deployment.environment.get("BLOCKED_CIDRS_IN_JWKS_URIS"):
             yield config.finding(
-                "IST0175", deployment, f"BLOCKED_CIDRS_IN_JWKS_URIS is not set, so whoever may write one of "
-                f"{len(policies)} RequestAuthentications ({names}{', ...' if len(policies) > 3 else ''}) can make "
-                "istiod call any address.",
+                "IST0175", deployment, f"BLOCKED_CIDRS_IN_JWKS_URIS is not set, so whoever may write {which} can "
+                "make istiod call any address.",
                 "env:\n- name: BLOCKED_CIDRS_IN_JWKS_URIS\n  value: 10.0.0.0/8,169.254.0.0/16",
             )  # fmt: skip
 

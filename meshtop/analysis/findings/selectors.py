@@ -192,7 +192,9 @@ def _sources(config: RevisionConfig, policy: ConfigObject) -> Iterator[ConfigFin
 
 
 def _how_many(config: RevisionConfig) -> str:
-    return "the cluster" if len(config.members) == 1 else f"any of the {len(config.members)} clusters of the mesh"
+    if len(config.members) == 1:
+        return "the cluster" if config.cluster.name else "these files"
+    return f"any of the {len(config.members)} clusters of the mesh"
 
 
 def _matches(pattern: str, namespace: str) -> bool:

@@ -74,7 +74,7 @@ def needs_of(
             who,
             item.id,
         )
-        for number, line in enumerate(lines_below(item)):
+        for number, line in enumerate(lines_below(item, now)):
             needs[f"{item.id}#{number}"] = Need(" ", Tone.DIM, f" {line}", kind, key, id=item.id)
     return needs
 

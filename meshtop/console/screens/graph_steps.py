@@ -55,7 +55,7 @@ def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
     levels = sight.levels
     index = levels.index(sight.level) + step if sight.level in levels else 0
     if not 0 <= index < len(levels):
-        last, word = (levels[-1], "finest") if index else (levels[0], "coarsest")
+        last, word = (levels[-1], "finest") if step > 0 else (levels[0], "coarsest")
         return GraphStep(why=f"{last.value} is the {word} level.")
     changed = replace(sight, level=levels[index], expanded=frozenset(), collapsed=frozenset())
     return GraphStep(changed, None if node is None else GraphCursor(node.id))

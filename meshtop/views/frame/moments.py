@@ -17,6 +17,12 @@ def ago(at: float, now: float) -> str:
     return f"{age(now - at)} ago ({moment:{form}}Z)"
 
 
+def clock(moment: datetime, now: float, form: str = "%H:%M") -> str:
+    """A time of day (UTC), with the date before it from a day on: an hour alone would be read as today's."""
+    dated = abs(now - moment.timestamp()) >= DAY_SECONDS
+    return f"{moment.astimezone(UTC):{f'%m-%d {form}' if dated else form}}"
+
+
 def parse_moment(text: str, now: datetime) -> float:
     """Unix seconds of a moment; `14:05` is in the time zone of `now` (of yesterday if still in the future).
 

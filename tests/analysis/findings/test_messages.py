@@ -138,6 +138,30 @@ def pair(*, days: int = 30) -> tuple[bytes, bytes]:
     return made.public_bytes(Encoding.PEM), private
 
 
+@pytest.mark.parametrize(
+    ("names", "which"),
+    [
+        (("a",), "write RequestAuthentication shop/a can make"),
+        (("a", "b"), "write one of 2 RequestAuthentications (shop/a, shop/b) can make"),
+        (("a", "b", "c", "d"), "write one of 4 RequestAuthentications (shop/a, shop/b, shop/c, ...) can make"),
+    ],
+)
+def test_who_may_make_istiod_call_any_address(names: tuple[str, ...], which: str) -> None:
+    text = "".join(istio("RequestAuthentication", name, "{jwtRules: [{issuer: a}]}") for name in names)
+    text += """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: istiod, namespace: istio-system, labels: {app: istiod, istio: pilot}}
+spec:
+  selector: {matchLabels: {app: istiod}}
+  template: {metadata: {labels: {app: istiod}}, spec: {containers: [{name: discovery, image: pilot}]}}
+"""
+    (one,) = found(cluster(text), only="token-keys")
+    assert one.code == "IST0175"
+    assert which in one.message
+
+
 def test_what_is_wrong_with_a_certificate() -> None:
     now = NOW.timestamp()
     certificate, key = pair()

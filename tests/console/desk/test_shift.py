@@ -172,6 +172,12 @@ async def test_a_shift_is_checked_confirmed_held_and_taken_back(world: Served) -
         assert chip(app), "it is said on every screen"
         await pilot.press("q")
         assert bottom(app) == "shop/reviews#weighted is in progress (J). ctrl-c or q again leaves it held."
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(app, "exit", lambda **_: None)
+            await pilot.press("q")
+        assert app.exit_message == (
+            "meshtop: shop/reviews#weighted is left held; meshtop journal says how to finish it or take it back."
+        ), "and once more on the terminal, when no screen says it any more"
         await pilot.press("J")
         assert front(app) is dialog, "J comes back"
         await pilot.press("J")

@@ -12,6 +12,7 @@ from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets import graph_view
+from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.live_table import LiveTable
@@ -34,6 +35,11 @@ def two() -> Snapshot:
 def line(pilot: Pilot[int]) -> str:
     """The one line about what is chosen."""
     return pilot.app.screen.query_one("#chosen", CellsLine).render_line(0).text
+
+
+def hints(pilot: Pilot[int]) -> str:
+    """The bottom line, where what is not possible is said."""
+    return pilot.app.screen.query_one(BottomBar).hints.render_line(0).text
 
 
 def top(pilot: Pilot[int]) -> str:
@@ -111,8 +117,12 @@ async def test_levels_in_and_out_and_back() -> None:
         assert shown(view) == ["east/shop", "west/shop"]
         await press(pilot, "less_than_sign")
         assert shown(view) == ["east", "west"]
+        await press(pilot, "less_than_sign")
+        assert "clusters is the coarsest level." in hints(pilot)
         await press(pilot, "greater_than_sign", "greater_than_sign", "greater_than_sign")
         assert len(shown(view)) == 5
+        await press(pilot, "greater_than_sign")
+        assert "workloads is the finest level." in hints(pilot)
 
 
 async def test_a_refresh_moves_no_box_and_keeps_the_cursor() -> None:

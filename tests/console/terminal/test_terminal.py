@@ -16,9 +16,13 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from meshtop.console import app, run
+from meshtop.console.app import MeshtopApp
+from meshtop.settings.load import load_settings
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.terminal
@@ -111,6 +115,24 @@ def test_quitting_leaves_the_terminal_tidy(key: str, code: int) -> None:
         program.press(key)
         assert program.end() == code
         assert_tidy(program)
+
+
+def test_the_prompt_after_it_stands_on_an_empty_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Ended(MeshtopApp):
+        def run(self, **_: Any) -> None:
+            sys.stdout.write("[frames]")
+            self.exit_message = "meshtop: it is left held."
+
+    monkeypatch.setattr(app, "MeshtopApp", Ended)
+    monkeypatch.setattr(run, "answer_keys_first", lambda: None)
+    monkeypatch.setattr(run, "end_with_parent", lambda: None)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run.run_console(load_settings(config="none", environ={}), kubeconfig=None) == 0
+    said = capsys.readouterr()
+    assert re.fullmatch(r"meshtop \S+: opening the console …\r\[frames\]\r\x1b\[K", said.out)
+    assert said.err == "meshtop: it is left held.\n"
 
 
 def test_nothing_is_drawn_on_stderr(tmp_path: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import structs
 
 from meshtop.model.attention import Acknowledgement
 from meshtop.model.state import Severity
 from meshtop.views.reports.attention.events import AttentionChanges, AttentionEventKind
-from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
 from meshtop.views.reports.attention.rank import rank_key
+from meshtop.views.reports.attention.view import lines_below
 
 NOW = datetime(2026, 8, 1, 14, 5, tzinfo=UTC)
 
@@ -45,6 +46,16 @@ def test_what_comes_and_goes() -> None:
     assert (gone.event, gone.item.id, gone.rings) == (AttentionEventKind.GONE, "b", False)
     (better,) = changes.look([item("a")], at)
     assert (better.event, better.rings) == (AttentionEventKind.BETTER, False)
+
+
+def test_what_began_before_today_has_its_date() -> None:
+    began = NOW - timedelta(days=8, hours=1)
+    cause = PrecedingChange(time=began, title="new pods of b")
+    old = item("b", since=began, cause=cause)
+    (there,) = AttentionChanges().look([old], NOW.timestamp())
+    assert there.line() == "14:05:00Z there  ▲ b is not well since 07-24 13:05:00Z · b"
+    assert lines_below(old, NOW.timestamp()) == ("└ before: new pods of b 07-24 13:05",)
+    assert lines_below(old, began.timestamp()) == ("└ before: new pods of b 13:05",)
 
 
 def test_what_became_a_consequence_has_not_gone() -> None:

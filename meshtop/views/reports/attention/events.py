@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from meshtop.model.state import Severity
 from meshtop.model.text import clean
+from meshtop.views.frame.moments import clock
 from meshtop.views.reports.attention.item import SIGNS, AttentionItem
 from meshtop.views.reports.attention.view import hit_text
 
@@ -42,7 +43,8 @@ class AttentionEvent(Struct, frozen=True, rename="camel", kw_only=True):
     def line(self) -> str:
         """The event in one line."""
         item = self.item
-        since = f" since {item.since:%H:%M:%S}Z" if item.since is not None and not item.lasting else ""
+        began = clock(item.since, self.time.timestamp(), "%H:%M:%S") if item.since and not item.lasting else ""
+        since = f" since {began}Z" if began else ""
         hit = hit_text(item)
         more = f" (+{len(item.consequences)})" if item.consequences else ""
         told = " · ".join(filter(None, (f"{clean(item.title)}{more}{since}", hit, item.id)))

@@ -9,7 +9,7 @@ from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.columns import NOTHING, Columns, signed, text_cell
 from meshtop.views.frame.facts import Detail, Fact, Section, fact
-from meshtop.views.frame.moments import ago
+from meshtop.views.frame.moments import DAY_SECONDS, ago, clock
 from meshtop.views.frame.registry import find_kind
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
@@ -39,7 +39,7 @@ def since_text(item: AttentionItem, now: float) -> str:
         began = item.since.timestamp()
         if item.lasting:
             return f"≥ {age(now - began)}"
-        return f"{item.since:%H:%M} {age(now - began)}" if now - began < 86_400 else age(now - began)
+        return f"{clock(item.since, now)} {age(now - began)}" if now - began < DAY_SECONDS else age(now - began)
     seen = item.first_seen.timestamp()
     return f"seen {age(now - seen)}" if now - seen >= 60 else "–"
 
@@ -60,11 +60,11 @@ def hit_text(item: AttentionItem) -> str:
     return f"{quantity(impact.requests_per_second)} req/s" if impact.requests_per_second else ""
 
 
-def lines_below(item: AttentionItem, most: int = 2) -> tuple[str, ...]:
+def lines_below(item: AttentionItem, now: float, most: int = 2) -> tuple[str, ...]:
     """What a screen shows under an item: what changed before, and what follows from it."""
     found = []
     if item.cause is not None:
-        found.append(f"└ before: {item.cause.title} {item.cause.time:%H:%M}")
+        found.append(f"└ before: {item.cause.title} {clock(item.cause.time, now)}")
     for one in item.consequences[:most]:
         found.append(f"└ {one.title}")
     left = len(item.consequences) - most
@@ -120,7 +120,7 @@ def detail(picture: Picture, item: AttentionItem, key: str) -> Detail:
             Section(
                 f"Consequences {len(item.consequences)}",
                 tuple(
-                    fact(SIGNS[one.severity], f"{one.title}{f' (since {one.since:%H:%M})' if one.since else ''}")
+                    fact(SIGNS[one.severity], f"{one.title}{f' (since {clock(one.since, now)})' if one.since else ''}")
                     for one in item.consequences
                 )
                 or (fact("", "none that is known"),),
