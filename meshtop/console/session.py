@@ -7,7 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
@@ -15,6 +16,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from meshtop.log import log_failure, log_repeated
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -69,6 +71,18 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     """Items that are drawn with their details: kind and key."""
     attention: Query | None = None
     """The scope of the attention list."""
+
+    def attended(self) -> Asked:
+        """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
+
+        A screen that names no kinds may look at anything, and so does a detail.
+        """
+        from meshtop.views.picture.asks import asked_for
+
+        kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
+        if self.details or not kinds:
+            return EVERYTHING_ASKED
+        return reduce(or_, map(asked_for, sorted(kinds)))
 
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
@@ -131,7 +145,20 @@ class ConsoleSession:
         self._attention: AttentionStore | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-        self.request = PictureRequest()
+        self._request: PictureRequest | None = None
+        self._attended: Asked | None = None
+
+    @property
+    def request(self) -> PictureRequest:
+        """What the front screen will draw."""
+        return self._request or PictureRequest()
+
+    @request.setter
+    def request(self, request: PictureRequest) -> None:
+        self._request = request
+        attended = self._attended = request.attended()
+        # Said again with each picture: the observatory may not have begun yet when it was said first.
+        self.tell(lambda observatory: observatory.attend(attended))
 
     @property
     def settings(self) -> Settings | None:
@@ -163,9 +190,10 @@ class ConsoleSession:
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
+        from meshtop.views.picture.asks import asked_for
 
         assert self._settings is not None
-        return open_observatory(
+        observatory = open_observatory(
             self._settings,
             kubeconfig=self._options.kubeconfig,
             contexts=self._options.contexts,
@@ -175,6 +203,9 @@ class ConsoleSession:
             courses=True,
             discovery_folder=discovery_folder(os.environ),
         )
+        # Until a screen has said more, it is the fleet's, which comes first.
+        observatory.attend(self._attended or asked_for("clusters"))
+        return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:

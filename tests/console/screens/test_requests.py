@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from textual.message_pump import MessagePump
 
 from meshtop.console.screens.table import WIDE
-from meshtop.console.session import PictureRequest
+from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureRequest
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.observatory.observatory import Observatory
+from meshtop.settings.schema import Settings
 from meshtop.views.frame.registry import view
+from meshtop.views.picture.asks import asked_for
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests.console.screens.test_screens import go, press, settled
 from tests.console.stage import busy_world, session_of, stage
+
+
+class ToldObservatory(Observatory):
+    """An observatory of nothing that notes what it is told of."""
+
+    def __init__(self, told: list[Asked]) -> None:
+        self._told_of = told
+
+    def attend(self, attended: Asked) -> None:
+        self._told_of.append(attended)
+
+
+def session_with_thread(told: list[Asked]) -> ConsoleSession:
+    """A session whose observatory is told at once."""
+
+    class Told(ConsoleSession):
+        def tell(self, action: Callable[[Observatory], None]) -> None:
+            action(ToldObservatory(told))
+
+    return Told(ConsoleOptions(settings=Settings), MessagePump())
 
 
 def test_a_request_works_out_what_a_screen_then_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +90,21 @@ async def test_a_covered_screen_does_not_put_its_request_in_the_place_of_the_one
         app.set_scope(app.scope.filtered("reviews"))
         await settled(pilot)
         assert session_of(app).request.table is None
+
+
+def test_what_is_looked_at_is_kept_up_to_date_from_moment_to_moment() -> None:
+    clusters, mtls = asked_for("clusters"), asked_for("mtls")
+    assert PictureRequest(kinds=frozenset({"clusters"}), attention=Query()).attended() == clusters
+    assert PictureRequest(kinds=frozenset({"clusters"}), table=("mtls", Query())).attended() == clusters | mtls
+    # A detail tells of whatever applies; a screen that names nothing may look at anything.
+    assert PictureRequest(kinds=frozenset({"clusters"}), details=(("clusters", "east"),)).attended() == EVERYTHING_ASKED
+    assert PictureRequest().attended() == EVERYTHING_ASKED
+
+
+def test_the_observatory_is_told_what_the_front_screen_looks_at() -> None:
+    told: list[Asked] = []
+    session = session_with_thread(told)
+    session.request = PictureRequest(kinds=frozenset({"edges"}))
+    session.request = PictureRequest()
+    assert told == [asked_for("edges"), EVERYTHING_ASKED]
+    assert session.request == PictureRequest()
