@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
+QUIET_SECONDS = 15.0
+"""While nothing changes, a picture is made so often: what depends on time alone is not drawn sooner."""
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
@@ -147,6 +149,7 @@ class ConsoleSession:
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
         self._attended: Asked | None = None
+        self._last: Snapshot | None = None
 
     @property
     def request(self) -> PictureRequest:
@@ -212,11 +215,15 @@ class ConsoleSession:
             pictures = self._pictures.result()
         except CancelledError:
             return
+        last = self._last
+        if last is not None and 0 <= snapshot.at - last.at < QUIET_SECONDS and snapshot.says_the_same_as(last):
+            return
         try:
             picture = pictures.picture(snapshot)
         except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
             log_repeated(_log, "no picture could be made of what was read", error)
             return
+        self._last = snapshot
         self.request.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 
