@@ -13,7 +13,7 @@ import click
 from meshtop.cli.exits import debugging, say
 from meshtop.cli.options import Common, common_of
 from meshtop.cli.text_table import Style
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.errors import Exit
 from meshtop.process import keep_libraries_quiet, let_libraries_speak
 from meshtop.settings.load import Loaded, load_settings
@@ -59,7 +59,7 @@ class Session:
         )
 
     def observatory(
-        self, *, canaries: bool = False, courses: bool = False, asked: AskedData = EVERYTHING_ASKED
+        self, *, canaries: bool = False, courses: bool = False, asked: Asked = EVERYTHING_ASKED
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
@@ -134,7 +134,7 @@ def once(
     canaries: bool = False,
     courses: bool = False,
     everything: bool = False,
-    asked: AskedData = EVERYTHING_ASKED,
+    asked: Asked = EVERYTHING_ASKED,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from meshtop.log import log_failure, log_repeated
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -74,7 +74,7 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     attention: Query | None = None
     """The scope of the attention list."""
 
-    def attended(self) -> AskedData:
+    def attended(self) -> Asked:
         """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
 
         A screen that names no kinds may look at anything, and so does a detail.
@@ -148,7 +148,7 @@ class ConsoleSession:
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
-        self._attended: AskedData | None = None
+        self._attended: Asked | None = None
         self._last: Snapshot | None = None
 
     @property

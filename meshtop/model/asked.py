@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class AskedData(Struct, frozen=True):
+class Asked(Struct, frozen=True):
     """Kinds (by their names in `Inventory.kinds`) and queries (fields of Telemetry, `control_…`); None is all of them.
 
     What was not asked is not known: nothing may be said about it, least of all that it is not there.
@@ -22,16 +22,16 @@ class AskedData(Struct, frozen=True):
         """Whether this query is asked."""
         return self.queries is None or query in self.queries
 
-    def covers(self, other: AskedData) -> bool:
+    def covers(self, other: Asked) -> bool:
         """Whether everything is asked here that is asked there."""
         return _within(other.kinds, self.kinds) and _within(other.queries, self.queries)
 
-    def __or__(self, other: AskedData) -> AskedData:
+    def __or__(self, other: Asked) -> Asked:
         """What is asked by either."""
-        return AskedData(_both(self.kinds, other.kinds), _both(self.queries, other.queries))
+        return Asked(_both(self.kinds, other.kinds), _both(self.queries, other.queries))
 
 
-EVERYTHING_ASKED = AskedData()
+EVERYTHING_ASKED = Asked()
 
 
 def _within(some: frozenset[str] | None, all_: frozenset[str] | None) -> bool:

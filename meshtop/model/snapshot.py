@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
 from meshtop.model.state import Cost, SourceStatus
@@ -70,7 +70,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     clusters: tuple[ClusterSnapshot, ...] = ()
     moment: float | None = None
     settled: bool = False
-    asked: AskedData = EVERYTHING_ASKED
+    asked: Asked = EVERYTHING_ASKED
     """What was asked of the clusters: of what was not, nothing is known."""
     hidden: str | None = None
     """One sentence stating that the access policy leaves something out; None when nothing is left out."""

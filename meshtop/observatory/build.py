@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.rights import AUTO
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
@@ -38,7 +38,7 @@ def open_observatory(
     canaries: bool = False,
     courses: bool = False,
     namespaces: Sequence[str] = (),
-    asked: AskedData = EVERYTHING_ASKED,
+    asked: Asked = EVERYTHING_ASKED,
     discovery_folder: Path | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Observatory:
@@ -64,7 +64,7 @@ def open_observatory(
     adopts = settings.discovery.registries and settings.discovery.adopt_credentials and not only
     if adopts:
         # Which clusters there are is told by registries, whatever is asked of the clusters.
-        asked = AskedData(None, asked.queries)
+        asked = Asked(None, asked.queries)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
         own = configured.get(ref.name) if not adopted else None
@@ -133,7 +133,7 @@ def _metrics(
     timeout: float,
     clock: Callable[[], float],
     read_only: bool,
-    asked: AskedData,
+    asked: Asked,
 ) -> MetricsSource:
     """A cluster's metrics source: its own if configured, else the central engine, else by the service proxy."""
     settings = own.prometheus if own else None

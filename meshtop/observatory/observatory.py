@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from msgspec import structs
 
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
@@ -46,7 +46,7 @@ class Observatory:
         timeout_seconds: float,
         clock: Callable[[], float] = time.time,
         adopter: Adopter | None = None,
-        asked: AskedData = EVERYTHING_ASKED,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
         self._adopter = adopter
         self._asked = asked
@@ -63,7 +63,7 @@ class Observatory:
         """The feed of a cluster, None when it is not followed."""
         return next((feed for feed in self.feeds if feed.name == cluster), None)
 
-    def attend(self, attended: AskedData) -> None:
+    def attend(self, attended: Asked) -> None:
         """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it."""
         self._attended = attended.kinds
         for feed in self.feeds:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from meshtop.model.asked import AskedData
+from meshtop.model.asked import Asked
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
@@ -399,7 +399,7 @@ def test_the_next_tick_after_a_scrape_is_one_interval_on() -> None:
 async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:
     sources = [FakeKubernetes(), FakeKubernetes()]
     observatory = observatory_of(*(feed_of(f"c{n}", one, FakePrometheus()) for n, one in enumerate(sources)))
-    observatory.attend(AskedData(frozenset({"Pod"})))
+    observatory.attend(Asked(frozenset({"Pod"})))
     assert [one.attended for one in sources] == [frozenset({"Pod"})] * 2
-    observatory.attend(AskedData())
+    observatory.attend(Asked())
     assert [one.attended for one in sources] == [None, None]

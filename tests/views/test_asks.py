@@ -15,7 +15,7 @@ from msgspec import structs
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -128,7 +128,7 @@ def watched(snapshot: Snapshot, seen: set[str]) -> Snapshot:
     return structs.replace(snapshot, clusters=tuple(map(one, snapshot.clusters)))
 
 
-def only(snapshot: Snapshot, asked: AskedData) -> Snapshot:
+def only(snapshot: Snapshot, asked: Asked) -> Snapshot:
     """The snapshot as it is when no more than that was asked."""
     kinds, queries = asked.kinds, asked.queries
     assert kinds is not None

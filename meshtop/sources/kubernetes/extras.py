@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from meshtop.analysis.identity.control_planes import config_maps_to_read, homes, is_injector, istiods
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Controller, Identity, KindStatus, Meta, Namespace, Pod, RemoteSecret
 from meshtop.model.state import State
 from meshtop.sources.kubernetes import wire
@@ -39,7 +39,7 @@ class Extras:
     status.
     """
 
-    def __init__(self, link: ServerLink, *, identify: bool = False, asked: AskedData = EVERYTHING_ASKED) -> None:
+    def __init__(self, link: ServerLink, *, identify: bool = False, asked: Asked = EVERYTHING_ASKED) -> None:
         self._link = link
         self._asked = asked
         self._identify = identify

@@ -12,7 +12,7 @@ from typing import Any
 
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Controller, Identity, Inventory, KindStatus
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
@@ -61,7 +61,7 @@ class KubernetesSource:
         queue: ListingQueue | None = None,
         namespaces: Sequence[str] = (),
         own_namespace: str | None = None,
-        asked: AskedData = EVERYTHING_ASKED,
+        asked: Asked = EVERYTHING_ASKED,
         discovery_folder: Path | None = None,
     ) -> None:
         self._queue = queue

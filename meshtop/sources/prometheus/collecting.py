@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from msgspec import Struct, field
 
 from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
@@ -42,7 +42,7 @@ class Question(Struct, frozen=True, kw_only=True):
     recorded: frozenset[str] = frozenset()
     extra_by: tuple[str, ...] = ()
     narrowed: frozenset[str] = frozenset()
-    asked: AskedData = EVERYTHING_ASKED
+    asked: Asked = EVERYTHING_ASKED
     written: dict[tuple[Matcher, ...], Mapping[str, str]] = field(default_factory=dict)
     """All expressions that were written so far, by what they are cut down by."""
 

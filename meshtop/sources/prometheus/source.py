@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import structs
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Scalar
@@ -55,7 +55,7 @@ class PrometheusSource(SeriesReader):
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
         limits: Limits = LIMITS,
-        asked: AskedData = EVERYTHING_ASKED,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
         self._asked = asked
         self._settings = settings or cast("PrometheusSettings", PrometheusDefaults())

@@ -7,7 +7,7 @@ view work out several worlds, and finds whatever it looks at without having it h
 from __future__ import annotations
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 
 _MESH = (
     *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
@@ -42,13 +42,13 @@ _POLICIES = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication
 """The kinds behind who may call whom."""
 
 
-def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) -> AskedData:
+def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) -> Asked:
     """What is to be asked for a view: the mesh, its workloads and calls, and these kinds and control-plane queries.
 
     Without `traffic` only those queries are asked that tell who calls whom, without latencies and sizes.
     """
     calls = (metric.field for metric in TRAFFIC) if traffic else _CALLS
-    return AskedData(frozenset((*_MESH, *_MACHINES, *kinds)), frozenset((*calls, *_REMOTES, *control)))
+    return Asked(frozenset((*_MESH, *_MACHINES, *kinds)), frozenset((*calls, *_REMOTES, *control)))
 
 
 _MTLS = _asking(*_MUTUAL_TLS)
@@ -81,6 +81,6 @@ STRICT = _MTLS
 EVACUATE = _asking("EndpointSlice")
 
 
-def asked_for(kind: str) -> AskedData:
+def asked_for(kind: str) -> Asked:
     """What is to be asked of the clusters for the items of a kind (by its own name)."""
     return _BY_VIEW.get(kind, EVERYTHING_ASKED)

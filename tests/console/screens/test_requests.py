@@ -11,7 +11,7 @@ from textual.message_pump import MessagePump
 
 from meshtop.console.screens.table import WIDE
 from meshtop.console.session import QUIET_SECONDS, ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
-from meshtop.model.asked import EVERYTHING_ASKED, AskedData
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.observatory.observatory import Observatory
@@ -28,14 +28,14 @@ from tests.console.stage import busy_world, session_of, stage
 class ToldObservatory(Observatory):
     """An observatory of nothing that notes what it is told of."""
 
-    def __init__(self, told: list[AskedData]) -> None:
+    def __init__(self, told: list[Asked]) -> None:
         self._told_of = told
 
-    def attend(self, attended: AskedData) -> None:
+    def attend(self, attended: Asked) -> None:
         self._told_of.append(attended)
 
 
-def session_with_thread(told: list[AskedData]) -> ConsoleSession:
+def session_with_thread(told: list[Asked]) -> ConsoleSession:
     """A session whose observatory is told at once."""
 
     class Told(ConsoleSession):
@@ -107,7 +107,7 @@ def test_what_is_looked_at_is_kept_up_to_date_from_moment_to_moment() -> None:
 
 
 def test_the_observatory_is_told_what_the_front_screen_looks_at() -> None:
-    told: list[AskedData] = []
+    told: list[Asked] = []
     session = session_with_thread(told)
     session.request = PictureRequest(kinds=frozenset({"edges"}))
     session.request = PictureRequest()

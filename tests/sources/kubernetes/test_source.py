@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from meshtop import __version__
-from meshtop.model.asked import AskedData
+from meshtop.model.asked import Asked
 from meshtop.model.evidence import ABSENT, READ, WhyUnknown
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
@@ -39,7 +39,7 @@ async def test_one_pass_reads_every_kind(api: Api, source: KubernetesSource) -> 
 
 
 async def test_what_is_not_asked_for_is_not_read_and_never_said_to_be_absent(api: Api, connection: Connection) -> None:
-    asked = AskedData(frozenset({"Pod", "DestinationRule", "Deployment", "ConfigMap"}))
+    asked = Asked(frozenset({"Pod", "DestinationRule", "Deployment", "ConfigMap"}))
     source = KubernetesSource(connection, asked=asked)
     await source.list_all()
     assert {entry[1] for entry in api.asked} == {
@@ -60,7 +60,7 @@ async def test_what_is_not_asked_for_is_not_read_and_never_said_to_be_absent(api
 
 
 async def test_api_groups_are_not_asked_for_where_no_kind_needs_them(api: Api, connection: Connection) -> None:
-    source = KubernetesSource(connection, asked=AskedData(frozenset({"Node"})))
+    source = KubernetesSource(connection, asked=Asked(frozenset({"Node"})))
     await source.list_all()
     assert {entry[1] for entry in api.asked} == {"/version", "/api/v1/nodes", SERVICES, NAMESPACES}
 

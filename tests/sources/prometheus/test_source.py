@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
-from meshtop.model.asked import AskedData
+from meshtop.model.asked import Asked
 from meshtop.model.state import State
 from meshtop.settings.schema import BasicAuth, PrometheusSettings
 from meshtop.sources.prometheus.answers import QueryFailed
@@ -63,7 +63,7 @@ async def test_the_service_proxy_is_asked_by_get(httpserver: HTTPServer) -> None
 
 async def test_only_the_queries_that_are_asked_for_are_sent(httpserver: HTTPServer) -> None:
     fake = FakePrometheus(httpserver, lambda query: GOOD)
-    source = source_on(fake, asked=AskedData(queries=frozenset({"requests", "control_certificates"})))
+    source = source_on(fake, asked=Asked(queries=frozenset({"requests", "control_certificates"})))
     await source.refresh([PROMETHEUS], window_seconds=300)
     sent = [query for *_, query in fake.asked if query.startswith(("sum by", "min by", "max by"))]
     assert len(sent) == 2
