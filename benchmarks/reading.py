@@ -61,16 +61,18 @@ def read_once(kubeconfig: str) -> None:
 
 
 def follow_until_there(kubeconfig: str) -> None:
-    """In a process of its own: every cluster followed, with its watches, until the last one is there."""
+    """In a process of its own: every cluster followed as the console's first screen does, until the last is there."""
     from meshtop.model.state import State
     from meshtop.observatory.build import open_observatory
     from meshtop.process import prepare_process
     from meshtop.settings.schema import Settings
+    from meshtop.views.picture.asks import asked_for
 
     prepare_process()
 
     async def follow() -> None:
         observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=60)
+        observatory.attend(asked_for("clusters"))
         async with contextlib.aclosing(observatory.follow()) as snapshots:
             async for snapshot in snapshots:
                 states = {state for c in snapshot.clusters for state in (c.kubernetes.state, c.prometheus.state)}

@@ -82,6 +82,10 @@ def _run(program: Callable[[], object], wants_trace: Callable[[], bool]) -> int:
     except MeshtopError as error:
         return _ended(error)
     except click.UsageError as error:
+        if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+            # A command that needs another one after it: its help says which there are.
+            say(error.format_message())
+            return Exit.USAGE
         say(f"meshtop: {_in_one_line(error)}")
         if error.ctx is not None:
             say(f"Try '{error.ctx.command_path} --help'.")

@@ -7,7 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
@@ -15,6 +16,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from meshtop.log import log_failure, log_repeated
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
+QUIET_SECONDS = 15.0
+"""While nothing changes, a picture is made so often: what depends on time alone is not drawn sooner."""
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
@@ -69,6 +73,18 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     """Items that are drawn with their details: kind and key."""
     attention: Query | None = None
     """The scope of the attention list."""
+
+    def attended(self) -> Asked:
+        """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
+
+        A screen that names no kinds may look at anything, and so does a detail.
+        """
+        from meshtop.views.picture.asks import asked_for
+
+        kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
+        if self.details or not kinds:
+            return EVERYTHING_ASKED
+        return reduce(or_, map(asked_for, sorted(kinds)))
 
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
@@ -131,7 +147,21 @@ class ConsoleSession:
         self._attention: AttentionStore | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
-        self.request = PictureRequest()
+        self._request: PictureRequest | None = None
+        self._attended: Asked | None = None
+        self._last: Snapshot | None = None
+
+    @property
+    def request(self) -> PictureRequest:
+        """What the front screen will draw."""
+        return self._request or PictureRequest()
+
+    @request.setter
+    def request(self, request: PictureRequest) -> None:
+        self._request = request
+        attended = self._attended = request.attended()
+        # Said again with each picture: the observatory may not have begun yet when it was said first.
+        self.tell(lambda observatory: observatory.attend(attended))
 
     @property
     def settings(self) -> Settings | None:
@@ -163,9 +193,10 @@ class ConsoleSession:
     def _open(self) -> Observatory:
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
+        from meshtop.views.picture.asks import asked_for
 
         assert self._settings is not None
-        return open_observatory(
+        observatory = open_observatory(
             self._settings,
             kubeconfig=self._options.kubeconfig,
             contexts=self._options.contexts,
@@ -175,17 +206,24 @@ class ConsoleSession:
             courses=True,
             discovery_folder=discovery_folder(os.environ),
         )
+        # Until a screen has said more, it is the fleet's, which comes first.
+        observatory.attend(self._attended or asked_for("clusters"))
+        return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:
         try:
             pictures = self._pictures.result()
         except CancelledError:
             return
+        last = self._last
+        if last is not None and 0 <= snapshot.at - last.at < QUIET_SECONDS and snapshot.says_the_same_as(last):
+            return
         try:
             picture = pictures.picture(snapshot)
         except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
             log_repeated(_log, "no picture could be made of what was read", error)
             return
+        self._last = snapshot
         self.request.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.canary import RouteCounts
@@ -43,6 +43,19 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
         """The UID of its namespace kube-system, which identifies the cluster for certain; None where not known."""
         return self.inventory.uid if self.inventory is not None else None
 
+    def says_the_same_as(self, other: ClusterSnapshot) -> bool:
+        """Whether nothing was read anew but that everything is as it was: only times and costs may differ."""
+        return all(
+            getattr(self, part) is getattr(other, part) for part in ("inventory", "telemetry", "history", "courses")
+        ) and _without_times(self) == _without_times(other)
+
+
+def _without_times(cluster: ClusterSnapshot) -> tuple[object, ...]:
+    """What a cluster is compared by, besides what is the identical object as long as it is the same."""
+    statuses = (structs.replace(s, answered_at=None) for s in (cluster.kubernetes, cluster.prometheus))
+    who = (cluster.name, cluster.context, cluster.server, cluster.read_only, cluster.via, cluster.adopted)
+    return (*who, *statuses, cluster.canaries)
+
 
 class Snapshot(Struct, frozen=True, kw_only=True):
     """The immutable state of every cluster at one moment. Each refresh publishes a new one.
@@ -65,3 +78,10 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     def cluster(self, name: str) -> ClusterSnapshot | None:
         """The cluster of that name, None when there is none."""
         return next((c for c in self.clusters if c.name == name), None)
+
+    def says_the_same_as(self, other: Snapshot) -> bool:
+        """Whether nothing was read anew since the other one but that everything is as it was."""
+        return (
+            (self.window_seconds, self.moment, self.settled, self.asked, self.hidden, len(self.clusters))
+            == (other.window_seconds, other.moment, other.settled, other.asked, other.hidden, len(other.clusters))
+        ) and all(mine.says_the_same_as(theirs) for mine, theirs in zip(self.clusters, other.clusters, strict=True))

@@ -51,6 +51,9 @@ class InventorySource(Protocol):
     def settled(self) -> bool:
         """Whether everything there is to read has answered or failed once."""
 
+    def attend(self, kinds: frozenset[str] | None) -> None:
+        """Keep these kinds up to date from moment to moment; others as often as they need it. None: all."""
+
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
 

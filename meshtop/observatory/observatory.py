@@ -50,6 +50,7 @@ class Observatory:
     ) -> None:
         self._adopter = adopter
         self._asked = asked
+        self._attended: frozenset[str] | None = None
         self.feeds = tuple(feeds)
         self.schedule = schedule
         self._timeout_seconds = timeout_seconds
@@ -61,6 +62,12 @@ class Observatory:
     def feed(self, cluster: str) -> ClusterFeed | None:
         """The feed of a cluster, None when it is not followed."""
         return next((feed for feed in self.feeds if feed.name == cluster), None)
+
+    def attend(self, attended: Asked) -> None:
+        """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it."""
+        self._attended = attended.kinds
+        for feed in self.feeds:
+            feed.kubernetes.attend(self._attended)
 
     def _leave_out_aliases(self) -> list[ClusterFeed]:
         """Remove feeds that read the same cluster as another feed, and return them.
@@ -124,6 +131,7 @@ class Observatory:
         while True:
             for feed in await adopter.find(self.feeds):
                 self.feeds += (feed,)
+                feed.kubernetes.attend(self._attended)
                 tasks.append(asyncio.create_task(feed.follow(self.schedule, changed.set)))
                 changed.set()
             settled = all(feed.settled for feed in self.feeds)

@@ -50,6 +50,7 @@ class StillSession(ConsoleSession):
     """Publishes one snapshot, and remembers what it was asked."""
 
     def __init__(self, snapshot: Snapshot | None, make: Callable[[Snapshot], Picture] = Picture) -> None:
+        self._thread = None
         self.request = PictureRequest()
         self.make = make
         self.asked: list[tuple[str, object]] = []

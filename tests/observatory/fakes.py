@@ -25,6 +25,7 @@ class FakeKubernetes:
         self.closed = False
         self.settled = True
         self.follows = 0
+        self.attended: frozenset[str] | None = frozenset()
         self._hang = hang
         self._broken = broken
         self._inventory: Inventory | None = None
@@ -32,6 +33,9 @@ class FakeKubernetes:
 
     def inventory(self) -> Inventory | None:
         return self._inventory
+
+    def attend(self, kinds: frozenset[str] | None) -> None:
+        self.attended = kinds
 
     async def list_all(self) -> None:
         if self._hang:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from meshtop.model.asked import Asked
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
@@ -393,3 +394,12 @@ def test_the_next_tick_after_a_scrape_is_one_interval_on() -> None:
         now = asked[-1] + took
         asked.append(now + seconds_to_next_tick(now, 5.0, least=least_pause(took, 5.0, 15.0)))
     assert asked == pytest.approx([0.0, 15.0, 30.0, 45.0, 60.0])
+
+
+async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:
+    sources = [FakeKubernetes(), FakeKubernetes()]
+    observatory = observatory_of(*(feed_of(f"c{n}", one, FakePrometheus()) for n, one in enumerate(sources)))
+    observatory.attend(Asked(frozenset({"Pod"})))
+    assert [one.attended for one in sources] == [frozenset({"Pod"})] * 2
+    observatory.attend(Asked())
+    assert [one.attended for one in sources] == [None, None]

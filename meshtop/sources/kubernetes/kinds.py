@@ -213,6 +213,14 @@ REGISTRIES: tuple[ApiKind, ...] = (
 )
 """Kinds of federations: members, and propagated objects with placements (reference: Federation)."""
 
+CHANGING_RARELY = frozenset(
+    {
+        *(kind.key for kind in (*IDENTITY, *REGISTRIES)),
+        *("GatewayClass", "ReferenceGrant", "Telemetry", "WorkloadGroup", "ClusterSPIFFEID"),
+        *("ServiceExport", "ServiceImport"),
+    }
+)
+"""Kinds that need no watch while nobody looks at them: rights, registries, classes, grants. By their keys."""
 GROUPS = frozenset(kind.group for kind in (*CONFIG, *IDENTITY, *JUDGED, *REGISTRIES))
 
 

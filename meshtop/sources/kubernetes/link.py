@@ -11,6 +11,7 @@ import msgspec
 
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.http.failures import response_problem
+from meshtop.sources.kubernetes.kinds import CHANGING_RARELY
 from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick, wait_at_most
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
@@ -47,6 +48,8 @@ class ServerLink:
         self.version: str | None = None
         self.answered_at: float | None = None
         self.changed: Callable[[], None] = lambda: None
+        self._attended: frozenset[str] | None = None
+        self._attention = asyncio.Event()
         self._suspected = asyncio.Event()
         self._leases: set[asyncio.Timeout] = set()
 
@@ -54,6 +57,23 @@ class ServerLink:
     def stale_seconds(self) -> float:
         """The age at which what was read counts as stale. A single reading has no refreshes that could be missed."""
         return STALE_REFRESHES * self.pace.refresh if self.following else math.inf
+
+    def attend(self, kinds: frozenset[str] | None) -> None:
+        """Note which kinds somebody looks at; None for all. Others are not watched if they change rarely."""
+        if kinds != self._attended:
+            self._attended = kinds
+            self._attention.set()
+            self._attention = asyncio.Event()
+
+    def is_attended(self, kind: str) -> bool:
+        """Whether a kind is to be watched, so that each change is seen at once."""
+        return self._attended is None or kind in self._attended or kind not in CHANGING_RARELY
+
+    async def rest_unattended(self, kind: str) -> None:
+        """Wait until a kind that nobody looks at is to be listed again, or until somebody looks at it."""
+        ends = asyncio.get_running_loop().time() + self.pace.jitter(self.pace.unattended)
+        while not self.is_attended(kind) and (left := ends - asyncio.get_running_loop().time()) > 0:
+            await wait_at_most(left, self._attention)
 
     def answered(self) -> None:
         """Note a good response."""

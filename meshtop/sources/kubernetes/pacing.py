@@ -44,6 +44,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     `refresh`: between two signs of life asked of the server. `backoff` to `backoff_most`: after failures, doubling.
     `denied`: until a forbidden or missing kind is tried again. `slow`: between two readings of what is not watched.
     `discovery`: between two looks at which kinds are installed. `watch`: how long one watch lasts.
+    `unattended`: between two lists of a kind that nobody looks at, and that is not watched.
     """
 
     refresh: float = 5.0
@@ -53,6 +54,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     slow: float = 30.0
     discovery: float = 60.0
     watch: float = 240.0
+    unattended: float = 60.0
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, random, so that fifty clusters do not retry in step."""

@@ -17,6 +17,8 @@ from meshtop.sources.problem import SourceProblem
 Key = tuple[str, str]
 
 _LONGEST_GAP_REFRESHES = 2
+_UNATTENDED_GAPS = 1.2
+"""The longest time between two lists of what is not watched, in such pauses (`Pace.jitter`)."""
 _MOST_NAMED = 3
 """The most objects that a sentence names."""
 
@@ -87,7 +89,14 @@ class KindReader:
             return False
         if self._current_at is None:
             return True
-        return self._link.clock() - self._current_at > self._link.stale_seconds
+        link = self._link
+        period = link.stale_seconds if link.is_attended(self.kind.key) else self.unattended_stale_seconds
+        return link.clock() - self._current_at > period
+
+    @property
+    def unattended_stale_seconds(self) -> float:
+        """The age at which it counts as stale while nobody looks at it: when a list is missing that was due."""
+        return self._link.stale_seconds + _UNATTENDED_GAPS * self._link.pace.unattended
 
     def _gaps(self) -> str | None:
         """Which objects are left out because they could not be understood; None where none are."""
@@ -121,6 +130,12 @@ class KindReader:
                 if not self._resume:
                     await self._list()
                     self._link.changed()
+                if not self._link.is_attended(self.kind.key):
+                    await self._link.rest_unattended(self.kind.key)
+                    failures = 0
+                    if not self._link.is_attended(self.kind.key):
+                        self._resume = ""
+                    continue
                 lasted, useful = await self._watch()
                 failures = 0 if lasted or useful else failures
                 if lasted:

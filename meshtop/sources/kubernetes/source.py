@@ -115,7 +115,19 @@ class KubernetesSource:
             stale_seconds=self._link.stale_seconds,
             endpoint=self._connection.server,
             note=self._connection.note,
+            unattended=self._unattended(),
+            unattended_seconds=self._pace.unattended,
         )
+
+    def attend(self, kinds: frozenset[str] | None) -> None:
+        """Watch these kinds; those of the others that change rarely are listed once a minute. None: watch all."""
+        self._link.attend(kinds)
+
+    def _unattended(self) -> tuple[str, ...]:
+        """The kinds that are read and not watched."""
+        if not self._link.following:
+            return ()
+        return tuple(sorted(kind.key for kind in self._config if not self._link.is_attended(kind.key)))
 
     @property
     def settled(self) -> bool:

@@ -38,15 +38,20 @@ def source_status(
     stale_seconds: float,
     endpoint: str,
     note: str | None = None,
+    unattended: Sequence[str] = (),
+    unattended_seconds: float = 0.0,
 ) -> SourceStatus:
     """The status of a cluster's Kubernetes source, from the status of each kind.
 
     `problem` is why the server as a whole does not answer, None when it does; `resources` maps (group, kind) to
     the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
     was never an answer. Stale: the last answer is older than `stale_seconds`. Partial: some kinds, or some objects
-    of a kind, are missing from the picture. `note` is one more thing to say.
+    of a kind, are missing from the picture. `note` is one more thing to say. `unattended` are
+    the kinds that are listed every `unattended_seconds` and not watched, and may be as old.
     """
     notes = (*((note,) if note else ()), *_notes(kinds))
+    if unattended:
+        notes += (f"Up to {unattended_seconds:g} s old, as no open view shows them: {', '.join(unattended)}.",)
     bad = [kind for kind in kinds if (kind.state in _CRITICAL or _has_gaps(kind)) and kind.kind not in OPTIONAL]
 
     def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:

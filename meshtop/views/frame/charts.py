@@ -36,7 +36,7 @@ class Chart(Struct, frozen=True):
     lines: tuple[ChartLine, ...]
 
 
-class Asked(NamedTuple):
+class RequestsLine(NamedTuple):
     """A line of a chart of requests: its name, the cluster whose Prometheus is asked, and the series that it adds."""
 
     name: str
@@ -77,11 +77,11 @@ def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds:
 
 def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
     """Requests and latency of the series that the matchers select, with a line for each of several clusters."""
-    lines = [Asked(cluster, cluster, tuple(matchers)) for cluster, matchers in sorted(into.items())]
+    lines = [RequestsLine(cluster, cluster, tuple(matchers)) for cluster, matchers in sorted(into.items())]
     return charts_of_lines(lines, window_seconds=window_seconds)
 
 
-def charts_of_lines(asked: Sequence[Asked], *, window_seconds: float) -> tuple[Chart, ...]:
+def charts_of_lines(asked: Sequence[RequestsLine], *, window_seconds: float) -> tuple[Chart, ...]:
     """Requests and latency, with a line for each of several questions; quantiles are not added, so each has its own."""
     if len(asked) <= 1:
         return tuple(
@@ -116,7 +116,7 @@ def charts_of_calls(
 
 def asked_of(
     calls: Sequence[Edge], home: str, called: Sequence[Matcher], *, answered: Sequence[Matcher] = ()
-) -> tuple[Asked, ...]:
+) -> tuple[RequestsLine, ...]:
     """Where the calls that the figures count are told, and by which series.
 
     `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
@@ -128,9 +128,9 @@ def asked_of(
     callers = sorted({call.source.cluster for call in calls} - {""})
     alone = callers in ([], [home])
     if not calls or (arrived and (arrived > left if alone else arrived >= _MOST * left)):
-        return (Asked(home, home, (DESTINATION_SIDE, *called)),)
+        return (RequestsLine(home, home, (DESTINATION_SIDE, *called)),)
     sent = (SOURCE_SIDE, *called, *answered)
-    return tuple(Asked(caller, caller, sent) for caller in callers or [home])
+    return tuple(RequestsLine(caller, caller, sent) for caller in callers or [home])
 
 
 def charts_of_calls_out(

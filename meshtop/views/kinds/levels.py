@@ -12,7 +12,7 @@ from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
 from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import Asked, Chart, answered_in, asked_of, charts_of_lines
+from meshtop.views.frame.charts import Chart, RequestsLine, answered_in, asked_of, charts_of_lines
 from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -319,7 +319,7 @@ def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
     for place in namespaces:
         cluster, _, namespace = place.rpartition("/")
         names.setdefault(cluster, []).append(namespace)
-    lines: list[Asked] = []
+    lines: list[RequestsLine] = []
     for home, some in sorted(names.items()):
         calls = [call for namespace in some for call in picture.edges_into(home, namespace)]
         called = (one_of("destination_workload_namespace", some),)

@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from msgspec import structs
+from textual.message import Message
+from textual.message_pump import MessagePump
 
 from meshtop.console.screens.table import WIDE
-from meshtop.console.session import PictureRequest
+from meshtop.console.session import QUIET_SECONDS, ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.state import Cost, SourceStatus, State
+from meshtop.observatory.observatory import Observatory
+from meshtop.settings.schema import Settings
 from meshtop.views.frame.registry import view
+from meshtop.views.picture.asks import asked_for
+from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests.console.screens.test_screens import go, press, settled
 from tests.console.stage import busy_world, session_of, stage
+
+
+class ToldObservatory(Observatory):
+    """An observatory of nothing that notes what it is told of."""
+
+    def __init__(self, told: list[Asked]) -> None:
+        self._told_of = told
+
+    def attend(self, attended: Asked) -> None:
+        self._told_of.append(attended)
+
+
+def session_with_thread(told: list[Asked]) -> ConsoleSession:
+    """A session whose observatory is told at once."""
+
+    class Told(ConsoleSession):
+        def tell(self, action: Callable[[Observatory], None]) -> None:
+            action(ToldObservatory(told))
+
+    return Told(ConsoleOptions(settings=Settings), MessagePump())
 
 
 def test_a_request_works_out_what_a_screen_then_finds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,3 +95,81 @@ async def test_a_covered_screen_does_not_put_its_request_in_the_place_of_the_one
         app.set_scope(app.scope.filtered("reviews"))
         await settled(pilot)
         assert session_of(app).request.table is None
+
+
+def test_what_is_looked_at_is_kept_up_to_date_from_moment_to_moment() -> None:
+    clusters, mtls = asked_for("clusters"), asked_for("mtls")
+    assert PictureRequest(kinds=frozenset({"clusters"}), attention=Query()).attended() == clusters
+    assert PictureRequest(kinds=frozenset({"clusters"}), table=("mtls", Query())).attended() == clusters | mtls
+    # A detail tells of whatever applies; a screen that names nothing may look at anything.
+    assert PictureRequest(kinds=frozenset({"clusters"}), details=(("clusters", "east"),)).attended() == EVERYTHING_ASKED
+    assert PictureRequest().attended() == EVERYTHING_ASKED
+
+
+def test_the_observatory_is_told_what_the_front_screen_looks_at() -> None:
+    told: list[Asked] = []
+    session = session_with_thread(told)
+    session.request = PictureRequest(kinds=frozenset({"edges"}))
+    session.request = PictureRequest()
+    assert told == [asked_for("edges"), EVERYTHING_ASKED]
+    assert session.request == PictureRequest()
+
+
+class PostedPictures(MessagePump):
+    """A console that keeps the moments of the pictures that it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[float] = []
+
+    def post_message(self, message: Message) -> bool:
+        assert isinstance(message, PictureArrived)
+        self.moments.append(message.picture.snapshot.at)
+        return True
+
+
+def confirmed(snapshot: Snapshot, at: float) -> Snapshot:
+    """The snapshot a moment later, when all sources have said that everything is as it was."""
+    return structs.replace(
+        snapshot,
+        at=at,
+        sequence=snapshot.sequence + 1,
+        clusters=tuple(
+            structs.replace(
+                one,
+                kubernetes=structs.replace(one.kubernetes, answered_at=at),
+                kubernetes_cost=Cost(seconds=at),
+            )
+            for one in snapshot.clusters
+        ),
+    )
+
+
+def test_no_picture_is_made_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = PostedPictures()
+    session = ConsoleSession(ConsoleOptions(settings=Settings), target)
+    session._pictures.set_result(PictureFactory())
+    world = busy_world()
+    first = world.at
+    for seconds in (0.0, 5.0, 10.0, QUIET_SECONDS, QUIET_SECONDS + 5.0):
+        session._publish(confirmed(world, first + seconds))
+    assert target.moments == [first, first + QUIET_SECONDS]
+
+    # Whatever is read anew, or counts as old by now, is shown at once.
+    target.moments.clear()
+    east, *others = world.clusters
+    assert east.inventory is not None
+    assert east.telemetry is not None
+    changes = (
+        structs.replace(east, inventory=structs.replace(east.inventory)),
+        structs.replace(east, telemetry=structs.replace(east.telemetry)),
+        structs.replace(east, kubernetes=SourceStatus(state=State.STALE, error="silent")),
+        structs.replace(east, prometheus=SourceStatus(state=State.PARTIAL)),
+    )
+    at = first + QUIET_SECONDS + 6.0
+    for number, changed in enumerate(changes):
+        session._publish(confirmed(structs.replace(world, clusters=(changed, *others)), at + number))
+    session._publish(confirmed(structs.replace(world, window_seconds=60.0), at + 5))
+    session._publish(confirmed(structs.replace(world, moment=first - 60.0), at + 6))
+    session._publish(confirmed(structs.replace(world, clusters=world.clusters[:1]), at + 7))
+    assert len(target.moments) == len(changes) + 3

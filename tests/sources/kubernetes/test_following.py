@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from msgspec import structs
 
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
@@ -259,3 +260,59 @@ async def test_secrets_are_asked_for_as_metadata_only(api: Api, source: Kubernet
         assert (method, path, headers["Accept"]) == ("GET", SECRETS, METADATA_ONLY)
         assert query["labelSelector"] == "istio/multiCluster=true"
     assert not [entry for entry in api.asked if entry[1].endswith("/configmaps")]
+
+
+TELEMETRIES = "/apis/telemetry.istio.io/v1/telemetries"
+
+
+async def test_what_changes_rarely_is_watched_only_while_somebody_looks_at_it(tmp_path: Path) -> None:
+    with served(Api(groups={**ISTIO, "telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
+        source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=0.02))
+        source.attend(frozenset({"Pod"}))
+        async with following(source):
+            await until(lambda: len(api.asked_for(TELEMETRIES)) >= 4 and api.asked_for(VIRTUAL_SERVICES, watch="true"))
+            assert not api.asked_for(TELEMETRIES, watch="true")
+            assert api.asked_for(PODS, watch="true")
+            assert kind(source, "Telemetry").state == "fresh"
+            assert "Up to 0.02 s old, as no open view shows them: Telemetry." in source.status.notes
+            # A new object is seen at the next list.
+            api.objects[TELEMETRIES] = [object_named("mesh-default")]
+            await until(lambda: kind(source, "Telemetry").count == 1)
+
+            source.attend(frozenset({"Telemetry"}))
+            await until(lambda: api.watches.get(TELEMETRIES))
+            assert not [note for note in source.status.notes if "no open view" in note]
+            event = {"type": "ADDED", "object": object_named("other", version="200")}
+            await asyncio.to_thread(api.send, TELEMETRIES, event)
+            await until(lambda: kind(source, "Telemetry").count == 2)
+        await connection.close()
+
+
+async def test_who_looks_does_not_wait_for_the_next_list(tmp_path: Path) -> None:
+    with served(Api(groups={"telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
+        source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=10_000.0))
+        source.attend(frozenset())
+        async with following(source):
+            await until(lambda: kind(source, "Telemetry").state == "fresh")
+            source.attend(None)
+            await until(lambda: api.watches.get(TELEMETRIES))
+            assert len(api.asked_for(TELEMETRIES)) == 2, "one list, and a watch that goes on from it"
+        await connection.close()
+
+
+async def test_a_list_that_is_missing_makes_a_kind_stale_though_nobody_looks(tmp_path: Path) -> None:
+    now = 1000.0
+    with served(Api(groups={"telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
+        pace = structs.replace(QUICK, refresh=5.0, unattended=10_000.0)
+        source = KubernetesSource(connection, pace=pace, clock=lambda: now)
+        source.attend(frozenset())
+        async with following(source):
+            await until(lambda: kind(source, "Telemetry").state == "fresh")
+            now += 12_000.0
+            assert kind(source, "Telemetry").state == "fresh"
+            now += 16.0
+            assert kind(source, "Telemetry").state == "stale"
+        await connection.close()
