@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from meshtop.analysis.findings.calls import Calls
-from meshtop.analysis.findings.judge import idle_routes, judge, together
+from meshtop.analysis.findings.judge import judge_config, routes_left_idle, together
 from meshtop.analysis.findings.revisions import JudgedCluster, well_formed
 from meshtop.model.kube import ConfigObject, Container, Inventory, Meta, Namespace, Owner, Pod, Service, ServicePort
 from meshtop.model.mesh import MeshFacts
@@ -70,7 +70,7 @@ def main() -> None:
             gc.collect()
             began = time.process_time()
             checked = [well_formed(cluster) for cluster in clusters]
-            found = len(together(judge(checked), idle_routes(checked, calls), calls).findings)
+            found = len(together(judge_config(checked), routes_left_idle(checked, calls), calls).findings)
             times.append(time.process_time() - began)
         sys.stdout.write(
             f"{name}: {ROUTES} routes, {SERVICES} services, {2 * SERVICES} pods: "

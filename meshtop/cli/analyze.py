@@ -148,7 +148,7 @@ def _print(session: Session, analysis: Analysis, output: str, fail_on: str, snap
     from meshtop.cli.printers import json_text, qualified_name, to_csv, to_yaml
     from meshtop.views.frame.unknowns import doubt
     from meshtop.views.kinds.findings import VIEW
-    from meshtop.views.reports.analyze import analysis_document, counted
+    from meshtop.views.reports.analyze import analysis_document, findings_counted
 
     items = analysis.items
     if output in ("json", "yaml"):
@@ -166,7 +166,7 @@ def _print(session: Session, analysis: Analysis, output: str, fail_on: str, snap
 
         table = Table(VIEW.shown(DEFAULT_THRESHOLDS, wide=output == "wide"), list(items), VIEW.key)
         write("\n".join(render_table(table, session.style(sys.stdout))))
-    say(f"meshtop: {counted(items)}")
+    say(f"meshtop: {findings_counted(items)}")
     if analysis.unknowns:
         say(f"meshtop: This answer is not certain: {doubt(analysis.unknowns)}")
     if analysis.is_bad(fail_on):

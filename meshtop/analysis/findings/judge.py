@@ -236,7 +236,7 @@ class JudgedConfiguration(Struct, frozen=True):
     unknowns: tuple[Unknown, ...] = ()
 
 
-def judge(
+def judge_config(
     clusters: Sequence[JudgedCluster],
     *,
     ignored: Iterable[Suppression] = (),
@@ -262,7 +262,7 @@ def judge(
     return JudgedConfiguration(most_important_first(kept), tuple(unknowns))
 
 
-def idle_routes(
+def routes_left_idle(
     clusters: Sequence[JudgedCluster],
     calls: Calls,
     *,

@@ -7,7 +7,7 @@ from typing import Any
 
 from meshtop.analysis.findings.calls import Calls
 from meshtop.analysis.findings.finding import ConfigFinding, Touched
-from meshtop.analysis.findings.revisions import RevisionConfig, host_of, touched_by
+from meshtop.analysis.findings.revisions import RevisionConfig, target_host, touched_by
 from meshtop.analysis.inventory.untyped import items, mapping, maps, text, texts
 from meshtop.analysis.visibility.selection import match_labels, selects
 from meshtop.model.kube import ConfigObject
@@ -23,7 +23,7 @@ def faults_and_mirrors(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 continue
             path = f"spec.http[{number}]"
             touches = touched_by(
-                config, service, (host_of(mapping(r.get("destination"))) for r in maps(rule.get("route")))
+                config, service, (target_host(mapping(r.get("destination"))) for r in maps(rule.get("route")))
             )
             fault = mapping(rule.get("fault"))
             done = [f"{_share(part)} {kind}" for kind, part in (("delayed", fault.get("delay")), ("aborted", fault.get(
@@ -37,7 +37,7 @@ def faults_and_mirrors(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 if share > 0:
                     yield config.finding(
                         "CONFIG-MIRROR-LEFT", service, f"mirror of {_named(rule, number)}: {share:g} % of the requests "
-                        f"are sent to {host_of(target)} as well.", "Take the mirror away when nobody looks at it.",
+                        f"are sent to {target_host(target)} as well.", "Take the mirror away when nobody looks at it.",
                         path=f"{path}.mirror", touches=touches,
                     )  # fmt: skip
 
@@ -71,7 +71,7 @@ def _mirrors(rule: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], float
 def idle_routes(config: RevisionConfig, calls: Calls) -> Iterator[ConfigFinding]:
     """Routes whose destinations got no request at all; `calls` are those of all telemetry."""
     for service in config.objects("VirtualService"):
-        reached = [host_of(target) for _, role, target in config.destinations(service) if role == "route"]
+        reached = [target_host(target) for _, role, target in config.destinations(service) if role == "route"]
         yield from _idle(config, calls, service, reached, texts(service.spec.get("hosts")))
     for kind in _ROUTES:
         for route in config.objects(kind):

@@ -421,6 +421,6 @@ def touched_by(config: RevisionConfig, obj: ConfigObject, hosts: Iterable[str]) 
     return tuple(dict.fromkeys((host.namespace, host.service) for host in found if host is not None))
 
 
-def host_of(destination: Mapping[str, Any]) -> str:
+def target_host(destination: Mapping[str, Any]) -> str:
     """The host of a destination; "" where there is none."""
     return text(destination.get("host")) or ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.revisions import RevisionConfig, host_of, touched_by
+from meshtop.analysis.findings.revisions import RevisionConfig, target_host, touched_by
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text, texts
 from meshtop.analysis.security.mtls.hosts import Host
 from meshtop.analysis.visibility.clients import MESH, gateway_names
@@ -25,7 +25,7 @@ def destination_hosts(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Hosts and ports of routes and mirrors that the mesh does not have, and ports that have to be named."""
     for service in config.objects("VirtualService"):
         for path, role, target in config.destinations(service):
-            written = host_of(target)
+            written = target_host(target)
             found = config.resolve_for(service, written) if written else None
             if found is not None:
                 yield from _port(config, service, path, target, found)
@@ -65,7 +65,7 @@ def _port(
 ) -> Iterator[ConfigFinding]:
     numbers = list(dict.fromkeys(port.number for port in found.ports))
     wanted = integer_or_none(mapping(target.get("port")).get("number"))
-    host = host_of(target)
+    host = target_host(target)
     touches = ((found.namespace, found.service),)
     if not mapping(target.get("port")):
         if len(numbers) > 1:
@@ -98,7 +98,7 @@ def destination_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
     wild = [(host, name) for host, name in subsets if host.startswith("*")]
     for service in config.objects("VirtualService"):
         for path, role, target in config.destinations(service):
-            subset, written = text(target.get("subset")), host_of(target)
+            subset, written = text(target.get("subset")), target_host(target)
             if subset is None:
                 continue
             full = config.full_name(written, service.meta.namespace)
@@ -125,7 +125,7 @@ def gateways(config: RevisionConfig) -> Iterator[ConfigFinding]:
         hosts = texts(service.spec.get("hosts"))
         if not texts(service.spec.get("gateways")):
             continue
-        touches = touched_by(config, service, (host_of(target) for _, _, target in config.destinations(service)))
+        touches = touched_by(config, service, (target_host(target) for _, _, target in config.destinations(service)))
         written = texts(service.spec.get("gateways"))
         for number, (name, said) in enumerate(zip(gateway_names(written, home), written, strict=True)):
             path = f"spec.gateways[{number}]"
@@ -233,24 +233,24 @@ def gateway_subsets(config: RevisionConfig) -> Iterator[ConfigFinding]:
     for service in config.objects("VirtualService"):
         own = {config.full_name(host, service.meta.namespace) for host in texts(service.spec.get("hosts"))}
         for target in _http_targets(service.spec):
-            full = config.full_name(host_of(target), service.meta.namespace)
+            full = config.full_name(target_host(target), service.meta.namespace)
             if text(target.get("subset")) and full in own:
                 chosen.setdefault(full, []).append(service)
     for service in config.objects("VirtualService"):
         if not texts(service.spec.get("gateways")):
             continue
         for target in _http_targets(service.spec):
-            full = config.full_name(host_of(target), service.meta.namespace)
+            full = config.full_name(target_host(target), service.meta.namespace)
             if text(target.get("subset")):
                 continue
             for other in dict.fromkeys(o.meta.key for o in chosen.get(full, ()) if o is not service):
                 yield config.finding(
                     "IST0140",
                     service,
-                    f"{host_of(target)} is reached from the gateway past the subsets that VirtualService "
+                    f"{target_host(target)} is reached from the gateway past the subsets that VirtualService "
                     f"{'/'.join(other)} sets for it.",
                     "Put the subsets into the routes of this VirtualService as well.",
-                    touches=touched_by(config, service, (host_of(target),)),
+                    touches=touched_by(config, service, (target_host(target),)),
                 )
 
 
@@ -291,7 +291,7 @@ def claim_routes(config: RevisionConfig) -> Iterator[ConfigFinding]:
                     f"{claim} is known only where tokens are validated, and no RequestAuthentication covers gateway "
                     f"{name} (pod {bare[0].pod.meta.name}{f' and {len(bare) - 1} more' if len(bare) > 1 else ''}).",
                     _request_authentication(bare[0].pod.meta.namespace, wanted),
-                    touches=touched_by(config, service, (host_of(t) for t in _http_targets(service.spec))),
+                    touches=touched_by(config, service, (target_host(t) for t in _http_targets(service.spec))),
                 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.findings.calls import Calls, calls_of
-from meshtop.analysis.findings.judge import JudgedConfiguration, idle_routes, judge, together
+from meshtop.analysis.findings.judge import JudgedConfiguration, judge_config, routes_left_idle, together
 from meshtop.analysis.findings.revisions import JudgedCluster, RevisionConfig, revisions_of, well_formed
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.mesh import MeshFacts
@@ -54,7 +54,7 @@ def _weighed(picture: Picture) -> JudgedConfiguration:
     clusters = picture.unless_changed(_CLUSTERS, lambda: judged_clusters(picture))
     configs = picture.unless_changed(_CONFIGS, lambda: tuple(revisions_of(clusters)))
     standing = picture.unless_changed(
-        _JUDGEMENT, lambda: judge(clusters, ignored=ignored, configs=configs), also=ignored
+        _JUDGEMENT, lambda: judge_config(clusters, ignored=ignored, configs=configs), also=ignored
     )
     calls = calls_in(picture)
-    return together(standing, idle_routes(clusters, calls, ignored=ignored, configs=configs), calls)
+    return together(standing, routes_left_idle(clusters, calls, ignored=ignored, configs=configs), calls)

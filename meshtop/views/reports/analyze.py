@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.findings.judge import judge
+from meshtop.analysis.findings.judge import judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster, MisreadObject
 from meshtop.analysis.findings.suppression import Suppression
 from meshtop.model.evidence import Unknown
@@ -60,7 +60,7 @@ def analyze_files(files: Sequence[ReadFiles], ignored: Iterable[Suppression], qu
         JudgedCluster(name=one.cluster, inventory=one.inventory, misread=one.misread, facts=MeshFacts(group=group))
         for one in files
     ]
-    judged = judge(clusters, ignored=ignored)
+    judged = judge_config(clusters, ignored=ignored)
     return Analysis(items=_chosen([config_item(one) for one in judged.findings], query))
 
 
@@ -81,7 +81,7 @@ def analyze_changes(before: Picture, after: Picture, files: Sequence[ReadFiles],
     items += [
         config_item(one)
         for part in files
-        for one in judge(
+        for one in judge_config(
             [JudgedCluster(name=part.cluster, inventory=Inventory(), misread=part.misread)], only=["forms"]
         ).findings
     ]
@@ -166,7 +166,7 @@ def analysis_document(
     )
 
 
-def counted(items: Sequence[FindingItem]) -> str:
+def findings_counted(items: Sequence[FindingItem]) -> str:
     """How many findings there are of each severity, in a sentence."""
     parts = []
     for severity, word in ((Severity.ERROR, "error"), (Severity.WARNING, "warning"), (Severity.INFO, "remark")):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.judge import judge
+from meshtop.analysis.findings.judge import judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.analysis.identity.trees import config_tree
 from meshtop.model.mesh import MeshFacts
@@ -102,7 +102,7 @@ def test_a_case_of_istio_gives_the_same_codes_levels_and_objects(case: Mapping[s
         pytest.skip(f"its inputs are not all there: {', '.join(missing)}")
     files = read(root, case["inputFiles"], case)
     cluster = JudgedCluster(name="", inventory=files.inventory, misread=files.misread)
-    found = judge([cluster], only=RULES[case["analyzer"]]).findings
+    found = judge_config([cluster], only=RULES[case["analyzer"]]).findings
     assert Counter(map(told, found)) == expected(case), [f"{f.code} {f.object}: {f.message}" for f in found]
 
 
@@ -116,7 +116,7 @@ def test_a_case_with_two_clusters(case: Mapping[str, Any], shared_data: Path) ->
         )
         for name in ("cluster1", "cluster2")
     ]
-    found = judge(clusters, only=RULES[case["analyzer"]]).findings
+    found = judge_config(clusters, only=RULES[case["analyzer"]]).findings
     assert Counter(map(told, found)) == expected(case), [f"{f.code} {f.object}: {f.message}" for f in found]
 
 

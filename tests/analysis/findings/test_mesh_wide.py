@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from meshtop.analysis.findings.judge import HIDDEN_OBJECTS, judge
+from meshtop.analysis.findings.judge import HIDDEN_OBJECTS, judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Inventory, KindStatus, Meta
@@ -32,7 +32,7 @@ def test_what_was_not_read_is_unknown_and_not_missing() -> None:
     kinds = tuple(KindStatus(kind=kind) for kind in ("VirtualService", "ServiceEntry"))
     east = cluster(ROUTE)
     east = structs.replace(east, inventory=structs.replace(east.inventory, kinds=(*kinds, denied)))
-    judged = judge([east], only=["destination-hosts"])
+    judged = judge_config([east], only=["destination-hosts"])
     assert judged.findings == ()
     assert [(one.what, one.cluster, one.why) for one in judged.unknowns] == [("Service", "east", WhyUnknown.DENIED)]
 
@@ -42,7 +42,7 @@ def test_a_cluster_that_was_not_read_hides_only_what_may_be_in_it() -> None:
     west = JudgedCluster(name="west", inventory=nothing, read=False)
     assert codes(cluster(ROUTE), west, only="destination-hosts") == [("IST0101", "east: VirtualService shop/cart")]
     east = cluster(ROUTE, perhaps=("west",))
-    judged = judge([east, west], only=["destination-hosts"])
+    judged = judge_config([east, west], only=["destination-hosts"])
     assert judged.findings == ()
     assert {one.cluster for one in judged.unknowns} == {"west"}
 
@@ -142,7 +142,7 @@ def test_a_namespace_of_another_cluster_exists() -> None:
 
 def test_what_an_access_policy_hides_is_not_missing() -> None:
     east = structs.replace(cluster(ROUTE + service("pay", ports="[{port: 80}]")), hides=True)
-    judged = judge([east], only=["destination-hosts", "port-names"])
+    judged = judge_config([east], only=["destination-hosts", "port-names"])
     assert [one.code for one in judged.findings] == ["IST0118"], "what is there is judged"
     assert [(one.what, one.why) for one in judged.unknowns] == [(HIDDEN_OBJECTS, WhyUnknown.DENIED)]
 

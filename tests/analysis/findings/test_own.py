@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshtop.analysis.findings.calls import Calls, calls_of
-from meshtop.analysis.findings.judge import idle_routes, judge, together
+from meshtop.analysis.findings.judge import judge_config, routes_left_idle, together
 from meshtop.analysis.findings.suppression import Suppression, suppression
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from tests.analysis.findings.worlds import cluster, codes, found, istio, namespace, pod, service
@@ -134,10 +134,10 @@ def edge(service_: str, requests: float) -> Edge:
 
 def test_a_route_is_idle_only_where_all_telemetry_was_read() -> None:
     clusters = [cluster(CART + route())]
-    assert [one.code for one in idle_routes(clusters, calls_of([], complete=True))] == ["CONFIG-ROUTE-IDLE"]
-    assert idle_routes(clusters, calls_of([], complete=False)) == ()
-    assert idle_routes(clusters, calls_of([edge("cart.shop.svc.cluster.local", 1.0)], complete=True)) == ()
-    assert idle_routes(clusters, calls_of([edge("cart", 1.0)], complete=True)) == ()
+    assert [one.code for one in routes_left_idle(clusters, calls_of([], complete=True))] == ["CONFIG-ROUTE-IDLE"]
+    assert routes_left_idle(clusters, calls_of([], complete=False)) == ()
+    assert routes_left_idle(clusters, calls_of([edge("cart.shop.svc.cluster.local", 1.0)], complete=True)) == ()
+    assert routes_left_idle(clusters, calls_of([edge("cart", 1.0)], complete=True)) == ()
 
 
 def test_a_route_of_gateway_api_is_called_under_its_parent_as_well() -> None:
@@ -149,8 +149,8 @@ metadata: {name: cart, namespace: shop}
 spec: {parentRefs: [{kind: Service, name: cart}], rules: [{backendRefs: [{name: cart-v2, port: 80}]}]}
 """
     clusters = [cluster(CART + service("cart-v2") + text)]
-    assert [one.object.kind for one in idle_routes(clusters, calls_of([], complete=True))] == ["HTTPRoute"]
-    assert idle_routes(clusters, calls_of([edge("cart", 2.0)], complete=True)) == ()
+    assert [one.object.kind for one in routes_left_idle(clusters, calls_of([], complete=True))] == ["HTTPRoute"]
+    assert routes_left_idle(clusters, calls_of([edge("cart", 2.0)], complete=True)) == ()
 
 
 def test_findings_are_ordered_by_severity_and_then_by_the_calls_that_they_touch() -> None:
@@ -164,11 +164,11 @@ def test_findings_are_ordered_by_severity_and_then_by_the_calls_that_they_touch(
         for name in ("cart", "pay", "web")
     )
     calls = Calls({("shop", "pay"): 9.0, ("shop", "web"): 1.0}, complete=True)
-    judged = together(judge([cluster(text)], only=["destination-subsets"]), (), calls)
+    judged = together(judge_config([cluster(text)], only=["destination-subsets"]), (), calls)
     assert [(one.object.name, one.requests_per_second) for one in judged.findings] == [
         ("pay", 9.0), ("web", 1.0), ("cart", 0.0),
     ]  # fmt: skip
-    unknown = together(judge([cluster(text)], only=["destination-subsets"]), (), Calls({}, complete=False))
+    unknown = together(judge_config([cluster(text)], only=["destination-subsets"]), (), Calls({}, complete=False))
     assert {one.requests_per_second for one in unknown.findings} == {None}
 
 
@@ -195,7 +195,7 @@ def test_an_annotation_takes_findings_of_its_object_away() -> None:
 )  # fmt: skip
 def test_settings_take_findings_away(written: str, hidden: bool) -> None:
     text = "\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
-    judged = judge([cluster(text)], only=["undecided-namespaces"], ignored=[suppression(written)])
+    judged = judge_config([cluster(text)], only=["undecided-namespaces"], ignored=[suppression(written)])
     assert (judged.findings == ()) is hidden
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.findings import shapes
-from meshtop.analysis.findings.judge import RULES, judge
+from meshtop.analysis.findings.judge import RULES, judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.model.kube import ConfigObject, Inventory, Meta
 from meshtop.model.yaml_input import YamlRefused
@@ -46,7 +46,7 @@ def cluster(kind: str, spec: Any, status: Any = None, name: str = "odd") -> Judg
 @given(st.sampled_from(KINDS), TREES | SPECS, SPECS)
 @settings(max_examples=400, deadline=None)
 def test_an_object_of_any_shape_raises_nothing(kind: str, spec: Any, status: Any) -> None:
-    judged = judge([cluster(kind, spec, status)])
+    judged = judge_config([cluster(kind, spec, status)])
     assert not [one for one in judged.findings if one.code == "IST0001"]
     unjudged = [one for one in judged.findings if one.message.startswith("cannot be judged")]
     assert len(unjudged) <= 1
@@ -74,7 +74,7 @@ def test_an_object_of_any_shape_raises_nothing(kind: str, spec: Any, status: Any
     ],
 )
 def test_what_is_not_of_its_form_gives_one_finding_that_names_the_field(kind: str, spec: Any, told: str) -> None:
-    found = judge([cluster(kind, spec)]).findings
+    found = judge_config([cluster(kind, spec)]).findings
     assert [one.code for one in found] == ["IST0106"]
     assert "cannot be judged" in found[0].message
     assert told in found[0].message
@@ -93,7 +93,7 @@ kind: VirtualService
 metadata: {name: cart, namespace: shop}
 spec: {http: [{route: [{destination: {host: cart}}]}]}
 """
-    found = judge([JudgedCluster(name="", inventory=manifests([text]).inventory)], only=["forms"]).findings
+    found = judge_config([JudgedCluster(name="", inventory=manifests([text]).inventory)], only=["forms"]).findings
     assert found == ()
 
 
@@ -106,13 +106,13 @@ def test_documents_of_any_shape_are_read_or_named(documents: list[Any]) -> None:
         found = manifests([json.dumps(one, ensure_ascii=False) for one in documents])
     except YamlRefused:
         return
-    judge([JudgedCluster(name="", inventory=found.inventory, misread=found.misread)])
+    judge_config([JudgedCluster(name="", inventory=found.inventory, misread=found.misread)])
 
 
 def test_a_document_that_cannot_be_decoded_is_a_finding_on_it() -> None:
     text = "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\nspec: {ports: [{port: many}]}\n"
     read = manifests([text])
-    found = judge([JudgedCluster(name="", inventory=read.inventory, misread=read.misread)]).findings
+    found = judge_config([JudgedCluster(name="", inventory=read.inventory, misread=read.misread)]).findings
     assert [(one.code, str(one.object)) for one in found] == [("IST0106", "Service shop/cart")]
     assert "cannot be judged" in found[0].message
 
@@ -120,7 +120,7 @@ def test_a_document_that_cannot_be_decoded_is_a_finding_on_it() -> None:
 def test_a_rule_that_fails_costs_itself_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shapes, "lacking", lambda *_: 1 / 0)
     monkeypatch.setattr("meshtop.analysis.findings.validation.lacking", lambda *_: 1 / 0)
-    found = judge([cluster("VirtualService", {"hosts": ["a"], "http": [{}]})]).findings
+    found = judge_config([cluster("VirtualService", {"hosts": ["a"], "http": [{}]})]).findings
     assert {one.code for one in found} == {"IST0001", "IST0106"}
     assert "rule forms failed" in next(one.message for one in found if one.code == "IST0001")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.judge import judge
+from meshtop.analysis.findings.judge import judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster
 from meshtop.model.mesh import MeshFacts, Obeyed
 from meshtop.sources.kubernetes.manifests import manifests
@@ -25,7 +25,7 @@ def cluster(text: str, name: str = "east", **facts: Any) -> JudgedCluster:
 
 
 def found(*clusters: JudgedCluster, only: str = "") -> list[ConfigFinding]:
-    return list(judge(clusters, only=[only] if only else ()).findings)
+    return list(judge_config(clusters, only=[only] if only else ()).findings)
 
 
 def codes(*clusters: JudgedCluster, only: str = "") -> list[tuple[str, str]]:
