@@ -21,7 +21,7 @@ def _selector(gateway: ConfigObject) -> dict[str, str]:
     return {str(k): str(v) for k, v in mapping(gateway.spec.get("selector")).items()}
 
 
-def labels_text(labels: _Labels) -> str:
+def labels_as(labels: _Labels) -> str:
     """Labels in a sentence."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or "(everything)"
 
@@ -84,7 +84,8 @@ def pods_and_ports(config: RevisionConfig) -> Iterator[ConfigFinding]:
             yield config.finding(
                 "IST0162",
                 gateway,
-                f"port {port} is offered by no Service of its pods ({labels_text(wanted)}), and cannot be reached by one.",
+                f"port {port} is offered by no Service of its pods ({labels_as(wanted)}), "
+                "and cannot be reached by one.",
                 f"ports:\n- name: {text(mapping(server.get('port')).get('name')) or f'tcp-{port}'}\n  port: {port}\n"
                 f"  targetPort: {port}",
                 path=f"spec.servers[{number}].port",
@@ -94,7 +95,7 @@ def pods_and_ports(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 def _no_pods(config: RevisionConfig, gateway: ConfigObject, wanted: _Labels) -> ConfigFinding:
     return config.finding(
-        "IST0101", gateway, f"selector {labels_text(wanted)} selects no pod; nothing serves this gateway.",
+        "IST0101", gateway, f"selector {labels_as(wanted)} selects no pod; nothing serves this gateway.",
         path="spec.selector",
     )  # fmt: skip
 
@@ -214,7 +215,7 @@ def claims(config: RevisionConfig) -> Iterator[ConfigFinding]:
                     "IST0145",
                     gateway,
                     f"port {port} and hosts {', '.join(hosts)} are claimed by {', '.join(others)} too, for the same "
-                    f"pods ({labels_text(wanted)}); which one is used is not defined.",
+                    f"pods ({labels_as(wanted)}); which one is used is not defined.",
                     "Merge the servers into one Gateway, or give each its own hosts.",
                     path="spec.servers",
                 )

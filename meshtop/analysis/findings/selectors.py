@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.gateways import labels_text
+from meshtop.analysis.findings.gateways import labels_as
 from meshtop.analysis.findings.revisions import REVISION, RevisionConfig, served_ones
 from meshtop.analysis.inventory.untyped import mapping, maps, texts
 from meshtop.analysis.visibility.selection import match_labels, selects
@@ -72,7 +72,7 @@ def _selecting(
         pods = config.selected(obj.meta.namespace, wanted)
         if not pods:
             yield config.finding(
-                "IST0101", obj, f"selector {labels_text(wanted)} selects no pod of {obj.meta.namespace}.",
+                "IST0101", obj, f"selector {labels_as(wanted)} selects no pod of {obj.meta.namespace}.",
                 path=f"spec.{'workloadSelector' if obj.kind == 'Sidecar' else 'selector'}",
             )  # fmt: skip
         for pod in served_ones(pods):
@@ -136,7 +136,7 @@ def gateway_selectors(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "IST0166",
                     policy,
-                    f"selector {labels_text(wanted)} is ignored by gateway {name}, which Gateway API deploys.",
+                    f"selector {labels_as(wanted)} is ignored by gateway {name}, which Gateway API deploys.",
                     f"targetRefs:\n- group: gateway.networking.k8s.io\n  kind: Gateway\n  name: {name}",
                     path="spec.selector",
                 )
@@ -169,7 +169,7 @@ def _matching(
     yield config.finding(
         "IST0127",
         policy,
-        f"selector {labels_text(wanted)} selects no workload of {where}."
+        f"selector {labels_as(wanted)} selects no workload of {where}."
         if wanted
         else f"{where} has no workload in the mesh.",
         path="spec.selector" if wanted else "",
