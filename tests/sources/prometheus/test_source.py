@@ -22,6 +22,7 @@ from meshtop.sources.prometheus.source import (
     LOOK_FOR_SCRAPES_EVERY_SECONDS,
     PrometheusSource,
 )
+from tests.patience import PATIENCE_SECONDS
 from tests.sources.prometheus.fake import (
     NOW,
     PROMETHEUS,
@@ -38,9 +39,8 @@ TOO_MUCH = "query processing would load too many samples into memory in query ex
 
 
 def source_on(fake: FakePrometheus, settings: PrometheusSettings | None = None, **more: Any) -> PrometheusSource:
-    return PrometheusSource(
-        cluster="east", connection=fake.wire(), settings=settings, **({"clock": lambda: NOW} | more)
-    )
+    given: dict[str, Any] = {"clock": lambda: NOW, "timeout": PATIENCE_SECONDS, **more}
+    return PrometheusSource(cluster="east", connection=fake.wire(), settings=settings, **given)
 
 
 @pytest.mark.parametrize(("read_only", "method"), [(False, "POST"), (True, "GET")])
