@@ -238,23 +238,23 @@ class MeshtopApp(Shell):
         if kind != FLEET:
             self.push_screen(place_screen(kind))
 
-    def _asks_to_quit(self) -> bool:
-        """Say what is in progress, before the end of the console holds it; returns whether that was said just now."""
+    def _may_end(self) -> bool:
+        """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
         running, now = self.runs.running, self.now()
         if not running or (self.runs.told_at is not None and now - self.runs.told_at < AGAIN_SECONDS):
-            return False
+            self.exit_message = self._left_behind()
+            return True
         self.runs.told_at = now
         one = len(running) == 1
         what = f"{running[0].subject} is" if one else f"{len(running)} actions are"
         holds = all(run.held_by_quitting for run in running)
         then = f"{'leaves' if holds else 'interrupts'} {'it' if one else 'them'}{' held' if holds else ''}"
         self._say(f"{what} in progress (J). ctrl-c or q again {then}.", Tone.DEGRADED)
-        return True
+        return False
 
     def action_interrupt(self) -> None:
         """End the console on ctrl-c; while an action runs, only when asked again."""
-        if not self._asks_to_quit():
-            self.exit_message = self._left_behind()
+        if self._may_end():
             super().action_interrupt()
 
     def open_detail(self, kind: str, key: str) -> None:
@@ -350,8 +350,7 @@ class MeshtopApp(Shell):
 
     def quit(self) -> None:
         """Leave the console; while an action runs, only when asked again."""
-        if not self._asks_to_quit():
-            self.exit_message = self._left_behind()
+        if self._may_end():
             self.exit(return_code=Exit.FINE)
 
     def _left_behind(self) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label
 
 from meshtop.console.desk.shifting import ShiftDesk, ShiftEventArrived, ShiftFailed
 from meshtop.console.places import CANARIES, place_title
+from meshtop.console.running import Run
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
@@ -24,6 +25,8 @@ from meshtop.views.frame.table import Tone
 if TYPE_CHECKING:
     from meshtop.actions.shift.progress import Progress
 
+_CHIP_WIDTH = 60
+"""The most cells of an ended action's last words in the top bar."""
 STEERING = ("pause", "skip", "hold", "abort")
 
 
@@ -57,7 +60,7 @@ def log_lines(entries: Sequence[LogLine], width: int) -> list[TextLine]:
     return lines
 
 
-class RunScreen(MeshScreen):
+class RunScreen(MeshScreen, Run):
     """A screen that runs an action, which goes on when the screen is left; the top bar has it then, and J comes back.
 
     Ending the console asks first.
@@ -93,11 +96,6 @@ class RunScreen(MeshScreen):
         return False
 
     @property
-    def subject(self) -> str:
-        """What the action is about."""
-        raise NotImplementedError
-
-    @property
     def running(self) -> bool:
         """Whether the action runs."""
         return self.phase is Phase.RUNNING
@@ -105,13 +103,13 @@ class RunScreen(MeshScreen):
     @property
     def identity(self) -> str:
         """The id of the action in the journal; empty until its first event."""
-        progress = self.status.progress if self.query("#status") else None
+        progress = self.status.progress
         return progress.action if progress is not None else ""
 
     @property
     def held_by_quitting(self) -> bool:
         """Whether what runs can be held or rolled back by key, and is held by the end of the console."""
-        return self.identity != "" or (bool(self.query("#status")) and self.status.progress is not None)
+        return self.status.progress is not None
 
     def chip(self, now: float) -> tuple[tuple[str, ...], Tone]:
         """The action in the top bar of other screens."""
@@ -119,7 +117,7 @@ class RunScreen(MeshScreen):
         if progress is None and not self.running:
             text, tone = (self.log_entries[-1].text, self.log_entries[-1].tone) if self.log_entries else ("", Tone.DIM)
             sign = "✓" if tone is Tone.GOOD else "▲"
-            return (f"{sign} {self.subject}: {text}"[:60], f"{sign} {self.subject}: J", sign), tone
+            return (cut(f"{sign} {self.subject}: {text}", _CHIP_WIDTH), f"{sign} {self.subject}: J", sign), tone
         return chip_texts(self.subject, progress, now)
 
     def running_body(self) -> ComposeResult:
