@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from meshtop.analysis.traffic.bounds import proves
 from meshtop.model.alerting import SloReading
+from meshtop.model.constants import USUAL_WINDOW_SECONDS
 from meshtop.model.state import Severity
 
 HOUR, DAY = 3600.0, 86_400.0
-USUAL_WINDOW_SECONDS = 30 * DAY
 CERTAIN = 0.01
 """How often few requests may say that a budget burns which does not."""
 
