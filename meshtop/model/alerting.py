@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -37,7 +38,7 @@ class Alert(Struct, frozen=True, kw_only=True):
 
 
 class Alerts(Struct, frozen=True, kw_only=True):
-    """The active alerts of one cluster, and how far they are known: that none is here is a claim only where it was read.
+    """The active alerts of one cluster, and how far they are known: that there is none is said only where it was read.
 
     Where they were not read, `alerts` are those of the last good answer, and `problem` says in a sentence what kept
     them from being read.
@@ -94,3 +95,28 @@ class Slos(Struct, frozen=True, kw_only=True):
     readings: tuple[SloReading, ...] = ()
     evidence: Evidence = READ
     problem: str | None = None
+
+
+NAMESPACE_LABELS = (
+    "namespace",
+    "exported_namespace",
+    "workload_namespace",
+    "destination_workload_namespace",
+    "destination_service_namespace",
+    "source_workload_namespace",
+    "kubernetes_namespace",
+    "k8s_namespace_name",
+    "target_namespace",
+)
+"""Labels whose value is a namespace's name."""
+_HOSTS = ("destination_service", "destination_service_name", "host", "authority")
+
+
+def namespaces_named(labels: Mapping[str, str]) -> frozenset[str]:
+    """Every namespace that the labels name, also by a service's full host: whose the alert is."""
+    found = {labels[name] for name in NAMESPACE_LABELS if labels.get(name)}
+    for name in _HOSTS:
+        parts = labels.get(name, "").split(".")
+        if len(parts) > 2 and parts[2] == "svc":
+            found.add(parts[1])
+    return frozenset(found - {"unknown"})

@@ -266,7 +266,10 @@ class ClusterFeed:
         if schedule.courses and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_courses(at=schedule.moment), timeout_seconds)
-        for wanted, ask in ((schedule.alerts, self.prometheus.refresh_alerts), (schedule.slos, self.prometheus.refresh_slos)):
+        for wanted, ask in (
+            (schedule.alerts, self.prometheus.refresh_alerts),
+            (schedule.slos, self.prometheus.refresh_slos),
+        ):
             if wanted and measuring not in pending:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(ask(at=schedule.moment), timeout_seconds)

@@ -240,7 +240,9 @@ class SloSettings(_Section):
 
     name: str = Field(min_length=1)
     service: Annotated[str, AfterValidator(_slo_service)]
-    objective: Annotated[float, BeforeValidator(parse_objective, json_schema_input_type=float | str)] = Field(gt=0, lt=1)
+    objective: Annotated[float, BeforeValidator(parse_objective, json_schema_input_type=float | str)] = Field(
+        gt=0, lt=1
+    )
     window: Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)] = Field(
         default=USUAL_WINDOW_SECONDS, ge=3600.0
     )

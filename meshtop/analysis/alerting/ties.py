@@ -184,7 +184,7 @@ def _named(said: Mapping[str, str], here: str, indexes: Mapping[str, TieIndex]) 
 def _called_service(said: Mapping[str, str], namespace: str, index: TieIndex) -> Iterable[Tie | None]:
     host = said.get("destination_service", "")
     name = said.get("destination_service_name", "") or host.split(".")[0]
-    where = said.get("destination_service_namespace", "") or (host.split(".") + ["", ""])[1] or namespace
+    where = said.get("destination_service_namespace", "") or [*host.split("."), "", ""][1] or namespace
     yield index.service(where, name)
     if not said.get("destination_workload") and (canonical := said.get("destination_canonical_service")):
         yield index.service(where, canonical)
@@ -217,28 +217,3 @@ def _of_measurer(said: Mapping[str, str], here: str, indexes: Mapping[str, TieIn
     for name in filter(None, names):
         found += [index.service(namespace, name)] if namespace else []
     return [tie for tie in dict.fromkeys(found) if tie is not None]
-
-
-NAMESPACE_LABELS = (
-    "namespace",
-    "exported_namespace",
-    "workload_namespace",
-    "destination_workload_namespace",
-    "destination_service_namespace",
-    "source_workload_namespace",
-    "kubernetes_namespace",
-    "k8s_namespace_name",
-    "target_namespace",
-)
-"""Labels whose value is a namespace's name."""
-_HOSTS = ("destination_service", "destination_service_name", "host", "authority")
-
-
-def namespaces_named(labels: Mapping[str, str]) -> frozenset[str]:
-    """Every namespace that the labels name, also by a service's full host: whose the alert is."""
-    found = {labels[name] for name in NAMESPACE_LABELS if labels.get(name)}
-    for name in _HOSTS:
-        parts = labels.get(name, "").split(".")
-        if len(parts) > 2 and parts[2] == "svc":
-            found.add(parts[1])
-    return frozenset(found - {"unknown"})

@@ -172,13 +172,9 @@ def _believable(body: bytes, matchers: Mapping[str, str]) -> tuple[Alert, ...]:
     return _in_order(found)
 
 
-def _alert(
-    labels: Mapping[str, str], annotations: Mapping[str, str], state: AlertState, since: float | None
-) -> Alert:
+def _alert(labels: Mapping[str, str], annotations: Mapping[str, str], state: AlertState, since: float | None) -> Alert:
     kept = {name: value for name, value in labels.items() if name not in ("alertname", "alertstate", "__name__")}
-    return Alert(
-        name=labels.get("alertname", ""), state=state, since=since, labels=kept, annotations=dict(annotations)
-    )
+    return Alert(name=labels.get("alertname", ""), state=state, since=since, labels=kept, annotations=dict(annotations))
 
 
 def _in_order(alerts: list[Alert]) -> tuple[Alert, ...]:

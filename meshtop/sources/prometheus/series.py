@@ -29,8 +29,8 @@ class SeriesReader:
     """Reads the series of one cluster, in its own engine or selected from a central one by `matchers`.
 
     `matchers` (label to value) are what every selector about this cluster must hold, `headers` what the settings send
-    along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds; `slos` are the objectives of
-    the settings. Nothing that refreshes raises for the cluster's sake: the last answer stays.
+    along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds; `slos` are the objectives
+    of the settings. Nothing that refreshes raises for the cluster's sake: the last answer stays.
     """
 
     def __init__(

@@ -105,9 +105,7 @@ class SloReader:
             found += _readings(target, counts, span)
         return found
 
-    async def _held(
-        self, engine: Engine, matchers: Mapping[str, str], at: float | None
-    ) -> dict[int, float | None]:
+    async def _held(self, engine: Engine, matchers: Mapping[str, str], at: float | None) -> dict[int, float | None]:
         """For each target the longest span up to its window of which the engine holds the beginning; None for none."""
         wanted = {one.window_seconds for one in self._targets}
         spans = sorted({*wanted, *(span for span in SPANS if span < max(wanted))}, reverse=True)
@@ -128,7 +126,12 @@ class SloReader:
         for one in answer.items:
             where = (one.labels.get(NAMESPACE_OF, ""), one.labels.get(SERVICE_OF, ""))
             {BAD: bad, ALL: every}.get(one.labels.get(PART, ""), {})[where] = one.value
-        return {where: (max(0.0, bad.get(where, 0.0)), all_) for where, all_ in every.items()}
+        # Without a failing series none failed; without a bucket of that bound nothing is known.
+        return {
+            where: (max(0.0, bad.get(where, 0.0)), all_)
+            for where, all_ in every.items()
+            if target.latency_ms is None or where in bad
+        }
 
 
 def _readings(target: SloTarget, counts: Mapping[float, _Counts], span: float | None) -> list[SloReading]:

@@ -72,6 +72,8 @@ _BY_VIEW = {
     "members": _asking(*_REGISTRIES, traffic=False),
     "controlplanes": _asking(control=("control_added", "control_rates"), traffic=False),
     "discovery": _asking(*_HOSTS, traffic=False),
+    "alerts": _asking(traffic=False),
+    "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
 }
 """Kinds of views that look at everything are left out: canaries, drift, findings, attention."""

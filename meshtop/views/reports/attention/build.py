@@ -13,13 +13,15 @@ from meshtop.log import log_repeated
 from meshtop.model.attention import PastChange, Remembered, Sighting
 from meshtop.model.errors import MeshtopError
 from meshtop.model.state import Severity, State
+from meshtop.views.frame.things import Thing
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention import rank
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
-from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
+from meshtop.views.reports.attention.notice.alerts import of_alerts, of_slos
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
 from meshtop.views.reports.attention.notice.clusters import of_clusters
 from meshtop.views.reports.attention.notice.configuration import (
@@ -56,6 +58,8 @@ def build(picture: Picture) -> list[AttentionItem]:
         *_part("findings", lambda: of_findings(picture), defects),
         *_part("tenants", lambda: of_tenants(picture), defects),
         *_part("canaries", lambda: of_canaries(picture, ill), defects),
+        *_part("alerts", lambda: of_alerts(picture), defects),
+        *_part("objectives", lambda: of_slos(picture), defects),
         *_part("drift", lambda: of_drift(picture), defects),
         *defects,
     ]
