@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
+SLO_PATIENCE = 4.0
+"""How many times as long as for anything else a single reading waits for objectives: they are counted over days."""
 
 _log = logging.getLogger(__name__)
 
@@ -266,13 +268,13 @@ class ClusterFeed:
         if schedule.courses and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_courses(at=schedule.moment), timeout_seconds)
-        for wanted, ask in (
-            (schedule.alerts, self.prometheus.refresh_alerts),
-            (schedule.slos, self.prometheus.refresh_slos),
+        for wanted, ask, patience in (
+            (schedule.alerts, self.prometheus.refresh_alerts, timeout_seconds),
+            (schedule.slos, self.prometheus.refresh_slos, SLO_PATIENCE * timeout_seconds),
         ):
             if wanted and measuring not in pending:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ask(at=schedule.moment), timeout_seconds)
+                    await asyncio.wait_for(ask(at=schedule.moment), patience)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)

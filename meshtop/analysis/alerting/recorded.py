@@ -23,7 +23,8 @@ SLOTH_SERIES = (*(f"{SLOTH_RATIO}{window}" for window in SLOTH_WINDOWS), SLOTH_O
 PYRRA_OBJECTIVE, PYRRA_WINDOW, PYRRA_AVAILABILITY = "pyrra_objective", "pyrra_window", "pyrra_availability"
 PYRRA_SERIES = (PYRRA_OBJECTIVE, PYRRA_WINDOW, PYRRA_AVAILABILITY)
 PYRRA_BURN = ":burnrate"
-_OWN = ("sloth_id", "sloth_service", "sloth_slo", "sloth_window", "slo")
+OWN_ID = "meshtop-"
+"""What the ids begin with that `meshtop rules --slo` writes; the objective's name in the settings follows."""
 
 
 def recorded_slos(series: Iterable[Scalar]) -> tuple[SloReading, ...]:
@@ -74,8 +75,9 @@ def _of_sloth(groups: dict[str, list[Scalar]]) -> Iterable[SloReading]:
         window = None if days is None or days <= 0 else days * DAY
         service = labels.get("sloth_service", "")
         slo = labels.get("sloth_slo", "")
+        own = labels["sloth_id"].startswith(OWN_ID)
         yield SloReading(
-            name=slo if service in ("", slo) else f"{service}/{slo}" if slo else service or labels["sloth_id"],
+            name=slo if slo and (own or service in ("", slo)) else "/".join(filter(None, (service, slo))),
             service=labels.get("destination_service_name") or labels.get("service") or service,
             namespace=labels.get("destination_service_namespace") or labels.get("namespace", ""),
             objective=known.get(SLOTH_OBJECTIVE),

@@ -18,7 +18,7 @@ EVERY_MS = 30_000
 BLOCK_MS = 600_000
 KEPT_BLOCKS = 400
 FURTHEST_MS = 24 * 3_600_000
-"""How far back the beginning of an alert is looked for: what has been so for longer is said to be so for a day."""
+"""How far back at least the beginning of an alert is looked for: to the midnight before."""
 ALERTS, FOR_STATE = "ALERTS", "ALERTS_FOR_STATE"
 Labels = tuple[tuple[str, str], ...]
 
@@ -145,10 +145,12 @@ class Rules(SeriesSource):
 
     def _since(self, number: int, labels: Labels, at: int) -> int:
         """Since when a condition holds without a gap."""
+        # A midnight: what has been so for longer is said to have begun at the same moment for a whole day.
+        furthest = (at - FURTHEST_MS) // FURTHEST_MS * FURTHEST_MS
         if not self._depends_on_series(number):
-            return at - FURTHEST_MS
+            return furthest
         since = at
-        while at - since < FURTHEST_MS and labels in self._at(number, since - EVERY_MS):
+        while since > furthest and labels in self._at(number, since - EVERY_MS):
             since -= EVERY_MS
         return since
 
@@ -208,9 +210,7 @@ class Rules(SeriesSource):
         return [_group_told(group, active, at_ms, only) for group in self.groups]
 
 
-def _group_told(
-    group: RuleGroup, active: Mapping[str, list[dict[str, Any]]], at_ms: int, only: str
-) -> dict[str, Any]:
+def _group_told(group: RuleGroup, active: Mapping[str, list[dict[str, Any]]], at_ms: int, only: str) -> dict[str, Any]:
     common = {"health": "ok", "lastEvaluation": rfc3339_of(at_ms // EVERY_MS * EVERY_MS), "evaluationTime": 0.001}
     rules: list[dict[str, Any]] = []
     for alert in group.alerts if only != "record" else ():

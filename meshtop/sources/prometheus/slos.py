@@ -6,13 +6,14 @@ the error budget change slowly and are asked for rarely.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from msgspec import structs
 
 from meshtop.analysis.alerting.burning import FAST_WINDOWS, SLOW_WINDOWS
-from meshtop.analysis.alerting.recorded import PYRRA_OBJECTIVE, recorded_slos
+from meshtop.analysis.alerting.recorded import OWN_ID, PYRRA_OBJECTIVE, recorded_slos
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.alerting import SloReading, Slos, SloTarget
 from meshtop.model.evidence import READ, WhyUnknown, not_read
@@ -35,6 +36,8 @@ from meshtop.sources.prometheus.slo_queries import (
 FAST_EVERY_SECONDS = 60.0
 SLOW_EVERY_SECONDS = 600.0
 """Seconds between looks at windows of up to six hours, and at those of days with the error budget."""
+PARALLEL_COUNTS = 3
+"""The most of these queries at once: they look at long spans, and somebody waits for others meanwhile."""
 _DAY = 86_400.0
 SPANS = tuple(_DAY * days for days in (21, 15, 14, 10, 7, 5, 3, 2, 1, 0.5, 0.25))
 """How far back it is looked for samples where the whole window is not held, the longest first."""
@@ -49,7 +52,7 @@ class SloReader:
         self._targets = tuple(one for one in targets if fnmatchcase(cluster, one.cluster))
         self._asked: float | None = None
         self._slow_asked: float | None = None
-        self._slow: dict[tuple[int, float], _Counts] = {}
+        self._kept: dict[tuple[int, float], _Counts] = {}
         self._spans: dict[int, float | None] = {}
 
     async def read(
@@ -64,18 +67,21 @@ class SloReader:
         self._asked = now
         try:
             recorded = await self._recorded(engine, matchers, at)
-            known = {(one.name, one.namespace, one.service) for one in recorded}
-            counted = await self._counted(engine, matchers, at, now)
+            ids = {one.labels.get("sloth_id", "") for one in recorded}
+            counted = await self._counted(engine, matchers, at, now, ids)
         except QueryFailed as failure:
             why = WhyUnknown.DENIED if failure.state is State.DENIED else WhyUnknown.UNREACHABLE
             if before is not None and before.readings:
                 return structs.replace(before, evidence=not_read(WhyUnknown.STALE), problem=failure.message)
             return Slos(evidence=not_read(why), problem=failure.message)
-        names = {name.rpartition("/")[2]: name for name, _, _ in known}
-        # What is recorded already is not told a second time from the settings it was written for.
-        more = [one for one in counted if (names.get(one.name), one.namespace, one.service) not in known]
-        found = Slos(readings=(*recorded, *more), evidence=READ)
+        found = Slos(readings=(*map(self._with_latency, recorded), *counted), evidence=READ)
         return before if before == found else found
+
+    def _with_latency(self, reading: SloReading) -> SloReading:
+        """What the recording rules do not tell of an objective of the settings."""
+        known = {f"{OWN_ID}{target.name}": target for target in self._targets}
+        target = known.get(reading.labels.get("sloth_id", ""))
+        return reading if target is None else structs.replace(reading, latency_ms=target.latency_ms)
 
     async def _recorded(self, engine: Engine, matchers: Mapping[str, str], at: float | None) -> tuple[SloReading, ...]:
         series = (await decode_scalars(await engine.query(recorded_slos_query(matchers), at=at), "")).items
@@ -84,33 +90,60 @@ class SloReader:
         return recorded_slos(series)
 
     async def _counted(
-        self, engine: Engine, matchers: Mapping[str, str], at: float | None, now: float
+        self, engine: Engine, matchers: Mapping[str, str], at: float | None, now: float, recorded: Collection[str]
     ) -> list[SloReading]:
-        if not self._targets:
+        """Readings of the settings' objectives, but for those that their own recording rules measure."""
+        wanted = [i for i, target in enumerate(self._targets) if f"{OWN_ID}{target.name}" not in recorded]
+        if not wanted:
             return []
         slow = self._slow_asked is None or abs(now - self._slow_asked) >= SLOW_EVERY_SECONDS
         if slow:
             self._slow_asked = now
             self._spans = await self._held(engine, matchers, at)
+        windows = {number: self._windows(number) for number in wanted}
+        asked = [
+            (number, window)
+            for number in wanted
+            for window in windows[number]
+            if slow or window in FAST_WINDOWS or (number, window) not in self._kept
+        ]
+        limit = asyncio.Semaphore(PARALLEL_COUNTS)
+        failures: list[QueryFailed] = []
+
+        async def count(number: int, window: float) -> None:
+            async with limit:
+                try:
+                    found = await self._count(engine, self._targets[number], window, matchers, at)
+                except QueryFailed as failure:
+                    # What that window would say is not known; the others say what they say.
+                    failures.append(failure)
+                    self._kept.pop((number, window), None)
+                else:
+                    self._kept[number, window] = found
+
+        await asyncio.gather(*(count(*one) for one in asked))
+        if len(failures) == len(asked):
+            raise failures[0]
         found: list[SloReading] = []
-        for number, target in enumerate(self._targets):
-            counts: dict[float, _Counts] = {}
-            for window in FAST_WINDOWS:
-                counts[window] = await self._count(engine, target, window, matchers, at)
-            span = self._spans.get(number)
-            for window in dict.fromkeys((*SLOW_WINDOWS, *((span,) if span is not None else ()))):
-                if slow:
-                    self._slow[number, window] = await self._count(engine, target, window, matchers, at)
-                counts[window] = self._slow.get((number, window), {})
-            found += _readings(target, counts, span)
+        for number in wanted:
+            counts = {window: self._kept.get((number, window), {}) for window in windows[number]}
+            found += _readings(self._targets[number], counts, self._spans.get(number))
         return found
+
+    def _windows(self, number: int) -> tuple[float, ...]:
+        """The windows that are counted for an objective, and the span that its budget is known over."""
+        span = self._spans.get(number)
+        return tuple(dict.fromkeys((*FAST_WINDOWS, *SLOW_WINDOWS, *((span,) if span is not None else ()))))
 
     async def _held(self, engine: Engine, matchers: Mapping[str, str], at: float | None) -> dict[int, float | None]:
         """For each target the longest span up to its window of which the engine holds the beginning; None for none."""
         wanted = {one.window_seconds for one in self._targets}
         spans = sorted({*wanted, *(span for span in SPANS if span < max(wanted))}, reverse=True)
         words = {duration_text(span): span for span in spans}
-        answer = await decode_scalars(await engine.query(held_query(spans, matchers), at=at), "")
+        try:
+            answer = await decode_scalars(await engine.query(held_query(spans, matchers), at=at), "")
+        except QueryFailed:
+            return {}
         held = {words[one.labels[BACK]] for one in answer.items if one.labels.get(BACK) in words and one.value > 0}
         return {
             number: max((span for span in held if span <= target.window_seconds), default=None)

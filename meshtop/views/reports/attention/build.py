@@ -20,6 +20,7 @@ from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention import rank
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
+from meshtop.views.reports.attention.fold_alerts import RULES
 from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
 from meshtop.views.reports.attention.notice.alerts import of_alerts, of_slos
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
@@ -117,7 +118,9 @@ def _item(
     onset = draft.onset
     if onset is None and below:
         # A cause is no younger than what follows from it.
-        onset = min((one.onset for one in below if one.onset is not None), default=None)
+        # Of an alert that says it too, the moment is that of its threshold.
+        seen = (one for one in below if one.kind not in RULES)
+        onset = min((one.onset for one in seen if one.onset is not None), default=None)
     return AttentionItem(
         id=draft.id,
         severity=draft.severity,
