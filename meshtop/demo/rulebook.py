@@ -1,4 +1,4 @@
-"""The rules that the simulated Prometheuses evaluate: what kube-prometheus and Istio's samples bring along, and an SLO."""
+"""The rules that the simulated Prometheuses evaluate: as kube-prometheus and Istio's samples have them, and an SLO."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ FAST_WINDOWS = (300.0, 1800.0, HOUR, 2 * HOUR, 6 * HOUR)
 SLOW_WINDOWS = (DAY, 3 * DAY)
 
 
-def pairs_of(window_seconds: float | None) -> tuple[BurnPair, ...]:
+def burn_pairs(window_seconds: float | None) -> tuple[BurnPair, ...]:
     """The pairs for a window: rates are scaled so that each still spends the same part of the budget.
 
     Pairs whose rate would then be below 1, or whose long window does not fit, say nothing; the fastest is always there.
@@ -73,7 +73,7 @@ class SloVerdict(Struct, frozen=True, kw_only=True):
 
 def judge_slo(reading: SloReading) -> SloVerdict:
     """Judge one objective by its windows and its budget."""
-    pairs = pairs_of(reading.window_seconds)
+    pairs = burn_pairs(reading.window_seconds)
     first = pairs[0]
     objective = reading.objective
     if objective is None or not 0 < objective < 1:

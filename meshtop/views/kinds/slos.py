@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from meshtop.analysis.alerting.burning import SloState, pairs_of
+from meshtop.analysis.alerting.burning import SloState, burn_pairs
 from meshtop.model.numbers import UNKNOWN, percent, quantity
 from meshtop.model.state import Severity
 from meshtop.settings.durations import format_duration
@@ -191,7 +191,7 @@ def _pair_facts(picture: Picture, item: SloItem) -> list[Fact]:
             f"{rate(pair.short)} and {rate(pair.long)}; both above {pair.factor:.3g} are "
             f"{'an error' if pair.severity is Severity.ERROR else 'a warning'}",
         )
-        for pair in pairs_of(item.window_seconds)
+        for pair in burn_pairs(item.window_seconds)
     ]
 
 
@@ -214,11 +214,10 @@ VIEW: View[SloItem] = View(
         c.custom(name="objective", title="OBJECTIVE", help_="The share that must be good, and over which window.",
                  value=lambda i: i.objective, cell=lambda i: text_cell(objective_text(i)), numeric=True, unit="ratio",
                  order=lambda i: i.objective, priority=2, min_width=12, max_width=36),
-        c.custom(name="errorBudgetLeft", title="BUDGET LEFT", help_="The share of the error budget that is left; ~ is of "
-                 "less than its window.", value=lambda i: i.error_budget_left, cell=_left_cell, align=Align.RIGHT,
-                 numeric=True, unit="ratio", order=lambda i: i.error_budget_left, aliases=("budget", "left"),
+        c.custom(name="errorBudgetLeft", title="BUDGET LEFT", help_="The share of the error budget that is left.",
+                 value=lambda i: i.error_budget_left, cell=_left_cell, align=Align.RIGHT, numeric=True, unit="ratio", order=lambda i: i.error_budget_left, aliases=("budget", "left"),
                  priority=0, min_width=7),
-        c.custom(name="burnShort", title="BURN", help_="How fast it burns over the short window; 1 is as fast as may be.",
+        c.custom(name="burnShort", title="BURN", help_="How fast it burns over the short window; 1 spends it in time.",
                  value=lambda i: i.burn.short, cell=lambda i: _burn_cell(i.burn.short, i), align=Align.RIGHT,
                  numeric=True, order=lambda i: i.burn.short, priority=1, min_width=5),
         c.custom(name="burnLong", title="BURN LONG", help_="And over the long one.", value=lambda i: i.burn.long,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from meshtop.analysis.alerting.burning import DAY, BurnPair, pairs_of
+from meshtop.analysis.alerting.burning import DAY, BurnPair, burn_pairs
 from meshtop.analysis.alerting.recorded import (
     OWN_ID,
     SLOTH_DAYS,
@@ -77,7 +77,7 @@ def _following(target: SloTarget, labels: dict[str, str]) -> list[dict[str, Any]
         SLOTH_DAYS: target.window_seconds / DAY,
     }
     of_period = {"sloth_window": period} if period not in SLOTH_WINDOWS else {}
-    recorded = [
+    return [
         # A window that is measured already is not recorded a second time.
         *([{"record": f"{SLOTH_RATIO}{period}", "expr": over, "labels": {**labels, **of_period}}] if of_period else []),
         *({"record": name, "expr": f"vector({value:.12g})", "labels": labels} for name, value in constants.items()),
@@ -90,7 +90,6 @@ def _following(target: SloTarget, labels: dict[str, str]) -> list[dict[str, Any]
             {**labels, "sloth_mode": "meshtop", "sloth_objective": f"{target.objective * 100:.12g}"},
         ),
     ]
-    return recorded
 
 
 def _rule(record: str, expr: str, labels: dict[str, str]) -> dict[str, Any]:
@@ -102,7 +101,7 @@ def _alerting(target: SloTarget, labels: dict[str, str]) -> list[dict[str, Any]]
     budget = 1.0 - target.objective
     found = []
     for severity, (word, kind) in _SEVERITIES.items():
-        pairs = [pair for pair in pairs_of(target.window_seconds) if pair.severity is severity]
+        pairs = [pair for pair in burn_pairs(target.window_seconds) if pair.severity is severity]
         if not pairs:
             continue
         where = "{{ $labels.destination_service_namespace }}/{{ $labels.destination_service_name }}"

@@ -1,4 +1,4 @@
-"""Puts alerts and objectives under the item about the same thing: a rule that says it too is evidence, no new problem."""
+"""Puts alerts and objectives under the item about the same thing: a rule that says it too is evidence."""
 
 from __future__ import annotations
 

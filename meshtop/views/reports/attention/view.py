@@ -75,7 +75,7 @@ def lines_below(item: AttentionItem, now: float, most: int = 2) -> tuple[str, ..
     return tuple(map(clean, found))
 
 
-def unread(picture: Picture) -> tuple[Unknown, ...]:
+def unread_alerts(picture: Picture) -> tuple[Unknown, ...]:
     """Alerts that there may be and that could not be read; an engine that serves none leaves nothing out."""
     asked = {cluster.name for cluster in picture.snapshot.clusters if cluster.alerts is not None}
     unknowns = alerting_unknowns(picture, ALERTS)
@@ -219,6 +219,6 @@ VIEW: View[AttentionItem] = View(
     needs=Needs(("Node", "Service", "Pod"), traffic=True),
     all_is_well=True,
     scoped=scoped,
-    unknowns=unread,
+    unknowns=unread_alerts,
     related=("workloads", "edges", "findings", "alerts", "slos"),
 )  # fmt: skip
