@@ -251,10 +251,11 @@ class SloSettings(_Section):
     @model_validator(mode="after")
     def _is_a_bound(self) -> SloSettings:
         if self.latency_ms is not None and self.latency_ms not in LATENCY_BOUNDS:
-            near = sorted(LATENCY_BOUNDS, key=lambda bound: abs(bound - (self.latency_ms or 0.0)))[:2]
+            below = [bound for bound in LATENCY_BOUNDS if bound < self.latency_ms][-1:]
+            near = [*below, *[bound for bound in LATENCY_BOUNDS if bound > self.latency_ms][:1]]
             raise ValueError(
                 f"latencyMs {self.latency_ms:g} is no bound of Istio's histogram, which does not tell between them; "
-                f"write {min(near):g} or {max(near):g}"
+                f"write {' or '.join(f'{bound:g}' for bound in near)}"
             )
         return self
 
