@@ -32,7 +32,7 @@ class ConsolePlace(Struct, frozen=True):
 
 
 PLACES: tuple[ConsolePlace, ...] = (
-    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "alerts", "slos", "controlplanes", "members", "drift", "discovery")),
+    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery", "alerts", "slos")),
     ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
     ConsolePlace(PlaceTab("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),

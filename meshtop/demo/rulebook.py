@@ -76,7 +76,7 @@ CONTROL_PLANE = RuleGroup(
             "min by (namespace, pod) (citadel_server_root_cert_expiry_timestamp) - time() < 604800",
             MINUTE_MS,
             {"severity": "warning"},
-            {"summary": "The root certificate of {{ $labels.pod }} expires within a week ({{ $value }} s)."},
+            {"summary": "The root certificate of {{ $labels.pod }} expires within a week."},
         ),
     ),
 )

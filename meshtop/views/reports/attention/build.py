@@ -116,10 +116,10 @@ def _item(
     now: float,
 ) -> AttentionItem:
     onset = draft.onset
-    if onset is None and below:
+    # An alert that says it too is evidence: it dates its own threshold, and hits nobody else.
+    seen = [one for one in below if one.kind not in RULES]
+    if onset is None and seen:
         # A cause is no younger than what follows from it.
-        # Of an alert that says it too, the moment is that of its threshold.
-        seen = (one for one in below if one.kind not in RULES)
         onset = min((one.onset for one in seen if one.onset is not None), default=None)
     return AttentionItem(
         id=draft.id,
@@ -127,7 +127,7 @@ def _item(
         title=draft.title,
         since=_moment(draft.no_later if onset is None else onset),
         first_seen=datetime.fromtimestamp(now, UTC),
-        impact=_impact(picture, draft, below, places),
+        impact=_impact(picture, draft, seen, places),
         cause=_preceding(draft, below, onset, changes, places),
         consequences=tuple(
             FoldedItem(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
