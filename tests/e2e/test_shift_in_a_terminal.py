@@ -90,9 +90,12 @@ class Demo:
 def demo(folder: Path, scenario: str) -> Iterator[Demo]:
     clock = MovedClock(folder / "clock")
     kubeconfig = folder / "kubeconfig"
-    options = ("--clusters", "2", "--scenario", scenario, "--begins", "-300", "--write-kubeconfig", str(kubeconfig))
+    world = ("--clusters", "2", "--services", "12", "--scenario", scenario, "--begins", "-300")
     process = subprocess.Popen(
-        [*clock.command("meshtop.demo"), *options, "--parent-pid", str(os.getpid())],
+        [
+            *clock.command("meshtop.demo"), *world, "--write-kubeconfig", str(kubeconfig),
+            "--parent-pid", str(os.getpid()),
+        ],
         stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     try:

@@ -30,6 +30,7 @@ from meshtop.console.screens.shift import ShiftScreen
 from meshtop.console.session import ConsoleOptions, ConsoleSession
 from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.line_widget import LineView
+from meshtop.demo.world.plan import Options
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.schema import Settings
 from tests import worlds
@@ -42,7 +43,7 @@ PLACES = (("us-east", "shop"), ("eu-west", "shop"))
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("world")) as here:
+    with served(tmp_path_factory.mktemp("world"), options=Options(services=12)) as here:
         yield here
 
 
