@@ -45,7 +45,8 @@ def reviews(picture: Picture) -> str:
     from meshtop.views.frame.registry import view
 
     rows = view(CANARIES).all_items(picture)
-    return next(row.id for row in rows if (row.cluster, row.name) == ("us-east", "reviews"))
+    found: str = next(row.id for row in rows if (row.cluster, row.name) == ("us-east", "reviews"))
+    return found
 
 
 def seen(story: Snapshot) -> Cockpit:
@@ -171,8 +172,10 @@ async def test_what_carries_most_is_not_taken_out_by_a_key(story: Snapshot) -> N
         screen = await opened(pilot, app)
         await pilot.press("up", "0")
         assert bottom(app) == "v2 carries 80 %; S shifts so much."
-        assert app.screen is screen
+        front: object = app.screen
+        assert front is screen
         await pilot.press("down", "0")
         await pilot.pause()
-        assert isinstance(app.screen, ShiftScreen)
-        assert app.screen.form.values["weights"] == "v3=0"
+        dialog: object = app.screen
+        assert isinstance(dialog, ShiftScreen)
+        assert dialog.form.values["weights"] == "v3=0"
