@@ -291,6 +291,8 @@ class ClusterFeed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_one("kubernetes", lambda: self.kubernetes.follow(listed), changed))
             group.create_task(self._follow_one("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
+            if schedule.slos:
+                group.create_task(self._follow_one("objectives", lambda: self._follow_slos(schedule, changed), changed))
 
     async def _follow_one(
         self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]
@@ -348,14 +350,23 @@ class ClusterFeed:
             await schedule.until_next_tick(least_pause(took, schedule.refresh_seconds, scrape))
 
     async def _ask_alerts(self, schedule: Schedule, changed: Callable[[], None]) -> None:
-        """Alerts and objectives, after what they are held against."""
-        before = (self.prometheus.alerts, self.prometheus.slos)
-        if schedule.alerts:
-            await self.prometheus.refresh_alerts(at=schedule.moment)
-        if schedule.slos:
-            await self.prometheus.refresh_slos(at=schedule.moment)
-        if before != (self.prometheus.alerts, self.prometheus.slos):
+        """Alerts, after what they are held against."""
+        if not schedule.alerts:
+            return
+        before = self.prometheus.alerts
+        await self.prometheus.refresh_alerts(at=schedule.moment)
+        if before is not self.prometheus.alerts:
             changed()
+
+    async def _follow_slos(self, schedule: Schedule, changed: Callable[[], None]) -> None:
+        """Objectives, beside everything else: what is counted over days must not keep what is new waiting."""
+        while True:
+            before = self.prometheus.slos
+            if self.prometheus.telemetry is not None:
+                await self.prometheus.refresh_slos(at=schedule.moment)
+            if before is not self.prometheus.slos:
+                changed()
+            await schedule.until_next_tick()
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:

@@ -201,7 +201,8 @@ VIEW: View[AlertItem] = View(
     places=_places,
     default_sort="severity,state,since,name",
     empty="No alert is firing or pending.",
-    needs=Needs(),
+    # What it is about, and so whose scope it is in, stands on these.
+    needs=Needs(("Namespace", "Service", "Pod")),
     unknowns=lambda picture: alerting_unknowns(picture, ALERTS),
     related=("workloads", "services", "clusters"),
 )  # fmt: skip

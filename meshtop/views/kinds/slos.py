@@ -237,7 +237,8 @@ VIEW: View[SloItem] = View(
     places=lambda i: (Place(cluster=i.cluster, namespace=i.namespace or "", tenants=i.tenants),),
     default_sort="state,errorBudgetLeft,name",
     empty="There is no objective: the settings have none (slos), and no recording rules were found that measure one.",
-    needs=Needs(),
+    # What it is about, and so whose scope it is in, stands on these.
+    needs=Needs(("Namespace", "Service", "Pod")),
     unknowns=lambda picture: alerting_unknowns(picture, SLOS),
     related=("services", "workloads"),
 )  # fmt: skip
