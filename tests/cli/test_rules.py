@@ -207,7 +207,7 @@ def test_a_budget_burns_and_an_alert_says_so(meshtop: Program, settings: str, tm
                         ],
                     },
                     {
-                        "expr": f'round(slo:period_error_budget_remaining:ratio{{{where}}}, 0.001)',
+                        "expr": f"round(slo:period_error_budget_remaining:ratio{{{where}}}, 0.001)",
                         "eval_time": "80m",
                         "exp_samples": [{"labels": f"{{{where},{ids}}}", "value": -19}],
                     },

@@ -1,4 +1,4 @@
-"""Alerts of Debian's Prometheus with a rule file, and of VictoriaMetrics, which only stores what somebody else evaluates."""
+"""Alerts of Debian's Prometheus with a rule file, and of VictoriaMetrics, which only stores what others evaluate."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.realprom import RealPrometheus
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("e2e-prometheus")]
 
+POD = 'label_replace(label_replace(vector(3), "pod", "p-1", "", ""), "namespace", "shop", "", "")'
 RULES = {
     "groups": [
         {
@@ -39,9 +40,11 @@ RULES = {
                 },
                 {
                     "alert": "KubePodCrashLooping",
-                    "expr": 'label_replace(label_replace(vector(3), "pod", "p-1", "", ""), "namespace", "shop", "", "")',
+                    "expr": POD,
                     "labels": {"severity": "warning"},
-                    "annotations": {"summary": "Pod {{ $labels.namespace }}/{{ $labels.pod }} restarts ({{ $value }})."},
+                    "annotations": {
+                        "summary": "Pod {{ $labels.namespace }}/{{ $labels.pod }} restarts ({{ $value }})."
+                    },
                 },
                 {"alert": "Later", "expr": "vector(1) > 0", "for": "1h", "labels": {"severity": "critical"}},
                 {"alert": "Never", "expr": "vector(0) > 0"},

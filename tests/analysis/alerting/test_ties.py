@@ -90,7 +90,9 @@ KSM = {
 def test_an_alert_is_about_what_its_labels_name(labels: dict[str, str], about: str) -> None:
     found = []
     for tie in ties_of(labels, "east", INDEXES):
-        where = tie.cluster if tie.kind == "clusters" else "/".join(filter(None, (tie.cluster, tie.namespace, tie.name)))
+        where = (
+            tie.cluster if tie.kind == "clusters" else "/".join(filter(None, (tie.cluster, tie.namespace, tie.name)))
+        )
         found.append(f"{tie.kind} {where}")
     assert ", ".join(found) == about
 

@@ -32,7 +32,8 @@ def rules() -> Rules:
 
 
 @pytest.mark.parametrize(
-    ("minute", "state"), [(2, None), (3, "pending"), (4, "pending"), (5, "firing"), (8, "firing"), (9, None), (14, None)]
+    ("minute", "state"),
+    [(2, None), (3, "pending"), (4, "pending"), (5, "firing"), (8, "firing"), (9, None), (14, None)],
 )
 def test_an_alert_waits_fires_and_is_over(rules: Rules, minute: int, state: str | None) -> None:
     told = [one.told() for one in rules.active(minute * MINUTE) if one.rule is HIGH]
@@ -127,7 +128,9 @@ def test_the_slo_is_recorded_as_sloth_records_it() -> None:
     world, clock = make("bad-canary", begins=-2400.0)
     cluster = world.clusters["us-east"]
     engine = Engine(Rules(cluster.metrics, rules_of(cluster.plan)))
-    found = {c.labels["__name__"]: c.values[0] for c in engine.instant('{__name__=~"slo:.+"}', int(clock.now * 1000)).vector}
+    found = {
+        c.labels["__name__"]: c.values[0] for c in engine.instant('{__name__=~"slo:.+"}', int(clock.now * 1000)).vector
+    }
     assert found["slo:objective:ratio"] == 0.995
     assert found["slo:time_period:days"] == 7
     short, long = found["slo:sli_error:ratio_rate5m"], found["slo:sli_error:ratio_rate1h"]

@@ -105,7 +105,9 @@ async def test_none_is_said_of_an_engine_with_rules(httpserver: HTTPServer) -> N
 
 
 @pytest.mark.parametrize("paths", [{}, {"alerts": EMPTY, "rules": NO_RULES}, {"alerts": EMPTY}])
-async def test_an_engine_that_only_stores_is_asked_for_the_series(httpserver: HTTPServer, paths: dict[str, Any]) -> None:
+async def test_an_engine_that_only_stores_is_asked_for_the_series(
+    httpserver: HTTPServer, paths: dict[str, Any]
+) -> None:
     """Some have no such path, and VictoriaMetrics answers with an empty list although it knows no rules."""
     labels = {"alertname": "Down", "severity": "page"}
     told = vector(

@@ -32,7 +32,9 @@ ALERTS = (
     alert("Nobodys", job="x"),
 )
 SLOS = tuple(
-    SloReading(name=f"slo-{where}", namespace=where, service=f"{where}-app", objective=0.9, ratios={300.0: 1.0, 3600.0: 1.0})
+    SloReading(
+        name=f"slo-{where}", namespace=where, service=f"{where}-app", objective=0.9, ratios={300.0: 1.0, 3600.0: 1.0}
+    )
     for where in (MINE, THEIRS)
 )
 
