@@ -26,7 +26,7 @@ from tests.realprom import RealPrometheus
 pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("e2e-prometheus")]
 
 POD = 'label_replace(label_replace(vector(3), "pod", "p-1", "", ""), "namespace", "shop", "", "")'
-RULES = {
+RULES: dict[str, object] = {
     "groups": [
         {
             "name": "general.rules",

@@ -85,7 +85,7 @@ class TieIndex(Struct, frozen=True, kw_only=True):
         if not name:
             return None
         if namespace:
-            return (namespace, name) if (namespace, name) in known else None  # type: ignore[operator]
+            return (namespace, name) if (namespace, name) in known else None
         found = [one for one in known if one[1] == name]
         return found[0] if len(found) == 1 else None
 

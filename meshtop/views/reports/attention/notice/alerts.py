@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import Struct
 
 from meshtop.analysis.alerting.burning import SloState
 from meshtop.analysis.alerting.ties import Tie, TieKind
@@ -17,6 +19,14 @@ from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
 
 _WORST = (Severity.ERROR, Severity.WARNING)
+
+
+class _Hit(Struct, frozen=True):
+    """The workloads, the service and the requests per second that an alert touches."""
+
+    workloads: tuple[WorkloadId, ...]
+    service: str
+    requests: float
 
 
 def of_alerts(picture: Picture) -> Iterator[Draft]:
@@ -41,6 +51,7 @@ def _of_alerts(picture: Picture, identity: str, group: list[TiedAlert]) -> Draft
     more = f" ({len(group)} of them)" if len(group) > 1 else ""
     about = about_words(item.about) or worst.cluster or "no cluster that is known"
     summary = f": {item.summary.strip().rstrip('.')}" if item.summary.strip() else ""
+    hit = _hit(picture, ties)
     return Draft(
         id=identity,
         severity=alert_weight(worst.alert),
@@ -49,7 +60,9 @@ def _of_alerts(picture: Picture, identity: str, group: list[TiedAlert]) -> Draft
         key=alert_key(item),
         places=_places(picture, ties),
         onset=min((tied.alert.since for tied in group if tied.alert.since is not None), default=None),
-        **_hit(picture, ties),
+        requests=hit.requests,
+        workloads=hit.workloads,
+        service=hit.service,
     )
 
 
@@ -62,7 +75,7 @@ def of_slos(picture: Picture) -> Iterator[Draft]:
         item = slo_item(picture, judged)
         named = clean("/".join(filter(None, (item.namespace, item.service))) or item.name)
         ties = () if judged.tie is None else (judged.tie,)
-        places = _places(picture, ties)
+        places, hit = _places(picture, ties), _hit(picture, ties)
         yield Draft(
             id=f"slo/{slo_key(item)}",
             severity=verdict.severity,
@@ -70,7 +83,9 @@ def of_slos(picture: Picture) -> Iterator[Draft]:
             kind="slos",
             key=slo_key(item),
             places=places or (Place(cluster=item.cluster, namespace=item.namespace or "", tenants=item.tenants),),
-            **_hit(picture, ties),
+            requests=hit.requests,
+            workloads=hit.workloads,
+            service=hit.service,
         )
 
 
@@ -85,7 +100,7 @@ def _placed(tie: Tie) -> bool:
     return bool(tie.namespace) or tie.kind is TieKind.NAMESPACE
 
 
-def _hit(picture: Picture, ties: Iterable[Tie]) -> dict[str, object]:
+def _hit(picture: Picture, ties: Sequence[Tie]) -> _Hit:
     """The workloads that an alert is about, those behind a service among them, and what is asked of them."""
     workloads: list[WorkloadId] = []
     service = ""
@@ -100,4 +115,4 @@ def _hit(picture: Picture, ties: Iterable[Tie]) -> dict[str, object]:
                 backends = picture.backends(tie.cluster, tie.namespace, (tie.name,))
                 workloads += [(one.cluster, one.namespace, one.name) for one in backends]
     received = [picture.workload_figures(*where).received.requests or 0.0 for where in dict.fromkeys(workloads)]
-    return {"workloads": tuple(dict.fromkeys(workloads)), "service": service, "requests": sum(received)}
+    return _Hit(tuple(dict.fromkeys(workloads)), service, sum(received))
