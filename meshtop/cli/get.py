@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
-FINDINGS = "findings"
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -109,7 +108,7 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for
+    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -133,7 +132,7 @@ def command(
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION),
         courses=kind == ATTENTION,
-        judged=kind == FINDINGS,
+        judged=judged_for(kind),
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

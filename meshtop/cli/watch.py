@@ -22,7 +22,7 @@ from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
 from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
-from meshtop.views.picture.asks import asked_for
+from meshtop.views.picture.asks import asked_for, judged_for
 from meshtop.views.picture.query import Query
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory(
-        courses=view.kind == "attention", judged=view.kind == "findings", asked=asked_for(view.kind)
+        courses=view.kind == "attention", judged=judged_for(view.kind), asked=asked_for(view.kind)
     )
     last: Snapshot | None = None
     said = ""

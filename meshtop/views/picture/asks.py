@@ -81,6 +81,15 @@ STRICT = _MTLS
 EVACUATE = _asking("EndpointSlice")
 
 
+_JUDGED = frozenset({"findings"})
+"""Kinds for which what only the rules on the configuration look at is asked too: much of it few users may read."""
+
+
+def judged_for(kind: str) -> bool:
+    """Whether the items of a kind also take what only findings on the configuration need."""
+    return kind in _JUDGED
+
+
 def asked_for(kind: str) -> Asked:
     """What is to be asked of the clusters for the items of a kind (by its own name)."""
     return _BY_VIEW.get(kind, EVERYTHING_ASKED)
