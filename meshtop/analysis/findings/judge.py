@@ -213,15 +213,6 @@ RULES: tuple[FindingRule, ...] = (
     ),
 )
 """The rules on one control plane's view of the mesh."""
-_READ_FOR_RULES = frozenset(
-    {
-        *("EnvoyFilter", "ProxyConfig", "WasmPlugin", webhooks.VALIDATING, "CustomResourceDefinition"),
-        *(GATEWAY_SECRETS, INJECTORS),
-    }
-)
-"""Kinds that nothing but the rules looks at, and that are therefore read only where findings are asked for."""
-ASKED_LATE = frozenset(rule.name for rule in RULES if _READ_FOR_RULES.intersection((*rule.own, *rule.mesh)))
-"""The names of rules that say nothing until such kinds were read."""
 IDLE_ROUTES = FindingRule(
     name="idle-routes",
     run=lambda _: iter(()),

@@ -11,7 +11,6 @@ from msgspec import Struct, structs
 
 from meshtop.analysis.findings.codes import CODES
 from meshtop.analysis.findings.finding import ConfigFinding
-from meshtop.analysis.findings.judge import ASKED_LATE
 from meshtop.analysis.findings.suppression import SUPPRESS
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.evidence import Unknown
@@ -90,14 +89,6 @@ def _config_item(picture: Picture, one: ConfigFinding) -> FindingItem:
     item = config_item(one, _tenants(picture, one))
     cluster = picture.snapshot.cluster(item.cluster)
     return item if cluster is None else structs.replace(item, fix=in_context(item.fix, cluster.context))
-
-
-def known_late(picture: Picture) -> frozenset[str]:
-    """The ids of findings whose rules need what is read only while somebody looks at findings.
-
-    What is on screen all the time must not depend on whether somebody has looked there before.
-    """
-    return frozenset(config_item(one).id for one in judgement_of(picture).findings if one.rule in ASKED_LATE)
 
 
 def unknowns(picture: Picture) -> tuple[Unknown, ...]:

@@ -11,7 +11,7 @@ from meshtop.analysis.traffic.onset import appeared
 from meshtop.model.state import Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.registry import view
-from meshtop.views.kinds.findings import FindingItem, known_late
+from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
@@ -63,14 +63,12 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
     """What is wrong with mutual TLS, trust, certificates and the fleet: of each code and cluster the worst.
 
     Plaintext that came today is told apart from what has always been there: it is news. Of the configuration only
-    errors count that touch calls, and what fails with a cluster; the others wait until somebody asks for findings. So
-    do those that take what is read only then: NOW says the same whether somebody has looked there or not.
+    errors count that touch calls, and what fails with a cluster; the others wait until somebody asks for findings.
     """
     groups: dict[tuple[str, ...], list[tuple[FindingItem, float | None, float | None]]] = {}
-    late = known_late(picture)
     for item in view("findings").items(picture, EVERYTHING):
         # Of machines `of_machines` speaks, and leads to the machine itself.
-        if item.severity is Severity.INFO or item.code.startswith("VM-") or _can_wait(item) or item.id in late:
+        if item.severity is Severity.INFO or item.code.startswith("VM-") or _can_wait(item):
             continue
         key: tuple[str, ...] = (item.code, item.cluster)
         since, no_later = _plaintext_onset(picture, item) if item.code == PLAINTEXT else (None, None)
