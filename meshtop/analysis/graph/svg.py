@@ -10,6 +10,7 @@ from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, tag
+from meshtop.model.numbers import counted
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width, cut
 
@@ -61,7 +62,7 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" role="img">',
-            f"<title>Service graph: {len(graph.nodes)} nodes, {len(graph.edges)} edges</title>",
+            f"<title>Service graph: {counted(len(graph.nodes), 'node')}, {counted(len(graph.edges), 'edge')}</title>",
             f"<style>{_STYLE}</style>",
             *body,
             "</svg>",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from meshtop.analysis.fleet.discovery import Discovery, discovery
 from meshtop.analysis.fleet.drift.compare import IN_FORCE, Drift, DriftCluster, drift, not_compared
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
-from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.links import Site, known_domains
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import RegisteredMember, registered_members
@@ -107,6 +107,16 @@ def _domain_unknowns(picture: Picture) -> Iterator[Unknown]:
         objects = (obj for kind in _NAMING_HOSTS for obj in config.get(kind, ()))
         if any(map(names_full_hosts, objects)) and picture.facts[cluster.name].cluster_domain is None:
             yield Unknown("the DNS domain", cluster.name, WhyUnknown.NOT_READ)
+
+
+def unnamed_domains(picture: Picture) -> tuple[Unknown, ...]:
+    """The clusters with Services whose DNS domain nothing tells: their hosts end with `.svc`, and not with a guess."""
+    named = known_domains(sites_of(picture))
+    return tuple(
+        Unknown("the DNS domain", site.name, WhyUnknown.NOT_READ)
+        for site in sites_of(picture)
+        if site.name not in named and site.inventory.services
+    )
 
 
 def _compared(picture: Picture) -> list[DriftCluster]:
