@@ -153,6 +153,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     is_gateway: bool = False
     is_waypoint: bool = False
+    host_network: bool = False
+    """Whether its pods use their node's network, where neither a sidecar nor ztunnel takes their traffic."""
     readiness: Health = Health()
     images: tuple[str, ...] = ()
     created: float = 0.0
