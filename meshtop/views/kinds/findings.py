@@ -81,11 +81,12 @@ def build(picture: Picture) -> list[FindingItem]:
     others = [one for one in findings_of(picture) if one.finding.code not in _SAID_OF_OBJECTS]
     located = picture.rows("findings", others, lambda one: _item(picture, one))
     return located + picture.rows(
-        "findings", judgement_of(picture).findings, lambda one: _config_item(picture, one)
+        "findings", judgement_of(picture).findings, lambda one: item_in(picture, one)
     )
 
 
-def _config_item(picture: Picture, one: ConfigFinding) -> FindingItem:
+def item_in(picture: Picture, one: ConfigFinding) -> FindingItem:
+    """The item of a finding on the configuration of a cluster that was read; its commands name that cluster's context."""
     item = config_item(one, _tenants(picture, one))
     cluster = picture.snapshot.cluster(item.cluster)
     return item if cluster is None else structs.replace(item, fix=in_context(item.fix, cluster.context))
