@@ -33,7 +33,7 @@ class ConsolePlace(Struct, frozen=True):
 
 
 PLACES: tuple[ConsolePlace, ...] = (
-    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
+    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "federated", "drift", "discovery")),
     ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
     ConsolePlace(PlaceTab("4", "mTLS"), (MTLS, "mtlsedges", "mtlsmatrix", "trust", "certificates")),
@@ -47,6 +47,7 @@ PAGE_NAMES = {
     "mtlsmatrix": "Namespaces",
     "trust": "Trust",
     "virtualmachines": "VMs",
+    "federated": "Federated",
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }

@@ -29,6 +29,13 @@ _REGISTRIES = (
     "Cluster.cluster.kubesphere.io",
 )
 """The kinds in which federations declare their members."""
+_PROPAGATED = (
+    *(f"Federated{kind}" for kind in ("Namespace", "Service", "Deployment", "VirtualService", "DestinationRule")),
+    *(f"Federated{kind}" for kind in ("Gateway", "PeerAuthentication", "AuthorizationPolicy", "Telemetry", "HTTPRoute")),
+    *(f"Federated{kind}" for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")),
+    *("ResourceBinding", "ClusterResourceBinding", "ManifestWork"),
+)
+"""The kinds in which federations declare what they propagate, and to whom."""
 _MUTUAL_TLS = (
     "EndpointSlice",
     "PeerAuthentication",
@@ -69,7 +76,8 @@ _BY_VIEW = {
     "tenants": _asking(),
     "tenantmatrix": _asking(),
     "tenanttree": _asking(),
-    "members": _asking(*_REGISTRIES, traffic=False),
+    "members": _asking(*_REGISTRIES, *_PROPAGATED, traffic=False),
+    "federated": Asked(None, frozenset((*_CALLS, *_REMOTES))),
     "controlplanes": _asking(control=("control_added", "control_rates"), traffic=False),
     "discovery": _asking(*_HOSTS, traffic=False),
     "localities": _asking("EndpointSlice"),

@@ -6,9 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from meshtop.analysis.fleet.discovery import Discovery, discovery
 from meshtop.analysis.fleet.drift.compare import IN_FORCE, Drift, DriftCluster, drift, not_compared
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
+from meshtop.analysis.fleet.federated import declarations
+from meshtop.analysis.fleet.holdings import FederatedObject, held
 from meshtop.analysis.fleet.links import Site, known_domains
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
@@ -36,10 +40,13 @@ _MEMBERS: Key[tuple[RegisteredMember, ...]] = Key("fleet members")
 _SITES: Key[tuple[Site, ...]] = Key("sites")
 _DISCOVERY: Key[Discovery] = Key("discovery")
 _LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
+_FEDERATED: Key[tuple[FederatedObject, ...]] = Key("what federations propagate")
+_PLACED: Key[Counter[tuple[str, str, str]]] = Key("objects that each member should hold")
 _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
 _DOMAIN_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("clusters without a known domain")
+_DECLARING = ("ResourceBinding", "ClusterResourceBinding", "ManifestWork", "OverridePolicy", "ClusterOverridePolicy")
 _NAMING_HOSTS = ("DestinationRule", "VirtualService", "Sidecar")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
@@ -181,23 +188,77 @@ def _group(picture: Picture, cluster: str) -> str:
     return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else alone
 
 
-def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
-    found: dict[ObjectKey, Placement] = {}
+class _FederationHost(Struct, frozen=True):
+    """A cluster that may hold registries, with its members: their clusters by registry and name, and their names."""
+
+    name: str
+    inventory: Inventory
+    clusters: dict[tuple[str, str], str | None]
+    names: dict[str, list[str]]
+
+    def cluster_of(self, registry: str, name: str) -> str | None:
+        """The cluster that is read for a member; None where none is."""
+        return self.clusters.get((registry, name))
+
+
+def _hosts(picture: Picture) -> Iterator[_FederationHost]:
     for host in picture.snapshot.clusters:
         if host.inventory is None:
             continue
         mine = [m for m in members_of(picture) if m.entry.host == host.name]
-        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
         names: dict[str, list[str]] = {}
         for member in mine:
             names.setdefault(member.entry.registry, []).append(member.entry.name)
+        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
+        yield _FederationHost(host.name, host.inventory, clusters, names)
 
-        def cluster_of(registry: str, name: str, known: dict[tuple[str, str], str | None] = clusters) -> str | None:
-            return known.get((registry, name))
 
-        for thing, one in declared(host.name, host.inventory, cluster_of, names).items():
+def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
+    found: dict[ObjectKey, Placement] = {}
+    for host in _hosts(picture):
+        for thing, one in declared(host.name, host.inventory, host.cluster_of, host.names).items():
             add(found, thing, one)
     return found
+
+
+def federated_of(picture: Picture) -> tuple[FederatedObject, ...]:
+    """Everything that federations propagate, and what of it their members have."""
+    return picture.unless_changed(_FEDERATED, lambda: tuple(_federated(picture)))
+
+
+def _federated(picture: Picture) -> Iterator[FederatedObject]:
+    inventories = {cluster.name: cluster.inventory for cluster in picture.snapshot.clusters}
+    for host in _hosts(picture):
+        yield from held(host.name, declarations(host.inventory, host.names), host.cluster_of, inventories)
+
+
+def federated_unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """The kinds by which federations declare what they propagate that are there and could not be read."""
+    return tuple(
+        Unknown(status.kind, cluster.name, why)
+        for cluster in picture.snapshot.clusters
+        if cluster.inventory is not None
+        for status in cluster.inventory.kinds
+        if (status.kind in _DECLARING or status.kind.startswith("Federated"))
+        and (why := status.evidence.why) is not None
+    )
+
+
+def placed_on(picture: Picture, registry: str, host: str, member: str) -> int:
+    """How many objects a registry puts to one of its members."""
+    counts = picture.unless_changed(_PLACED, lambda: _placed(picture))
+    return counts[registry, host, member]
+
+
+def _placed(picture: Picture) -> Counter[tuple[str, str, str]]:
+    # An object that several declarations put to a member is one all the same.
+    placed = {
+        (one.registry, host.name, member, one.key)
+        for host in _hosts(picture)
+        for one in declarations(host.inventory, host.names)
+        for member in one.placed
+    }
+    return Counter(found[:3] for found in placed)
 
 
 def sites_of(picture: Picture) -> tuple[Site, ...]:
