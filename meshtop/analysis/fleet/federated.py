@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from meshtop.analysis.fleet.registries import KARMADA, KUBEFED, KUBESPHERE, OCM
 from meshtop.analysis.inventory.untyped import Condition, conditions, items, mapping, maps, text
+from meshtop.model.constants import FEDERATED_KINDS
 from meshtop.model.kube import ConfigObject, Inventory
 
 EVERY_MEMBER = ""
@@ -66,10 +67,9 @@ def declarations(inventory: Inventory, names: Mapping[str, Sequence[str]]) -> It
     """Everything that the federations of one host declare; `names` lists the members of each registry there."""
     config = inventory.config
     labels = _labels(config)
-    for kind, objects in config.items():
-        if kind.startswith("Federated"):
-            for obj in objects:
-                yield _kubefed(obj, names, labels)
+    for kind in FEDERATED_KINDS:
+        for obj in config.get(kind, ()):
+            yield _kubefed(obj, names, labels)
     policies = [o for kind in ("OverridePolicy", "ClusterOverridePolicy") for o in config.get(kind, ())]
     for kind in ("ResourceBinding", "ClusterResourceBinding"):
         for obj in config.get(kind, ()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.constants import FEDERATED_KINDS
 
 _MESH = (
     *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
@@ -30,10 +31,8 @@ _REGISTRIES = (
 )
 """The kinds in which federations declare their members."""
 _PROPAGATED = (
-    *(f"Federated{kind}" for kind in ("Namespace", "Service", "Deployment", "VirtualService", "DestinationRule")),
-    *(f"Federated{kind}" for kind in ("Gateway", "PeerAuthentication", "AuthorizationPolicy", "Telemetry", "HTTPRoute")),
-    *(f"Federated{kind}" for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")),
-    *("ResourceBinding", "ClusterResourceBinding", "ManifestWork"),
+    *FEDERATED_KINDS,
+    *("ResourceBinding", "ClusterResourceBinding", "OverridePolicy", "ClusterOverridePolicy", "ManifestWork"),
 )
 """The kinds in which federations declare what they propagate, and to whom."""
 _MUTUAL_TLS = (

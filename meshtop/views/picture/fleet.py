@@ -24,7 +24,7 @@ from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember, exports_of
 from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.analysis.visibility.hosts import names_full_hosts
-from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN, FEDERATED_KINDS
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed
@@ -46,7 +46,13 @@ _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
 _DOMAIN_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("clusters without a known domain")
-_DECLARING = ("ResourceBinding", "ClusterResourceBinding", "ManifestWork", "OverridePolicy", "ClusterOverridePolicy")
+_DECLARING = frozenset(
+    {
+        *FEDERATED_KINDS,
+        *("ResourceBinding", "ClusterResourceBinding", "ManifestWork", "OverridePolicy", "ClusterOverridePolicy"),
+    }
+)
+"""The kinds by which federations declare what they propagate."""
 _NAMING_HOSTS = ("DestinationRule", "VirtualService", "Sidecar")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
@@ -239,7 +245,7 @@ def federated_unknowns(picture: Picture) -> tuple[Unknown, ...]:
         for cluster in picture.snapshot.clusters
         if cluster.inventory is not None
         for status in cluster.inventory.kinds
-        if (status.kind in _DECLARING or status.kind.startswith("Federated"))
+        if status.kind in _DECLARING
         and (why := status.evidence.why) is not None
     )
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from meshtop.analysis.fleet.federated import declarations
 from meshtop.analysis.fleet.holdings import FederatedObject, HoldingState, held
+from meshtop.model.constants import FEDERATED_KINDS
 from meshtop.model.kube import ConfigObject, Controller, Inventory, KindStatus, Meta, Namespace
+from meshtop.sources.kubernetes.kinds import REGISTRIES
 from tests.analysis.fleet.objects import condition, obj
 
 POLICY = obj("PeerAuthentication", "default", "shop", group="security.istio.io")
@@ -159,3 +161,7 @@ def test_objects_of_any_shape_cost_nothing_but_themselves() -> None:
         )
         assert [one.kind for one in found] == ["Service"]
         assert found[0].wants == ()
+
+
+def test_every_federated_kind_that_is_read_is_looked_at() -> None:
+    assert set(FEDERATED_KINDS) == {kind.name for kind in REGISTRIES if kind.name.startswith("Federated")}
