@@ -74,9 +74,8 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     if read and verbose:
         lines += _wrapped("read", ", ".join(f"{written_out(kind.count)} {kind.kind}" for kind in read), style)
     elif read:
-        lines.append(
-            f"    read {written_out(sum(kind.count for kind in read))} objects of {counted(len(read), 'kind')} (-v names them)"
-        )
+        objects = written_out(sum(kind.count for kind in read))
+        lines.append(f"    read {objects} objects of {counted(len(read), 'kind')} (-v names them)")
     absent = [kind.kind for kind in cluster.kinds if kind.state == "missing"]
     if absent and verbose:
         lines += _wrapped("not installed", ", ".join(absent), style)

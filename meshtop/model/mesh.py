@@ -192,6 +192,8 @@ class VirtualMachine(Struct, frozen=True, kw_only=True):
     locality: str | None = None
     healthy: bool | None = None
     health_message: str | None = None
+    health_since: float | None = None
+    """When its health became what it is (Unix seconds); None where its condition does not say it."""
     connected_at: float | None = None
     disconnected_at: float | None = None
     services: tuple[str, ...] = ()

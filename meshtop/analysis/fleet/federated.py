@@ -1,8 +1,8 @@
 """What federations put where: the objects that they propagate, for whom, and what they report (reference: Federation).
 
-KubeFed and KubeSphere declare it in a Federated* object for each kind, Karmada in a binding for each object (which its
-scheduler makes of a PropagationPolicy), Open Cluster Management in a ManifestWork for each member. All are read into one
-shape here; drift asks it who should have an object, the kind `federated` shows it.
+KubeFed and KubeSphere declare it in an object of a kind for each kind (FederatedService), Karmada in a binding for each
+object (which its scheduler makes of a PropagationPolicy), Open Cluster Management in a ManifestWork for each member. All
+are read into one shape here; drift asks it who should have an object, the kind `federated` shows it.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class FederatedDeclaration(Struct, frozen=True, kw_only=True):
 
     `kind`, `namespace` and `name` are the object's, `group` its API group ("" where it is not said). `source` is the
     declaring object (`kind namespace/name`), `chosen_by` how its members were chosen, in a few words. `placed` are
-    members by their names in the registry, `reports` what the registry says of them, `overrides` pairs of a member (`EVERY_MEMBER` for all) and the JSON pointer that is set there, `complaints`
-    sentences, each with its member.
+    members by their names in the registry, `reports` what the registry says of them. `overrides` are pairs of a member
+    (`EVERY_MEMBER` for all) and the JSON pointer that is set there; `complaints` are sentences, each with its member.
     """
 
     registry: str

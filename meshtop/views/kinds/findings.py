@@ -72,7 +72,10 @@ _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|pro
 """Matches figures in a message, which change with every refresh while the finding stays the same."""
 _SAID_OF_OBJECTS = frozenset({"DISCOVERY-NO-OUTLIER-DETECTION", "DISCOVERY-PORTS-DIFFER"})
 """What the kind `discovery` says of a host; here CONFIG-FAILOVER-BLIND and IST0170 say it of the object itself."""
-_FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
+_FLEET = {
+    **{"MEMBER-": "members", "SECRET-": "members", "DISCOVERY-": "discovery"},
+    **{"CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"},
+}
 """The kind of item that a fleet finding is about, by the prefix of its code."""
 
 
@@ -86,7 +89,7 @@ def build(picture: Picture) -> list[FindingItem]:
 
 
 def item_in(picture: Picture, one: ConfigFinding) -> FindingItem:
-    """The item of a finding on the configuration of a cluster that was read; its commands name that cluster's context."""
+    """The item of a finding on a cluster's configuration; the commands of its fix name that cluster's context."""
     item = config_item(one, _tenants(picture, one))
     cluster = picture.snapshot.cluster(item.cluster)
     return item if cluster is None else structs.replace(item, fix=in_context(item.fix, cluster.context))

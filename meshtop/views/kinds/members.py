@@ -161,7 +161,7 @@ VIEW: View[MemberItem] = View(
         c.flag("adopted", "ADOPTED", "Whether it is read with credentials from the registry.", "adopted",
                wide=True, priority=6),
         c.words("reason", "WHY", "The registry's reasons.", lambda i: i.says.reasons, priority=4, max_width=80),
-        c.count("placed", "PLACED", "Objects that its registry puts there (meshtop get federated).", "placed", wide=True,
+        c.count("placed", "PLACED", "Objects that its registry puts there (get federated).", "placed", wide=True,
                 priority=6),
         c.words("finding", "FINDINGS", "Findings by code.", lambda i: tuple(f.code for f in i.findings),
                 wide=True, priority=7, max_width=60),

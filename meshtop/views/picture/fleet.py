@@ -19,6 +19,7 @@ from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
+from meshtop.analysis.fleet.remote_secrets import secret_findings
 from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember, exports_of
@@ -344,6 +345,12 @@ def fleet_findings(picture: Picture) -> list[LocatedFinding]:
             LocatedFinding(finding=finding, cluster=member.cluster or member.entry.host)
             for member in members_of(picture)
             for finding in member.findings
+        ),
+        *(
+            LocatedFinding(finding=finding, cluster=cluster)
+            for cluster, finding in secret_findings(
+                sites_of(picture), all(c.inventory is not None for c in picture.snapshot.clusters)
+            )
         ),
         *(LocatedFinding(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
         *(

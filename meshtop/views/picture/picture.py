@@ -231,7 +231,8 @@ class Picture:
     def canaries(self) -> Board:
         """The canary board of all clusters."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=(self.meshes, self._obeyed, self._silent))
+        also = (self.meshes, self._obeyed, self._silent)
+        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=also)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
 
     @property

@@ -125,7 +125,7 @@ async def test_what_was_not_asked_is_said_and_is_not_said_to_be_missing() -> Non
 def empty(name: str) -> ClusterSnapshot:
     made = cluster(name, ())
     assert made.inventory is not None
-    calm = structs.replace(made.inventory, pods=(), controllers=(), services=(), namespaces=(), nodes=(), config_maps={})
+    calm = structs.replace(made.inventory, pods=(), controllers=(), services=(), namespaces=(), config_maps={})
     return structs.replace(made, inventory=calm)
 
 

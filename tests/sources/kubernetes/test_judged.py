@@ -149,7 +149,8 @@ async def test_who_opens_findings_later_has_it_read_then(tmp_path: Path) -> None
             before = source.inventory()
             assert before is not None
             assert before.evidence("EnvoyFilter").why is WhyUnknown.NOT_READ
-            assert "Not asked yet, as only findings need them: EnvoyFilter, ProxyConfig, WasmPlugin." in source.status.notes
+            said = "Not asked yet, as only findings need them: EnvoyFilter, ProxyConfig, WasmPlugin."
+            assert said in source.status.notes
             source.judge()
 
             def evident(kind: str) -> bool:
