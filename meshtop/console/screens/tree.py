@@ -73,9 +73,7 @@ class TreeScreen(TableScreen):
             passes = self.kind_view.filter(query).matches
         else:
             self._filtered = None
-        return TreeModel(
-            self.tree_columns(picture), self._tree.rows(folding, self.kind_view.order(query), passes)
-        )
+        return TreeModel(self.tree_columns(picture), self._tree.rows(folding, self.kind_view.order(query), passes))
 
     @property
     def model(self) -> TreeModel[Any] | None:

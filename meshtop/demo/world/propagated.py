@@ -42,7 +42,9 @@ def propagated(plan: Plan, builder: Builder, registry: str, scenario: str, now: 
         version: str, kind: str, name: str, namespace: str, spec: Json, status: Json | None, **labels: str
     ) -> Json:
         meta = builder.meta(name, namespace, labels or None, days=90, kind=kind)
-        return {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec} | ({"status": status} if status else {})
+        return {"apiVersion": version, "kind": kind, "metadata": meta, "spec": spec} | (
+            {"status": status} if status else {}
+        )
 
     if registry in ("kubefed", "kubesphere"):
         clusters: list[Json] = [
@@ -64,7 +66,10 @@ def propagated(plan: Plan, builder: Builder, registry: str, scenario: str, now: 
             {"conditions": [{**propagation, "status": "True"}], "clusters": [{"name": name} for name in everybody]},
         )  # fmt: skip
     elif registry == "karmada":
-        for kind, thing, where in (("ResourceBinding", POLICY, members), ("ClusterResourceBinding", NAMESPACE, everybody)):
+        for kind, thing, where in (
+            ("ResourceBinding", POLICY, members),
+            ("ClusterResourceBinding", NAMESPACE, everybody),
+        ):
             meta = thing["metadata"]
             resource = {"apiVersion": thing["apiVersion"], "kind": thing["kind"], **meta}
             applied = [{"clusterName": name, "applied": True, "health": "Unknown"} for name in where]

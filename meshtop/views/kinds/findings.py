@@ -73,8 +73,11 @@ _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|pro
 _SAID_OF_OBJECTS = frozenset({"DISCOVERY-NO-OUTLIER-DETECTION", "DISCOVERY-PORTS-DIFFER"})
 """What the kind `discovery` says of a host; here CONFIG-FAILOVER-BLIND and IST0170 say it of the object itself."""
 _FLEET = {
-    **{"MEMBER-": "members", "SECRET-": "members", "DISCOVERY-": "discovery"},
-    **{"CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"},
+    "MEMBER-": "members",
+    "SECRET-": "members",
+    "DISCOVERY-": "discovery",
+    "CONTROLPLANE-": "controlplanes",
+    "VM-": "virtualmachines",
 }
 """The kind of item that a fleet finding is about, by the prefix of its code."""
 
@@ -83,9 +86,7 @@ def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
     others = [one for one in findings_of(picture) if one.finding.code not in _SAID_OF_OBJECTS]
     located = picture.rows("findings", others, lambda one: _item(picture, one))
-    return located + picture.rows(
-        "findings", judgement_of(picture).findings, lambda one: item_in(picture, one)
-    )
+    return located + picture.rows("findings", judgement_of(picture).findings, lambda one: item_in(picture, one))
 
 
 def item_in(picture: Picture, one: ConfigFinding) -> FindingItem:

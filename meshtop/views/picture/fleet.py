@@ -246,8 +246,7 @@ def federated_unknowns(picture: Picture) -> tuple[Unknown, ...]:
         for cluster in picture.snapshot.clusters
         if cluster.inventory is not None
         for status in cluster.inventory.kinds
-        if status.kind in _DECLARING
-        and (why := status.evidence.why) is not None
+        if status.kind in _DECLARING and (why := status.evidence.why) is not None
     )
 
 

@@ -41,9 +41,7 @@ def finding_nodes(items: Sequence[FindingItem]) -> list[FindingNode]:
         first = structs.replace(found[0], requests_per_second=max(rates, default=None))
         meant = CODES[code].meaning if code in CODES else found[0].message
         clusters = len({item.cluster for item in found if item.cluster})
-        nodes.append(
-            _node(structs.replace(first, message=meant), key=key, count=len(found), clusters=clusters)
-        )
+        nodes.append(_node(structs.replace(first, message=meant), key=key, count=len(found), clusters=clusters))
         nodes += [_node(item, key=VIEW.key(item), group=key) for item in found]
     return nodes
 

@@ -108,7 +108,9 @@ def test_of_karmada_the_binding_says_it_and_names_its_policy() -> None:
 def work(member: str, *told: dict[str, Any], **labels: str) -> ConfigObject:
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
     status = {"resourceStatus": {"manifests": list(told)}}
-    return obj("ManifestWork", "base", member, spec={"workload": {"manifests": [manifest]}}, status=status, labels=labels)
+    return obj(
+        "ManifestWork", "base", member, spec={"workload": {"manifests": [manifest]}}, status=status, labels=labels
+    )
 
 
 def told(status: str) -> dict[str, Any]:
@@ -153,7 +155,13 @@ def test_objects_of_any_shape_cost_nothing_but_themselves() -> None:
     odd: list[Any] = [None, 3, "x", [], {}, {"clusters": "all"}, {"clusters": [None, {"name": 3}]}]
     for value in odd:
         found = of(
-            obj("FederatedService", "s", "shop", spec={"placement": value, "overrides": value}, status={"clusters": value}),
+            obj(
+                "FederatedService",
+                "s",
+                "shop",
+                spec={"placement": value, "overrides": value},
+                status={"clusters": value},
+            ),
             obj("ResourceBinding", "r", "shop", spec={"resource": value, "clusters": value}),
             obj("ManifestWork", "w", "a", spec={"workload": value}, status={"resourceStatus": value}),
             obj("OverridePolicy", "o", "shop", spec={"overrideRules": [value], "resourceSelectors": value}),

@@ -93,8 +93,16 @@ def test_an_istiod_that_is_not_in_sync_makes_it_an_error() -> None:
 
 
 def test_when_a_secret_was_written_last_is_in_its_metadata() -> None:
-    writes = [{"manager": "kubectl", "time": "2026-08-01T00:00:00Z"}, {"manager": "helm", "time": "2026-08-02T00:00:00Z"}]
-    meta = {"name": "s", "namespace": "istio-system", "managedFields": writes, "creationTimestamp": "2026-07-01T00:00:00Z"}
+    writes = [
+        {"manager": "kubectl", "time": "2026-08-01T00:00:00Z"},
+        {"manager": "helm", "time": "2026-08-02T00:00:00Z"},
+    ]
+    meta = {
+        "name": "s",
+        "namespace": "istio-system",
+        "managedFields": writes,
+        "creationTimestamp": "2026-07-01T00:00:00Z",
+    }
     body = msgspec.json.encode({"metadata": {}, "items": [{"metadata": meta, "data": {"b": "c2VjcmV0"}}]})
     (found,) = REMOTE_SECRETS.page(body).objects
     assert found.written - found.meta.created == 32 * DAY

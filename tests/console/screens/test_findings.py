@@ -15,8 +15,8 @@ from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.views.picture.query import Query
 from tests.analysis.security.mtls.objects import config, destination_rule
-from tests.console.screens.test_screens import keys_shown, press, settled, text_of
 from tests.console.screens.test_requests import session_with_thread
+from tests.console.screens.test_screens import keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.views.kinds.test_security import with_objects
 from tests.worlds import REVIEWS_HOST, cluster, east, west, world

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from msgspec import structs
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember
