@@ -1,8 +1,8 @@
 """What federations put where: the objects that they propagate, for whom, and what they report (reference: Federation).
 
 KubeFed and KubeSphere declare it in an object of a kind for each kind (FederatedService), Karmada in a binding for each
-object (which its scheduler makes of a PropagationPolicy), Open Cluster Management in a ManifestWork for each member. All
-are read into one shape here; drift asks it who should have an object, the kind `federated` shows it.
+object (which its scheduler makes of a PropagationPolicy), Open Cluster Management in a ManifestWork for each member.
+All are read into one shape here; drift asks it who should have an object, the kind `federated` shows it.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def _of_site(
 
 
 def _rebuilt(title: str, hint: str, secret: RemoteSecret, site: Site, known: Sequence[Site]) -> Iterator[Finding]:
-    """A cluster that is younger than the secret for it was made anew: its CA, its tokens and perhaps its address are."""
+    """A cluster that is younger than the secret for it was made anew: its CA and its tokens are others."""
     written = max(secret.meta.created, secret.written)
     if len(known) != 1 or known[0] is site or not written:
         return
@@ -87,8 +87,8 @@ def _rebuilt(title: str, hint: str, secret: RemoteSecret, site: Site, known: Seq
         yield Finding(
             code="SECRET-OLDER-THAN-CLUSTER",
             severity=Severity.ERROR if site.synced.get(hint) not in (None, "synced") else Severity.WARNING,
-            message=f"{title} was written {age(born - written)} before {known[0].name} itself was made: that cluster was "
-            "made anew since, and has another CA and other tokens than the secret.",
+            message=f"{title} was written {age(born - written)} before {known[0].name} itself was made: that cluster "
+            "was made anew since, and has another CA and other tokens than the secret.",
             fix=_again(known[0], hint),
         )
 
@@ -99,9 +99,9 @@ def _unheard(title: str, hint: str, site: Site) -> Iterator[Finding]:
         yield Finding(
             code="SECRET-NOT-USED",
             severity=Severity.WARNING,
-            message=f"{title} names the cluster {hint}, of which istiod there says nothing, though it counts others: it "
-            "could not use the secret.",
-            fix="See istiod's log for the secret's name: its kubeconfig may be broken, or of a form that is not allowed.",
+            message=f"{title} names the cluster {hint}, of which istiod there says nothing, though it counts others: "
+            "it could not use the secret.",
+            fix="See istiod's log for the secret's name: its kubeconfig may be broken, or not allowed.",
         )
 
 
