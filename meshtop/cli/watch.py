@@ -17,7 +17,7 @@ from meshtop.cli.session import Session, exit_code, write
 from meshtop.cli.text_table import TextTableLayout, rows_of
 from meshtop.log import log_repeated
 from meshtop.model.errors import Exit, MeshtopError
-from meshtop.model.numbers import counted
+from meshtop.model.numbers import number_of
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
@@ -217,7 +217,7 @@ class Redraw(_Face):
         lines = [style.plain(self._status(snapshot, len(rows))), *([layout.header()] if self._headers else [])]
         lines += [layout.row(row) for row in rows[:room]]
         if len(rows) > room:
-            lines[-1] = style.plain(f"… {counted(len(rows) - room + 1, 'more row')}; narrow them with --filter")
+            lines[-1] = style.plain(f"… {number_of(len(rows) - room + 1, 'more row')}; narrow them with --filter")
         lines[0] = cut(lines[0], size.columns - 1)
         self._draw(lines)
 

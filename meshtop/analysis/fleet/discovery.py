@@ -170,8 +170,8 @@ def _mesh(
     legacy = _legacy_names(sites)
     for place in places:
         yield _service_row(mesh, place, local, between, failover, legacy)
-    domains = {domain for here in local.values() for domain in (here.domain, here.shown_domain)}
-    known = {f"{name}.{namespace}.{domain}" for namespace, name in places for domain in domains}
+    suffixes = {domain for here in local.values() for domain in (here.domain, here.shown_domain)}
+    known = {f"{name}.{namespace}.{domain}" for namespace, name in places for domain in suffixes}
     for host in sorted({host for here in local.values() for host in here.entries} - known):
         yield _entry_row(mesh, host, local)
 

@@ -99,9 +99,8 @@ def _object(
     def holding(member: str) -> MemberHolding:
         cluster = cluster_of(first.registry, member)
         report = reports.get(member)
-        state, why = HoldingState.LEFT, "no longer placed there"
-        if member in wanted:
-            state, why = _state(first, group, report, cluster, known.get(cluster or ""))
+        left: tuple[HoldingState, str | None] = (HoldingState.LEFT, "no longer placed there")
+        state, why = _state(first, group, report, cluster, known.get(cluster or "")) if member in wanted else left
         return MemberHolding(
             member=member,
             cluster=cluster,
