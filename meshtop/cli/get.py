@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
-FINDINGS = "findings"
 ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION), ("slos", ATTENTION)
 """Kinds for which alerts and objectives are asked for."""
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
@@ -111,7 +110,7 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for
+    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -137,7 +136,7 @@ def command(
         courses=kind == ATTENTION,
         alerts=kind in ALERT_KINDS,
         slos=kind in SLO_KINDS,
-        judged=kind == FINDINGS,
+        judged=judged_for(kind),
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

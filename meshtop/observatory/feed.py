@@ -57,6 +57,9 @@ class InventorySource(Protocol):
     def attend(self, kinds: frozenset[str] | None) -> None:
         """Keep these kinds up to date from moment to moment; others as often as they need it. None: all."""
 
+    def judge(self) -> None:
+        """Read from now on what only findings on the configuration need, too; again and again is once."""
+
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
 

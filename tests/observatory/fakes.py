@@ -27,6 +27,7 @@ class FakeKubernetes:
         self.settled = True
         self.follows = 0
         self.attended: frozenset[str] | None = frozenset()
+        self.judged = 0
         self._hang = hang
         self._broken = broken
         self._inventory: Inventory | None = None
@@ -37,6 +38,9 @@ class FakeKubernetes:
 
     def attend(self, kinds: frozenset[str] | None) -> None:
         self.attended = kinds
+
+    def judge(self) -> None:
+        self.judged += 1
 
     async def list_all(self) -> None:
         if self._hang:

@@ -427,3 +427,6 @@ async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:
     assert [one.attended for one in sources] == [frozenset({"Pod"})] * 2
     observatory.attend(Asked())
     assert [one.attended for one in sources] == [None, None]
+    assert [one.judged for one in sources] == [0, 0]
+    observatory.attend(Asked(), judged=True)
+    assert [one.judged for one in sources] == [1, 1]

@@ -36,7 +36,7 @@ def test_an_objective_is_a_share_or_percent(tmp_path: Path, written: str, share:
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, written: str, said: str) -> None:
-    with pytest.raises(ConfigError, match=r"settings\.yaml, line 1: slos") as error:
+    with pytest.raises(ConfigError, match=r"settings.yaml, line 1: slos") as error:
         loaded(tmp_path, written)
     assert said in str(error.value)
 

@@ -45,6 +45,12 @@ KINDS = (
     Kind("tenants", "tenant", ("tn", "workspaces"), "tenants and workspaces: golden signals, crossings, mutual TLS"),
     Kind("canaries", "canary", ("can",), "weighted routes: weights set and seen, each version's health, verdict"),
     Kind("members", "member", ("mb",), "members of federations: their registry's view, and as seen from here"),
+    Kind(
+        "federated",
+        "federatedobject",
+        ("fed", "propagated"),
+        "what federations propagate: which members should have it, which have it, overrides, what failed",
+    ),
     Kind("tenantmatrix", "tenantpair", (), "traffic from tenant to tenant", hidden=True),
     Kind("tenanttree", "tenantnode", ("tree",), "organization, tenants, workspaces, namespaces as a tree", hidden=True),
     Kind("controlplanes", "controlplane", ("cp", "istiod"), "revisions of istiod: proxies, convergence, remotes"),

@@ -83,6 +83,7 @@ def build(picture: Picture) -> list[AttentionItem]:
     items = [_recalled(item, remembered.get(item.id), silent=item.id in silent) for item in items]
     rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
     elsewhere = max(rates, default=0.0)
+    items = [rank.stepped_back(item, now, elsewhere) for item in items]
     ordered = sorted(items, key=lambda item: rank.rank_key(item, now, elsewhere))
     return [structs.replace(item, rank=i) for i, item in enumerate(ordered)]
 
