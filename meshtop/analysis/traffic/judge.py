@@ -93,10 +93,6 @@ class HealthJudge:
                 bound = failing if status is HealthStatus.FAILING else degraded
         return Proof(status=status, failed=failed, total=total, seconds=over, bound=bound, held=held)
 
-    def least(self, counted: Proof) -> float:
-        """The share that at least stands behind what was counted."""
-        return at_least(counted.failed, counted.total, self.thresholds.alpha)
-
     def _proven(self, failed: float, total: float, degraded: float, failing: float) -> tuple[HealthStatus, float]:
         alpha = self.thresholds.alpha
         # A bound of 0 is reached above it: one failure proves that.
@@ -133,6 +129,11 @@ class HealthJudge:
         else:
             said[question] = Said(proven, now, now)
         return proven, False
+
+
+def least_share(counted: Proof, alpha: float) -> float:
+    """The share of failures that at least stands behind what was counted."""
+    return at_least(counted.failed, counted.total, alpha)
 
 
 def forget(said: dict[Hashable, Said], now: float) -> None:
