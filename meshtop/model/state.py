@@ -70,7 +70,7 @@ class HealthStatus(StrEnum):
 class Health:
     """A health verdict and its reasons in words.
 
-    No Struct, because reasons may be put into words late (`LateHealth`): a Struct's fields are read past its properties.
+    No Struct, as reasons may be put into words late (`LateHealth`): a Struct's fields are read past its properties.
     """
 
     status: HealthStatus = HealthStatus.UNKNOWN

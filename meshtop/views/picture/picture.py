@@ -21,7 +21,7 @@ from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
-from meshtop.analysis.traffic.edges import edges
+from meshtop.analysis.traffic.edges import EdgeCounter
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.naming import seen_domain
@@ -56,6 +56,8 @@ _MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
+_COUNTER: Key[EdgeCounter] = Key("counter of edges")
+_TRAFFIC_FACTS: Key[ClusterTraffic] = Key("what calls are read with")
 _JUDGEMENTS: Key[Judgements] = Key("canary judgements")
 _STANDING: Key[Standing] = Key("what was said of canaries")
 _BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
@@ -215,17 +217,24 @@ class Picture:
         return self.memory.get_or_make(_EDGES, inputs, self._count_edges)
 
     def _count_edges(self) -> tuple[Edge, ...]:
-        return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
+        counter = self.memory.get_or_make(_COUNTER, (), EdgeCounter)
+        return counter.edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
 
     def _traffic(self, cluster: ClusterSnapshot) -> ClusterTraffic:
-        return cluster_traffic(
-            cluster.name,
-            telemetry=cluster.telemetry,
-            facts=self.facts.get(cluster.name),
-            inventory=cluster.inventory,
-            workloads=self.workloads_in(cluster.name),
-            machines=self.machines_in(cluster.name),
-        )
+        name, inventory, facts = cluster.name, cluster.inventory, self.facts.get(cluster.name)
+
+        def known() -> ClusterTraffic:
+            return cluster_traffic(
+                name,
+                telemetry=None,
+                facts=facts,
+                inventory=inventory,
+                workloads=self.workloads_in(name),
+                machines=self.machines_in(name),
+            )
+
+        kept = self.memory.get_or_make(_TRAFFIC_FACTS.at(name), (inventory, facts), known)
+        return structs.replace(kept, telemetry=cluster.telemetry)
 
     @cached_property
     def canaries(self) -> Board:
