@@ -114,7 +114,38 @@ def workload_health(
     traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
     which needs no window to fill; `question` tells it from others in the judge's memory.
     """
-    calls = [v for side, edges in (("in", inbound), ("out", outbound)) for v in _of_calls(edges, judge, side, question)]
+    calls = [
+        *inbound_verdicts(inbound, judge, question),
+        *outbound_verdicts(outbound, judge, question),
+    ]
+    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound} - {""}
+    return verdict_with_calls(readiness, calls, judge, states, clusters, lately, question)
+
+
+def inbound_verdicts(
+    inbound: Sequence[Edge], judge: HealthJudge = DEFAULT_JUDGE, question: Hashable = None
+) -> Sequence[Health]:
+    """The verdicts on what is asked of a workload, for `verdict_with_calls`."""
+    return _of_calls(inbound, judge, "in", question)
+
+
+def outbound_verdicts(
+    outbound: Sequence[Edge], judge: HealthJudge = DEFAULT_JUDGE, question: Hashable = None
+) -> Sequence[Health]:
+    """The verdicts on what a workload asks others, for `verdict_with_calls`."""
+    return _of_calls(outbound, judge, "out", question)
+
+
+def verdict_with_calls(
+    readiness: Health,
+    calls: Sequence[Health],
+    judge: HealthJudge,
+    states: Mapping[str, State | Silence] | None,
+    clusters: Iterable[str],
+    lately: Lately | None,
+    question: Hashable,
+) -> Health:
+    """As `workload_health`, from verdicts on its calls; `clusters` are those whose telemetry they rest on."""
     if readiness.status is HealthStatus.IDLE and not calls:
         return readiness
     verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
@@ -123,8 +154,7 @@ def workload_health(
         verdicts += _of_late(lately, judge, question, known=worst(verdicts).status if verdicts else HealthStatus.IDLE)
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
-    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
-    return _with_doubt(worst(verdicts), clusters - {""}, states or {})
+    return _with_doubt(worst(verdicts), clusters, states or {})
 
 
 def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
@@ -164,6 +194,12 @@ def _all_told(verdicts: Sequence[Health]) -> tuple[str, ...]:
 
 def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Hashable = None) -> list[Health]:
     """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
+    if not edges:
+        return []
+    if len(edges) == 1 and edges[0].protocol != "tcp":
+        only = edges[0]
+        rate = sum(only.codes.values())
+        return [_of_codes(only.protocol, only.codes, rate, judge, (edges, side, question))] if rate > 0 else []
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
         if edge.protocol != "tcp":
@@ -230,8 +266,12 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: Hea
     """Judge codes that came at `rate` requests per second in all."""
     parts: dict[tuple[str, float, float], float] = {}
     examples: dict[tuple[str, float, float], tuple[float, str]] = {}
+    bounds = judge.bounds
     for code, part in codes.items():
-        judged = _threshold(protocol, code, judge.thresholds)
+        if (protocol, code) in bounds:
+            judged = bounds[protocol, code]
+        else:
+            judged = bounds[protocol, code] = _threshold(protocol, code, judge.thresholds)
         if judged is None or part <= 0:
             continue
         parts[judged] = parts.get(judged, 0.0) + part
