@@ -67,7 +67,7 @@ class HealthJudge:
         self.thresholds = thresholds
         self.window_seconds = window_seconds
         self.bounds: dict[tuple[str, str], tuple[str, float, float] | None] = {}
-        """What a code of a protocol is a failure of, and its two bounds, of those that were met; None of what is none."""
+        """What a code of a protocol met so far is a failure of, and its two bounds; None of what is none."""
         self._at = at
         self._said = said if said is not None and at is not None else None
 

@@ -330,7 +330,7 @@ class Picture:
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
+        return _figures_by_workload(self.memory, self.edges)
 
     def cluster_id(self, cluster: str) -> str | None:
         """What telemetry's labels call a cluster; None where that is not known."""
@@ -361,13 +361,14 @@ class Picture:
 
         An east-west gateway only passes TLS through, and of several nothing tells which one.
         """
-        if not self._edges_by_hop or where not in self._waypoints:
-            return []
-        return self._edges_by_hop.get("/".join(where), [])
+        return self._edges_through.get(where, [])
 
     @cached_property
-    def _edges_by_hop(self) -> dict[str, list[Edge]]:
-        return _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+    def _edges_through(self) -> dict[WorkloadId, list[Edge]]:
+        by_hop = _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+        if not by_hop:
+            return {}
+        return {where: by_hop[hop] for where in self._waypoints if (hop := "/".join(where)) in by_hop}
 
     @cached_property
     def _waypoints(self) -> frozenset[WorkloadId]:
@@ -461,15 +462,22 @@ class Picture:
     @cached_property
     def verdicts(self) -> Verdicts:
         """What is said of the health of all that this Picture shows."""
+        # Nothing here may hold this Picture: it would live until a full garbage collection, and with it all its rows.
+        memory, edges, edges_to, edges_from = self.memory, self.edges, self._edges_to, self._edges_from
+        through, courses = self._edges_through, self.courses
+
+        def figures() -> dict[WorkloadId, Figures]:
+            return _figures_by_workload(memory, edges)
+
         return Verdicts(
             self.snapshot,
             self.thresholds,
-            self.memory,
+            memory,
             states=self.telemetry_states,
-            edges_to=self.edges_to,
-            edges_from=lambda where: [*self.edges_from(where), *self.edges_through(where)],
-            courses=lambda: self.courses,
-            asked_of=lambda where: self.workload_figures(*where).received.requests or 0.0,
+            edges_to=lambda where: edges_to.get(where, []),
+            edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
+            courses=lambda: courses,
+            asked_of=lambda where: figures().get(where, Figures()).received.requests or 0.0,
         )
 
     @cached_property
@@ -532,6 +540,10 @@ class Picture:
     def machine_readiness(self, machine: VirtualMachine) -> Health:
         """What a virtual machine's probe says; unknown where none reports."""
         return self.verdicts.machine_readiness(machine)
+
+
+def _figures_by_workload(memory: Memory, edges: tuple[Edge, ...]) -> dict[WorkloadId, Figures]:
+    return memory.get_or_make(_BY_WORKLOAD, (edges,), lambda: by_workload(edges))
 
 
 def _workload_id(end: Peer | Target) -> WorkloadId:

@@ -157,3 +157,10 @@ def test_no_samples_are_kept_with_a_plan() -> None:
     plan = counter._plan
     assert plan is not None
     assert all(known.telemetry is None for known in plan._opener._clusters.values())
+
+
+def test_edges_are_in_order_whatever_came_and_went() -> None:
+    counter = EdgeCounter()
+    for callers in ("dbac", "dbac", "ac", "cezba", "y"):
+        found = counter.edges([cluster("east", *(told(1.0, "source", caller) for caller in callers))])
+        assert [edge.source.workload for edge in found] == sorted(callers)
