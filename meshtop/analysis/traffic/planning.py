@@ -122,7 +122,7 @@ class CountingPlan:
             return before
 
         def open_series(one: Labels) -> Opening:
-            return self._opener.open(homes, one, protocol or protocol_of(one))
+            return self._opener.open(homes, one, protocol or protocol_by_labels(one))
 
         return SeriesPlan(labels, open_series, _hows(metric), before)
 
@@ -236,7 +236,7 @@ def by_prometheus(
         yield engine, tuple(homes), freshest[engine]
 
 
-def protocol_of(labels: Labels) -> str:
+def protocol_by_labels(labels: Labels) -> str:
     """The protocol of an L7 series; where the Telemetry API removed the label, a gRPC status decides."""
     protocol = labels.request_protocol.lower()
     if protocol.startswith("grpc") or (not protocol and labels.grpc_response_status):
@@ -277,7 +277,7 @@ class _RequestHows:
         told = (said, code, status, flags, reporter, policy)
         made = self._made.get(told)
         if made is None:
-            protocol = protocol_of(labels)
+            protocol = protocol_by_labels(labels)
             code = outcome(protocol, code, status)
             code = "" if is_unknown(protocol, code) else code
             secured = policy == "mutual_tls"
