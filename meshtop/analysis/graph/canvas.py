@@ -96,6 +96,15 @@ class Canvas:
         self._text = [[" "] * width for _ in range(height)]
         self._ink = [[Ink.PLAIN] * width for _ in range(height)]
 
+    def put_at(self, column: int, row: int, sign: str, ink: Ink) -> None:
+        """Write one single-cell character on a cell of the window, counted from its corner."""
+        self._text[row][column] = sign
+        self._ink[row][column] = ink
+
+    def shows(self, first: int, last: int, y: int) -> bool:
+        """Whether a cell from `first` to `last` on row `y` of the drawing is in the window."""
+        return self.y <= y < self.y + self.height and first < self.x + self.width and last >= self.x
+
     def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
         """Write one single-cell character."""
         x -= self.x
@@ -117,6 +126,9 @@ class Canvas:
         """Write cleaned text; a wide character takes two cells, and one cut by the window's edge is left out."""
         if not self.y <= y < self.y + self.height:
             return
+        if text.isascii() and self.x <= x and x + len(text) <= self.x + self.width:
+            self._write_plain(x - self.x, y - self.y, text, ink)
+            return
         for sign, width in graphemes(to_ascii(text) if self.signs.ascii else text):
             if width == 1:
                 self.put(x, y, sign, ink)
@@ -128,15 +140,59 @@ class Canvas:
                 self.put(x + 1, y, " ", ink)
             x += width
 
+    def _write_plain(self, column: int, row: int, text: str, ink: Ink) -> None:
+        self._text[row][column : column + len(text)] = text
+        self._ink[row][column : column + len(text)] = [ink] * len(text)
+
     def lines(self) -> list[list[InkRun]]:
         """The window row by row; every row is exactly `width` cells."""
-        rows = []
-        for texts, inks in zip(self._text, self._ink, strict=True):
-            runs: list[InkRun] = []
-            start = 0
-            for at in range(1, self.width + 1):
-                if at == self.width or inks[at] is not inks[start]:
-                    runs.append(InkRun("".join(texts[start:at]), inks[start]))
-                    start = at
-            rows.append(runs if self.width else [])
-        return rows
+        return [self.line(y) for y in range(self.height)]
+
+    def line(self, row: int) -> list[InkRun]:
+        """One row of the window, counted from its top."""
+        texts, inks = self._text[row], self._ink[row]
+        runs: list[InkRun] = []
+        start = 0
+        for at in range(1, self.width):
+            if inks[at] is not inks[start]:
+                runs.append(InkRun("".join(texts[start:at]), inks[start]))
+                start = at
+        if self.width:
+            runs.append(InkRun("".join(texts[start:]), inks[start]))
+        return runs
+
+
+class OverlaidCanvas(Canvas):
+    """A canvas over another one, which stays as it is: a row is copied when something is first drawn on it."""
+
+    def __init__(self, below: Canvas) -> None:
+        self.x, self.y, self.width, self.height, self.signs = below.x, below.y, below.width, below.height, below.signs
+        self._text, self._ink = list(below._text), list(below._ink)
+        self.touched: set[int] = set()
+        """The rows that were drawn on, counted from the window's top."""
+
+    def _touch(self, row: int) -> None:
+        if row not in self.touched:
+            self.touched.add(row)
+            self._text[row], self._ink[row] = list(self._text[row]), list(self._ink[row])
+
+    def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
+        """Write one single-cell character."""
+        if 0 <= x - self.x < self.width and 0 <= y - self.y < self.height:
+            self._touch(y - self.y)
+            super().put(x, y, sign, ink)
+
+    def put_at(self, column: int, row: int, sign: str, ink: Ink) -> None:
+        """Write one single-cell character on a cell of the window, counted from its corner."""
+        self._touch(row)
+        super().put_at(column, row, sign, ink)
+
+    def row(self, first: int, last: int, y: int, sign: str, ink: Ink) -> None:
+        """Write a character in every cell from `first` to `last`."""
+        if self.shows(first, last, y):
+            self._touch(y - self.y)
+            super().row(first, last, y, sign, ink)
+
+    def _write_plain(self, column: int, row: int, text: str, ink: Ink) -> None:
+        self._touch(row)
+        super()._write_plain(column, row, text, ink)
