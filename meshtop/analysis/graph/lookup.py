@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from meshtop.analysis.graph.select import badness
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 
@@ -25,6 +27,11 @@ class GraphLookup:
     def edge(self, edge_id: str | None) -> GraphEdge | None:
         """The edge of that id, None when there is none."""
         return self.edges.get(edge_id or "")
+
+    @cached_property
+    def worst(self) -> tuple[GraphEdge, ...]:
+        """All edges from the worst on."""
+        return tuple(sorted(self.edges.values(), key=badness))
 
     def edges_at(self, node_id: str | None) -> list[GraphEdge]:
         """The edges that leave or enter a node, in the graph's order."""

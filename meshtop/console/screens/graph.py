@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
@@ -207,12 +206,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def _describe(self) -> None:
         """Describe the selection in one line, and beside the graph if there is room."""
         view, line, picture = self.view, self.query_one(CellsLine), self.host.picture
-        graph, node, edge = view.graph, view.node, view.edge
-        if graph is None or node is None or picture is None:
+        scene, node, edge = view.scene, view.node, view.edge
+        if scene is None or node is None or picture is None:
             line.show([])
             return
         bounds = picture.thresholds
-        line.show(edge_line(graph, edge, bounds) if edge is not None else node_line(node, bounds))
+        line.show(edge_line(scene.lookup, edge, bounds) if edge is not None else node_line(node, bounds))
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return
@@ -220,7 +219,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
         def make() -> Detail:
             if edge is not None:
-                return edge_panel(picture, query, sight, graph, edge)
+                return edge_panel(picture, query, sight, scene.lookup, edge)
             return node_panel(picture, query, sight, node)
 
         panel.show(make, self.host.session, picture.snapshot.moment or self.host.now())
@@ -250,8 +249,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def action_worst(self) -> None:
         """Go to the worst edge; again: to the next."""
-        graph = self.view.graph
-        bad = [e for e in worst_edges(graph) if e.health.status in _BAD] if graph is not None else []
+        scene = self.view.scene
+        bad = [e for e in scene.lookup.worst if e.health.status in _BAD] if scene is not None else []
         if not bad:
             self.say("Nothing here is degraded or failing.", Tone.GOOD)
             return
@@ -414,8 +413,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def on_graph_view_edge_chosen(self) -> None:
         """Open the edge; if it combines several, list them."""
-        picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
-        if picture is None or graph is None or edge is None:
+        picture, scene, edge = self.host.picture, self.view.scene, self.view.edge
+        if picture is None or scene is None or edge is None:
             return
         found = edges_between(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
         if len(found) == 1:
@@ -423,7 +422,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         elif found:
             from meshtop.console.screens.graph_edges import GraphEdgesScreen
 
-            name = edge_name(graph, edge)
+            name = edge_name(scene.lookup, edge)
             self.app.push_screen(GraphEdgesScreen(name, self.sight, edge.source, edge.target))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:

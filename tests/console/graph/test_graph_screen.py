@@ -11,7 +11,6 @@ from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets import graph_view
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.line_widget import CellsLine
@@ -366,8 +365,7 @@ async def test_help_and_back_to_the_fleet() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
 
 
-async def test_a_big_mesh_is_drawn_off_the_loop_and_walked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_view, "INLINE_EDGES", 50)
+async def test_a_big_mesh_is_drawn_off_the_loop_and_walked() -> None:
     calls = [worlds.request(f"east/web{n}", f"east/v{n % 30}", 1.0) for n in range(200)]
     async with stage(worlds.world(worlds.cluster("east", calls))).run_test(size=(120, 40)) as pilot:
         view = await open_graph(pilot)
