@@ -17,8 +17,10 @@ from meshtop.analysis.graph.canvas import (
     Canvas,
     Ink,
     InkRun,
+    InkSpan,
     OverlaidCanvas,
     Signs,
+    stacked,
 )
 from meshtop.analysis.graph.geometry import Box, Layout
 from meshtop.analysis.graph.lookup import GraphLookup
@@ -96,6 +98,7 @@ class GraphDrawing:
         self.titles = {f: title_of(f, groups, layout.frames) for f in layout.frames}
         self._frames = sorted(layout.frames.items(), key=lambda f: (-f[1].width * f[1].height, f[0]))
         self._title_places: dict[str, tuple[int, str]] = {}
+        self._glyphs = {status: _glyphs(signs, status) for status in HealthStatus}
         self._lines = LineIndex(sorted(graph.edges, key=_worst_first), layout.routes)
         self._columns: dict[int, list[tuple[int, str]]] = {}
         for name, box in layout.boxes.items():
@@ -162,12 +165,7 @@ class GraphDrawing:
         for _, frame in self._frames:
             if frame.meets(window):
                 self._border(canvas, frame, self.signs.lines, Ink.FAINT)
-        inks = {status: _dimmed(ink, faded) for status, ink in INK_OF.items()}
-        for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
-            if any(masks):
-                for at, stroke in enumerate(owners):
-                    if stroke is not None:
-                        canvas.put_at(at, row, self._glyph(masks[at], stroke.status), inks[stroke.status])
+        self._draw_lines(canvas, lines, faded)
         for name, frame in self._frames:
             if window.y <= frame.y <= window.bottom:
                 at, text = self._title(name, frame)
@@ -185,6 +183,19 @@ class GraphDrawing:
             for name in self._slot_rows.get(y, ()):
                 self._write_label(canvas, name, nothing, faded)
         return Ground(window, faded, canvas, lines)
+
+    def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
+        """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
+        looks = [(self._glyphs[status], _dimmed(INK_OF[status], faded).code) for status in HealthStatus]
+        for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
+            if not any(masks):
+                continue
+            texts, inks = canvas.cells_of(row)
+            for at, stroke in enumerate(owners):
+                if stroke is not None:
+                    glyphs, code = looks[stroke.look]
+                    texts[at] = glyphs[masks[at]]
+                    inks[at] = code
 
     def select(self, ground: Ground, highlight: Highlight) -> OverlaidCanvas:
         """Paint a selection over a window: its edges' lines, ends and labels, its nodes' boxes, and nothing else."""
@@ -208,7 +219,7 @@ class GraphDrawing:
         """Colour the lines of the selected edges, where no other bundle is drawn over them; which cells these are."""
         lit: set[tuple[int, int]] = set()
         for edge in chosen.lit.values():
-            route, status = self.layout.routes.get(edge.id), edge.health.status
+            route, glyphs = self.layout.routes.get(edge.id), self._glyphs[edge.health.status]
             if route is None:
                 continue
             # The first and the last cell of a line lie under its boxes.
@@ -219,7 +230,7 @@ class GraphDrawing:
                         net, mask = lines.owner(x, y)
                         if net == route.net and (x, y) not in lit and (x, y) not in ends:
                             lit.add((x, y))
-                            canvas.put(x, y, self._glyph(mask, status), Ink.ACCENT)
+                            canvas.put(x, y, glyphs[mask], Ink.ACCENT)
         return lit
 
     def _is_in(self, name: str, window: Box) -> bool:
@@ -238,14 +249,6 @@ class GraphDrawing:
                     break
                 found.append(name)
         return found
-
-    def _glyph(self, mask: int, status: HealthStatus) -> str:
-        if mask in (STRAIGHT_ACROSS, STRAIGHT_DOWN):
-            if status == HealthStatus.IDLE:
-                return self.signs.dashes[mask == STRAIGHT_ACROSS]
-            if status == HealthStatus.FAILING:
-                return self.signs.heavy[mask]
-        return self.signs.lines[mask]
 
     def _border(self, canvas: Canvas, box: Box, lines: str, ink: Ink) -> None:
         for y, west, east in ((box.y, SOUTH | EAST, SOUTH | WEST), (box.bottom, NORTH | EAST, NORTH | WEST)):
@@ -375,20 +378,56 @@ class PaintedWindow:
     def __init__(self) -> None:
         self._drawing: GraphDrawing | None = None
         self._ground: Ground | None = None
-        self._rows: list[list[InkRun]] = []
+        self._texts: list[list[str]] = []
+        self._rows: list[list[InkSpan]] = []
 
-    def rows(self, drawing: GraphDrawing, window: Box, highlight: Highlight) -> list[list[InkRun]]:
-        """The rows of a window with a selection, each exactly as wide as the window."""
+    def rows(self, drawing: GraphDrawing, window: Box, highlight: Highlight) -> list[list[InkSpan]]:
+        """The rows of a window with a selection."""
         faded = drawing.fades(highlight)
         ground = self._ground
-        if ground is None or self._drawing is not drawing or ground.window != window or ground.faded != faded:
-            ground = self._ground = drawing.ground(window, faded=faded)
-            self._drawing, self._rows = drawing, ground.canvas.lines()
+        if ground is None or self._drawing is not drawing or ground.faded != faded:
+            ground = None
+        if ground is None or ground.window != window:
+            kept = self._rows
+            ground = self._ground = self._moved(drawing, ground, window, faded)
+            self._drawing = drawing
+            rows = dict(zip(map(id, self._texts), kept, strict=True))
+            self._texts = ground.canvas.texts
+            self._rows = [rows.get(id(text)) or ground.canvas.spans(y) for y, text in enumerate(self._texts)]
         over = drawing.select(ground, highlight)
         rows = list(self._rows)
         for y in over.touched:
-            rows[y] = over.line(y)
+            rows[y] = over.spans(y)
         return rows
+
+    @staticmethod
+    def _moved(drawing: GraphDrawing, old: Ground | None, window: Box, faded: bool) -> Ground:
+        """The ground of a window: what it shares with the one before, further up or down, is not painted again."""
+        down = window.y - old.window.y if old is not None else 0
+        same = old is not None and (old.window.x, old.window.width, old.window.height) == (
+            *(window.x, window.width, window.height),
+        )
+        if old is None or not same or not 0 < abs(down) < window.height:
+            return drawing.ground(window, faded=faded)
+        if down > 0:
+            new = drawing.ground(Box(window.x, old.window.bottom + 1, window.width, down), faded=faded)
+            above, below, rows = old, new, slice(down, None)
+        else:
+            new = drawing.ground(Box(window.x, window.y, window.width, -down), faded=faded)
+            above, below, rows = new, old, slice(0, window.height)
+        lines = above.lines.stacked(below.lines, window, rows)
+        return Ground(window, faded, stacked(above.canvas, below.canvas, rows), lines)
+
+
+def _glyphs(signs: Signs, status: HealthStatus) -> str:
+    """The line signs of a status by their directions: straight lines are dashed if idle, and heavy if failing."""
+    lines = list(signs.lines)
+    for straight in (STRAIGHT_ACROSS, STRAIGHT_DOWN):
+        if status == HealthStatus.IDLE:
+            lines[straight] = signs.dashes[straight == STRAIGHT_ACROSS]
+        if status == HealthStatus.FAILING:
+            lines[straight] = signs.heavy[straight]
+    return "".join(lines)
 
 
 def _worst_first(edge: GraphEdge) -> tuple[int, str]:

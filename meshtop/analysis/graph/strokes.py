@@ -12,6 +12,7 @@ from meshtop.analysis.graph.geometry import Box, Route
 from meshtop.analysis.graph.service_graph import GraphEdge
 from meshtop.model.state import HealthStatus
 
+_LOOKS = {status: look for look, status in enumerate(HealthStatus)}
 STRAIGHT_ACROSS, STRAIGHT_DOWN = EAST | WEST, NORTH | SOUTH
 
 
@@ -27,7 +28,8 @@ class Stroke(NamedTuple):
     y1: int
     x2: int
     y2: int
-    status: HealthStatus
+    look: int
+    """The place of its edge's verdict among all."""
     edge: str
 
 
@@ -68,9 +70,12 @@ class LineCells:
         window = self.window
         x = s.x1 - window.x
         for y in range(max(s.y1, window.y), min(s.y2, window.bottom) + 1):
-            row = y - window.y
-            mask = (NORTH if y > s.y1 else 0) | (SOUTH if y < s.y2 else 0)
-            self._mark(self.owners[row], self.masks[row], x, mask, s)
+            mask = STRAIGHT_DOWN if s.y1 < y < s.y2 else SOUTH if y == s.y1 else NORTH
+            owners, masks = self.owners[y - window.y], self.masks[y - window.y]
+            if owners[x] is None:
+                owners[x], masks[x] = s, mask
+            else:
+                self._mark(owners, masks, x, mask, s)
 
     @staticmethod
     def _mark(owners: list[Stroke | None], masks: bytearray, x: int, mask: int, s: Stroke) -> None:
@@ -86,6 +91,13 @@ class LineCells:
             owners[x], masks[x] = s, mask
         elif mask != STRAIGHT_ACROSS:
             masks[x] |= mask
+
+    def stacked(self, below: LineCells, window: Box, rows: slice) -> LineCells:
+        """Some of the rows of these cells and of those that begin where they end."""
+        both = LineCells(Box(window.x, window.y, 0, 0))
+        both.window = window
+        both.owners, both.masks = [*self.owners, *below.owners][rows], [*self.masks, *below.masks][rows]
+        return both
 
     def owner(self, x: int, y: int) -> tuple[int, int]:
         """The bundle and the directions on a cell of the window; bundle -1 where no line is."""
@@ -144,6 +156,7 @@ def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterato
         route = routes.get(edge.id)
         if route is None:
             continue
+        look, name = _LOOKS[edge.health.status], edge.id
         for a, b in pairwise(route.points):
             low, high = (a, b) if a <= b else (b, a)
             spans = [(low.y, high.y)]
@@ -158,7 +171,7 @@ def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterato
                 key = (route.net, low.x, y1, high.x, y2)
                 if key not in seen:
                     seen.add(key)
-                    yield Stroke(rank, route.net, low.x, y1, high.x, y2, edge.health.status, edge.id)
+                    yield Stroke(rank, route.net, low.x, y1, high.x, y2, look, name)
                     rank += 1
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.geometry import Size
 
-from meshtop.analysis.graph.canvas import InkRun, Signs
+from meshtop.analysis.graph.canvas import UNICODE, Ink, InkSpan, Signs
 from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit, PaintedWindow
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
@@ -21,7 +21,9 @@ from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
-_NO_LINE = TextLine("plain", ())
+_TONES = tuple(Tone(ink.value) for ink in Ink)
+_DRAWN = frozenset({*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, "▶", "◀"})
+"""Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
 class GraphScene(Struct, frozen=True):
@@ -90,7 +92,7 @@ class GraphWindow:
         self.origin = Point(0, 0)
         """The cell of the drawing in the window's upper left corner."""
         self._painted = PaintedWindow()
-        self._lines: list[tuple[list[InkRun], TextLine]] = []
+        self._lines: list[tuple[list[InkSpan], TextLine]] = []
 
     def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
         """Keep the cursor's box at its place on screen, or bring a new one into view."""
@@ -135,9 +137,9 @@ class GraphWindow:
     def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
         """The visible rows, with arrows in the corner where the drawing continues."""
         rows = self._painted.rows(scene.picture, Box(*self.origin, width, height), scene.highlight)
-        before = self._lines if len(self._lines) == len(rows) else [([], _NO_LINE)] * len(rows)
         # A row that the last step left alone is the identical list, and its line needs no second look.
-        self._lines = [old if row is old[0] else (row, row_line(row)) for row, old in zip(rows, before, strict=True)]
+        before = {id(row): line for row, line in self._lines}
+        self._lines = [(row, before.get(id(row)) or row_line(row)) for row in rows]
         lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
@@ -190,16 +192,13 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[InkRun]) -> TextLine:
+def row_line(row: Sequence[InkSpan]) -> TextLine:
     """A painted row as a line; characters of uncertain width are replaced cell by cell."""
     runs = []
-    x = 0
-    for text, ink in row:
-        width = cell_width(text)
-        shown = text if text.isprintable() and clean(text) == text else fit(text, width)
-        if shown.strip() or not shown.isascii():
-            runs.append(TextRun(x, shown, Tone(ink.value)))
-        x += width
+    for x, text, ink in row:
+        if not _DRAWN.issuperset(text):
+            text = text if text.isprintable() and clean(text) == text else fit(text, cell_width(text))
+        runs.append(TextRun(x, text, _TONES[ink.code]))
     return TextLine("plain", tuple(runs))
 
 
