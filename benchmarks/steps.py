@@ -73,7 +73,7 @@ async def walked(graph: ServiceGraph, steps: int) -> tuple[list[float], list[flo
 def main() -> None:
     """Measure each size and print its rows."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
-    process.prepare()
+    process.prepare_process()
     rows = []
     for services, calls in SIZES:
         graph = build_graph(mesh(services, calls), judge, GraphOptions())
