@@ -249,7 +249,9 @@ class Router:
             if index % 100 == 99:
                 yield
 
-    def _points(self, index: int, net: Net, member: int) -> tuple[list[tuple[int, int]], list[tuple[int, int, int, int]]]:
+    def _points(
+        self, index: int, net: Net, member: int
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int, int, int]]]:
         """From the hub's border to the member's, with the horizontal runs that no other member shares.
 
         A run is (first x, last x, y, gap), gap -1 inside a column.

@@ -18,6 +18,7 @@ from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
     EdgeSearch,
+    Folding,
     GraphStep,
     Playback,
     change_grouping,
@@ -101,6 +102,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._search = EdgeSearch()
         self._searching = False
         self._playback = Playback()
+        self._folding = Folding()
         self.path_from: str | None = None
         """Start of a path while its end is being chosen."""
 
@@ -144,9 +146,16 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """What is missing of the lists, and of the graph."""
         return [*super().lost(picture), lost_in_graph(picture)]
 
+    @property
+    def drawn_sight(self) -> Sight:
+        """The sight with what is folded because the graph is big."""
+        return self._folding.of(self.sight)
+
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
         crumbs = crumbs_of(self.sight, self.view.graph)
+        count = len(self.drawn_sight.collapsed - self.sight.collapsed)
+        crumbs = (*crumbs, f"{count} folded") if count else crumbs
         return (*crumbs, "playing") if self._playback.playing else crumbs
 
     def refresh_picture(self, picture: Picture) -> None:
@@ -175,7 +184,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
         sight, size = self.sight, self.size
         if not self._auto:
-            return lambda: service_graph(picture, query, sight)
+            at = (self._at or self.view.cursor).node
+            return lambda: service_graph(picture, query, self._folding.apply(picture, query, sight, at))
         key = (query, size, picture.snapshot.settled)
 
         def make() -> ServiceGraph:
@@ -215,7 +225,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return
-        query, sight = self.scope_query(), self.sight
+        query, sight = self.scope_query(), self.drawn_sight
 
         def make() -> Detail:
             if edge is not None:
@@ -360,7 +370,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         picture, graph = self.host.picture, self.view.graph
         if picture is None or graph is None or not text.strip():
             return
-        self._search.find(picture, replace(self.scope_query(), filter=text), self.sight, graph)
+        self._search.find(picture, replace(self.scope_query(), filter=text), self.drawn_sight, graph)
         if prompt is not None:
             prompt.show_message(f"{len(self._search.found)} of {len(graph.edges)} edges")
         if self._search.found and self.view.cursor.edge not in self._search.found:
@@ -416,14 +426,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         picture, scene, edge = self.host.picture, self.view.scene, self.view.edge
         if picture is None or scene is None or edge is None:
             return
-        found = edges_between(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
+        found = edges_between(picture, self.scope_query(), self.drawn_sight, source=edge.source, target=edge.target)
         if len(found) == 1:
             self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:
             from meshtop.console.screens.graph_edges import GraphEdgesScreen
 
             name = edge_name(scene.lookup, edge)
-            self.app.push_screen(GraphEdgesScreen(name, self.sight, edge.source, edge.target))
+            self.app.push_screen(GraphEdgesScreen(name, self.drawn_sight, edge.source, edge.target))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""

@@ -16,6 +16,7 @@ from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, service_graph, tenants
+from meshtop.views.reports.graph_fold import folded, open_namespaces
 from meshtop.views.reports.graph_words import node_name
 
 PLAY_SECONDS = 1.0
@@ -101,6 +102,29 @@ class EdgeSearch:
         there = {edge.id: edge for edge in graph.edges} if graph is not None else {}
         edges = [there[name] for name in self.found if name in there]
         return edge_after(edges, current) if edges else None
+
+
+class Folding:
+    """Which namespaces of a big graph are drawn open: chosen when another graph is asked for, and kept by refreshes."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[Query, Sight] | None = None
+        self._opened: frozenset[str] | None = None
+        self._drawn: tuple[Sight, Sight] | None = None
+
+    def apply(self, picture: Picture, query: Query, sight: Sight, at: str | None) -> Sight:
+        """The sight to draw, with the cursor on node `at`. Called on the worker thread of the layout."""
+        asked = query, replace(sight, expanded=frozenset(), collapsed=frozenset(), hidden=frozenset())
+        if self._asked != asked or self._opened is None:
+            self._opened, self._asked = open_namespaces(picture, query, sight, at), asked
+        drawn = sight if self._opened is None else folded(picture, query, sight, self._opened)
+        self._drawn = sight, drawn
+        return drawn
+
+    def of(self, sight: Sight) -> Sight:
+        """What was drawn for a sight; the sight itself where nothing is folded."""
+        drawn = self._drawn
+        return drawn[1] if drawn is not None and drawn[0] == sight else sight
 
 
 class Playback:

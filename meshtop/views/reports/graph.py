@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from msgspec import Struct
 from msgspec.structs import replace
 
-from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, make_id
+from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, has_more_nodes, make_id
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
@@ -55,6 +55,7 @@ _OVER = 1.25
 """Maximum size of an initial drawing relative to the screen."""
 
 
+_GRAPH: Key[ServiceGraph] = Key("the graph")
 _TENANTS: Key[dict[tuple[str, str], str]] = Key("the graph's tenants")
 _BEHIND: Key[_Behind] = Key("the edges behind the graph")
 _KIND = "graph"
@@ -96,6 +97,10 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
 
     An edge or a node that a defect concerns is missing, or of unknown health; `lost_in_graph` says so.
     """
+    return picture.cached(_GRAPH.at(query, sight), lambda: _service_graph(picture, query, sight))
+
+
+def _service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -236,17 +241,22 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
 
     Raises FilterError.
     """
-    kept = _kept(picture, query)
-    edges = [edge for edge in picture.edges if kept is None or identity(edge) in kept]
+    edges = edges_in(picture, query)
     most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
-        if len({end for ends in ends_of(edges, options) for end in ends}) > most:
+        if has_more_nodes(edges, options, most):
             continue
         placed = layout(service_graph(picture, query, replace(sight, level=level)), LayoutOptions(width=width))
         if placed.width <= _OVER * width and (height is None or placed.height <= _OVER * height):
             return level
     return sight.levels[0]
+
+
+def edges_in(picture: Picture, query: Query) -> Sequence[Edge]:
+    """The observed edges of the scope. Raises FilterError."""
+    kept = _kept(picture, query)
+    return picture.edges if kept is None else [edge for edge in picture.edges if identity(edge) in kept]
 
 
 class _Behind(NamedTuple):
