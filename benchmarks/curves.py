@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from math import log10
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -69,20 +70,24 @@ def pods() -> Plot:
     import msgspec
 
     from benchmarks.listing import pod
-    from meshtop.analysis.findings.calls import Calls
     from meshtop.analysis.findings.judge import judge_config
-    from meshtop.analysis.findings.revisions import well_formed
-    from meshtop.sources.kubernetes.kinds import BUILTIN
-    from meshtop.sources.kubernetes.objects import decode_page
+    from meshtop.analysis.findings.revisions import JudgedCluster, well_formed
+    from meshtop.sources.kubernetes.kinds import BUILTIN, codec
 
-    kind = next(kind for kind in BUILTIN if kind.plural == "pods")
+    decoder = codec(next(kind for kind in BUILTIN if kind.plural == "pods"), "v1")
     page = msgspec.json.encode({"kind": "PodList", "metadata": {}, "items": [pod(number) for number in range(500)]})
+
+    def decoded(times: int) -> None:
+        for _ in range(times):
+            decoder.page(page)
+
+    def judged(cluster: JudgedCluster) -> None:
+        judge_config([well_formed(cluster)])
+
     decoding, judging = [], []
     for count in PODS:
-        decoding.append((count, best(lambda: [decode_page(kind, page) for _ in range(count // 500)])))  # noqa: B023
-        cluster = cluster_of("east", 100, count // 2)
-        calls = Calls({}, complete=True)
-        judging.append((count, best(lambda: judge_config([well_formed(cluster)]) and calls, 1)))  # noqa: B023
+        decoding.append((count, best(partial(decoded, count // 500))))
+        judging.append((count, best(partial(judged, cluster_of("east", 100, count // 2)), 1)))
     lines = (Curve("decoding them", tuple(decoding)), Curve("findings of 100 routes over them", tuple(judging)))
     return Plot("One cluster", "pods", lines, pace())
 
@@ -106,14 +111,18 @@ def services() -> Plot:
     from meshtop.analysis.graph.draw import GraphDrawing
     from meshtop.analysis.graph.geometry import LayoutOptions
     from meshtop.analysis.graph.layout import layout
+    from meshtop.analysis.graph.service_graph import ServiceGraph
+
+    def placed(graph: ServiceGraph) -> None:
+        GraphDrawing(graph, layout(graph, LayoutOptions(width=200)))
 
     first, whole = [], []
     for count in SERVICES:
         edges = mesh(count, 3 * count)
-        first.append((count, best(lambda: first_picture(edges))))  # noqa: B023
+        first.append((count, best(partial(first_picture, edges))))
         if count <= 10_000:
             graph = build_graph(edges, judge, GraphOptions())
-            whole.append((count, best(lambda: GraphDrawing(graph, layout(graph, LayoutOptions(width=200))), 1)))  # noqa: B023
+            whole.append((count, best(partial(placed, graph), 1)))
     lines = (Curve("first picture (namespaces)", tuple(first)), Curve("every service placed and routed", tuple(whole)))
     return Plot("The graph", "services, each with three calls", lines, pace())
 

@@ -152,7 +152,7 @@ def test_the_consoles_first_frame(tmp_path: Path) -> None:
 
 
 def test_only_the_analyses_that_a_command_shows_are_loaded(tmp_path: Path) -> None:
-    """No graph for a list of clusters, nothing at all for the version, and no verdicts for the console's first frame."""
+    """No graph for a list of clusters, nothing for the version, no verdicts for the console's first frame."""
     with served(Api(groups=ISTIO)) as api:
         path = write_kubeconfig(tmp_path / "config", api.url, {"token": "good"})
         listing = loaded(tmp_path, COMMAND, "--config", "none", "--kubeconfig", str(path), "get", "clusters")[1]
