@@ -168,9 +168,9 @@ class GraphDrawing:
         self._draw_lines(canvas, lines, faded)
         for name, frame in self._frames:
             if window.y <= frame.y <= window.bottom:
-                at, text = self._title(name, frame)
+                start, text = self._title(name, frame)
                 if text:
-                    canvas.write(at, frame.y, text, Ink.DIM)
+                    canvas.write(start, frame.y, text, Ink.DIM)
         nothing = _Selection(frozenset(), {}, None)
         near = self._boxes_in(Box(window.x - 2, window.y, window.width + 4, window.height))
         for name in near:
@@ -391,9 +391,9 @@ class PaintedWindow:
             kept = self._rows
             ground = self._ground = self._moved(drawing, ground, window, faded)
             self._drawing = drawing
-            rows = dict(zip(map(id, self._texts), kept, strict=True))
+            known = dict(zip(map(id, self._texts), kept, strict=True))
             self._texts = ground.canvas.texts
-            self._rows = [rows.get(id(text)) or ground.canvas.spans(y) for y, text in enumerate(self._texts)]
+            self._rows = [known.get(id(text)) or ground.canvas.spans(y) for y, text in enumerate(self._texts)]
         over = drawing.select(ground, highlight)
         rows = list(self._rows)
         for y in over.touched:

@@ -18,15 +18,17 @@ from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
     EdgeSearch,
-    Folding,
+    GraphFolding,
     GraphStep,
     Playback,
+    bad_edges,
     change_grouping,
     change_level,
     close_frame,
     crumbs_of,
     edge_after,
     focus_on,
+    only_opened,
     open_node,
     why_empty,
 )
@@ -36,7 +38,6 @@ from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.numbers import number_of
-from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
@@ -103,7 +104,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._search = EdgeSearch()
         self._searching = False
         self._playback = Playback()
-        self._folding = Folding()
+        self._folding = GraphFolding()
         self.path_from: str | None = None
         """Start of a path while its end is being chosen."""
 
@@ -154,16 +155,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
-        crumbs = crumbs_of(self.sight, self.view.graph)
-        count = len(self.drawn_sight.collapsed - self.sight.collapsed)
-        crumbs = (*crumbs, f"{count} folded") if count else crumbs
+        crumbs = (*crumbs_of(self.sight, self.view.graph), *self._folding.crumbs(self.sight))
         return (*crumbs, "playing") if self._playback.playing else crumbs
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show a new picture; boxes keep their places unless the selection changes."""
         query = self.scope_query()
         afresh = self._shown_for is not None and self._shown_for != (self.sight, query)
-        opened = afresh and self._shown_for is not None and _only_opened(self._shown_for, (self.sight, query))
+        opened = afresh and self._shown_for is not None and only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
         self.query_one(GraphPanel).display = self.size.width >= WIDE
         self.view.explain_empty(why_empty(picture, self.sight))
@@ -261,7 +260,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def action_worst(self) -> None:
         """Go to the worst edge; again: to the next."""
         scene = self.view.scene
-        bad = [e for e in scene.lookup.worst if e.health.status in _BAD] if scene is not None else []
+        bad = bad_edges(scene.lookup) if scene is not None else []
         if not bad:
             self.say("Nothing here is degraded or failing.", Tone.GOOD)
             return
@@ -439,15 +438,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""
         return tuple((column.name, column.help) for column in VIEW.columns)
-
-
-_BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
-
-
-def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
-    """Whether nodes were only opened, closed or hidden, so that the others keep their places."""
-    (old, query), (new, same) = before, after
-    return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
 
 
 def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:

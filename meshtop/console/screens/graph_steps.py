@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
+from meshtop.model.state import HealthStatus
 from meshtop.views.frame.unknowns import told, unknowns_of
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
@@ -80,6 +82,17 @@ def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
     return GraphStep(changed if changed.level in changed.levels else replace(changed, level=changed.levels[0]))
 
 
+def only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
+    """Whether nodes were only opened, closed or hidden, so that the others keep their places."""
+    (old, query), (new, same) = before, after
+    return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
+
+
+def bad_edges(lookup: GraphLookup) -> list[GraphEdge]:
+    """The failing and degraded edges, the worst first."""
+    return [edge for edge in lookup.worst if edge.health.status in (HealthStatus.FAILING, HealthStatus.DEGRADED)]
+
+
 def edge_after(edges: Sequence[GraphEdge], current: str | None) -> GraphEdge:
     """The edge after the current one, cyclically; the first if the current one is not among them."""
     ids = [edge.id for edge in edges]
@@ -104,7 +117,7 @@ class EdgeSearch:
         return edge_after(edges, current) if edges else None
 
 
-class Folding:
+class GraphFolding:
     """Which namespaces of a big graph are drawn open: chosen when another graph is asked for, and kept by refreshes."""
 
     def __init__(self) -> None:
@@ -125,6 +138,11 @@ class Folding:
         """What was drawn for a sight; the sight itself where nothing is folded."""
         drawn = self._drawn
         return drawn[1] if drawn is not None and drawn[0] == sight else sight
+
+    def crumbs(self, sight: Sight) -> tuple[str, ...]:
+        """How many namespaces are folded, where any are."""
+        count = len(self.of(sight).collapsed - sight.collapsed)
+        return (f"{count} folded",) if count else ()
 
 
 class Playback:

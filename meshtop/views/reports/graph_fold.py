@@ -40,10 +40,10 @@ def open_namespaces(
     members: dict[str, set[str]] = {}
     beside: dict[str, set[str]] = {}
     ill: dict[str, int] = {}
-    for edge, nodes, groups in zip(edges, fine, coarse, strict=True):
-        for node, group in zip(nodes, groups, strict=True):
+    for edge, nodes, ends in zip(edges, fine, coarse, strict=True):
+        for node, group in zip(nodes, ends, strict=True):
             members.setdefault(group, set()).add(node)
-        source, target = groups
+        source, target = ends
         beside.setdefault(source, set()).add(target)
         beside.setdefault(target, set()).add(source)
         status = picture.edge_health(edge).status
