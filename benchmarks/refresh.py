@@ -32,6 +32,7 @@ NAME = rb"app-"
 
 def analyse(rounds: int) -> None:
     """In a process of its own: CPU seconds of each round's parts, peak memory."""
+    from meshtop.process import collector_paused
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.registry import view
     from meshtop.views.picture.factory import picture_factory
@@ -46,9 +47,10 @@ def analyse(rounds: int) -> None:
         began = time.process_time()
         snapshot = loop.run_until_complete(fleet.refresh())
         decoded = time.process_time()
-        picture = pictures.picture(snapshot)
-        for kind in ("clusters", "services"):
-            view(kind).all_items(picture)
+        with collector_paused():  # As the console's session does.
+            picture = pictures.picture(snapshot)
+            for kind in ("clusters", "services"):
+                view(kind).all_items(picture)
         working.append(time.process_time() - decoded)
         decoding.append(decoded - began)
     assert picture is not None
