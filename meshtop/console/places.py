@@ -33,7 +33,10 @@ class ConsolePlace(Struct, frozen=True):
 
 
 PLACES: tuple[ConsolePlace, ...] = (
-    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "federated", "drift", "discovery")),
+    ConsolePlace(
+        PlaceTab("1", "Fleet"),
+        (FLEET, "controlplanes", "members", "federated", "drift", "discovery", "alerts", "slos"),
+    ),
     ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
     ConsolePlace(PlaceTab("4", "mTLS"), (MTLS, "mtlsedges", "mtlsmatrix", "trust", "certificates")),

@@ -212,6 +212,8 @@ class ConsoleSession:
             read_only=self._options.read_only or None,
             moment=self._options.moment,
             courses=True,
+            alerts=True,
+            slos=True,
             discovery_folder=discovery_folder(os.environ),
         )
         # Until a screen has said more, it is the fleet's, which comes first.

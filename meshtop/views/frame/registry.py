@@ -64,6 +64,10 @@ KINDS = (
         "what needs somebody: causes with their consequences, since when, who is hit; the worst first",
         home="meshtop.views.reports.attention.view",
     ),
+    Kind(
+        "alerts", "alert", ("al",), "alerts that fire or wait in each Prometheus, and the objects that they are about"
+    ),
+    Kind("slos", "slo", ("objectives",), "objectives: how much of the error budget is left, and how fast it burns"),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
     Kind("findings", "finding", (), "what is wrong: configuration, mutual TLS, trust, certificates, fleet; with fixes"),
     Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),

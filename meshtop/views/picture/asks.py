@@ -79,6 +79,8 @@ _BY_VIEW = {
     "federated": Asked(None, frozenset((*_CALLS, *_REMOTES))),
     "controlplanes": _asking(control=("control_added", "control_rates"), traffic=False),
     "discovery": _asking(*_HOSTS, traffic=False),
+    "alerts": _asking(traffic=False),
+    "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
 }
 """Kinds of views that look at everything are left out: canaries, drift, findings, attention."""

@@ -9,8 +9,9 @@ from msgspec import structs
 
 from meshtop.model.attention import Acknowledgement
 from meshtop.model.state import Severity
+from meshtop.views.frame.things import Thing
 from meshtop.views.reports.attention.events import AttentionChanges, AttentionEventKind
-from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
 from meshtop.views.reports.attention.rank import rank_key, stepped_back
 from meshtop.views.reports.attention.view import lines_below
 
