@@ -176,12 +176,10 @@ class Arrivals:
 def _arrival(verdict: AccessVerdict | str) -> Arrival:
     if isinstance(verdict, str):
         return Arrival(CallFate.DEPENDS, verdict)
-    fates = {
-        Permission.ALLOWED: CallFate.WORKS,
-        Permission.DENIED: CallFate.DENIED,
-        Permission.DEPENDS: CallFate.DEPENDS,
-    }
-    return Arrival(fates[verdict.permission], verdict.why, verdict.policy or "")
+    if verdict.permission is Permission.ALLOWED:
+        return _FINE
+    fate = CallFate.DENIED if verdict.permission is Permission.DENIED else CallFate.DEPENDS
+    return Arrival(fate, verdict.why, verdict.policy or "")
 
 
 def _decided(verdict: TlsVerdict) -> str:

@@ -131,11 +131,11 @@ class Destinations:
             unsure = config.assumption(host.name, **places)
             if unsure is not None:
                 return _branch(CallFate.DEPENDS, host.name, f"Which DestinationRule applies is not known: {unsure}.")
-        who = f"{rule.title} has no subset {name}" if rule is not None else f"No DestinationRule that applies to {host.name}"
-        why = f"{who}, so that the proxy has nowhere to send to." if rule is not None else (
-            f"{who}, and so no subset {name}: the proxy has nowhere to send to."
-        )  # fmt: skip
-        return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {name}", why, rule.title if rule is not None else "")
+        if rule is not None:
+            why = f"{rule.title} has no subset {name}, so that the proxy has nowhere to send to."
+        else:
+            why = f"No DestinationRule for {host.name} applies, and so there is no subset {name} to send to."
+        return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {name}", why)
 
     def _behind(
         self,
@@ -150,7 +150,6 @@ class Destinations:
         destination = RouteDestination(name=host.service, host=host.name, subset=end.subset)
         shown = [self._known[one] for one in clusters if one in self._known]
         found: list[ReadyServer] = []
-        empty: list[str] = []
         for cluster in clusters:
             backing = self._backing.get(cluster)
             for one in backing.behind(service, host.name, labels) if backing is not None else ():
@@ -159,8 +158,6 @@ class Destinations:
                 )
                 if party is not None and one.pods.ready:
                     found.append(ReadyServer(party, one.pods.ready))
-                elif party is not None:
-                    empty.append(party.name)
         if not found and not all(known.shows_endpoints(destination) for known in shown):
             return self._opaque(host, clusters[0] if clusters else "", rule)
         if not found and not all(
@@ -171,7 +168,8 @@ class Destinations:
             what = f"subset {end.subset} of {host.name}" if end.subset else host.name
             chosen = f" ({', '.join(f'{k}={v}' for k, v in sorted(labels.items()))})" if labels else ""
             why = f"No ready pod is behind {what}{chosen}."
-            return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {end.subset or ''}".rstrip(), why)
+            by = "" if end.subset or service is None else f"Service {service[0]}/{service[1]}"
+            return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {end.subset or ''}".rstrip(), why, by)
         return ReachedServers(host, _shares(found, call, clusters[0]))
 
     def _opaque(self, host: Host, cluster: str, rule: AppliedRule | None) -> CallBranch:

@@ -15,6 +15,8 @@ from meshtop.model.row_maker import RowMaker, all_or_none
 
 _ROUNDING = 0.001
 """Differences of shares below this are rounding."""
+_MOST = 4
+"""The most places that a sentence names."""
 
 
 class ForecastEffect(StrEnum):
@@ -197,9 +199,10 @@ def _difference(call: SeenCall, kind: _Kind) -> CallDifference | None:
         return _made(call, kind, ForecastEffect.MENDS, mended, call.rate, f"Now: {was.why}", was.by)
     moved = _moved(before.shares_to(), after.shares_to())
     if moved > _ROUNDING:
-        told = next((b for b in after.branches if b.why and b.fate is CallFate.WORKS), None)
-        by = next((b.by for b in after.branches if b.by), "")
-        return _made(call, kind, ForecastEffect.MOVES, moved, call.rate, told.why if told is not None else "", by)
+        told = next((b.why for b in after.branches if b.why and b.fate is CallFate.WORKS), "")
+        by = next((b.by for b in (*after.branches, *before.branches) if b.by), "")
+        why = told or _in_words(before.shares_to(), after.shares_to())
+        return _made(call, kind, ForecastEffect.MOVES, moved, call.rate, why, by)
     return None
 
 
@@ -244,3 +247,15 @@ def _moved(before: dict[str, float], after: dict[str, float]) -> float:
     """The share that goes elsewhere."""
     places = {*before, *after}
     return sum(abs(before.get(place, 0.0) - after.get(place, 0.0)) for place in places) / 2
+
+
+def _in_words(before: dict[str, float], after: dict[str, float]) -> str:
+    """The places whose share changes, the greatest change first: `shop/reviews-v2 80 % → 50 %`."""
+    changes = [(place, before.get(place, 0.0), after.get(place, 0.0)) for place in {**before, **after}]
+    changes = [one for one in changes if abs(one[1] - one[2]) > _ROUNDING]
+    changes.sort(key=lambda one: (-abs(one[1] - one[2]), one[0]))
+    return ", ".join(f"{place} {_percent(was)} → {_percent(will)}" for place, was, will in changes[:_MOST]) + "."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

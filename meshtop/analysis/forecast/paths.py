@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from meshtop.analysis.canary.attachment import GATEWAY, RouteParent, broken_backends, parents_of
-from meshtop.analysis.canary.binding import bound_names, delegate_of, hosts_of
+from meshtop.analysis.canary.binding import bound_names, delegate_of, hosts_of, rule_hosts
 from meshtop.analysis.canary.routes import (
     ROUTE_KINDS,
     SERVICE,
@@ -59,11 +59,12 @@ class PathEnd(Struct, frozen=True, kw_only=True):
 class RoutePath(Struct, frozen=True, kw_only=True):
     """One rule as it applies to a client: the requests that it takes, and what it does with them.
 
-    `aborted` is the share that a fault ends. `answer` is what the proxy answers itself, and `answer_fails` whether that
+    `by` is its object. `aborted` is the share that a fault ends. `answer` is what the proxy answers itself, and `answer_fails` whether that
     is an error. Where there are neither destinations nor an answer, requests fail.
     """
 
     title: str
+    by: str = ""
     conditions: tuple[Condition, ...] = ()
     ends: tuple[PathEnd, ...] = ()
     aborted: float = 0.0
@@ -118,11 +119,42 @@ class RouteTable:
             for parent in parents_of(obj)
             if parent.accepted is not False
         ]
-        self._ordered: dict[str, tuple[ConfigObject, ...]] = {}
+        self._on: dict[str, list[tuple[ConfigObject, RouteParent]]] = {}
+        for obj, parent in self._attached:
+            self._on.setdefault(self._parent_host(parent), []).append((obj, parent))
+        self._exact: dict[str, list[ConfigObject]] = {}
+        self._wild: list[tuple[str, ConfigObject]] = []
+        for service in self._services:
+            for named in hosts_of(service, self._domain):
+                if "*" in named:
+                    self._wild.append((named, service))
+                else:
+                    self._exact.setdefault(named, []).append(service)
+        self._leading = self._led()
+
+    def _led(self) -> dict[str, dict[str, None]]:
+        """For each destination the hosts whose routes send there, whoever sees them; delegates count for their roots."""
+        found: dict[str, dict[str, None]] = {}
+        for service in self._services:
+            asked = hosts_of(service, self._domain)
+            for part in ("http", "tcp"):
+                for _, rule in numbered(service.spec.get(part)):
+                    delegate = self._by_key.get(delegate_of(rule, service) or ("", ""))
+                    below = [one for _, one in numbered(delegate.spec.get("http"))] if delegate is not None else []
+                    home = delegate.meta.namespace if delegate is not None else service.meta.namespace
+                    for one in (rule, *below):
+                        for host in rule_hosts(one, home, self._domain):
+                            found.setdefault(host, {}).update(dict.fromkeys(asked))
+        for obj, parent in self._attached:
+            asked = (self._parent_host(parent),) if parent.kind != GATEWAY else _names_of(obj)
+            for _, rule in numbered(obj.spec.get("rules")):
+                for host in rule_hosts(rule, obj.meta.namespace, self._domain):
+                    found.setdefault(host, {}).update(dict.fromkeys(asked))
+        return found
 
     def of(self, host: str, client: Client, protocol: str, ports: Sequence[int]) -> tuple[RoutePath, ...] | None:
         """The rules for a host (a full name) that a client outside of gateways obeys; None where no route is for it."""
-        attached = [obj for obj, parent in self._attached if self._is_for(obj, parent, host, client)]
+        attached = [obj for obj, parent in self._on.get(host, ()) if self._is_for(obj, parent, host, client)]
         fitting = [obj for obj in attached if _speaks(obj.kind, protocol)]
         if fitting:
             return tuple(self._gateway_paths(fitting, protocol))
@@ -151,34 +183,21 @@ class RouteTable:
 
     def asked_at_gateway(self, destination: str, client: Client, protocol: str) -> tuple[str, ...]:
         """The hosts for which a gateway has rules that send to a destination."""
-        hosts: dict[str, None] = {}
-        for service in self._services:
-            if client.obeys & set(bound_names(service)):
-                hosts.update(dict.fromkeys(hosts_of(service, self._domain)))
-        for _, names in self._at(client):
-            hosts.update(dict.fromkeys(names))
         return tuple(
             host
-            for host in hosts
+            for host in self._leading.get(destination, ())
             if any(path.sends_to(destination) for path in self.at_gateway(host, client, protocol) or ())
         )
 
     def asked_for(self, destination: str, client: Client, protocol: str) -> tuple[str, ...]:
         """The other hosts whose routes send a client's requests to a destination, which telemetry names instead."""
-        hosts: dict[str, None] = {}
-        for service in self._services:
-            if client.obeys & set(bound_names(service)):
-                for host in hosts_of(service, self._domain):
-                    if host != destination and "*" not in host and self._first(host, client) is service:
-                        hosts[host] = None
-        for obj, parent in self._attached:
-            host = self._parent_host(parent)
-            if host and host != destination and self._is_for(obj, parent, host, client):
-                hosts[host] = None
         return tuple(
             host
-            for host in hosts
-            if any(path.sends_to(destination) for path in self.of(host, client, protocol, ()) or ())
+            for host in self._leading.get(destination, ())
+            if host
+            and host != destination
+            and "*" not in host
+            and any(path.sends_to(destination) for path in self.of(host, client, protocol, ()) or ())
         )
 
     def _serves(self, service: ConfigObject, client: Client, host: str, *, exact: bool) -> bool:
@@ -191,7 +210,7 @@ class RouteTable:
         """The Gateway API routes of a gateway, each with its host names."""
         for obj, parent in self._attached:
             if parent.kind == GATEWAY and f"{parent.namespace}/{parent.name}" in client.gateways:
-                yield obj, texts(obj.spec.get("hostnames")) or ("*",)
+                yield obj, _names_of(obj)
 
     def _parent_host(self, parent: RouteParent) -> str:
         if parent.kind != SERVICE:
@@ -208,24 +227,25 @@ class RouteTable:
                 other.kind == obj.kind
                 and other.meta.namespace == client.namespace != home
                 and self._parent_host(place) == host
-                for other, place in self._attached
+                for other, place in self._on.get(host, ())
             )
         return client.namespace == home and client.has_sidecar
 
     def _first(self, host: str, client: Client) -> ConfigObject | None:
         """The VirtualService that counts for a host: the first for exactly this host, else the longest wildcard."""
-        ordered = self._ordered.get(client.namespace)
-        if ordered is None:
-            ordered = winners(self._services, self._visibility.exports, client.namespace)
-            self._ordered[client.namespace] = ordered
-        found: ConfigObject | None = None
-        longest = -1
-        for service in ordered:
-            for named in hosts_of(service, self._domain):
-                length = len(named) if "*" in named else 1_000
-                if length > longest and host_matches(named, host) and self._visibility.sees_route(service, client):
-                    found, longest = service, length
-        return found
+        exact = winners(self._exact.get(host, ()), self._visibility.exports, client.namespace)
+        found = next((one for one in exact if self._visibility.sees_route(one, client)), None)
+        if found is not None or not self._wild:
+            return found
+        covering = sorted((one for one in self._wild if host_matches(one[0], host)), key=lambda one: -len(one[0]))
+        longest = len(covering[0][0]) if covering else 0
+        for length in range(longest, 0, -1):
+            several = [service for named, service in covering if len(named) == length]
+            ordered = winners(several, self._visibility.exports, client.namespace) if several else ()
+            found = next((one for one in ordered if self._visibility.sees_route(one, client)), None)
+            if found is not None:
+                return found
+        return None
 
     def _paths(
         self, service: ConfigObject, client: Client, protocol: str, ports: Sequence[int]
@@ -254,7 +274,7 @@ class RouteTable:
     ) -> Iterator[RoutePath]:
         """The rules of a delegate, each with the conditions of the rule that delegates besides its own."""
         if delegate is None:
-            yield RoutePath(title=f"{where}, which delegates to nothing", conditions=conditions)
+            yield RoutePath(title=f"{where}, which delegates to nothing", by=where.partition(",")[0], conditions=conditions)
             return
         for number, rule in numbered(delegate.spec.get("http")):
             own = _conditions(rule, client, delegate.meta.namespace, ports)
@@ -284,8 +304,8 @@ class RouteTable:
         aborted, aborts = _fault(rule)
         answer, fails = _answer(rule)
         return RoutePath(
-            title=where, conditions=conditions, ends=tuple(ends), aborted=aborted, aborts=aborts, answer=answer,
-            answer_fails=fails,
+            title=where, by=where.partition(",")[0], conditions=conditions, ends=tuple(ends), aborted=aborted,
+            aborts=aborts, answer=answer, answer_fails=fails,
         )  # fmt: skip
 
     def _gateway_paths(self, routes: Iterable[ConfigObject], protocol: str) -> Iterator[RoutePath]:
@@ -318,6 +338,7 @@ class RouteTable:
         redirect = any(one.get("type") == "RequestRedirect" for one in maps(rule.get("filters")))
         return RoutePath(
             title=f"{title(obj)}, rule {number + 1}",
+            by=title(obj),
             conditions=conditions,
             ends=tuple(ends),
             answer="a redirect" if redirect else "",
@@ -348,6 +369,11 @@ def _speaks(kind: str, protocol: str) -> bool:
 
 def _has_rules(service: ConfigObject, protocol: str) -> bool:
     return bool(maps(service.spec.get("tcp" if protocol == "tcp" else "http")))
+
+
+def _names_of(obj: ConfigObject) -> tuple[str, ...]:
+    """The host names of a Gateway API route; all where it names none."""
+    return texts(obj.spec.get("hostnames")) or ("*",)
 
 
 def _names_host(names: Sequence[str], host: str, *, exact: bool) -> bool:

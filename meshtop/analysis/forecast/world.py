@@ -68,6 +68,7 @@ class ForecastWorld:
         )
         self._callers = {m.name: Callers(m.workloads, m.machines, m.inventory) for m in members if m.inventory}
         self._tables: dict[str, RouteTable] = {}
+        self._known_callers: dict[tuple[object, ...], _Caller] = {}
 
     def asked(self, call: SeenCall) -> tuple[str, ...]:
         """The hosts for which these calls may have been: telemetry names the one that a route leads to."""
@@ -159,20 +160,20 @@ class ForecastWorld:
             return one(CallFate.NO_ENDPOINTS, "nowhere", f"No rule of {route} takes it, and the proxy answers 404.")
         if path.answer:
             fate = CallFate.FAULT if path.answer_fails else CallFate.WORKS
-            return one(fate, path.answer, f"{path.title} answers it with {path.answer}.", path.title)
+            return one(fate, path.answer, f"{path.title} answers it with {path.answer}.", path.by)
         branches = []
         if path.aborted:
             why = f"{path.title}: {path.aborts}."
-            branches.append(CallBranch(share=path.aborted, fate=CallFate.FAULT, to="nowhere", why=why, by=path.title))
+            branches.append(CallBranch(share=path.aborted, fate=CallFate.FAULT, to="nowhere", why=why, by=path.by))
         left = 1.0 - path.aborted
         ends = [end for end in path.ends if end.share > 0]
         if left > 0 and not ends:
             why = f"{path.title} sends nowhere: it has no destination with a weight."
             branches.append(
-                CallBranch(share=left, fate=CallFate.NO_ENDPOINTS, to="nowhere", why=why, by=path.title)
+                CallBranch(share=left, fate=CallFate.NO_ENDPOINTS, to="nowhere", why=why, by=path.by)
             )
         for end in ends if left > 0 else ():
-            branches += self._end(call, caller, end, (left,), path.title)
+            branches += self._end(call, caller, end, (left,), path.by)
         return CallOutcome(tuple(branches))
 
     def _end(
@@ -305,8 +306,15 @@ class ForecastWorld:
         return host is not None and self._destinations.has_waypoint(host, caller.cluster)
 
     def _caller(self, call: SeenCall) -> _Caller:
+        source, edge = call.source, call.edges[0]
+        cluster = source.cluster or edge.destination.cluster
+        key = (source, cluster, bool(edge.sums.mtls_ratio))
+        if key not in self._known_callers:
+            self._known_callers[key] = self._new_caller(call, cluster)
+        return self._known_callers[key]
+
+    def _new_caller(self, call: SeenCall, cluster: str) -> _Caller:
         source = call.source
-        cluster = source.cluster or call.destination.cluster
         party = self.mesh.client(call.edges[0])
         config = self.mesh.config_of(cluster)
         client = None

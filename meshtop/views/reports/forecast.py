@@ -21,7 +21,7 @@ from meshtop.analysis.forecast.differences import (
 )
 from meshtop.analysis.forecast.judged import JUDGED, unjudged_effect
 from meshtop.analysis.forecast.world import ForecastWorld
-from meshtop.analysis.inventory.overlay import ObjectName, objects_in
+from meshtop.analysis.inventory.overlay import ObjectName, objects_in, overlaid
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory, Meta
 from meshtop.model.snapshot import Snapshot
@@ -57,6 +57,9 @@ class ObjectChange(StrEnum):
     SAME = "same"
     REMOVED = "removed"
     NOT_THERE = "not-there"
+    """It is to be removed, and there is none."""
+    NO_NAMESPACE = "no-namespace"
+    """Its namespace is not there, so that the cluster would refuse it."""
 
 
 class ForecastObject(Struct, frozen=True, rename="camel", kw_only=True):
@@ -161,12 +164,34 @@ class ForecastChange(Struct, frozen=True, kw_only=True):
 
     def over(self, snapshot: Snapshot) -> Snapshot:
         """A snapshot as it would be with the change."""
-        return laid_over(snapshot, self.applied, self.removed)
+        taken: list[ReadFiles] = []
+        for cluster in snapshot.clusters:
+            for part in self.applied if cluster.inventory is not None else ():
+                if part.cluster in ("", cluster.name):
+                    fitting = _with_a_home(part.inventory, _missing_homes(cluster.inventory, part.inventory))
+                    taken.append(ReadFiles(cluster=cluster.name, inventory=fitting))
+        return laid_over(snapshot, taken, self.removed)
 
     @property
     def misread(self) -> tuple[MisreadObject, ...]:
         """What could not be read of the objects."""
         return tuple(one for part in self.applied for one in part.misread)
+
+
+def _missing_homes(held: Inventory | None, applied: Inventory) -> frozenset[str]:
+    """The namespaces of applied objects that are known not to be in a cluster, nor applied with them."""
+    if held is None or not held.evidence("Namespace").known or not held.namespaces:
+        return frozenset()
+    there = {one.meta.name for one in (*held.namespaces, *applied.namespaces)}
+    return frozenset(name.namespace for name, _ in objects_in(applied) if name.namespace and name.namespace not in there)
+
+
+def _with_a_home(applied: Inventory, missing: frozenset[str]) -> Inventory:
+    """The objects of an inventory without those of missing namespaces."""
+    if not missing:
+        return applied
+    gone = [name for name, _ in objects_in(applied) if name.namespace in missing]
+    return overlaid(applied, Inventory(), gone)
 
 
 def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: ForecastChange) -> ForecastAnswer:
@@ -255,8 +280,11 @@ def _objects(snapshot: Snapshot, change: ForecastChange) -> Iterable[ForecastObj
                 yield _object(cluster.name, name, told)
         for part in change.applied:
             if part.cluster in ("", cluster.name):
+                missing = _missing_homes(cluster.inventory, part.inventory)
                 for name, obj in objects_in(part.inventory):
-                    yield _object(cluster.name, name, _changed(held.get(name), obj))
+                    there = name.namespace not in missing
+                    told = _changed(held.get(name), obj) if there else ObjectChange.NO_NAMESPACE
+                    yield _object(cluster.name, name, told)
 
 
 def _object(cluster: str, name: ObjectName, change: ObjectChange) -> ForecastObject:
@@ -286,12 +314,27 @@ def _changed(held: object, applied: object) -> ObjectChange:
 
 def _findings(before: Picture, after: Picture) -> ForecastFindings:
     """What is found on the configuration with the change and not without, and the other way round."""
-    was = {item.id: item for item in _found(before)}
-    will = {item.id: item for item in _found(after)}
-    return ForecastFindings(
-        come=tuple(item for key, item in will.items() if key not in was),
-        go=tuple(item for key, item in was.items() if key not in will),
-    )
+    was, will = _by_object(before), _by_object(after)
+    return ForecastFindings(come=tuple(_more(will, was)), go=tuple(_more(was, will)))
+
+
+_Of = tuple[str, str, str, str, str, str]
+
+
+def _by_object(picture: Picture) -> dict[_Of, list[FindingItem]]:
+    """Findings by their code and object: their words may name how many others there are."""
+    found: dict[_Of, list[FindingItem]] = {}
+    for item in _found(picture):
+        found.setdefault((item.code, item.cluster, item.kind, item.namespace, item.name, item.path), []).append(item)
+    return found
+
+
+def _more(some: Mapping[_Of, list[FindingItem]], others: Mapping[_Of, list[FindingItem]]) -> Iterable[FindingItem]:
+    """The findings that are in one and not in the other."""
+    for key, items in some.items():
+        known = {item.id for item in others.get(key, ())}
+        surplus = len(items) - len(others.get(key, ()))
+        yield from [item for item in items if item.id not in known][: max(surplus, 0)]
 
 
 def _found(picture: Picture) -> Iterable[FindingItem]:
