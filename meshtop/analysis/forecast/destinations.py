@@ -82,11 +82,18 @@ class Destinations:
         return bound is not None and bound.takes(service=True)
 
     def of(
-        self, end: PathEnd, cluster: str, config: IstioConfig | None, client: Party | None, call: SeenCall
+        self,
+        end: PathEnd,
+        cluster: str,
+        config: IstioConfig | None,
+        client: Party | None,
+        call: SeenCall,
+        spread: SeenCall | None,
     ) -> ReachedServers | CallBranch:
         """The workloads of a destination, or the branch in which calls to it end before they reach one.
 
-        `config` are the rules that the caller's proxy obeys, None for one without a proxy.
+        `config` are the rules that the caller's proxy obeys, None for one without a proxy. `spread` are the calls in
+        which it was seen how those to this destination spread over workloads, None where ready pods tell it.
         """
         host = self.find(end.host, cluster)
         if host is None:
@@ -109,11 +116,13 @@ class Destinations:
             if isinstance(subset, CallBranch):
                 return subset
             labels = subset
-        return self._behind(host, labels, end, self._mesh.mesh_of(cluster), call, rule)
+        return self._behind(host, labels, end, self._mesh.mesh_of(cluster), (call, spread), rule)
 
-    def at_address(self, host: Host, cluster: str, call: SeenCall) -> ReachedServers | CallBranch:
+    def at_address(
+        self, host: Host, cluster: str, call: SeenCall, spread: SeenCall | None
+    ) -> ReachedServers | CallBranch:
         """The workloads behind the address of a host in the caller's own cluster, which no rule of Istio's changes."""
-        return self._behind(host, {}, PathEnd(host=host.name), (cluster,), call, None)
+        return self._behind(host, {}, PathEnd(host=host.name), (cluster,), (call, spread), None)
 
     def _subset(
         self, name: str, rule: AppliedRule | None, host: Host, config: IstioConfig, client: Party | None
@@ -143,7 +152,7 @@ class Destinations:
         labels: Mapping[str, str],
         end: PathEnd,
         clusters: Sequence[str],
-        call: SeenCall,
+        calls: tuple[SeenCall, SeenCall | None],
         rule: AppliedRule | None,
     ) -> ReachedServers | CallBranch:
         service = service_of(host.name)
@@ -170,7 +179,7 @@ class Destinations:
             why = f"No ready pod is behind {what}{chosen}."
             by = "" if end.subset or service is None else f"Service {service[0]}/{service[1]}"
             return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {end.subset or ''}".rstrip(), why, by)
-        return ReachedServers(host, _shares(found, call, clusters[0]))
+        return ReachedServers(host, _shares(found, *calls, clusters[0]))
 
     def _opaque(self, host: Host, cluster: str, rule: AppliedRule | None) -> CallBranch:
         """A host whose endpoints are not seen: outside of the mesh, or behind addresses; it works as it did before."""
@@ -195,13 +204,15 @@ class Destinations:
         return (service.external_name, service.ports) if service is not None else None
 
 
-def _shares(found: Sequence[ReadyServer], call: SeenCall, near: str) -> tuple[tuple[ReadyServer, float], ...]:
-    """How calls spread over workloads: as they were seen to, else by ready pods.
+def _shares(
+    found: Sequence[ReadyServer], call: SeenCall, spread: SeenCall | None, near: str
+) -> tuple[tuple[ReadyServer, float], ...]:
+    """How calls spread over workloads: as they were seen to (`spread`), else by ready pods.
 
     Workloads in clusters that no call was seen to go to count only where there is nothing else.
     """
-    seen = {where: rate_of(edge) for where, edge in call.by_server.items()}
-    places = {where[0] for where in seen} | {near}
+    seen = {where: rate_of(edge) for where, edge in (spread.by_server if spread is not None else {}).items()}
+    places = {where[0] for where in call.by_server} | {near}
     likely = [one for one in found if one.party.cluster in places] or list(found)
     rates = [seen.get(one.party.id, 0.0) for one in likely]
     if all(rates):

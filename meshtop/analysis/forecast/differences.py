@@ -124,7 +124,7 @@ def _kinds(before: ForecastWorld, after: ForecastWorld, call: SeenCall, hosts: I
             found.append((host, rule, requests, before.outcome(call, host, requests)))
     fitting = [one for one in found if {branch.server for branch in one[3].branches} & answered]
     return [
-        _Kind(rule, outcome, after.outcome(call, host, requests)) for host, rule, requests, outcome in fitting or found
+        _Kind(rule, outcome, after.outcome(call, host, requests, outcome.ends)) for host, rule, requests, outcome in fitting or found
     ]
 
 

@@ -44,6 +44,8 @@ class CallBranch(Struct, frozen=True, kw_only=True):
     fate: CallFate
     to: str
     server: ServerId | None = None
+    end: tuple[str, str | None] = ("", None)
+    """The host and subset to which a route leads it."""
     why: str = ""
     by: str = ""
 
@@ -61,6 +63,11 @@ class CallOutcome(Struct, frozen=True):
         """The branches that end so, the greatest first."""
         wanted = frozenset(fates)
         return tuple(sorted((b for b in self.branches if b.fate in wanted), key=lambda b: -b.share))
+
+    @property
+    def ends(self) -> frozenset[tuple[str, str | None]]:
+        """The hosts and subsets to which routes lead it."""
+        return frozenset(branch.end for branch in self.branches)
 
     def shares_to(self) -> dict[str, float]:
         """The share that goes to each place and works there, or may."""

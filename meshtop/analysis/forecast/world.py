@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.authorization.observed import ObservedAccess
 from meshtop.analysis.canary.backends import service_of
@@ -32,6 +32,8 @@ from meshtop.analysis.visibility.selection import title
 from meshtop.model.mesh import Proxy
 
 ANY = RequestClass()
+End = tuple[str, str | None]
+"""A host and a subset, None for none."""
 
 
 class _Caller(Struct, frozen=True):
@@ -41,6 +43,7 @@ class _Caller(Struct, frozen=True):
     party: Party | str
     client: Client | None
     config: IstioConfig | str
+    seen: frozenset[End] | None = None
 
     @property
     def has_proxy(self) -> bool:
@@ -92,9 +95,14 @@ class ForecastWorld:
             return (("", ANY),)
         return tuple((path.title, requests) for path, requests in classes(paths)) or (("", ANY),)
 
-    def outcome(self, call: SeenCall, asked: str, requests: RequestClass = ANY) -> CallOutcome:
-        """What becomes of calls for a host whose requests are of a class."""
-        caller = self._caller(call)
+    def outcome(
+        self, call: SeenCall, asked: str, requests: RequestClass = ANY, seen: frozenset[End] | None = None
+    ) -> CallOutcome:
+        """What becomes of calls for a host whose requests are of a class.
+
+        `seen` are the destinations at which it was seen how calls spread over workloads; None stands for all.
+        """
+        caller = structs.replace(self._caller(call), seen=seen)
         if not asked:
             return self._direct(call, caller)
         host = self._host(call, asked, caller)
@@ -184,12 +192,16 @@ class ForecastWorld:
         config = caller.config if isinstance(caller.config, IstioConfig) else None
         # Without a proxy there are no subsets, and with a route's the caller's own rules.
         party = None if isinstance(caller.party, str) else caller.party
-        found = self._destinations.of(end, caller.cluster, config if caller.has_proxy else None, party, call)
+        place = (end.host, end.subset)
+        spread = call if caller.seen is None or place in caller.seen else None
+        found = self._destinations.of(end, caller.cluster, config if caller.has_proxy else None, party, call, spread)
         if isinstance(found, CallBranch):
             yield _scaled(found, share, by)
             return
         for server, part in found.servers:
-            yield self._arrives(call, caller, server, found.host, end.subset, share * part, by)
+            yield structs.replace(
+                self._arrives(call, caller, server, found.host, end.subset, share * part, by), end=place
+            )
 
     def _arrives(
         self,
@@ -230,7 +242,7 @@ class ForecastWorld:
         if stop == "REGISTRY_ONLY":
             why = f"{hidden.partition(':')[0]}, and outboundTrafficPolicy is REGISTRY_ONLY."
             return one(CallFate.UNREACHABLE, BLACK_HOLE, why, self._sidecar(caller))
-        found = self._destinations.at_address(host, caller.cluster, call)
+        found = self._destinations.at_address(host, caller.cluster, call, None if caller.seen is not None else call)
         if isinstance(found, CallBranch):
             return CallOutcome((_scaled(found, 1.0, self._sidecar(caller)),))
         branches = []
