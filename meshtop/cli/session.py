@@ -65,11 +65,14 @@ class Session:
         courses: bool = False,
         judged: bool = False,
         asked: Asked = EVERYTHING_ASKED,
+        window_seconds: float | None = None,
+        least_timeout: float | None = None,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
-        need; `asked` is what is read at all.
+        need; `asked` is what is read at all. `window_seconds` takes the place of the settings' window, and
+        `least_timeout` (seconds) is what a cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -82,9 +85,9 @@ class Session:
             contexts=self.common.context,
             only=self.common.cluster,
             read_only=self.settings.read_only,
-            window_seconds=self.settings.window,
+            window_seconds=self.settings.window if window_seconds is None else window_seconds,
             moment=self.common.at,
-            timeout_seconds=self.settings.timeout,
+            timeout_seconds=max(self.settings.timeout, least_timeout or 0.0),
             canaries=canaries,
             courses=courses,
             judged=judged,
@@ -143,6 +146,8 @@ def once(
     judged: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
+    window_seconds: float | None = None,
+    least_timeout: float | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.
@@ -150,7 +155,8 @@ def once(
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
     how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
-    read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
+    read at all: what the answer is worked out from. `window_seconds` and `least_timeout` as in `Session.observatory`.
+    `meanwhile` is done on another thread while answers are awaited:
     what only printing imports, for example.
     """
     import asyncio
@@ -164,7 +170,14 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, asked=asked)
+        observatory = session.observatory(
+            canaries=canaries,
+            courses=courses,
+            judged=judged,
+            asked=asked,
+            window_seconds=window_seconds,
+            least_timeout=least_timeout,
+        )
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

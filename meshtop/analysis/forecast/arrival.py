@@ -43,9 +43,7 @@ class Arrivals:
         self._access = access
         self._reference = reference
 
-    def of(
-        self, call: SeenCall, client: Party | str, server: Party, host: Host | None, subset: str | None
-    ) -> Arrival:
+    def of(self, call: SeenCall, client: Party | str, server: Party, host: Host | None, subset: str | None) -> Arrival:
         """How calls of a client end at a workload behind a host, reached through a subset or none.
 
         `client` is a sentence where the caller is not known.

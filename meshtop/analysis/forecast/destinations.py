@@ -40,9 +40,7 @@ class ReachedServers(Struct, frozen=True):
 class Destinations:
     """The hosts of all clusters under one configuration; `reference` is that in which calls were seen."""
 
-    def __init__(
-        self, mesh: MeshTls, members: Sequence[MeshMember], reference: Destinations | None = None
-    ) -> None:
+    def __init__(self, mesh: MeshTls, members: Sequence[MeshMember], reference: Destinations | None = None) -> None:
         self._mesh = mesh
         self._reference = reference
         read = [(m, m.inventory) for m in members if m.inventory is not None]
@@ -135,8 +133,10 @@ class Destinations:
             return _branch(CallFate.DEPENDS, host.name, config.no_rules)
         if client is not None:
             places: dict[str, Any] = {
-                "client_namespace": client.namespace, "client_labels": client.labels, "service_namespace": host.namespace
-            }  # fmt: skip
+                "client_namespace": client.namespace,
+                "client_labels": client.labels,
+                "service_namespace": host.namespace,
+            }
             unsure = config.assumption(host.name, **places)
             if unsure is not None:
                 return _branch(CallFate.DEPENDS, host.name, f"Which DestinationRule applies is not known: {unsure}.")
@@ -169,9 +169,7 @@ class Destinations:
                     found.append(ReadyServer(party, one.pods.ready))
         if not found and not all(known.shows_endpoints(destination) for known in shown):
             return self._opaque(host, clusters[0] if clusters else "", rule)
-        if not found and not all(
-            self._backing[one].knows_pods(service) for one in clusters if one in self._backing
-        ):
+        if not found and not all(self._backing[one].knows_pods(service) for one in clusters if one in self._backing):
             return _branch(CallFate.DEPENDS, host.name, f"The pods behind {host.name} were not read.")
         if not found:
             what = f"subset {end.subset} of {host.name}" if end.subset else host.name
@@ -215,10 +213,7 @@ def _shares(
     places = {where[0] for where in call.by_server} | {near}
     likely = [one for one in found if one.party.cluster in places] or list(found)
     rates = [seen.get(one.party.id, 0.0) for one in likely]
-    if all(rates):
-        weights = rates
-    else:
-        weights = [float(one.pods) for one in likely]
+    weights = rates if all(rates) else [float(one.pods) for one in likely]
     total = sum(weights) or 1.0
     return tuple((one, weight / total) for one, weight in zip(likely, weights, strict=True))
 

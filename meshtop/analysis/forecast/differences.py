@@ -49,7 +49,8 @@ class CallDifference(Struct, frozen=True, kw_only=True):
     """One call and what a change does to it.
 
     `share` (0 to 1) of it is concerned, `per_second` of its requests (connections for TCP); of calls that would fail,
-    only what works now is counted. `before` and `after` are the shares by where they go. `by` is the object that decides.
+    only what works now is counted. `before` and `after` are the shares by where they go. `by` is the object that
+    decides.
     """
 
     call: SeenCall
@@ -111,7 +112,9 @@ def _differences(before: ForecastWorld, after: ForecastWorld, call: SeenCall) ->
     if len(asked) > 1 and not any(one.effect in BREAKING or one.effect is ForecastEffect.DEPENDS for one in found):
         # The host itself may have been asked for, past the route that leads to it.
         other = _of_kinds(call, _kinds(before, after, call, asked[-1:]))
-        found += [_perhaps(one, f"if it was asked for as {asked[-1]} itself") for one in other if one.effect in BREAKING]
+        found += [
+            _perhaps(one, f"if it was asked for as {asked[-1]} itself") for one in other if one.effect in BREAKING
+        ]
     return found
 
 
@@ -124,7 +127,8 @@ def _kinds(before: ForecastWorld, after: ForecastWorld, call: SeenCall, hosts: I
             found.append((host, rule, requests, before.outcome(call, host, requests)))
     fitting = [one for one in found if {branch.server for branch in one[3].branches} & answered]
     return [
-        _Kind(rule, outcome, after.outcome(call, host, requests, outcome.ends)) for host, rule, requests, outcome in fitting or found
+        _Kind(rule, outcome, after.outcome(call, host, requests, outcome.ends))
+        for host, rule, requests, outcome in fitting or found
     ]
 
 
@@ -139,7 +143,9 @@ def _of_kinds(call: SeenCall, kinds: Sequence[_Kind]) -> list[CallDifference]:
     return _weighed(call, kinds, found)
 
 
-def _weighed(call: SeenCall, kinds: Sequence[_Kind], found: Sequence[tuple[_Kind, CallDifference]]) -> list[CallDifference]:
+def _weighed(
+    call: SeenCall, kinds: Sequence[_Kind], found: Sequence[tuple[_Kind, CallDifference]]
+) -> list[CallDifference]:
     """The differences of single kinds, each with what is known to be of that kind; what may be another one is open."""
     result = []
     for kind, difference in found:

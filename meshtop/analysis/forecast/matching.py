@@ -1,7 +1,7 @@
 """Conditions of routes on requests, and how those of two configurations relate.
 
-Telemetry does not tell what a request looked like, but a call that was seen took some rule, and so met its conditions and
-none of the earlier ones. Which rule the same request takes in another configuration follows from comparing conditions.
+Telemetry does not tell what a request looked like, but a call that was seen took some rule, and so met its conditions
+and none of the earlier ones. Which rule the same request takes in another configuration follows from comparing them.
 VirtualServices and Gateway API routes are brought into one form, that of a VirtualService's match.
 """
 
@@ -32,7 +32,9 @@ class RequestClass(Struct, frozen=True):
 
 def condition_of(match: Mapping[str, Any], ports: Sequence[int]) -> Condition | None:
     """What a VirtualService's match demands of a request to one of these ports; None where no such request meets it."""
-    found = {key: value for key, value in match.items() if key not in _OF_THE_CLIENT and value not in (None, "", [], {})}
+    found = {
+        key: value for key, value in match.items() if key not in _OF_THE_CLIENT and value not in (None, "", [], {})
+    }
     port = integer_or_none(found.get("port"))
     if port is not None and ports:
         if port not in ports:

@@ -28,9 +28,7 @@ class CallFate(StrEnum):
     """It hangs on what neither the configuration nor telemetry tells."""
 
 
-FAILING = frozenset(
-    {CallFate.DENIED, CallFate.MTLS, CallFate.NO_ENDPOINTS, CallFate.UNREACHABLE, CallFate.FAULT}
-)
+FAILING = frozenset({CallFate.DENIED, CallFate.MTLS, CallFate.NO_ENDPOINTS, CallFate.UNREACHABLE, CallFate.FAULT})
 
 
 class CallBranch(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The rules that a client's requests for a host may take, by the objects that one istiod reads.
 
-Sidecars and waypoints obey the first VirtualService that is visible for a host; a Gateway API route on the Service comes
-before it. Gateways obey all VirtualServices and routes that are bound to them, joined by host.
+Sidecars and waypoints obey the first VirtualService that is visible for a host; a Gateway API route on the Service
+comes before it. Gateways obey all VirtualServices and routes that are bound to them, joined by host.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class PathEnd(Struct, frozen=True, kw_only=True):
 class RoutePath(Struct, frozen=True, kw_only=True):
     """One rule as it applies to a client: the requests that it takes, and what it does with them.
 
-    `by` is its object. `aborted` is the share that a fault ends. `answer` is what the proxy answers itself, and `answer_fails` whether that
-    is an error. Where there are neither destinations nor an answer, requests fail.
+    `by` is its object. `aborted` is the share that a fault ends. `answer` is what the proxy answers itself, and
+    `answer_fails` whether that is an error. Where there are neither destinations nor an answer, requests fail.
     """
 
     title: str
@@ -133,7 +133,7 @@ class RouteTable:
         self._leading = self._led()
 
     def _led(self) -> dict[str, dict[str, None]]:
-        """For each destination the hosts whose routes send there, whoever sees them; delegates count for their roots."""
+        """For each destination the hosts whose routes send there, whoever sees them; delegates count as their roots."""
         found: dict[str, dict[str, None]] = {}
         for service in self._services:
             asked = hosts_of(service, self._domain)
@@ -247,9 +247,7 @@ class RouteTable:
                 return found
         return None
 
-    def _paths(
-        self, service: ConfigObject, client: Client, protocol: str, ports: Sequence[int]
-    ) -> Iterator[RoutePath]:
+    def _paths(self, service: ConfigObject, client: Client, protocol: str, ports: Sequence[int]) -> Iterator[RoutePath]:
         """The rules of a VirtualService that a client's requests may take."""
         part = "tcp" if protocol == "tcp" else "http"
         for number, rule in numbered(service.spec.get(part)):
@@ -274,7 +272,9 @@ class RouteTable:
     ) -> Iterator[RoutePath]:
         """The rules of a delegate, each with the conditions of the rule that delegates besides its own."""
         if delegate is None:
-            yield RoutePath(title=f"{where}, which delegates to nothing", by=where.partition(",")[0], conditions=conditions)
+            yield RoutePath(
+                title=f"{where}, which delegates to nothing", by=where.partition(",")[0], conditions=conditions
+            )
             return
         for number, rule in numbered(delegate.spec.get("http")):
             own = _conditions(rule, client, delegate.meta.namespace, ports)
@@ -353,8 +353,8 @@ class RouteTable:
             name="backend", host=backend_host(element, home, self._domain), share=1.0, kind=kind, namespace=namespace
         )
         route = WeightedRoute(
-            cluster="", group=obj.group, version=obj.version, kind=obj.kind, namespace=home, name=obj.meta.name, index=0,
-            route_name=None, protocol="http", hosts=(), destinations=(destination,), resource_version="",
+            cluster="", group=obj.group, version=obj.version, kind=obj.kind, namespace=home, name=obj.meta.name,
+            index=0, route_name=None, protocol="http", hosts=(), destinations=(destination,), resource_version="",
         )  # fmt: skip
         broken = broken_backends(route, (), self._grants, {})
         return f"{title(obj)} may not refer to {namespace}: {broken[0].why}" if broken else None

@@ -125,9 +125,8 @@ class ForecastWorld:
         config, client = caller.config, caller.client
         if isinstance(config, str):
             return one(CallFate.DEPENDS, host.name, config)
-        if not self._destinations.resolves(host, caller.cluster):
-            if not self._captures_dns(caller):
-                return _unresolved(host.name, caller.cluster)
+        if not self._destinations.resolves(host, caller.cluster) and not self._captures_dns(caller):
+            return _unresolved(host.name, caller.cluster)
         if client is not None and client.has_sidecar and not client.is_gateway and config.no_sidecars is None:
             doubt = config.import_doubt(host.name, host.namespace, host.service, client)
             if doubt is not None:
@@ -177,9 +176,7 @@ class ForecastWorld:
         ends = [end for end in path.ends if end.share > 0]
         if left > 0 and not ends:
             why = f"{path.title} sends nowhere: it has no destination with a weight."
-            branches.append(
-                CallBranch(share=left, fate=CallFate.NO_ENDPOINTS, to="nowhere", why=why, by=path.by)
-            )
+            branches.append(CallBranch(share=left, fate=CallFate.NO_ENDPOINTS, to="nowhere", why=why, by=path.by))
         for end in ends if left > 0 else ():
             branches += self._end(call, caller, end, (left,), path.by)
         return CallOutcome(tuple(branches))

@@ -75,7 +75,9 @@ def overlaid(
     }
     maps.update(applied.config_maps)
     kinds = tuple(
-        structs.replace(status, state="fresh") if status.state == "missing" and status.kind in applied.config else status
+        structs.replace(status, state="fresh")
+        if status.state == "missing" and status.kind in applied.config
+        else status
         for status in inventory.kinds
     )
     found = structs.replace(inventory, config=config, config_maps=maps, kinds=kinds, **parts)

@@ -109,9 +109,11 @@ def _keys(inventory: Inventory) -> Iterable[tuple[str, str, str]]:
 def laid_over(
     snapshot: Snapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, ObjectName]] = ()
 ) -> Snapshot:
-    """A snapshot as it would be with the objects of files applied, and others removed ("" stands for every cluster)."""
+    """A snapshot as it would be with the objects of files applied and others removed ("" is every cluster)."""
     now = snapshot.at if snapshot.moment is None else snapshot.moment
-    return structs.replace(snapshot, clusters=tuple(_with(cluster, files, removed, now) for cluster in snapshot.clusters))
+    return structs.replace(
+        snapshot, clusters=tuple(_with(cluster, files, removed, now) for cluster in snapshot.clusters)
+    )
 
 
 def _with(

@@ -38,8 +38,8 @@ from meshtop.views.reports.analyze import ReadFiles, laid_over
 
 FORECAST_NEEDS = Needs(
     (
-        "Pod", "Service", "Namespace", "ConfigMap", "PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication",
-        "DestinationRule", "VirtualService", "Sidecar", "ServiceEntry",
+        "Pod", "Service", "Namespace", "ConfigMap", "PeerAuthentication", "AuthorizationPolicy",
+        "RequestAuthentication", "DestinationRule", "VirtualService", "Sidecar", "ServiceEntry",
     ),
     traffic=True,
 )  # fmt: skip
@@ -88,8 +88,8 @@ class ForecastShare(Struct, frozen=True):
 class ForecastItem(Struct, frozen=True, rename="camel", kw_only=True):
     """A call and what the objects would do to it; `perSecond` of its requests (connections for TCP) are concerned.
 
-    `share` (0 to 1) of the call is. `before` and `after` are where it goes; what fails is in neither. `by` is the object
-    that decides, "" where none does.
+    `share` (0 to 1) of the call is. `before` and `after` are where it goes; what fails is in neither. `by` is the
+    object that decides, "" where none does.
     """
 
     effect: ForecastEffect
@@ -141,6 +141,8 @@ class ForecastAnswer(Struct, frozen=True, kw_only=True):
     clusters: tuple[ForecastCounts, ...]
     findings: ForecastFindings
     unknowns: tuple[Unknown, ...]
+    passed_over: tuple[str, ...] = ()
+    """Kinds of given objects that nothing reads."""
 
 
 class ForecastDocument(Document, frozen=True, rename="camel", kw_only=True):
@@ -183,7 +185,9 @@ def _missing_homes(held: Inventory | None, applied: Inventory) -> frozenset[str]
     if held is None or not held.evidence("Namespace").known or not held.namespaces:
         return frozenset()
     there = {one.meta.name for one in (*held.namespaces, *applied.namespaces)}
-    return frozenset(name.namespace for name, _ in objects_in(applied) if name.namespace and name.namespace not in there)
+    return frozenset(
+        name.namespace for name, _ in objects_in(applied) if name.namespace and name.namespace not in there
+    )
 
 
 def _with_a_home(applied: Inventory, missing: frozenset[str]) -> Inventory:
@@ -207,6 +211,7 @@ def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: Fo
         clusters=tuple(_by_cluster(before, items)),
         findings=_findings(before, after),
         unknowns=_unknowns(before, after, items, objects, change),
+        passed_over=tuple(dict.fromkeys(change.passed_over)),
     )
 
 
@@ -237,7 +242,9 @@ def _item(picture: Picture, one: CallDifference) -> ForecastItem:
 
 
 def _shares(shares: Mapping[str, float]) -> tuple[ForecastShare, ...]:
-    return tuple(ForecastShare(to, round(share, 6)) for to, share in sorted(shares.items(), key=lambda s: (-s[1], s[0])))
+    return tuple(
+        ForecastShare(to, round(share, 6)) for to, share in sorted(shares.items(), key=lambda s: (-s[1], s[0]))
+    )
 
 
 def _counts(cluster: str, items: Iterable[ForecastItem], calls: int) -> ForecastCounts:

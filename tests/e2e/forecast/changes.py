@@ -9,7 +9,7 @@ SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 
 @dataclass(frozen=True)
 class Case:
-    """Objects that are applied, and names (KIND/NAMESPACE/NAME) of those that are removed; `effects` must be forecast."""
+    """Objects to be applied, and names (KIND/NAMESPACE/NAME) of those to be removed; `effects` must be forecast."""
 
     name: str
     effects: frozenset[str]

@@ -1,7 +1,7 @@
 """A forecast is kept: the objects are then really applied to the simulated API servers, and telemetry says the same.
 
-Every call that was seen is compared, so that what breaks without a forecast is found as well as a false alarm. The clock is
-moved by hand; what is applied is taken back, and the next change begins where nothing is changed.
+Every call that was seen is compared, so that what breaks without a forecast is found as well as a false alarm. The
+clock is moved by hand; what is applied is taken back, and the next change begins where nothing is changed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,10 @@ class Servers:
 
     async def _put(self, path: str, obj: Any, there: Any) -> None:
         if there is None:
-            body = {**obj, "metadata": {k: v for k, v in obj["metadata"].items() if k not in ("uid", "resourceVersion")}}
+            body = {
+                **obj,
+                "metadata": {k: v for k, v in obj["metadata"].items() if k not in ("uid", "resourceVersion")},
+            }
             answer = await self._client.post(path.rpartition("/")[0], content=json.dumps(body))
         else:
             meta = {**obj["metadata"], "resourceVersion": there["metadata"]["resourceVersion"]}
@@ -215,7 +218,11 @@ def untrue(kept: Kept) -> Iterator[str]:
 def asked(kept: Kept, key: CallKey) -> bool:
     """Whether the caller of a call is asked itself as before; what nobody asks calls nobody."""
     rates = [
-        sum(call.working for call in calls.values() if (call.destination.cluster, call.destination.workload) == (key[0], key[2]))
+        sum(
+            call.working
+            for call in calls.values()
+            if (call.destination.cluster, call.destination.workload) == (key[0], key[2])
+        )
         for calls in (kept.before, kept.after)
     ]
     return rates[1] > 0.1 * rates[0]
