@@ -18,6 +18,7 @@ from meshtop.model.errors import Exit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meshtop.analysis.findings.revisions import MisreadObject
     from meshtop.analysis.inventory.overlay import ObjectName
     from meshtop.model.snapshot import Snapshot
     from meshtop.views.picture.picture import Picture
@@ -101,16 +102,26 @@ def _change(
     home = home_of(session.common.namespace)
     given = objects_of([path for one in files for path in listed_files(one)], home)
     gone = objects_of([path for one in deletes for path in listed_files(one)], home)
-    for one in (*given.misread, *gone.misread):
-        place = "/".join(filter(None, (one.namespace, one.name)))
-        say(f"meshtop: {f'{one.kind} {place}'.strip()} cannot be read, and is left out: {one.why.rstrip('.')}.")
+    odd = [_misread(one) for one in (*given.misread, *gone.misread)]
+    for sentence in odd[:-1]:
+        say(f"meshtop: {sentence}")
+    if odd:
+        raise CommandError(odd[-1])
     names = [name for name, _ in objects_in(gone.inventory)] + [_named(one, home) for one in removes]
-    change = applied_to(given.inventory, targets, given.misread)
+    if not names and not any(True for _ in objects_in(given.inventory)) and not given.passed_over:
+        raise CommandError("There is no object in what was given, so there is nothing to forecast.")
+    change = applied_to(given.inventory, targets)
     return structs.replace(
         change,
         removed=tuple((cluster, name) for cluster in targets or ("",) for name in names),
         passed_over=(*given.passed_over, *gone.passed_over),
     )
+
+
+def _misread(one: MisreadObject) -> str:
+    """What is wrong with an object, in a sentence."""
+    place = "/".join(filter(None, (one.namespace, one.name)))
+    return f"{f'{one.kind} {place}'.strip()} cannot be read: {one.why.rstrip('.')}."
 
 
 def _named(written: str, home: str) -> ObjectName:

@@ -65,8 +65,8 @@ class ForecastWorld:
         self.mesh = MeshTls(members, trust)
         self.access = ObservedAccess(self.mesh)
         self._members = {member.name: member for member in members}
-        self._arrivals = Arrivals(self.mesh, self.access, reference._arrivals if reference is not None else None)
-        self._destinations = Destinations(
+        self._arrivals: Arrivals = Arrivals(self.mesh, self.access, reference._arrivals if reference is not None else None)
+        self._destinations: Destinations = Destinations(
             self.mesh, members, reference._destinations if reference is not None else None
         )
         self._callers = {m.name: Callers(m.workloads, m.machines, m.inventory) for m in members if m.inventory}
@@ -214,7 +214,7 @@ class ForecastWorld:
         return CallBranch(
             share=share,
             fate=arrival.fate,
-            to=f"{server.party.namespace}/{server.party.name}",
+            to=_place(server.party, caller.cluster),
             server=server.party.id,
             why=arrival.why,
             by=arrival.by or (by if arrival.fate is CallFate.WORKS else ""),
@@ -344,6 +344,12 @@ class ForecastWorld:
                 objects = member.inventory.config
             self._tables[config.cluster] = RouteTable(objects, config.visibility)  # type: ignore[arg-type]
         return self._tables[config.cluster]
+
+
+def _place(party: Party, near: str) -> str:
+    """A workload in words, with its cluster where that is another one than the caller's."""
+    name = f"{party.namespace}/{party.name}"
+    return name if party.cluster == near else f"{name} in {party.cluster}"
 
 
 def _ports(host: Host, call: SeenCall) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.findings.revisions import MisreadObject
 from meshtop.analysis.forecast.calls import seen_calls
 from meshtop.analysis.forecast.differences import (
     BREAKING,
@@ -173,11 +172,6 @@ class ForecastChange(Struct, frozen=True, kw_only=True):
                     fitting = _with_a_home(part.inventory, _missing_homes(cluster.inventory, part.inventory))
                     taken.append(ReadFiles(cluster=cluster.name, inventory=fitting))
         return laid_over(snapshot, taken, self.removed)
-
-    @property
-    def misread(self) -> tuple[MisreadObject, ...]:
-        """What could not be read of the objects."""
-        return tuple(one for part in self.applied for one in part.misread)
 
 
 def _missing_homes(held: Inventory | None, applied: Inventory) -> frozenset[str]:
@@ -387,12 +381,8 @@ def forecast_document(picture: Picture, answer: ForecastAnswer, *, question: str
     )
 
 
-def applied_to(inventory: Inventory, clusters: Sequence[str], misread: Sequence[MisreadObject] = ()) -> ForecastChange:
+def applied_to(inventory: Inventory, clusters: Sequence[str]) -> ForecastChange:
     """The change that applies objects to some clusters; to every one where none is named."""
-    named = clusters or ("",)
     return ForecastChange(
-        applied=tuple(
-            ReadFiles(cluster=cluster, inventory=inventory, misread=tuple(misread) if number == 0 else ())
-            for number, cluster in enumerate(named)
-        )
+        applied=tuple(ReadFiles(cluster=cluster, inventory=inventory) for cluster in clusters or ("",))
     )

@@ -92,9 +92,7 @@ def _of_calls(answer: ForecastAnswer, span: str) -> Iterable[str]:
         ]
         yield f"Of {seen} {written_out(summary.breaks)} would break{rate}: {', '.join(kinds)}."
         by_cluster = [f"{one.cluster} {written_out(one.breaks)}" for one in answer.clusters if one.breaks]
-        tenants = sorted(
-            {item.source_tenant for item in answer.items if item.effect in BREAKING and item.source_tenant}
-        )
+        tenants = sorted({one.source_tenant for one in answer.items if one.breaks and one.source_tenant})
         whose = f"; tenants that call: {', '.join(tenants[:_MOST])}{_more(len(tenants))}" if tenants else ""
         yield f"Callers by cluster: {', '.join(by_cluster) or 'unknown'}{whose}."
     else:
