@@ -26,6 +26,8 @@ class Arrival(Struct, frozen=True):
     fate: CallFate
     why: str = ""
     by: str = ""
+    blind: bool = False
+    """Whether it is not known for want of what was not read."""
 
 
 _FINE = Arrival(CallFate.WORKS)
@@ -49,7 +51,7 @@ class Arrivals:
         `client` is a sentence where the caller is not known.
         """
         if server.unknown is not None:
-            return Arrival(CallFate.DEPENDS, server.unknown)
+            return Arrival(CallFate.DEPENDS, server.unknown, blind=True)
         security = self._security(call, client, server, host, subset)
         if security.fate is CallFate.MTLS:
             return security
@@ -76,12 +78,12 @@ class Arrivals:
             why = "Plaintext was seen from this caller, although its configuration asks for mutual TLS."
             return Arrival(CallFate.MTLS, why, _decided(verdicts[0]))
         untold = next((one for one in verdicts if one.outcome is TlsOutcome.UNKNOWN), None)
-        return Arrival(CallFate.DEPENDS, untold.why) if untold is not None else _FINE
+        return Arrival(CallFate.DEPENDS, untold.why, blind=untold.policy is None) if untold is not None else _FINE
 
     def _of_unknown(self, call: SeenCall, client: str, server: Party) -> Arrival:
         policy = self._mesh.policy(server)
         if isinstance(policy, str):
-            return Arrival(CallFate.DEPENDS, policy)
+            return Arrival(CallFate.DEPENDS, policy, blind=True)
         seen = call.by_server.get(server.id)
         ratio = seen.sums.mtls_ratio if seen is not None else None
         if server.proxy is Proxy.NONE or policy.mode is not Mode.STRICT or ratio == 1.0:
@@ -173,7 +175,7 @@ class Arrivals:
 
 def _arrival(verdict: AccessVerdict | str) -> Arrival:
     if isinstance(verdict, str):
-        return Arrival(CallFate.DEPENDS, verdict)
+        return Arrival(CallFate.DEPENDS, verdict, blind=True)
     if verdict.permission is Permission.ALLOWED:
         return _FINE
     fate = CallFate.DENIED if verdict.permission is Permission.DENIED else CallFate.DEPENDS

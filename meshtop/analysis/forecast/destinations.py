@@ -96,7 +96,7 @@ class Destinations:
         host = self.find(end.host, cluster)
         if host is None:
             if not self.services_known(cluster):
-                return _branch(CallFate.DEPENDS, end.host, f"The Services of {cluster or 'its cluster'} were not read.")
+                return _unread(end.host, f"The Services of {cluster or 'its cluster'} were not read.")
             return _branch(CallFate.NO_ENDPOINTS, end.host, f"{end.host or 'A host without a name'} does not exist.")
         if end.refused is not None:
             return _branch(CallFate.NO_ENDPOINTS, end.host, end.refused + ".")
@@ -130,7 +130,7 @@ class Destinations:
         if subset is not None:
             return {str(key): str(value) for key, value in mapping(subset.get("labels")).items()}
         if config.no_rules is not None:
-            return _branch(CallFate.DEPENDS, host.name, config.no_rules)
+            return _unread(host.name, config.no_rules)
         if client is not None:
             places: dict[str, Any] = {
                 "client_namespace": client.namespace,
@@ -139,7 +139,7 @@ class Destinations:
             }
             unsure = config.assumption(host.name, **places)
             if unsure is not None:
-                return _branch(CallFate.DEPENDS, host.name, f"Which DestinationRule applies is not known: {unsure}.")
+                return _unread(host.name, f"Which DestinationRule applies is not known: {unsure}.")
         if rule is not None:
             why = f"{rule.title} has no subset {name}, so that the proxy has nowhere to send to."
         else:
@@ -170,7 +170,7 @@ class Destinations:
         if not found and not all(known.shows_endpoints(destination) for known in shown):
             return self._opaque(host, clusters[0] if clusters else "", rule)
         if not found and not all(self._backing[one].knows_pods(service) for one in clusters if one in self._backing):
-            return _branch(CallFate.DEPENDS, host.name, f"The pods behind {host.name} were not read.")
+            return _unread(host.name, f"The pods behind {host.name} were not read.")
         if not found:
             what = f"subset {end.subset} of {host.name}" if end.subset else host.name
             chosen = f" ({', '.join(f'{k}={v}' for k, v in sorted(labels.items()))})" if labels else ""
@@ -220,3 +220,7 @@ def _shares(
 
 def _branch(fate: CallFate, to: str, why: str, by: str = "") -> CallBranch:
     return CallBranch(share=1.0, fate=fate, to=to, why=why, by=by)
+
+
+def _unread(to: str, why: str) -> CallBranch:
+    return CallBranch(share=1.0, fate=CallFate.DEPENDS, to=to, why=why, blind=True)

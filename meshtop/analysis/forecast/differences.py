@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from meshtop.analysis.forecast.calls import SeenCall, rate_of
+from meshtop.analysis.forecast.calls import SeenCall, ServerId, rate_of
 from meshtop.analysis.forecast.matching import RequestClass
 from meshtop.analysis.forecast.outcome import FAILING, CallBranch, CallFate, CallOutcome
 from meshtop.analysis.forecast.world import ForecastWorld
 from meshtop.model.row_maker import RowMaker, all_or_none
+from meshtop.model.traffic import Target
 
 _ROUNDING = 0.001
 """Differences of shares below this are rounding."""
@@ -61,6 +62,14 @@ class CallDifference(Struct, frozen=True, kw_only=True):
     by: str
     before: dict[str, float]
     after: dict[str, float]
+    server: ServerId | None = None
+    """The workload at which most of it ends, None where none does."""
+
+    @property
+    def destination(self) -> Target:
+        """What is called: the workload at which most of it ends, where one was seen to answer."""
+        edge = self.call.by_server.get(self.server) if self.server is not None else None
+        return edge.destination if edge is not None else self.call.destination
 
 
 class CallForecast(Struct, frozen=True):
@@ -81,13 +90,24 @@ class CallForecast(Struct, frozen=True):
 
 
 def forecast_calls(
-    before: ForecastWorld, after: ForecastWorld, calls: Sequence[SeenCall], *, rows: RowMaker = all_or_none
+    before: ForecastWorld,
+    after: ForecastWorld,
+    calls: Sequence[SeenCall],
+    *,
+    touched: Callable[[SeenCall], bool] = lambda _: True,
+    rows: RowMaker = all_or_none,
 ) -> CallForecast:
     """What becomes of calls when one configuration takes the place of another.
 
-    A call that `rows` (kind whatif) cannot judge is left out there, and named by it.
+    A call about which what was not read decides is open if it may be `touched`. One that `rows` (kind whatif) cannot
+    judge is left out there, and named by it.
     """
-    tried = rows("whatif", calls, lambda call: (call, _differences(before, after, call)))
+
+    def differences(call: SeenCall) -> list[CallDifference]:
+        found = _differences(before, after, call)
+        return found or (_unseen(before, after, call) if touched(call) else [])
+
+    tried = rows("whatif", calls, lambda call: (call, differences(call)))
     found = [one for _, differences in tried for one in differences]
     order = tuple(ForecastEffect)
     return CallForecast(
@@ -116,6 +136,15 @@ def _differences(before: ForecastWorld, after: ForecastWorld, call: SeenCall) ->
             _perhaps(one, f"if it was asked for as {asked[-1]} itself") for one in other if one.effect in BREAKING
         ]
     return found
+
+
+def _unseen(before: ForecastWorld, after: ForecastWorld, call: SeenCall) -> list[CallDifference]:
+    """The call as an open one, where what decides about it was not read; empty where it was."""
+    for kind in _kinds(before, after, call, before.asked(call)):
+        blind = next((branch for branch in kind.after.branches if branch.blind), None)
+        if blind is not None:
+            return [_made(call, kind, ForecastEffect.DEPENDS, blind.share, call.working, blind.why, blind.by)]
+    return []
 
 
 def _kinds(before: ForecastWorld, after: ForecastWorld, call: SeenCall, hosts: Iterable[str]) -> list[_Kind]:
@@ -155,10 +184,7 @@ def _weighed(
         most = sum(rate_of(edge) for where, edge in call.by_server.items() if where in own) or call.rate
         rate = sure or most
         scaled = difference.per_second * (rate / call.rate if call.rate else 1.0)
-        one = CallDifference(
-            call=call, effect=difference.effect, share=difference.share, per_second=scaled, why=difference.why,
-            by=difference.by, before=difference.before, after=difference.after,
-        )  # fmt: skip
+        one = structs.replace(difference, per_second=scaled)
         result.append(one if sure or len(kinds) == 1 else _perhaps(one, f"for requests that {kind.rule} takes"))
     return result
 
@@ -171,16 +197,7 @@ def _perhaps(one: CallDifference, when: str) -> CallDifference:
     """A difference of which it is not known whether it comes about."""
     if one.effect not in BREAKING:
         return one
-    return CallDifference(
-        call=one.call,
-        effect=ForecastEffect.DEPENDS,
-        share=one.share,
-        per_second=one.per_second,
-        why=f"It fails {when}: {one.why}",
-        by=one.by,
-        before=one.before,
-        after=one.after,
-    )
+    return structs.replace(one, effect=ForecastEffect.DEPENDS, why=f"It fails {when}: {one.why}")
 
 
 def _difference(call: SeenCall, kind: _Kind) -> CallDifference | None:
@@ -199,10 +216,11 @@ def _difference(call: SeenCall, kind: _Kind) -> CallDifference | None:
     mended = before.share(*FAILING) - after.share(*FAILING)
     opened = _opened(before, after)
     if opened is not None:
-        return _made(call, kind, ForecastEffect.DEPENDS, opened.share, call.working, opened.why, opened.by)
+        rate = call.working
+        return _made(call, kind, ForecastEffect.DEPENDS, opened.share, rate, opened.why, opened.by, opened.server)
     if mended > _ROUNDING:
         was = before.of(FAILING)[0]
-        return _made(call, kind, ForecastEffect.MENDS, mended, call.rate, f"Now: {was.why}", was.by)
+        return _made(call, kind, ForecastEffect.MENDS, mended, call.rate, f"Now: {was.why}", was.by, was.server)
     moved = _moved(before.shares_to(), after.shares_to())
     if moved > _ROUNDING:
         told = next((b.why for b in after.branches if b.why and b.fate is CallFate.WORKS), "")
@@ -216,12 +234,20 @@ def _broken(call: SeenCall, kind: _Kind, worst: CallBranch, lost: float) -> Call
     works = call.working_share(worst.server)
     if call.fails or works <= _ROUNDING:
         why = f"It fails now, and would then for another reason: {worst.why}"
-        return _made(call, kind, ForecastEffect.FAILS_ALREADY, lost, call.rate, why, worst.by)
-    return _made(call, kind, ForecastEffect(worst.fate.value), lost, call.rate * works, worst.why, worst.by)
+        return _made(call, kind, ForecastEffect.FAILS_ALREADY, lost, call.rate, why, worst.by, worst.server)
+    effect = ForecastEffect(worst.fate.value)
+    return _made(call, kind, effect, lost, call.rate * works, worst.why, worst.by, worst.server)
 
 
 def _made(
-    call: SeenCall, kind: _Kind, effect: ForecastEffect, share: float, rate: float, why: str, by: str
+    call: SeenCall,
+    kind: _Kind,
+    effect: ForecastEffect,
+    share: float,
+    rate: float,
+    why: str,
+    by: str,
+    server: ServerId | None = None,
 ) -> CallDifference:
     return CallDifference(
         call=call,
@@ -232,6 +258,7 @@ def _made(
         by=by,
         before=kind.before.shares_to(),
         after=kind.after.shares_to(),
+        server=server,
     )
 
 

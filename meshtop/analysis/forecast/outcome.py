@@ -46,6 +46,8 @@ class CallBranch(Struct, frozen=True, kw_only=True):
     """The host and subset to which a route leads it."""
     why: str = ""
     by: str = ""
+    blind: bool = False
+    """Whether it is not known for want of what was not read, so that any change may matter."""
 
 
 class CallOutcome(Struct, frozen=True):
@@ -79,3 +81,8 @@ class CallOutcome(Struct, frozen=True):
 def one(fate: CallFate, to: str, why: str, by: str = "") -> CallOutcome:
     """An outcome with a single branch."""
     return CallOutcome((CallBranch(share=1.0, fate=fate, to=to, why=why, by=by),))
+
+
+def unread(to: str, why: str) -> CallOutcome:
+    """The outcome where what decides was not read."""
+    return CallOutcome((CallBranch(share=1.0, fate=CallFate.DEPENDS, to=to, why=why, blind=True),))

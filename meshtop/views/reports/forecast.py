@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.forecast.calls import seen_calls
+from meshtop.analysis.forecast.calls import SeenCall, seen_calls
 from meshtop.analysis.forecast.differences import (
     BREAKING,
     CallDifference,
@@ -21,6 +21,7 @@ from meshtop.analysis.forecast.differences import (
 from meshtop.analysis.forecast.judged import JUDGED, unjudged_effect
 from meshtop.analysis.forecast.world import ForecastWorld
 from meshtop.analysis.inventory.overlay import ObjectName, objects_in, overlaid
+from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory, Meta
 from meshtop.model.snapshot import Snapshot
@@ -195,7 +196,7 @@ def _with_a_home(applied: Inventory, missing: frozenset[str]) -> Inventory:
 def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: ForecastChange) -> ForecastAnswer:
     """What a change would do to the calls that a Picture shows; `make` makes Pictures of snapshots."""
     after = make(change.over(before.snapshot))
-    forecast = forecast_between(before, after)
+    forecast = forecast_between(before, after, touched=_touched(before, change))
     items = tuple(before.rows("whatif", forecast.differences, lambda one: _item(before, one)))
     objects = tuple(_objects(before.snapshot, change))
     return ForecastAnswer(
@@ -209,15 +210,30 @@ def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: Fo
     )
 
 
-def forecast_between(before: Picture, after: Picture) -> CallForecast:
+def _touched(picture: Picture, change: ForecastChange) -> Callable[[SeenCall], bool]:
+    """Whether a change may concern a call: by the namespaces of its objects, where a root namespace is for all."""
+    changed = (ObjectChange.NEW, ObjectChange.CHANGED, ObjectChange.REMOVED)
+    homes = {one.namespace for one in _objects(picture.snapshot, change) if one.change in changed}
+    roots = {facts.root_namespace or ISTIO_NAMESPACE for facts in picture.facts.values()}
+
+    def touched(call: SeenCall) -> bool:
+        ends = {call.source.namespace, *(edge.destination.namespace for edge in call.edges)}
+        return bool(homes & (roots | ends))
+
+    return touched
+
+
+def forecast_between(
+    before: Picture, after: Picture, *, touched: Callable[[SeenCall], bool] = lambda _: True
+) -> CallForecast:
     """What becomes of the calls of one Picture under the configuration of another."""
     world = before.unless_changed(_WORLD, lambda: ForecastWorld(mesh_members(before), pairs_of(before)))
     other = ForecastWorld(mesh_members(after), pairs_of(after), reference=world)
-    return forecast_calls(world, other, seen_calls(before.edges), rows=before.rows)
+    return forecast_calls(world, other, seen_calls(before.edges), touched=touched, rows=before.rows)
 
 
 def _item(picture: Picture, one: CallDifference) -> ForecastItem:
-    source, destination = one.call.source, one.call.destination
+    source, destination = one.call.source, one.destination
     return ForecastItem(
         effect=one.effect,
         source=source,

@@ -22,7 +22,8 @@ from meshtop.analysis.visibility.clients import Applies
 
 PATHS = ("/", "/a", "/a/b", "/b")
 STRINGS = st.one_of(
-    st.builds(lambda v: {"exact": v}, st.sampled_from(PATHS)), st.builds(lambda v: {"prefix": v}, st.sampled_from(PATHS))
+    st.builds(lambda v: {"exact": v}, st.sampled_from(PATHS)),
+    st.builds(lambda v: {"prefix": v}, st.sampled_from(PATHS)),
 )
 EXACT = st.builds(lambda v: {"exact": v}, st.sampled_from(("x", "y")))
 CONDITIONS = st.fixed_dictionaries(
@@ -105,7 +106,10 @@ def test_what_a_match_demands(match: dict[str, Any], ports: tuple[int, ...], con
     [
         ({}, {}),
         ({"path": {"type": "PathPrefix", "value": "/"}}, {}),
-        ({"path": {"type": "Exact", "value": "/x"}, "method": "GET"}, {"uri": {"exact": "/x"}, "method": {"exact": "GET"}}),
+        (
+            {"path": {"type": "Exact", "value": "/x"}, "method": "GET"},
+            {"uri": {"exact": "/x"}, "method": {"exact": "GET"}},
+        ),
         ({"headers": [{"name": "a", "value": "b"}]}, {"headers": {"a": {"exact": "b"}}}),
         ({"method": {"service": "s.S", "method": "M"}}, {"uri": {"exact": "/s.S/M"}}),
         ({"method": {"service": "s.S"}}, {"uri": {"prefix": "/s.S/"}}),
