@@ -105,7 +105,7 @@ def test_what_is_deleted_is_named_or_in_a_file(meshtop: Program, tmp_path: Path)
         (("--remove", "Sidecar/shop/x"), "There is no Sidecar shop/x in any cluster that was read that could be"),
         (
             ("--remove", "Sidecar/shop/x", "--cluster", "east"),
-            "There is no Sidecar shop/x in east that could be deleted.",
+            "There is no Sidecar shop/x in east that could be",
         ),
         (("--last", "soon", "--remove", "Sidecar/shop/x"), "Invalid value for '--last'"),
     ],
