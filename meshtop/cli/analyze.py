@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from meshtop.cli.exits import CommandError, say
-from meshtop.cli.manifest_files import bytes_of, home_of, listed_files, objects_of
+from meshtop.cli.manifest_files import bytes_of, given_objects, home_of, listed_files
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
@@ -194,7 +194,7 @@ def _read(
     settings = _settings(mesh)
     found = []
     for cluster, several in paths.items():
-        read = objects_of(several, home_of(session.common.namespace), more=settings, default_gateway=alone)
+        read = given_objects(several, home_of(session.common.namespace), more=settings, default_gateway=alone)
         for kind in read.passed_over:
             say(f"meshtop: {kind} is a kind that nothing judges; it was passed over.")
         found.append(ReadFiles(cluster=cluster, inventory=read.inventory, misread=read.misread))

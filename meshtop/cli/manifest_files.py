@@ -65,7 +65,7 @@ def home_of(namespaces: tuple[str, ...]) -> str:
     return namespaces[0] if len(namespaces) == 1 and not set(namespaces[0]) & set("*?[") else "default"
 
 
-def objects_of(
+def given_objects(
     paths: Iterable[str], home: str, *, more: Iterable[bytes] = (), default_gateway: bool = False
 ) -> GivenObjects:
     """The objects of files; those without a namespace are in `home`. Raises CommandError for what is no YAML.

@@ -9,7 +9,7 @@ import click
 from msgspec import structs
 
 from meshtop.cli.exits import CommandError, say
-from meshtop.cli.manifest_files import home_of, listed_files, objects_of
+from meshtop.cli.manifest_files import given_objects, home_of, listed_files
 from meshtop.cli.moment import Duration
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshtop.analysis.findings.revisions import MisreadObject
-    from meshtop.analysis.inventory.overlay import ObjectName
+    from meshtop.analysis.inventory.overlay import OverlaidObject
     from meshtop.model.snapshot import Snapshot
     from meshtop.views.picture.picture import Picture
     from meshtop.views.reports.forecast import ForecastAnswer, ForecastChange
@@ -100,8 +100,8 @@ def _change(
     from meshtop.views.reports.forecast import applied_to
 
     home = home_of(session.common.namespace)
-    given = objects_of([path for one in files for path in listed_files(one)], home)
-    gone = objects_of([path for one in deletes for path in listed_files(one)], home)
+    given = given_objects([path for one in files for path in listed_files(one)], home)
+    gone = given_objects([path for one in deletes for path in listed_files(one)], home)
     odd = [_misread(one) for one in (*given.misread, *gone.misread)]
     for sentence in odd[:-1]:
         say(f"meshtop: {sentence}")
@@ -124,9 +124,9 @@ def _misread(one: MisreadObject) -> str:
     return f"{f'{one.kind} {place}'.strip()} cannot be read: {one.why.rstrip('.')}."
 
 
-def _named(written: str, home: str) -> ObjectName:
+def _named(written: str, home: str) -> OverlaidObject:
     """An object as KIND/NAMESPACE/NAME, or KIND/NAME in the home namespace. Raises CommandError."""
-    from meshtop.analysis.inventory.overlay import ObjectName
+    from meshtop.analysis.inventory.overlay import OverlaidObject
     from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, JUDGED
 
     parts = written.split("/")
@@ -137,7 +137,7 @@ def _named(written: str, home: str) -> ObjectName:
     if kind is None:
         raise CommandError(f"--remove {written}: {parts[0]} is no kind that meshtop reads.")
     namespace = (parts[1] if len(parts) == 3 else home) if kind.namespaced else ""
-    return ObjectName(kind.name, namespace, parts[-1])
+    return OverlaidObject(kind.name, namespace, parts[-1])
 
 
 def _check_clusters(snapshot: Snapshot, targets: Sequence[str]) -> None:

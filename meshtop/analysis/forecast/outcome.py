@@ -83,6 +83,6 @@ def one(fate: CallFate, to: str, why: str, by: str = "") -> CallOutcome:
     return CallOutcome((CallBranch(share=1.0, fate=fate, to=to, why=why, by=by),))
 
 
-def unread(to: str, why: str) -> CallOutcome:
+def unread_outcome(to: str, why: str) -> CallOutcome:
     """The outcome where what decides was not read."""
     return CallOutcome((CallBranch(share=1.0, fate=CallFate.DEPENDS, to=to, why=why, blind=True),))

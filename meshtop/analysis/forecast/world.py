@@ -17,7 +17,7 @@ from meshtop.analysis.forecast.arrival import Arrivals
 from meshtop.analysis.forecast.calls import SeenCall
 from meshtop.analysis.forecast.destinations import Destinations, ReadyServer
 from meshtop.analysis.forecast.matching import RequestClass
-from meshtop.analysis.forecast.outcome import CallBranch, CallFate, CallOutcome, one, unread
+from meshtop.analysis.forecast.outcome import CallBranch, CallFate, CallOutcome, one, unread_outcome
 from meshtop.analysis.forecast.paths import PathEnd, RoutePath, RouteTable, classes, walk
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.untyped import mapping, text
@@ -126,13 +126,13 @@ class ForecastWorld:
         """The outcome where the host exists in the mesh, and a proxy decides."""
         config, client = caller.config, caller.client
         if isinstance(config, str):
-            return unread(host.name, config)
+            return unread_outcome(host.name, config)
         if not self._destinations.resolves(host, caller.cluster) and not self._captures_dns(caller):
             return _unresolved(host.name, caller.cluster)
         if client is not None and client.has_sidecar and not client.is_gateway and config.no_sidecars is None:
             doubt = config.import_doubt(host.name, host.namespace, host.service, client)
             if doubt is not None:
-                return unread(host.name, doubt)
+                return unread_outcome(host.name, doubt)
             hidden = config.passed_through(host.name, host.namespace, host.service, client)
             if hidden is not None:
                 return self._passed(call, caller, host, hidden)
@@ -237,7 +237,7 @@ class ForecastWorld:
         """Calls to a host that the caller's sidecar does not know: stopped, or passed to the address as they are."""
         stop = self._outbound(caller)
         if stop is None:
-            return unread(host.name, f"{hidden}, unless outboundTrafficPolicy stops them, which was not read.")
+            return unread_outcome(host.name, f"{hidden}, unless outboundTrafficPolicy stops them, which was not read.")
         if stop == "REGISTRY_ONLY":
             why = f"{hidden.partition(':')[0]}, and outboundTrafficPolicy is REGISTRY_ONLY."
             return one(CallFate.UNREACHABLE, BLACK_HOLE, why, self._sidecar(caller))
@@ -264,13 +264,13 @@ class ForecastWorld:
         """Calls to a host that nothing in the mesh defines."""
         if service_of(asked) is not None or (asked and "." not in asked and asked not in (PASSTHROUGH, BLACK_HOLE)):
             if not self._destinations.services_known(caller.cluster):
-                return unread(asked, f"The Services of {caller.cluster or 'its cluster'} were not read.")
+                return unread_outcome(asked, f"The Services of {caller.cluster or 'its cluster'} were not read.")
             return _unresolved(asked, caller.cluster)
         if not caller.has_proxy:
             return one(CallFate.WORKS, asked, "")
         stop = self._outbound(caller)
         if stop is None:
-            return unread(PASSTHROUGH, "Whether unknown hosts may be called was not read.")
+            return unread_outcome(PASSTHROUGH, "Whether unknown hosts may be called was not read.")
         if stop == "REGISTRY_ONLY" or asked == BLACK_HOLE:
             name = "The host" if asked in (PASSTHROUGH, BLACK_HOLE) else asked
             why = f"{name} is none of the mesh, and outboundTrafficPolicy is REGISTRY_ONLY."

@@ -19,7 +19,7 @@ PARTS = ("nodes", "namespaces", "services", "endpoint_slices", "pods", "controll
 CONFIG_MAP = "ConfigMap"
 
 
-class ObjectName(Struct, frozen=True, order=True):
+class OverlaidObject(Struct, frozen=True, order=True):
     """An object by kind, namespace ("" for one without) and name; kinds as `kind:` is written in manifests."""
 
     kind: str
@@ -33,28 +33,28 @@ class ObjectName(Struct, frozen=True, order=True):
         return f"{self.kind} {place}{self.name}"
 
 
-def objects_in(inventory: Inventory) -> Iterator[tuple[ObjectName, Any]]:
+def objects_in(inventory: Inventory) -> Iterator[tuple[OverlaidObject, Any]]:
     """Every object of an inventory by its name; the data of a ConfigMap stands for it."""
     for part in PARTS:
         for obj in getattr(inventory, part):
             yield _name_of(obj), obj
     for objects in inventory.config.values():
         for obj in objects:
-            yield ObjectName(obj.kind, *obj.meta.key), obj
+            yield OverlaidObject(obj.kind, *obj.meta.key), obj
     for place, data in inventory.config_maps.items():
         namespace, _, name = place.partition("/")
-        yield ObjectName(CONFIG_MAP, namespace, name), data
+        yield OverlaidObject(CONFIG_MAP, namespace, name), data
 
 
-def _name_of(obj: Any) -> ObjectName:
+def _name_of(obj: Any) -> OverlaidObject:
     if isinstance(obj, Meta):
-        return ObjectName("MutatingWebhookConfiguration", *obj.key)
+        return OverlaidObject("MutatingWebhookConfiguration", *obj.key)
     kind = getattr(obj, "kind", "") or {"Credential": "Secret"}.get(type(obj).__name__, type(obj).__name__)
-    return ObjectName(kind, *obj.meta.key)
+    return OverlaidObject(kind, *obj.meta.key)
 
 
-def overlaid(
-    inventory: Inventory, applied: Inventory, removed: Iterable[ObjectName] = (), *, now: float = 0.0
+def with_objects(
+    inventory: Inventory, applied: Inventory, removed: Iterable[OverlaidObject] = (), *, now: float = 0.0
 ) -> Inventory:
     """An inventory with all objects of another one applied at `now` (Unix seconds), and some removed before."""
     gone = frozenset(removed)
@@ -71,7 +71,7 @@ def overlaid(
     maps = {
         place: data
         for place, data in inventory.config_maps.items()
-        if ObjectName(CONFIG_MAP, *place.split("/", 1)) not in gone
+        if OverlaidObject(CONFIG_MAP, *place.split("/", 1)) not in gone
     }
     maps.update(applied.config_maps)
     kinds = tuple(
@@ -84,7 +84,7 @@ def overlaid(
     return _with_endpoints(inventory, found)
 
 
-def _laid_over(held: Iterable[Any], new: Iterable[Any], gone: frozenset[ObjectName], now: float) -> tuple[Any, ...]:
+def _laid_over(held: Iterable[Any], new: Iterable[Any], gone: frozenset[OverlaidObject], now: float) -> tuple[Any, ...]:
     """Objects of one kind: the removed ones left out, the applied ones in the place of those of the same name."""
     kept = {_name_of(obj): obj for obj in held if _name_of(obj) not in gone}
     for obj in new:

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from meshtop.analysis.findings.judge import judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster, MisreadObject
 from meshtop.analysis.findings.suppression import Suppression
-from meshtop.analysis.inventory.overlay import ObjectName, objects_in, overlaid
+from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
 from meshtop.model.evidence import Unknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
@@ -107,7 +107,7 @@ def _keys(inventory: Inventory) -> Iterable[tuple[str, str, str]]:
 
 
 def laid_over(
-    snapshot: Snapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, ObjectName]] = ()
+    snapshot: Snapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, OverlaidObject]] = ()
 ) -> Snapshot:
     """A snapshot as it would be with the objects of files applied and others removed ("" is every cluster)."""
     now = snapshot.at if snapshot.moment is None else snapshot.moment
@@ -117,17 +117,17 @@ def laid_over(
 
 
 def _with(
-    cluster: ClusterSnapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, ObjectName]], now: float
+    cluster: ClusterSnapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, OverlaidObject]], now: float
 ) -> ClusterSnapshot:
     inventory = cluster.inventory
     if inventory is None:
         return cluster
     gone = [name for where, name in removed if where in ("", cluster.name)]
     if gone:
-        inventory = overlaid(inventory, Inventory(), gone, now=now)
+        inventory = with_objects(inventory, Inventory(), gone, now=now)
     for one in files:
         if one.cluster in ("", cluster.name):
-            inventory = overlaid(inventory, one.inventory, now=now)
+            inventory = with_objects(inventory, one.inventory, now=now)
     return cluster if inventory is cluster.inventory else structs.replace(cluster, inventory=inventory)
 
 

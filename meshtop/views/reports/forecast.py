@@ -20,7 +20,7 @@ from meshtop.analysis.forecast.differences import (
 )
 from meshtop.analysis.forecast.judged import JUDGED, unjudged_effect
 from meshtop.analysis.forecast.world import ForecastWorld
-from meshtop.analysis.inventory.overlay import ObjectName, objects_in, overlaid
+from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory, Meta
@@ -49,7 +49,7 @@ _IDLE_ROUTE = "CONFIG-ROUTE-IDLE"
 _WORLD: Key[ForecastWorld] = Key("configuration in which calls were seen")
 
 
-class ObjectChange(StrEnum):
+class ObjectFate(StrEnum):
     """What becomes of an object in a cluster."""
 
     NEW = "new"
@@ -72,7 +72,7 @@ class ForecastObject(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     namespace: str
     name: str
-    change: ObjectChange
+    change: ObjectFate
     judged: bool
     matters: bool
     why: str = ""
@@ -160,7 +160,7 @@ class ForecastChange(Struct, frozen=True, kw_only=True):
     """What is asked about: objects applied to and removed from clusters ("" stands for every one)."""
 
     applied: tuple[ReadFiles, ...] = ()
-    removed: tuple[tuple[str, ObjectName], ...] = ()
+    removed: tuple[tuple[str, OverlaidObject], ...] = ()
     passed_over: tuple[str, ...] = ()
     """Kinds of objects that were given and that nothing reads."""
 
@@ -190,7 +190,7 @@ def _with_a_home(applied: Inventory, missing: frozenset[str]) -> Inventory:
     if not missing:
         return applied
     gone = [name for name, _ in objects_in(applied) if name.namespace in missing]
-    return overlaid(applied, Inventory(), gone)
+    return with_objects(applied, Inventory(), gone)
 
 
 def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: ForecastChange) -> ForecastAnswer:
@@ -212,7 +212,7 @@ def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: Fo
 
 def _touched(picture: Picture, change: ForecastChange) -> Callable[[SeenCall], bool]:
     """Whether a change may concern a call: by the namespaces of its objects, where a root namespace is for all."""
-    changed = (ObjectChange.NEW, ObjectChange.CHANGED, ObjectChange.REMOVED)
+    changed = (ObjectFate.NEW, ObjectFate.CHANGED, ObjectFate.REMOVED)
     homes = {one.namespace for one in _objects(picture.snapshot, change) if one.change in changed}
     roots = {facts.root_namespace or ISTIO_NAMESPACE for facts in picture.facts.values()}
 
@@ -293,18 +293,18 @@ def _objects(snapshot: Snapshot, change: ForecastChange) -> Iterable[ForecastObj
         held = dict(objects_in(cluster.inventory))
         for where, name in change.removed:
             if where in ("", cluster.name):
-                told = ObjectChange.REMOVED if name in held else ObjectChange.NOT_THERE
+                told = ObjectFate.REMOVED if name in held else ObjectFate.NOT_THERE
                 yield _object(cluster.name, name, told)
         for part in change.applied:
             if part.cluster in ("", cluster.name):
                 missing = _missing_homes(cluster.inventory, part.inventory)
                 for name, obj in objects_in(part.inventory):
                     there = name.namespace not in missing
-                    told = _changed(held.get(name), obj) if there else ObjectChange.NO_NAMESPACE
+                    told = _changed(held.get(name), obj) if there else ObjectFate.NO_NAMESPACE
                     yield _object(cluster.name, name, told)
 
 
-def _object(cluster: str, name: ObjectName, change: ObjectChange) -> ForecastObject:
+def _object(cluster: str, name: OverlaidObject, change: ObjectFate) -> ForecastObject:
     why = unjudged_effect(name.kind, name.namespace, name.name)
     return ForecastObject(
         cluster=cluster,
@@ -313,20 +313,20 @@ def _object(cluster: str, name: ObjectName, change: ObjectChange) -> ForecastObj
         name=name.name,
         change=change,
         judged=why is None and name.kind in JUDGED,
-        matters=why is not None and change in (ObjectChange.NEW, ObjectChange.CHANGED, ObjectChange.REMOVED),
+        matters=why is not None and change in (ObjectFate.NEW, ObjectFate.CHANGED, ObjectFate.REMOVED),
         why=why or ("" if name.kind in JUDGED else "it is no matter to calls"),
     )
 
 
-def _changed(held: object, applied: object) -> ObjectChange:
+def _changed(held: object, applied: object) -> ObjectFate:
     """Whether an object that is applied is new, or another one than what is there."""
     if held is None:
-        return ObjectChange.NEW
+        return ObjectFate.NEW
     if isinstance(held, ConfigObject) and isinstance(applied, ConfigObject):
-        return ObjectChange.SAME if held.spec == applied.spec else ObjectChange.CHANGED
+        return ObjectFate.SAME if held.spec == applied.spec else ObjectFate.CHANGED
     if isinstance(held, Meta):
-        return ObjectChange.SAME
-    return ObjectChange.SAME if held == applied else ObjectChange.CHANGED
+        return ObjectFate.SAME
+    return ObjectFate.SAME if held == applied else ObjectFate.CHANGED
 
 
 def _findings(before: Picture, after: Picture) -> ForecastFindings:

@@ -12,7 +12,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.ends import end_columns, end_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 from meshtop.views.kinds.findings import FindingItem
-from meshtop.views.reports.forecast import ForecastAnswer, ForecastItem, ForecastObject, ObjectChange
+from meshtop.views.reports.forecast import ForecastAnswer, ForecastItem, ForecastObject, ObjectFate
 
 _TONES = {
     ForecastEffect.DEPENDS: Tone.UNKNOWN,
@@ -109,17 +109,17 @@ def _of_calls(answer: ForecastAnswer, span: str) -> Iterable[str]:
 
 def _of_objects(objects: Sequence[ForecastObject]) -> Iterable[str]:
     """What becomes of each object, with the clusters in which it is so."""
-    places: dict[tuple[str, ObjectChange], list[str]] = {}
+    places: dict[tuple[str, ObjectFate], list[str]] = {}
     for one in objects:
         place = f"{one.namespace}/" if one.namespace else ""
         places.setdefault((f"{one.kind} {place}{one.name}", one.change), []).append(one.cluster)
     words = {
-        ObjectChange.NEW: "is new in",
-        ObjectChange.CHANGED: "changes in",
-        ObjectChange.SAME: "is there already as it is, in",
-        ObjectChange.REMOVED: "is deleted in",
-        ObjectChange.NOT_THERE: "is not there in",
-        ObjectChange.NO_NAMESPACE: "cannot be applied for want of its namespace in",
+        ObjectFate.NEW: "is new in",
+        ObjectFate.CHANGED: "changes in",
+        ObjectFate.SAME: "is there already as it is, in",
+        ObjectFate.REMOVED: "is deleted in",
+        ObjectFate.NOT_THERE: "is not there in",
+        ObjectFate.NO_NAMESPACE: "cannot be applied for want of its namespace in",
     }
     for (name, change), clusters in list(places.items())[: 4 * _MOST]:
         yield f"{name} {words[change]} {', '.join(clusters[:_MOST])}{_more(len(clusters))}."

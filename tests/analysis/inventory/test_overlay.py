@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from meshtop.analysis.inventory.overlay import ObjectName, objects_in, overlaid
+from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
 from meshtop.analysis.inventory.workloads import workloads
 from meshtop.model.kube import ConfigObject, Inventory, Meta, Service, ServicePort
 from tests import worlds
 
 NOW = 1_000.0
-SIDECAR = ObjectName("Sidecar", "shop", "default")
+SIDECAR = OverlaidObject("Sidecar", "shop", "default")
 
 
 def sidecar(name: str = "default", *, created: float = 0.0, **spec: object) -> ConfigObject:
@@ -24,21 +24,21 @@ def holding(*objects: ConfigObject) -> Inventory:
 
 def test_what_is_applied_over_an_object_keeps_its_age_and_is_a_new_generation() -> None:
     held = sidecar(created=5.0, egress=[])
-    found = overlaid(holding(held), holding(sidecar(egress=[{"hosts": ["*/*"]}])), now=NOW).config["Sidecar"]
+    found = with_objects(holding(held), holding(sidecar(egress=[{"hosts": ["*/*"]}])), now=NOW).config["Sidecar"]
     assert [(one.meta.created, one.generation) for one in found] == [(5.0, 1)]
     assert found[0].spec == {"egress": [{"hosts": ["*/*"]}]}
-    assert overlaid(holding(held), holding(sidecar(egress=[])), now=NOW).config["Sidecar"][0].generation == 0
+    assert with_objects(holding(held), holding(sidecar(egress=[])), now=NOW).config["Sidecar"][0].generation == 0
 
 
 def test_what_is_new_is_the_youngest() -> None:
-    found = overlaid(holding(sidecar(created=5.0)), holding(sidecar("other")), now=NOW).config["Sidecar"]
+    found = with_objects(holding(sidecar(created=5.0)), holding(sidecar("other")), now=NOW).config["Sidecar"]
     assert [(one.meta.name, one.meta.created) for one in found] == [("default", 5.0), ("other", NOW)]
 
 
 def test_what_is_removed_is_gone_and_may_be_applied_anew() -> None:
     held = holding(sidecar(created=5.0), sidecar("other", created=6.0))
-    assert [o.meta.name for o in overlaid(held, Inventory(), [SIDECAR]).config["Sidecar"]] == ["other"]
-    anew = overlaid(held, holding(sidecar()), [SIDECAR], now=NOW).config["Sidecar"]
+    assert [o.meta.name for o in with_objects(held, Inventory(), [SIDECAR]).config["Sidecar"]] == ["other"]
+    anew = with_objects(held, holding(sidecar()), [SIDECAR], now=NOW).config["Sidecar"]
     assert [(one.meta.name, one.meta.created) for one in anew] == [("other", 6.0), ("default", NOW)]
 
 
@@ -46,7 +46,7 @@ def test_every_object_of_a_cluster_has_a_name_and_can_be_removed() -> None:
     held = worlds.inventory(cluster_id="east")
     names = [name for name, _ in objects_in(held)]
     assert len(names) == len(set(names)) > 10
-    assert list(objects_in(overlaid(held, Inventory(), names))) == []
+    assert list(objects_in(with_objects(held, Inventory(), names))) == []
 
 
 @pytest.mark.parametrize(("selector", "behind"), [({"app": "reviews"}, {"reviews-v1", "reviews-v2"}),
@@ -55,7 +55,7 @@ def test_every_object_of_a_cluster_has_a_name_and_can_be_removed() -> None:
 def test_endpoints_follow_a_selector(selector: dict[str, str], behind: set[str]) -> None:
     held = worlds.inventory(cluster_id="east")
     service = Service(meta=Meta(name="reviews", namespace="shop"), selector=selector, ports=(ServicePort(9080),))
-    found = overlaid(held, Inventory(services=(service,)), now=NOW)
+    found = with_objects(held, Inventory(services=(service,)), now=NOW)
     assert {one.name for one in workloads(found, "east") if "reviews" in one.services} == behind
     if selector != {"app": "reviews"}:
         slices = [one for one in found.endpoint_slices if one.service == "reviews"]
@@ -65,5 +65,5 @@ def test_endpoints_follow_a_selector(selector: dict[str, str], behind: set[str])
 
 def test_slices_of_a_removed_service_are_gone() -> None:
     held = worlds.inventory(cluster_id="east")
-    found = overlaid(held, Inventory(), [ObjectName("Service", "shop", "reviews")])
+    found = with_objects(held, Inventory(), [OverlaidObject("Service", "shop", "reviews")])
     assert not [one for one in found.endpoint_slices if one.service == "reviews"]

@@ -20,7 +20,7 @@ import pytest
 from msgspec import Struct, structs
 
 from meshtop.analysis.forecast.calls import SeenCall, seen_calls
-from meshtop.analysis.inventory.overlay import ObjectName
+from meshtop.analysis.inventory.overlay import OverlaidObject
 from meshtop.model.asked import Asked
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.yaml_input import load_yaml_documents
@@ -69,7 +69,7 @@ def by_key(picture: Picture) -> dict[CallKey, SeenCall]:
 
 def change_of(case: Case) -> ForecastChange:
     applied = applied_to(manifests([case.manifests]).inventory, ()).applied if case.manifests else ()
-    removed = tuple(("", ObjectName(*name.split("/"))) for name in case.removes)
+    removed = tuple(("", OverlaidObject(*name.split("/"))) for name in case.removes)
     return ForecastChange(applied=applied, removed=removed)
 
 

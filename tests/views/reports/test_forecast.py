@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.analysis.forecast.differences import ForecastEffect
-from meshtop.analysis.inventory.overlay import ObjectName
+from meshtop.analysis.inventory.overlay import OverlaidObject
 from meshtop.model.kube import Controller, Inventory, Meta
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.sources.kubernetes.manifests import manifests
@@ -16,7 +16,7 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.forecast import (
     ForecastAnswer,
     ForecastChange,
-    ObjectChange,
+    ObjectFate,
     applied_to,
     forecast_document,
     forecast_of,
@@ -58,7 +58,7 @@ def inventory(*texts: str) -> Inventory:
 
 
 def forecast(
-    snapshot: Snapshot, *texts: str, clusters: tuple[str, ...] = (), removed: tuple[ObjectName, ...] = ()
+    snapshot: Snapshot, *texts: str, clusters: tuple[str, ...] = (), removed: tuple[OverlaidObject, ...] = ()
 ) -> ForecastAnswer:
     change = ForecastChange(
         applied=applied_to(inventory(*texts), clusters).applied, removed=tuple(("", name) for name in removed)
@@ -92,7 +92,7 @@ def test_nothing_changes_nothing() -> None:
     assert answer.summary.calls > 0
     again = forecast(world(DENY), DENY)
     assert again.items == ()
-    assert {one.change for one in again.objects} == {ObjectChange.SAME}
+    assert {one.change for one in again.objects} == {ObjectFate.SAME}
 
 
 @pytest.mark.parametrize(
@@ -133,18 +133,18 @@ def test_what_becomes_of_calls(in_force: tuple[str, ...], applied: tuple[str, ..
 def test_a_policy_is_for_the_clusters_that_are_named_and_hits_callers_in_the_others() -> None:
     answer = forecast(world(), DENY, clusters=("west",))
     assert {item.destination.cluster for item in answer.items} == {"west"}
-    assert {(one.cluster, one.change) for one in answer.objects} == {("west", ObjectChange.NEW)}
+    assert {(one.cluster, one.change) for one in answer.objects} == {("west", ObjectFate.NEW)}
     assert sum(one.breaks for one in answer.clusters) == answer.summary.breaks
 
 
 def test_what_is_removed_is_forecast_too() -> None:
-    opened = forecast(world(DENY), removed=(ObjectName("AuthorizationPolicy", "shop", "closed"),))
+    opened = forecast(world(DENY), removed=(OverlaidObject("AuthorizationPolicy", "shop", "closed"),))
     assert effects(opened) == {"mends"}
-    gone = forecast(world(RULE, split(v1=50, v2=50)), removed=(ObjectName("DestinationRule", "shop", "reviews"),))
+    gone = forecast(world(RULE, split(v1=50, v2=50)), removed=(OverlaidObject("DestinationRule", "shop", "reviews"),))
     assert effects(gone) == {"no-endpoints"}
-    assert {one.change for one in gone.objects} == {ObjectChange.REMOVED}
-    missing = forecast(world(), removed=(ObjectName("Sidecar", "shop", "x"),))
-    assert {one.change for one in missing.objects} == {ObjectChange.NOT_THERE}
+    assert {one.change for one in gone.objects} == {ObjectFate.REMOVED}
+    missing = forecast(world(), removed=(OverlaidObject("Sidecar", "shop", "x"),))
+    assert {one.change for one in missing.objects} == {ObjectFate.NOT_THERE}
 
 
 def test_an_older_policy_stays_the_one_that_counts() -> None:
@@ -152,7 +152,7 @@ def test_an_older_policy_stays_the_one_that_counts() -> None:
     new = obj(SECURITY, "PeerAuthentication", "b", "{mtls: {mode: STRICT}}")
     rule = obj(NETWORKING, "DestinationRule", "r", "{host: reviews, trafficPolicy: {tls: {mode: DISABLE}}}")
     assert effects(forecast(world(old, rule), new)) == set()
-    assert effects(forecast(world(old, rule), new, removed=(ObjectName("PeerAuthentication", "shop", "a"),))) == {
+    assert effects(forecast(world(old, rule), new, removed=(OverlaidObject("PeerAuthentication", "shop", "a"),))) == {
         "mtls"
     }
 
@@ -213,7 +213,7 @@ def test_objects_that_are_not_judged_are_named_and_those_that_matter_make_it_unc
 
 def test_an_object_without_a_home_is_not_applied() -> None:
     answer = forecast(world(), obj(SECURITY, "AuthorizationPolicy", "x", "{}", namespace="nowhere"))
-    assert {one.change for one in answer.objects} == {ObjectChange.NO_NAMESPACE}
+    assert {one.change for one in answer.objects} == {ObjectFate.NO_NAMESPACE}
     assert answer.items == ()
 
 

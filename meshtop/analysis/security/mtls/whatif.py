@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
-from meshtop.analysis.inventory.overlay import ObjectName, overlaid
+from meshtop.analysis.inventory.overlay import OverlaidObject, with_objects
 from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
 from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadId, plaintext
@@ -87,7 +87,7 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     home = root or _SOME_ROOT if scope == MESH else scope
     held = inventory.config.get("PeerAuthentication", ())
     kept = [(p, _obeying(p, root, scope)) for p in held]
-    gone = [ObjectName(p.kind, *p.meta.key) for p, left in kept if left is None]
+    gone = [OverlaidObject(p.kind, *p.meta.key) for p, left in kept if left is None]
     new = ConfigObject(
         group="security.istio.io",
         version="v1",
@@ -98,7 +98,7 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     )
     changed = (*(left for p, left in kept if left is not None and left is not p), new)
     applied = Inventory(config={"PeerAuthentication": changed})
-    return structs.replace(member, inventory=overlaid(inventory, applied, gone))
+    return structs.replace(member, inventory=with_objects(inventory, applied, gone))
 
 
 def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None:
