@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from meshtop.analysis.authorization.waypoints import WaypointBindings
 from meshtop.analysis.canary.backends import KnownHosts, service_of
-from meshtop.analysis.canary.backing import MemberBacking
+from meshtop.analysis.canary.backing import Backing, MemberBacking
 from meshtop.analysis.canary.routes import RouteDestination
 from meshtop.analysis.forecast.calls import SeenCall, rate_of
 from meshtop.analysis.forecast.outcome import CallBranch, CallFate
@@ -21,6 +21,7 @@ from meshtop.analysis.security.mtls.hosts import Host
 from meshtop.analysis.security.mtls.mesh import MeshTls
 from meshtop.analysis.security.mtls.parties import Party
 from meshtop.analysis.visibility.selection import title
+from meshtop.model.kube import Inventory
 
 
 class ReadyServer(Struct, frozen=True):
@@ -44,13 +45,45 @@ class Destinations:
         self._mesh = mesh
         self._reference = reference
         read = [(m, m.inventory) for m in members if m.inventory is not None]
-        self._backing = {m.name: MemberBacking(inventory, m.workloads, m.machines) for m, inventory in read}
+        self._read = {m.name: m for m, _ in read}
+        self._backing = {m.name: self._backing_of(m, inventory) for m, inventory in read}
+        self._found: dict[tuple[str, str, frozenset[tuple[str, str]]], list[Backing]] = {}
         self._known = {
             m.name: KnownHosts(inventory, m.facts.cluster_domain if m.facts is not None else None)
             for m, inventory in read
         }
         self._inventories = {m.name: inventory for m, inventory in read}
         self._waypoints = {m.name: WaypointBindings(inventory, m.workloads, None) for m, inventory in read}
+
+    def _backing_of(self, member: MeshMember, inventory: Inventory) -> MemberBacking:
+        """The workloads of a cluster; those of the reference where pods and Services are the same there."""
+        before = self._reference._read.get(member.name) if self._reference is not None else None
+        was = before.inventory if before is not None else None
+        if self._reference is not None and before is not None and was is not None:
+            parts = ("pods", "services", "controllers")
+            same = all(getattr(was, part) is getattr(inventory, part) for part in parts)
+            if (
+                same
+                and was.kinds == inventory.kinds
+                and before.machines == member.machines
+                and before.workloads == member.workloads
+            ):
+                return self._reference._backing[member.name]
+        return MemberBacking(inventory, member.workloads, member.machines)
+
+    def _backings(self, cluster: str, host: str, labels: Mapping[str, str]) -> Sequence[Backing]:
+        """What is behind a host in a cluster with some labels; worked out once."""
+        backing = self._backing.get(cluster)
+        if backing is None:
+            return ()
+        reference = self._reference
+        if reference is not None and backing is reference._backing.get(cluster):
+            return reference._backings(cluster, host, labels)
+        key = (cluster, host, frozenset(labels.items()))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = backing.behind(service_of(host), host, labels)
+        return found
 
     def find(self, name: str, cluster: str, namespace: str = "") -> Host | None:
         """The host that a caller in a cluster means, in that cluster or another one of its mesh."""
@@ -160,8 +193,7 @@ class Destinations:
         shown = [self._known[one] for one in clusters if one in self._known]
         found: list[ReadyServer] = []
         for cluster in clusters:
-            backing = self._backing.get(cluster)
-            for one in backing.behind(service, host.name, labels) if backing is not None else ():
+            for one in self._backings(cluster, host.name, labels):
                 party = next(
                     (p for name in one.names if (p := self._mesh.parties.find((cluster, one.namespace, name)))), None
                 )

@@ -59,8 +59,9 @@ def test_where_policies_apply() -> None:
 
 
 def test_what_a_sidecar_imports() -> None:
-    own = {"workloadSelector": {"labels": {"app": "web"}}}
-    home, root = {"egress": [{"hosts": ["./*", "data/db.example"]}]}, {"egress": [{"hosts": ["*/*"]}]}
+    own: dict[str, Any] = {"workloadSelector": {"labels": {"app": "web"}}}
+    home: dict[str, Any] = {"egress": [{"hosts": ["./*", "data/db.example"]}]}
+    root: dict[str, Any] = {"egress": [{"hosts": ["*/*"]}]}
     listed = [("shop", home), ("root", root), ("shop", own)]
     assert sidecar_of(listed, "shop", {"app": "web"}, "root") is own
     assert sidecar_of(listed, "shop", {}, "root") is home
