@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from meshtop.demo.world.company import DOMAIN
+
 SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 
 
@@ -25,6 +27,7 @@ def _object(version: str, kind: str, place: str, spec: str, annotations: str = "
     )
 
 
+CHECKOUT = "checkout.checkout.svc.cluster.local"
 RATINGS = "selector: {matchLabels: {app: ratings}}"
 REVIEWS = "{{hosts: [reviews], http: [{{route: [{routes}]}}]}}"
 
@@ -34,6 +37,20 @@ def _reviews(**weights: int) -> str:
         f"{{destination: {{host: reviews, subset: {name}}}, weight: {weight}}}" for name, weight in weights.items()
     )
     return _object(NETWORKING, "VirtualService", "shop/reviews", REVIEWS.format(routes=routes))
+
+
+def _at_the_gateway(**weights: int) -> str:
+    """The company's routes at its ingress gateway, with other weights for checkout."""
+    checkout = ", ".join(
+        f"{{destination: {{host: {CHECKOUT}, subset: {name}}}, weight: {weight}}}" for name, weight in weights.items()
+    )
+    rules = [f"{{match: [{{uri: {{prefix: /checkout}}}}], route: [{checkout}]}}"]
+    for path, host in (("/reports", "reporting.analytics"), ("/events", "collector.analytics"),
+                       ("/track", "tracking.logistics"), ("/", "storefront.shop")):  # fmt: skip
+        to = f"{{destination: {{host: {host}.svc.cluster.local}}}}"
+        rules.append(f"{{match: [{{uri: {{prefix: {path}}}}}], route: [{to}]}}")
+    spec = f"{{hosts: [www.{DOMAIN}], gateways: [istio-system/public], http: [{', '.join(rules)}]}}"
+    return _object(NETWORKING, "VirtualService", "istio-system/public", spec)
 
 
 CASES = (
@@ -71,6 +88,7 @@ CASES = (
         ),
     ),
     Case("other-weights", frozenset({"moves"}), _reviews(v2=30, v3=70)),
+    Case("other-weights-at-the-gateway", frozenset({"moves"}), _at_the_gateway(v1=50, v2=50)),
     Case("a-subset-that-is-missing", frozenset({"no-endpoints"}), _reviews(v2=60, v9=40)),
     Case(
         "a-subset-without-pods",
