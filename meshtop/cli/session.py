@@ -63,6 +63,8 @@ class Session:
         *,
         canaries: bool = False,
         courses: bool = False,
+        alerts: bool = False,
+        slos: bool = False,
         judged: bool = False,
         asked: Asked = EVERYTHING_ASKED,
         window_seconds: float | None = None,
@@ -70,9 +72,9 @@ class Session:
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
-        need; `asked` is what is read at all. `window_seconds` takes the place of the settings' window, and
-        `least_timeout` (seconds) is what a cluster is given at least.
+        `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
+        kept, `judged` what findings on the configuration need; `asked` is what is read at all. `window_seconds` takes
+        the place of the settings' window, and `least_timeout` (seconds) is what a cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -90,6 +92,8 @@ class Session:
             timeout_seconds=max(self.settings.timeout, least_timeout or 0.0),
             canaries=canaries,
             courses=courses,
+            alerts=alerts,
+            slos=slos,
             judged=judged,
             namespaces=self.common.namespace,
             asked=asked,
@@ -143,6 +147,8 @@ def once(
     plaintext: bool = False,
     canaries: bool = False,
     courses: bool = False,
+    alerts: bool = False,
+    slos: bool = False,
     judged: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
@@ -154,10 +160,10 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
-    read at all: what the answer is worked out from. `window_seconds` and `least_timeout` as in `Session.observatory`.
-    `meanwhile` is done on another thread while answers are awaited:
-    what only printing imports, for example.
+    how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
+    `judged` for what findings on the configuration need. `asked` is what is read at all: what the answer is worked out
+    from. `window_seconds` and `least_timeout` as in `Session.observatory`. `meanwhile` is done on another thread while
+    answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -173,6 +179,8 @@ def once(
         observatory = session.observatory(
             canaries=canaries,
             courses=courses,
+            alerts=alerts,
+            slos=slos,
             judged=judged,
             asked=asked,
             window_seconds=window_seconds,
