@@ -89,19 +89,23 @@ def _laid_over(held: Iterable[Any], new: Iterable[Any], gone: frozenset[Overlaid
     kept = {_name_of(obj): obj for obj in held if _name_of(obj) not in gone}
     for obj in new:
         name = _name_of(obj)
-        kept[name] = _dated(obj, kept.get(name), now)
+        kept[name] = as_applied(obj, kept.get(name), now)
     return tuple(kept.values())
 
 
-def _dated(obj: Any, before: Any, now: float) -> Any:
+def as_applied(obj: Any, before: Any, now: float) -> Any:
     """An applied object with what the API server gives it: its age, identity and, for what it was before, its status.
 
-    A changed spec is a new generation, of which no controller has said anything yet.
+    `before` is the object of its name, None where there is none. Labels and annotations that it has and the applied one
+    does not name stay, as with kubectl. A changed spec is a new generation, of which no controller has said anything.
     """
     meta: Meta = obj if isinstance(obj, Meta) else obj.meta
     was: Meta | None = None if before is None else before if isinstance(before, Meta) else before.meta
-    kept = {"uid": was.uid, "resource_version": was.resource_version, "created": was.created} if was else {}
-    dated = structs.replace(meta, **(kept or {"created": meta.created or now}))
+    if was is None:
+        dated = structs.replace(meta, created=meta.created or now)
+    else:
+        marks = {"labels": {**was.labels, **meta.labels}, "annotations": {**was.annotations, **meta.annotations}}
+        dated = structs.replace(was, **marks)
     if isinstance(obj, Meta):
         return dated
     more: dict[str, Any] = {}

@@ -20,10 +20,10 @@ from meshtop.analysis.forecast.differences import (
 )
 from meshtop.analysis.forecast.judged import JUDGED, unjudged_effect
 from meshtop.analysis.forecast.world import ForecastWorld
-from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
+from meshtop.analysis.inventory.overlay import OverlaidObject, as_applied, objects_in, with_objects
 from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.evidence import Unknown, WhyUnknown
-from meshtop.model.kube import ConfigObject, Inventory, Meta
+from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.traffic import Peer, Target
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -324,9 +324,8 @@ def _changed(held: object, applied: object) -> ObjectFate:
         return ObjectFate.NEW
     if isinstance(held, ConfigObject) and isinstance(applied, ConfigObject):
         return ObjectFate.SAME if held.spec == applied.spec else ObjectFate.CHANGED
-    if isinstance(held, Meta):
-        return ObjectFate.SAME
-    return ObjectFate.SAME if held == applied else ObjectFate.CHANGED
+    same = as_applied(applied, held, 0.0) == held if isinstance(held, Struct) else applied == held
+    return ObjectFate.SAME if same else ObjectFate.CHANGED
 
 
 def _findings(before: Picture, after: Picture) -> ForecastFindings:

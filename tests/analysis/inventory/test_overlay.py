@@ -6,7 +6,7 @@ import pytest
 
 from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
 from meshtop.analysis.inventory.workloads import workloads
-from meshtop.model.kube import ConfigObject, Inventory, Meta, Service, ServicePort
+from meshtop.model.kube import ConfigObject, Inventory, Meta, Namespace, Service, ServicePort
 from tests import worlds
 
 NOW = 1_000.0
@@ -67,3 +67,12 @@ def test_slices_of_a_removed_service_are_gone() -> None:
     held = worlds.inventory(cluster_id="east")
     found = with_objects(held, Inventory(), [OverlaidObject("Service", "shop", "reviews")])
     assert not [one for one in found.endpoint_slices if one.service == "reviews"]
+
+
+def test_marks_that_are_not_named_stay() -> None:
+    held = worlds.inventory(cluster_id="east")
+    bare = Namespace(meta=Meta(name="shop", labels={"team": "web"}))
+    found = {one.meta.name: one.meta for one in with_objects(held, Inventory(namespaces=(bare,)), now=NOW).namespaces}
+    before = {one.meta.name: one.meta for one in held.namespaces}
+    assert found["shop"].labels == {**before["shop"].labels, "team": "web"}
+    assert (found["shop"].uid, list(found)) == (before["shop"].uid, list(before))

@@ -243,3 +243,13 @@ def test_strict_is_a_case_of_it() -> None:
     answer = forecast(snapshot, obj(SECURITY, "PeerAuthentication", "default", "{mtls: {mode: STRICT}}"))
     assert {i.source for i in answer.items if i.effect is ForecastEffect.MTLS} == {item.source for item in breaks}
     assert breaks
+
+
+def test_what_is_there_already_as_it_is_is_no_change() -> None:
+    shop = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {istio-injection: enabled}}\n"
+    answer = forecast(world(), shop)
+    assert {one.change for one in answer.objects} == {ObjectFate.SAME}
+    assert not [one for one in answer.unknowns if "Namespace" in one.what]
+    other = forecast(world(), shop.replace("enabled", "disabled"))
+    assert {one.change for one in other.objects} == {ObjectFate.CHANGED}
+    assert "the effect of Namespace" in {one.what for one in other.unknowns}
