@@ -49,9 +49,11 @@ def test_what_passes(spec: dict[str, Any], principal: str | None, http: bool, pa
 
 
 def test_where_policies_apply() -> None:
-    own, root, far = {"action": "ALLOW"}, {"action": "DENY"}, {"action": "AUDIT"}
-    picky = {"selector": {"matchLabels": {"app": "other"}}}
-    bound = {"targetRefs": [{"kind": "Service", "name": "api"}]}
+    own: dict[str, Any] = {"action": "ALLOW"}
+    root: dict[str, Any] = {"action": "DENY"}
+    far: dict[str, Any] = {"action": "AUDIT"}
+    picky: dict[str, Any] = {"selector": {"matchLabels": {"app": "other"}}}
+    bound: dict[str, Any] = {"targetRefs": [{"kind": "Service", "name": "api"}]}
     everywhere = [("shop", own), ("root", root), ("far", far), ("shop", picky), ("shop", bound)]
     assert applying(everywhere, "shop", {"app": "api"}, "root") == [own, root]
     assert at_waypoint(everywhere, "shop", "api", "waypoint") == [bound]

@@ -11,12 +11,16 @@ SECURITY, NETWORKING = "security.istio.io/v1", "networking.istio.io/v1"
 
 @dataclass(frozen=True)
 class Case:
-    """Objects to be applied, and names (KIND/NAMESPACE/NAME) of those to be removed; `effects` must be forecast."""
+    """Objects to be applied, and names (KIND/NAMESPACE/NAME) of those to be removed; `effects` must be forecast.
+
+    Both are for some clusters, or for all.
+    """
 
     name: str
     effects: frozenset[str]
     manifests: str = ""
     removes: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
 
 
 def _object(version: str, kind: str, place: str, spec: str, annotations: str = "") -> str:
@@ -88,7 +92,8 @@ CASES = (
         ),
     ),
     Case("other-weights", frozenset({"moves"}), _reviews(v2=30, v3=70)),
-    Case("other-weights-at-the-gateway", frozenset({"moves"}), _at_the_gateway(v1=50, v2=50)),
+    Case("other-weights-at-the-gateway", frozenset({"moves"}), _at_the_gateway(v1=50, v2=50),
+         clusters=("us-east", "eu-west")),
     Case("a-subset-that-is-missing", frozenset({"no-endpoints"}), _reviews(v2=60, v9=40)),
     Case(
         "a-subset-without-pods",

@@ -68,7 +68,7 @@ def by_key(picture: Picture) -> dict[CallKey, SeenCall]:
 
 
 def change_of(case: Case) -> ForecastChange:
-    applied = applied_to(manifests([case.manifests]).inventory, ()).applied if case.manifests else ()
+    applied = applied_to(manifests([case.manifests]).inventory, case.clusters).applied if case.manifests else ()
     removed = tuple(("", OverlaidObject(*name.split("/"))) for name in case.removes)
     return ForecastChange(applied=applied, removed=removed)
 
@@ -79,9 +79,11 @@ class Servers:
     def __init__(self, world: SimulatedWorld, client: httpx.AsyncClient) -> None:
         self._urls = dict(world.world.servers)
         self._client = client
+        self._there: tuple[str, ...] = ()
         self._was: list[tuple[str, Any]] = []
 
     async def change(self, case: Case) -> None:
+        self._there = case.clusters or tuple(self._urls)
         for document in load_yaml_documents(case.manifests) if case.manifests else ():
             meta = document["metadata"]
             for path, held in await self._everywhere(
@@ -107,7 +109,7 @@ class Servers:
     async def _everywhere(self, version: str, kind: str, namespace: str, name: str) -> list[tuple[str, Any]]:
         root = "api" if "/" not in version else "apis"
         found = []
-        for url in self._urls.values():
+        for url in (self._urls[name] for name in self._there):
             if not (await self._client.get(f"{url}/api/v1/namespaces/{namespace}")).is_success:
                 continue
             path = f"{url}/{root}/{version}/namespaces/{namespace}/{PLURALS[kind]}/{name}"
