@@ -364,7 +364,7 @@ class Traffic:
         reporting = client if reporter == "source" and client is not None else endpoint
         base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         ends = [self._plan.cluster(w.cluster).region if w is not None else labels.UNKNOWN for w in (client, endpoint)]
-        localities = (ends[0], _zone(ends[0]), ends[1], _zone(ends[1]))
+        localities = (ends[0], labels.home_zone(ends[0]), ends[1], labels.home_zone(ends[1]))
         listed = labels.tcp(
             base, flags="-", policy=labels.security(reporter, secured, ztunnel=True), localities=localities
         )
@@ -448,7 +448,3 @@ class Traffic:
     def _outcomes(self, endpoint: Workload, service: Service) -> list[Outcome]:
         errors = self._conditions.errors_of(endpoint.cluster, service.name, endpoint.version, endpoint.serving.errors)
         return with_success(errors, service.protocol)
-
-
-def _zone(region: str) -> str:
-    return region if region == labels.UNKNOWN else f"{region}a"
