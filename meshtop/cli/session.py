@@ -64,12 +64,13 @@ class Session:
         canaries: bool = False,
         courses: bool = False,
         judged: bool = False,
+        traced: bool = False,
         asked: Asked = EVERYTHING_ASKED,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
-        need; `asked` is what is read at all.
+        need, `traced` the marks of changes; `asked` is what is read at all.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -88,6 +89,7 @@ class Session:
             canaries=canaries,
             courses=courses,
             judged=judged,
+            traced=traced,
             namespaces=self.common.namespace,
             asked=asked,
             discovery_folder=discovery_folder(os.environ),
@@ -141,6 +143,7 @@ def once(
     canaries: bool = False,
     courses: bool = False,
     judged: bool = False,
+    traced: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
     meanwhile: Callable[[], object] = lambda: None,
@@ -149,7 +152,7 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
+    how calls went over the last half hour, `judged` for what findings on the configuration need, `traced` for the marks of changes. `asked` is what is
     read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
     what only printing imports, for example.
     """
@@ -164,7 +167,7 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, asked=asked)
+        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, traced=traced, asked=asked)
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))
