@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
+CHANGES = "changes"
 FINDINGS = "findings"
-PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
+PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION, CHANGES)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 TITLED = ("table", "wide", "csv")
@@ -101,7 +102,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift, findings.
+    localities (loc), drift, findings, changes.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -120,7 +121,7 @@ def command(
     if names or filter_ or sort:
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
-    if kind == ATTENTION:
+    if kind in (ATTENTION, CHANGES):
         session.remember()
     if watch:
         from meshtop.cli.watch import print_changes
@@ -131,9 +132,10 @@ def command(
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
-        canaries=kind in ("canaries", ATTENTION),
-        courses=kind == ATTENTION,
+        canaries=kind in ("canaries", ATTENTION, CHANGES),
+        courses=kind in (ATTENTION, CHANGES),
         judged=kind == FINDINGS,
+        traced=kind in (ATTENTION, CHANGES),
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

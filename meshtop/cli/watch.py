@@ -40,7 +40,10 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory(
-        courses=view.kind == "attention", judged=view.kind == "findings", asked=asked_for(view.kind)
+        courses=view.kind in ("attention", "changes"),
+        judged=view.kind == "findings",
+        traced=view.kind in ("attention", "changes"),
+        asked=asked_for(view.kind),
     )
     last: Snapshot | None = None
     said = ""

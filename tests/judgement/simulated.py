@@ -34,10 +34,14 @@ class SimulatedWorld:
     """A world that listens, and the clock of both sides, which stands still until somebody moves it.
 
     `begins` is when the story sets in, in seconds from the start; a cluster that dies in it refuses connections then.
+    With `traced`, the marks of changes are read too.
     """
 
-    def __init__(self, scenario: str, *, begins: float = 0.0, services: int | None = None) -> None:
+    def __init__(
+        self, scenario: str, *, begins: float = 0.0, services: int | None = None, traced: bool = False
+    ) -> None:
         self.now = START
+        self._traced = traced
         self.world = World(Options(3, services, 1, "none"), lambda: self.now, scenario, begins)
         self.kubeconfig = Path()
         self._served: dict[str, ServedCluster] = {}
@@ -76,6 +80,7 @@ class SimulatedWorld:
                 clock=lambda: self.now,
                 canaries=True,
                 courses=True,
+                traced=self._traced,
                 timeout_seconds=60.0,
             )
             try:

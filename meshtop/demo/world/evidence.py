@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from meshtop.demo.world import naming
+from meshtop.demo.world import company, naming
 from meshtop.demo.world.plan import Cluster, Plan
 from meshtop.demo.world.workload_objects import Builder, Json
 
@@ -14,6 +14,7 @@ BEFORE_SECONDS = 40.0
 """A cause is there so long before it is felt."""
 SCALED = {("us-east", "reporting"): (2, 40)}
 """How many pods the reports had, and were given, where they drown the catalog (a place of the first mesh, a service)."""
+_PUBLISHED = "external-dns.alpha.kubernetes.io/hostname"
 EDITED = frozenset({"drifted-config", "broken-destinationrule"})
 """Stories in which somebody wrote what differs from the calm world."""
 
@@ -83,8 +84,9 @@ class Evidence:
         elif story == "noisy-tenant" and kind == "Deployment" and (counts := scaled_to(self._plan, self._builder.cluster, story, obj["metadata"].get("labels", {}).get("app", ""))):
             yield from self._scaled(obj, *counts)
         elif story == "plaintext-intruder" and kind == "Service" and self._exposed(name):
-            obj["spec"]["type"] = "NodePort"
-            self._write(obj, "kubectl-edit", {"f:spec": {"f:type": {}}})
+            # Published to the outside, where clients without a sidecar are.
+            obj["metadata"].setdefault("annotations", {})[_PUBLISHED] = f"{name}.{company.DOMAIN}"
+            self._write(obj, "kubectl-annotate", {"f:metadata": {"f:annotations": {f"f:{_PUBLISHED}": {}}}})
 
     def _exposed(self, name: str) -> bool:
         return (self._first and name in ("storefront", "cart")) or (self._second and name == "auth")

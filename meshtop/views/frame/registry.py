@@ -58,6 +58,13 @@ KINDS = (
         "what needs somebody: causes with their consequences, since when, who is hit; the worst first",
         home="meshtop.views.reports.attention.view",
     ),
+    Kind(
+        "changes",
+        "change",
+        ("changed", "chg"),
+        "what changed in the last day: who, what, before and after, and what it is suspected of; the newest first",
+        home="meshtop.views.reports.changes.view",
+    ),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
     Kind("findings", "finding", (), "what is wrong: configuration, mutual TLS, trust, certificates, fleet; with fixes"),
     Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),
