@@ -14,9 +14,11 @@ from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
+from meshtop.model.shown_object import ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
+from meshtop.sources.kubernetes.any_object import ObjectReader
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile
@@ -97,6 +99,7 @@ class KubernetesSource:
         self._discovery_file = DiscoveryFile(
             discovery_folder, server=connection.server, user=connection.ref.user, groups=GROUPS
         )
+        self._objects_reader: ObjectReader | None = None
         self._discovery_problem: SourceProblem | None = None
         self._discovery: ApiDiscovery | None = None
         self._discovered = asyncio.Event()
@@ -257,6 +260,12 @@ class KubernetesSource:
                     group.create_task(self._take_turn(self._queue))
         finally:
             self._tasks.clear()
+
+    async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
+        """One object of any kind, by a word that kubectl takes for the kind; without secrets, and never raises."""
+        if self._objects_reader is None:
+            self._objects_reader = ObjectReader(self._connection)
+        return await self._objects_reader.read(word, namespace, name)
 
     async def who_am_i(self) -> Identity:
         """The user's identity by the cluster. Raises SourceProblem."""
