@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshtop.actions.attention import AttentionStore
+    from meshtop.actions.change_ring import ChangeRing
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture.factory import PictureFactory
@@ -100,16 +101,25 @@ class Session:
         """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
         from meshtop.views.picture.factory import picture_factory
 
-        return picture_factory(self.settings, attention_log=self.attention_store)
+        return picture_factory(self.settings, attention_log=self.attention_store, change_memory=self.change_ring)
 
     @cached_property
     def attention_store(self) -> AttentionStore | None:
         """What needed attention before, on this machine; None until somebody asks what needs it (`remember`)."""
         return None
 
+    @cached_property
+    def change_ring(self) -> ChangeRing | None:
+        """What was seen to change, on this machine; None until somebody asks for it (`remember`)."""
+        return None
+
     def remember(self) -> None:
-        """Open the memory of what needed attention, before the first picture; closed at the end of the run."""
+        """Open the memories of what needed attention and what changed, before the first picture.
+
+        They are closed at the end of the run.
+        """
         from meshtop.actions.attention import AttentionStore, attention_path
+        from meshtop.actions.change_ring import ChangeRing, ring_path
         from meshtop.cli.exits import at_end
 
         store = AttentionStore(attention_path())
@@ -117,6 +127,9 @@ class Session:
             say(f"meshtop: {store.problem}")
         self.__dict__["attention_store"] = store
         at_end(store.close)
+        ring = ChangeRing(ring_path())
+        self.__dict__["change_ring"] = ring
+        at_end(ring.close)
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of a snapshot, without what the access policy hides from the user."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,6 +99,10 @@ def _found(read: Sequence[ShownObject], kind: str, namespace: str, name: str) ->
     for one in failed:
         say(f"meshtop: {one.cluster}: {one.error}")
     if found:
+        there = {one.cluster for one in found}
+        lacking = [one.cluster for one in read if one.error is None and one.cluster not in there]
+        if lacking:
+            say(f"meshtop: {', '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} no {kind} {name}.")
         return found
     if failed and len(failed) == len(read):
         raise CommandError(f"No cluster could be asked for {kind} {name}.", Exit.UNREACHABLE)
@@ -176,7 +181,7 @@ def _print_history(session: Session, found: Sequence[PlacedObject], read: Sequen
     from meshtop.cli.text_table import any_table
     from meshtop.views.reports.object_report import history_row, object_history
 
-    seen = _seen(session)
+    seen = _seen(session, found)
     kinds = {one.cluster: one.kind for one in read}
     told = [(one, object_history(one, kinds[one.cluster], seen.get(one.cluster, ()))) for one in found]
     if output == "json":
@@ -191,5 +196,18 @@ def _print_history(session: Session, found: Sequence[PlacedObject], read: Sequen
     return Exit.FINE
 
 
-def _seen(session: Session) -> dict[str, list[SeenChange]]:
-    return {}
+def _seen(session: Session, found: Sequence[PlacedObject]) -> dict[str, list[SeenChange]]:
+    """What was seen to change while meshtop watched, by the names of the clusters."""
+    session.remember()
+    ring = session.change_ring
+    names = {(one.namespace, one.name) for one in found}
+    rows = [one for one in (ring.seen(0.0, time.time()) if ring is not None else ()) if (one.namespace, one.name) in names]
+    if not rows:
+        return {}
+    # Which cluster is which is told by its UID, as the ring knows it.
+    clusters = once(session, asked=_NAMESPACES, everything=True).clusters
+    known = {key: cluster.name for cluster in clusters for key in (cluster.server, cluster.uid) if key}
+    by_cluster: dict[str, list[SeenChange]] = {}
+    for row in rows:
+        by_cluster.setdefault(known.get(row.scope, ""), []).append(row)
+    return by_cluster

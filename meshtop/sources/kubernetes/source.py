@@ -13,6 +13,7 @@ from typing import Any
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.changes import HORIZON_SECONDS
 from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
 from meshtop.model.shown_object import ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
@@ -37,6 +38,10 @@ _ALWAYS_READ = ("Service", "Namespace")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, EVENT, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
 }
+
+
+def _written_since(obj: ConfigObject, since: float) -> bool:
+    return obj.meta.created >= since or any(manager.time >= since for manager in obj.managers)
 
 
 class KubernetesSource:
@@ -390,7 +395,15 @@ class KubernetesSource:
             return
         await asyncio.gather(*after)
         written = [(kind, kind.versions[0]) for kind in BUILTIN if kind.name in WRITTEN]
-        installed = [(kind, reader.version) for kind, reader in self._config.items() if kind not in IDENTITY]
+        for reader in tuple(self._config.values()):
+            await reader.settled.wait()
+        since = self._clock() - HORIZON_SECONDS
+        # Who wrote when is known of these already: only where somebody did lately is it asked what.
+        installed = [
+            (kind, reader.version)
+            for kind, reader in self._config.items()
+            if kind not in IDENTITY and any(_written_since(obj, since) for obj in reader.objects)
+        ]
         served = self._discovery.served if self._discovery is not None else {}
         beside = [(kind, found) for kind in JUDGED if kind not in self._config and (found := version_for(kind, served))]
         await self._traces.read([*written, *installed, *beside], self._extras.homes)
@@ -409,7 +422,7 @@ class KubernetesSource:
             await self._read_extras(sparing=True)
             if self._judged:
                 await self._read_judged()
-            if self._traces is not None:
+            if self._traces is not None and self._link.is_looked_at(EVENT.name) and self._traces.is_due():
                 await self._discovered.wait()
                 await self._read_traces()
             self._extras_read.set()

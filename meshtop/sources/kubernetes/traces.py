@@ -63,10 +63,16 @@ class TraceReader:
         self.traces: Traces | None = None
         self.statuses: tuple[KindStatus, ...] = ()
         self.revision = 0
+        self._read_at: float | None = None
+
+    def is_due(self) -> bool:
+        """Whether they are to be read again: once a minute, as nothing watches them."""
+        return self._read_at is None or self._link.clock() - self._read_at >= self._link.pace.unattended * 0.9
 
     async def read(self, kinds: Sequence[tuple[ApiKind, str]], homes: Sequence[str]) -> None:
         """Read the marks of these kinds (with the version that is served), and in the control planes' namespaces."""
-        since = self._link.clock() - HORIZON_SECONDS
+        self._read_at = self._link.clock()
+        since = self._read_at - HORIZON_SECONDS
         wanted = [*kinds, *((kind, kind.versions[0]) for kind in _BESIDE)]
         events, *objects = await asyncio.gather(
             self._events(since),
