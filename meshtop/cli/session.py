@@ -165,9 +165,9 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need, `traced` for the marks of changes. `asked` is what is
-    read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
-    what only printing imports, for example.
+    how calls went over the last half hour, `judged` for what findings on the configuration need, `traced` for the
+    marks of changes. `asked` is what is read at all: what the answer is worked out from. `meanwhile` is done on another
+    thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 

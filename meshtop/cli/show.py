@@ -28,14 +28,22 @@ _NAMESPACES = Asked(frozenset({"Namespace"}), frozenset())
 @click.command("show", short_help="One object of any kind in every cluster: YAML, --diff, --history.")
 @click.argument("kind", metavar="KIND")
 @click.argument("name", metavar="[NAMESPACE/]NAME")
-@click.option("-o", "--output", type=click.Choice(["yaml", "json", "table"]), help="How to print (yaml; a history as a table).")
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "json", "table"]), help="How to print (yaml; a history as a table)."
+)
 @click.option("--no-status", is_flag=True, help="Without the status.")
 @click.option("--diff", "diff", nargs=2, metavar="EAST WEST", help="What differs between two clusters; ends with 1.")
 @click.option("--history", is_flag=True, help="Who wrote which fields when, as the clusters note it.")
 @common_options
 @click.pass_context
 def command(
-    ctx: click.Context, kind: str, name: str, output: str | None, no_status: bool, diff: tuple[str, str] | None, history: bool
+    ctx: click.Context,
+    kind: str,
+    name: str,
+    output: str | None,
+    no_status: bool,
+    diff: tuple[str, str] | None,
+    history: bool,
 ) -> int:
     """Print one object as it stands in every cluster. KIND is anything that the clusters serve, CRDs too: by plural,
     singular, short name or kind, with `.GROUP` where several share it. What a Secret holds is never shown.
@@ -109,9 +117,7 @@ def _found(read: Sequence[ShownObject], kind: str, namespace: str, name: str) ->
     answered = [one for one in read if one.error is None]
     where = f"{namespace}/{name}" if namespace else name
     if not answered:
-        raise CommandError(
-            f"No cluster serves a kind {kind}; kubectl api-resources lists what there is.", Exit.USAGE
-        )
+        raise CommandError(f"No cluster serves a kind {kind}; kubectl api-resources lists what there is.", Exit.USAGE)
     raise CommandError(f"There is no {answered[0].kind} {where} in {', '.join(o.cluster for o in answered)}.", Exit.BAD)
 
 
@@ -121,11 +127,7 @@ def _visible(session: Session, found: list[PlacedObject]) -> list[PlacedObject]:
         return found
     snapshot = once(session, asked=_NAMESPACES, everything=True)
     access = session.pictures.access(snapshot)
-    kept = [
-        one
-        for one in found
-        if access is None or (one.namespace and access.may_read(one.cluster, one.namespace))
-    ]
+    kept = [one for one in found if access is None or (one.namespace and access.may_read(one.cluster, one.namespace))]
     if not kept:
         raise CommandError("The access policy does not let you read this object.", Exit.REFUSED)
     return kept
@@ -138,7 +140,9 @@ def _print(session: Session, found: Sequence[PlacedObject], output: str, *, stat
     from meshtop.views.reports.object_report import history_row, object_yaml
 
     if output == "json":
-        write(_json([{"cluster": o.cluster, "object": readable_object(o.tree, status=status)} for o in found], json_text))
+        write(
+            _json([{"cluster": o.cluster, "object": readable_object(o.tree, status=status)} for o in found], json_text)
+        )
     elif output == "table":
         rows = []
         for one in found:
@@ -201,7 +205,9 @@ def _seen(session: Session, found: Sequence[PlacedObject]) -> dict[str, list[See
     session.remember()
     ring = session.change_ring
     names = {(one.namespace, one.name) for one in found}
-    rows = [one for one in (ring.seen(0.0, time.time()) if ring is not None else ()) if (one.namespace, one.name) in names]
+    rows = [
+        one for one in (ring.seen(0.0, time.time()) if ring is not None else ()) if (one.namespace, one.name) in names
+    ]
     if not rows:
         return {}
     # Which cluster is which is told by its UID, as the ring knows it.

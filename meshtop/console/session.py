@@ -85,7 +85,9 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
         if self.details or not kinds:
             return EVERYTHING_ASKED
-        marks = Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
+        marks = (
+            Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
+        )
         return reduce(or_, map(asked_for, sorted(kinds)), marks)
 
     def prepare(self, picture: Picture) -> None:
@@ -105,6 +107,8 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
             from meshtop.views.reports.attention.view import attention
 
             work.append(partial(attention, picture, self.attention))
+            # Its last lines are what changed.
+            work.append(partial(view("changes").all_items, picture))
         for one in work:
             try:
                 one()

@@ -87,7 +87,9 @@ class FieldChange(Struct, frozen=True, rename="camel"):
         """`image 2.9.1 → 3.0.0`, or the path alone where the values are not known."""
         if self.before is None and self.after is None:
             return self.path
-        return f"{self.path} {'?' if self.before is None else self.before} → {'?' if self.after is None else self.after}"
+        return (
+            f"{self.path} {'?' if self.before is None else self.before} → {'?' if self.after is None else self.after}"
+        )
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -123,7 +125,10 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 class SeenChange(Struct, frozen=True, kw_only=True):
-    """A field of an object that changed while meshtop watched, with its values. `scope` is the cluster's UID or server."""
+    """A field of an object that changed while meshtop watched, with its values.
+
+    `scope` is the cluster's UID or server.
+    """
 
     at: float
     scope: str

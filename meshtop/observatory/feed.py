@@ -12,8 +12,8 @@ from msgspec import structs
 
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
-from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.shown_object import ShownObject
+from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes

@@ -14,7 +14,9 @@ from meshtop.model.changes import SeenChange
 
 
 def seen(at: float, after: str = "2", name: str = "web") -> SeenChange:
-    return SeenChange(at=at, scope="uid", kind="Deployment", namespace="shop", name=name, path="replicas", before="1", after=after)
+    return SeenChange(
+        at=at, scope="uid", kind="Deployment", namespace="shop", name=name, path="replicas", before="1", after=after
+    )
 
 
 def test_what_was_noted_is_there_for_the_next_run_and_for_the_user_alone(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from msgspec import Struct, structs
 
 from meshtop.analysis.changes.configured import changes_of_objects
-from meshtop.analysis.changes.happened import certificates_of, memberships_of, nodes_of, pods_of
-from meshtop.analysis.changes.marks import Mark, marks_of
+from meshtop.analysis.changes.happened import certificates_of, memberships_of, node_changes, pods_of
+from meshtop.analysis.changes.marks import Mark, change_marks
 from meshtop.analysis.changes.rollouts import rollouts_of
 from meshtop.analysis.changes.scalings import scalings_of
 from meshtop.model.changes import HORIZON_SECONDS, Change, ChangeHow
@@ -32,7 +32,7 @@ def changes_in(cluster: ChangedCluster, now: float) -> tuple[Change, ...]:
     inventory = cluster.inventory
     traces = inventory.traces
     since = now - HORIZON_SECONDS
-    marks = [mark for mark in marks_of(traces.objects, since) if mark.at <= now] if traces is not None else []
+    marks = [mark for mark in change_marks(traces.objects, since) if mark.at <= now] if traces is not None else []
     events = [e for e in (traces.events if traces is not None else ()) if since <= e.last and e.first <= now]
     of_pods, others = _parted(marks)
     rollouts, left = rollouts_of(cluster.name, inventory.controllers, of_pods, events, since)
@@ -43,7 +43,7 @@ def changes_in(cluster: ChangedCluster, now: float) -> tuple[Change, ...]:
         *scalings,
         *_rotations([*written, *certificates_of(cluster.name, inventory, since)]),
         *pods_of(cluster.name, inventory, events, [*rollouts, *scalings], since),
-        *nodes_of(cluster.name, inventory, events, since),
+        *node_changes(cluster.name, inventory, events, since),
         *memberships_of(cluster.name, inventory, since),
     ]
     return tuple(sorted((one for one in found if since <= one.at <= now), key=newest_first))
@@ -84,4 +84,3 @@ def _parted(marks: Iterable[Mark]) -> tuple[list[Mark], list[Mark]]:
     for mark in marks:
         found[mark.trace.kind not in _PODS_OF].append(mark)
     return found
-

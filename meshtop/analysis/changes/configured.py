@@ -27,7 +27,7 @@ _WHOLE_CLUSTER = frozenset(
 )
 _ROOT_MAP = "istio-ca-root-cert"
 _CA_SECRETS = frozenset({"cacerts", "istio-ca-secret"})
-REMOTE_SECRET = "istio-remote-secret-"  # noqa: S105 - the beginning of names, as istioctl gives them
+REMOTE_SECRET = "istio-remote-secret-"
 
 
 def changes_of_objects(cluster: str, domain: str, inventory: Inventory, marks: Iterable[Mark]) -> list[Change]:
@@ -40,9 +40,7 @@ def changes_of_objects(cluster: str, domain: str, inventory: Inventory, marks: I
         else:
             of_object.append([mark])
     about = _About(domain, inventory)
-    return [
-        _change(cluster, about, together) for groups_of_object in groups.values() for together in groups_of_object
-    ]
+    return [_change(cluster, about, together) for groups_of_object in groups.values() for together in groups_of_object]
 
 
 def _change(cluster: str, about: _About, marks: Sequence[Mark]) -> Change:
@@ -85,9 +83,7 @@ class _About:
         self._domain = domain
         self._inventory = inventory
         self._homes = {
-            c.meta.namespace
-            for c in inventory.controllers
-            if is_istiod(c.meta.labels) or is_istiod(c.template_labels)
+            c.meta.namespace for c in inventory.controllers if is_istiod(c.meta.labels) or is_istiod(c.template_labels)
         } or {"istio-system"}
 
     def _object(self, kind: str, namespace: str, name: str) -> ConfigObject | None:

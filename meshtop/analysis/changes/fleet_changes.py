@@ -1,4 +1,4 @@
-"""The changes of all clusters, with what meshtop did itself (its journal) and what it saw while it ran (with values)."""
+"""The changes of all clusters, with what meshtop did itself (its journal) and what it saw while it ran (values)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _actions(journal: Sequence[PastChange]) -> list[Change]:
         if entry.cluster:
             groups.setdefault(entry.action or f"{entry.title}@{entry.at}", []).append(entry)
     found = []
-    for action, entries in groups.items():
+    for entries in groups.values():
         first, last = min(entries, key=lambda one: one.at), max(entries, key=lambda one: one.at)
         names = tuple(dict.fromkeys((entry.namespace, entry.name) for entry in entries))
         clusters = tuple(dict.fromkeys(entry.cluster for entry in entries))

@@ -55,8 +55,8 @@ def pods_of(
     for event in events:
         if event.kind != "Pod" or event.reason not in _TROUBLE or event.first < since:
             continue
-        owner = of_pod.get((event.namespace, event.name))
-        kind, name = (owner.kind, owner.name) if owner is not None else ("Pod", event.name)
+        known = of_pod.get((event.namespace, event.name))
+        kind, name = (known.kind, known.name) if known is not None else ("Pod", event.name)
         if not any(_follows(one, event.namespace, name, event.first) for one in told):
             troubles.setdefault((kind, event.namespace, name, event.reason), []).append(event)
     for (kind, namespace, name, reason), several in troubles.items():
@@ -95,7 +95,7 @@ def _of_pods(
     )
 
 
-def nodes_of(cluster: str, inventory: Inventory, events: Sequence[KubeEvent], since: float) -> list[Change]:
+def node_changes(cluster: str, inventory: Inventory, events: Sequence[KubeEvent], since: float) -> list[Change]:
     """Nodes that came, whose readiness changed, or of which Events tell, each with the workloads that run there."""
     there: dict[str, dict[tuple[str, str], None]] = {}
     owners = PodOwners(inventory.controllers)

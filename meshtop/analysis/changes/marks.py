@@ -38,7 +38,7 @@ class Mark(Struct, frozen=True, kw_only=True):
         )
 
 
-def marks_of(traces: Iterable[ObjectTrace], since: float) -> Iterator[Mark]:
+def change_marks(traces: Iterable[ObjectTrace], since: float) -> Iterator[Mark]:
     """The marks on objects since a moment (Unix seconds); what controllers note as they go is left out."""
     for trace in traces:
         if trace.deleted is not None and trace.deleted >= since:

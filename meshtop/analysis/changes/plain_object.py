@@ -68,9 +68,7 @@ def comparable_object(obj: Mapping[str, Any]) -> dict[str, Any]:
     metadata.pop("annotations", None)
     if annotations:
         metadata["annotations"] = annotations
-    owners = [
-        {k: v for k, v in owner.items() if k != "uid"} for owner in maps(metadata.get("ownerReferences"))
-    ]
+    owners = [{k: v for k, v in owner.items() if k != "uid"} for owner in maps(metadata.get("ownerReferences"))]
     if owners:
         metadata["ownerReferences"] = owners
     rest = {name: _without_defaults(value) for name, value in obj.items() if name not in ("metadata", "status")}

@@ -52,7 +52,9 @@ def rollouts_of(
                 continue
             told.add(id(mark))
             found.append(_rollout(cluster, owner, mark.at, None, None, [mark], new=False))
-        told.update(id(m) for m in mine if m.created and any(c.name == name and c.namespace == namespace for c in found))
+        told.update(
+            id(m) for m in mine if m.created and any(c.name == name and c.namespace == namespace for c in found)
+        )
     return found, [mark for mark in marks if id(mark) not in told]
 
 
@@ -76,7 +78,7 @@ def _rollout(
     *,
     new: bool,
 ) -> Change:
-    fields = differences(before, after) if before is not None and after is not None else ()
+    fields = template_differences(before, after) if before is not None and after is not None else ()
     owned = [path for mark in writers for path in mark.paths if path.startswith(TEMPLATE)]
     what = tuple(one.words() for one in fields) or tuple(dict.fromkeys(_of_template(path) for path in owned))[:6]
     revision = after.meta.annotations.get(REVISION, "") if after is not None else ""
@@ -104,7 +106,7 @@ def _of_template(path: str) -> str:
     return path.removeprefix(TEMPLATE).removeprefix(".spec").removeprefix(".metadata").lstrip(".") or TEMPLATE
 
 
-def differences(before: Controller, after: Controller) -> tuple[FieldChange, ...]:
+def template_differences(before: Controller, after: Controller) -> tuple[FieldChange, ...]:
     """What differs between the templates of two revisions: images first, then containers, labels and annotations."""
     old = {one.name: one.image for one in before.containers}
     new = {one.name: one.image for one in after.containers}

@@ -83,9 +83,7 @@ def _change(
     cluster: str, kind: str, namespace: str, name: str, at: float, before: int | None, after: int | None, who: str
 ) -> Change:
     counts = "" if after is None else f" {'?' if before is None else before}→{after}"
-    field = FieldChange(
-        "replicas", None if before is None else str(before), None if after is None else str(after)
-    )
+    field = FieldChange("replicas", None if before is None else str(before), None if after is None else str(after))
     return Change(
         at=at,
         clusters=(cluster,),

@@ -30,7 +30,8 @@ def seen_between(before: Inventory, after: Inventory, *, at: float, scope: str) 
     A kind that was not read both times says nothing: what is not there then was only not asked for.
     """
 
-    def change(kind: str, namespace: str, name: str, path: str, old: str | None, new: str | None) -> SeenChange:
+    def change(kind: str, key: tuple[str, str], path: str, old: str | None, new: str | None) -> SeenChange:
+        namespace, name = key
         old, new = _kept(path, old), _kept(path, new)
         return SeenChange(
             at=at, scope=scope, kind=kind, namespace=namespace, name=name, path=path, before=old, after=new
@@ -48,10 +49,10 @@ def seen_between(before: Inventory, after: Inventory, *, at: float, scope: str) 
             if last is one:
                 continue
             if last is None or last.meta.uid != one.meta.uid:
-                found.append(change(label, *key, WHOLE, None, "created"))
+                found.append(change(label, key, WHOLE, None, "created"))
                 continue
-            found += [change(label, *key, *fields) for fields in _fields(label, last, one)]
-        found += [change(label, *key, WHOLE, "there", None) for key in known if key not in there]
+            found += [change(label, key, *fields) for fields in _fields(label, last, one)]
+        found += [change(label, key, WHOLE, "there", None) for key in known if key not in there]
     return found
 
 
@@ -84,13 +85,13 @@ def _fields(kind: str, old: Any, new: Any) -> list[tuple[str, str | None, str | 
             if images.get(one.name) != one.image
         ]
     elif isinstance(old, ConfigObject) and isinstance(new, ConfigObject) and old.spec != new.spec:
-        found += [(path, _text(one), _text(two)) for path, one, two in differing(old.spec, new.spec, "spec")]
+        found += [(path, _text(one), _text(two)) for path, one, two in differing_values(old.spec, new.spec, "spec")]
     if len(found) > MOST_FIELDS:
         return [*found[: MOST_FIELDS - 1], (f"and {len(found) - MOST_FIELDS + 1} more fields", None, None)]
     return found
 
 
-def differing(old: Any, new: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any, Any]]:
+def differing_values(old: Any, new: Any, path: str, depth: int = 0) -> Iterator[tuple[str, Any, Any]]:
     """The paths at which two values differ, with both values, each as short as possible."""
     if isinstance(old, Mapping) and isinstance(new, Mapping) and depth < _DEEPEST:
         for name in sorted({*old, *new}, key=str):
@@ -98,10 +99,10 @@ def differing(old: Any, new: Any, path: str, depth: int = 0) -> Iterator[tuple[s
             if name not in old or name not in new:
                 yield inner, old.get(name), new.get(name)
             else:
-                yield from differing(old[name], new[name], inner, depth + 1)
+                yield from differing_values(old[name], new[name], inner, depth + 1)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and depth < _DEEPEST:
         for index, (one, two) in enumerate(zip(old, new, strict=True)):
-            yield from differing(one, two, f"{path}[{index}]", depth + 1)
+            yield from differing_values(one, two, f"{path}[{index}]", depth + 1)
     elif old != new or type(old) is not type(new):
         yield path, old, new
 

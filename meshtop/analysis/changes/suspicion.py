@@ -87,7 +87,7 @@ class CallPaths(Struct, frozen=True):
 
 def suspects_of(trouble: Trouble, changes: Sequence[Change], paths: CallPaths, now: float) -> tuple[Suspect, ...]:
     """The changes that may be the cause of a trouble, the likeliest first; none where nothing speaks for one."""
-    near = distances(trouble.workloads, paths)
+    near = path_distances(trouble.workloads, paths)
     found: list[tuple[float, int, float | None, Change]] = []
     for change in changes:
         before = _before(trouble, change, now)
@@ -120,8 +120,8 @@ def _before(trouble: Trouble, change: Change, now: float) -> float | None:
     return max(0.0, before) if -TOLERANCE_SECONDS <= before <= WINDOW_SECONDS else None
 
 
-def distances(workloads: Iterable[WorkloadKey], paths: CallPaths) -> dict[WorkloadKey, int]:
-    """How many calls away each workload is: those who ask what is ill, and those whom it asks, each in one direction."""
+def path_distances(workloads: Iterable[WorkloadKey], paths: CallPaths) -> dict[WorkloadKey, int]:
+    """How many calls away each workload is: who asks what is ill, and whom that asks, each in one direction."""
     found = dict.fromkeys(workloads, 0)
     for step in (paths.callees, paths.callers):
         edge = [where for where, distance in found.items() if distance == 0]
@@ -132,9 +132,7 @@ def distances(workloads: Iterable[WorkloadKey], paths: CallPaths) -> dict[Worklo
     return found
 
 
-def _distance(
-    trouble: Trouble, change: Change, near: Mapping[WorkloadKey, int], paths: CallPaths
-) -> int | None:
+def _distance(trouble: Trouble, change: Change, near: Mapping[WorkloadKey, int], paths: CallPaths) -> int | None:
     """How far a change is from a trouble; None where no path leads from one to the other."""
     if change.how is ChangeHow.LOST:
         return 0 if change.name == trouble.lost else None

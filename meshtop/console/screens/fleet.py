@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from meshtop.console.places import FLEET, JOURNAL
-from meshtop.console.screens.facts import headline
+from meshtop.console.places import CHANGES, FLEET, JOURNAL
+from meshtop.console.screens.facts import COURSE_SECONDS, headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
@@ -24,6 +24,7 @@ from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
+    from meshtop.views.picture.query import Query
     from meshtop.views.reports.attention.item import AttentionItem
 
 MOST_SHOWN = 6
@@ -46,6 +47,8 @@ class Need(Struct, frozen=True):
     hit: str = ""
     who: str = ""
     id: str = ""
+    began: float | None = None
+    """When it began (Unix seconds), where that is known to a scrape or two."""
 
 
 def needs_of(
@@ -73,10 +76,31 @@ def needs_of(
             hit_text(item),
             who,
             item.id,
+            item.since.timestamp() if item.since is not None and not item.lasting else None,
         )
         for number, line in enumerate(lines_below(item, now)):
-            needs[f"{item.id}#{number}"] = Need(" ", Tone.DIM, f" {line}", kind, key, id=item.id)
+            needs[f"{item.id}#{number}"] = Need(
+                " ", Tone.DIM, f" {line}", kind, key, id=item.id, began=needs[item.id].began
+            )
     return needs
+
+
+MOST_CHANGES = 3
+"""So many of the last changes stand below what needs attention."""
+
+
+def change_rows(picture: Picture, query: Query) -> dict[str, Need]:
+    """The last rows of NOW: the changes that matter most of the last hour, what is suspected first."""
+    from meshtop.views.frame.registry import view
+    from meshtop.views.reports.changes.view import lately
+
+    of_kind = view(CHANGES)
+    rows: dict[str, Need] = {}
+    for item, line in lately(picture, of_kind.in_scope(picture, picture.resolved(query)), MOST_CHANGES):
+        title = "CHANGES" if not rows else "       "
+        tone = Tone.DEGRADED if item.suspicion is not None else Tone.DIM
+        rows[f"{CHANGES}:{item.key}"] = Need(" ", tone, f"{title} {line}", CHANGES, item.key)
+    return rows
 
 
 def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
@@ -197,6 +221,18 @@ class FleetScreen(TableScreen):
         self.say(f"{one.id} {'steps forward again' if known else 'steps back until it goes away'}.", Tone.GOOD)
         self.host.session.refresh()
 
+    def action_travel(self, steps: int) -> None:
+        """From a row of NOW, go to the moment at which it began; from there on, and elsewhere, by minutes."""
+        needs = self.query_one("#needs", LiveTable)
+        one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
+        picture = self.host.picture
+        at = None if picture is None else picture.snapshot.moment or self.host.now()
+        if steps < 0 and one is not None and one.began is not None and at is not None and one.began < at - 1:
+            self.host.session.change(moment=one.began)
+            self.say("This is when it began; [ goes on by minutes, . comes back to the present.", Tone.PLAIN)
+        else:
+            super().action_travel(steps)
+
     def action_all_needs(self) -> None:
         """Show what is acknowledged too, or leave it out again."""
         self._all_needs = not self._all_needs
@@ -238,6 +274,8 @@ class FleetScreen(TableScreen):
         if needs.cursor_key != self._kept or not needs.has_focus:
             self._kept = None
         self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs, kept=self._kept)
+        if self._needs:
+            self._needs |= change_rows(picture, self.host.scope.query)
         known = len(found) - len(new)
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs.display = bool(self._needs)
@@ -264,13 +302,20 @@ class FleetScreen(TableScreen):
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
         clusters = self.host.scope.query.clusters
+        marks: tuple[float, ...] = ()
+        if shown:
+            from meshtop.views.reports.changes.plot_marks import marks_in_scope
+
+            end = picture.snapshot.moment or picture.snapshot.at
+            marks = marks_in_scope(picture, self.host.scope.query, end - COURSE_SECONDS, end)
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
                 ChartSeries(cluster.name, getattr(cluster.history, name).values)
                 for cluster in picture.snapshot.clusters
                 if cluster.history is not None and (not clusters or cluster.name in clusters)
             )
-            self.query_one(f"#trend-{name}", ChartView).show(ChartModel(title, unit, series, start="-30m"))
+            model = ChartModel(title, unit, series, start="-30m", marks=marks)
+            self.query_one(f"#trend-{name}", ChartView).show(model)
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""

@@ -78,10 +78,23 @@ class Evidence:
             self._write(obj, "pilot-discovery", {"f:data": {"f:root-cert.pem": {}}}, later=10.0)
         elif story == "bad-canary" and self._of_story and kind == "Deployment" and name == "reviews-v3":
             yield from self._rolled(obj, "argocd-controller", _image(obj), previous="2.9.4")
-        elif story == "lagging-control-plane" and self._first and kind == "Deployment" and name == f"istiod-{self._builder.cluster.mesh.revision}":
-            limits = {"f:resources": {".": {}, "f:limits": {".": {}, "f:cpu": {}}}}
+        elif (
+            story == "lagging-control-plane"
+            and self._first
+            and kind == "Deployment"
+            and name == f"istiod-{self._builder.cluster.mesh.revision}"
+        ):
+            limits: Json = {"f:resources": {".": {}, "f:limits": {".": {}, "f:cpu": {}}}}
             yield from self._rolled(obj, "helm", _container_tree(obj, limits))
-        elif story == "noisy-tenant" and kind == "Deployment" and (counts := scaled_to(self._plan, self._builder.cluster, story, obj["metadata"].get("labels", {}).get("app", ""))):
+        elif (
+            story == "noisy-tenant"
+            and kind == "Deployment"
+            and (
+                counts := scaled_to(
+                    self._plan, self._builder.cluster, story, obj["metadata"].get("labels", {}).get("app", "")
+                )
+            )
+        ):
             yield from self._scaled(obj, *counts)
         elif story == "plaintext-intruder" and kind == "Service" and self._exposed(name):
             # Published to the outside, where clients without a sidecar are.
@@ -117,7 +130,9 @@ class Evidence:
                 container["image"] = f"{container['image'].rpartition(':')[0]}:{previous}"
         labels = {**template["metadata"]["labels"], "pod-template-hash": old.rpartition("-")[2]}
         owner = self._builder.owner("Deployment", namespace, name)
-        before = self._builder.meta(old, namespace, labels, {"deployment.kubernetes.io/revision": "4"}, owner, kind="ReplicaSet")
+        before = self._builder.meta(
+            old, namespace, labels, {"deployment.kubernetes.io/revision": "4"}, owner, kind="ReplicaSet"
+        )
         yield {
             "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": before,
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": {**template, "metadata": {"labels": labels}}},
@@ -175,7 +190,10 @@ def _key(obj: Json) -> tuple[str, str, str]:
 def _copy(template: Json) -> Json:
     """A template whose containers and labels may be changed."""
     containers = [dict(container) for container in template["spec"]["containers"]]
-    return {"metadata": {"labels": dict(template["metadata"]["labels"])}, "spec": {**template["spec"], "containers": containers}}
+    return {
+        "metadata": {"labels": dict(template["metadata"]["labels"])},
+        "spec": {**template["spec"], "containers": containers},
+    }
 
 
 def _container_tree(deployment: Json, fields: Json) -> Json:

@@ -1,6 +1,7 @@
 """One object of any kind that a cluster serves, by the words that kubectl takes: plural, singular, short name, kind.
 
-What a Secret holds is taken out of it as soon as it is decoded; nothing else sees it.
+Of a Secret only the metadata is asked for: what it holds is never received. Should a server send it nevertheless, or a
+registry's object hold a kubeconfig, that is taken out as soon as it is decoded.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from msgspec import Struct, field
 
 from meshtop.model.shown_object import ShownObject
 from meshtop.sources.http.connection import Connection
+from meshtop.sources.kubernetes.extras import METADATA_ONLY
 from meshtop.sources.kubernetes.lists import fetch
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+_ONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 REDACTED = "(not shown)"
+NEVER_READ = "(never read)"
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _HOLDING_SECRETS = {"Secret": ("data", "stringData")}
 _KUBECONFIG = "kubeconfig"
@@ -114,7 +118,8 @@ class ObjectReader:
             return ShownObject(
                 cluster=cluster, error=f"{cluster} sent an object that cannot be understood: {error_text(error)}."
             )
-        bare = tuple(without_secrets({"apiVersion": _api(kind), "kind": kind.kind, **one}) for one in found)
+        named = {"apiVersion": _api(kind), "kind": kind.kind}
+        bare = tuple(without_secrets({**named, **one, **named}) for one in found)
         return ShownObject(cluster=cluster, kind=kind.kind, found=bare, namespaced=kind.namespaced)
 
     async def kind(self, word: str) -> ServedKind | None:
@@ -128,7 +133,9 @@ class ObjectReader:
         if namespace or not kind.namespaced:
             what = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
             try:
-                response = await fetch(self._connection, kind.path(namespace, name), what=what, verb="get")
+                response = await fetch(
+                    self._connection, kind.path(namespace, name), what=what, verb="get", headers=_headers(kind, _ONE)
+                )
             except SourceProblem as problem:
                 if problem.code == 404:
                     return []
@@ -139,6 +146,7 @@ class ObjectReader:
             kind.path("", ""),
             what=kind.plural,
             params={"fieldSelector": f"metadata.name={name}", "limit": 50},
+            headers=_headers(kind, METADATA_ONLY),
         )
         return msgspec.json.decode(response.content, type=_Items).items or []
 
@@ -172,6 +180,10 @@ class ObjectReader:
                 return []
             raise
         return _served(group, version, _decoded(response.content, _Resources).resources or ())
+
+
+def _headers(kind: ServedKind, metadata: str) -> dict[str, str] | None:
+    return {"Accept": metadata} if (kind.group, kind.kind) == ("", "Secret") else None
 
 
 def _decoded(body: bytes, shape: Any) -> Any:
@@ -213,6 +225,8 @@ def without_secrets(obj: dict[str, Any]) -> dict[str, Any]:
     The annotation in which `kubectl apply` keeps a copy of the object goes too: it may hold the same.
     """
     obj = {**obj}
+    if obj.get("kind") == "Secret" and "data" not in obj:
+        obj["data"] = NEVER_READ
     for part in _HOLDING_SECRETS.get(str(obj.get("kind")), ()):
         if isinstance(obj.get(part), dict):
             obj[part] = dict.fromkeys(obj[part], REDACTED)

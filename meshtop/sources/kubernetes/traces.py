@@ -74,12 +74,7 @@ class TraceReader:
         self._read_at = self._link.clock()
         since = self._read_at - HORIZON_SECONDS
         wanted = [*kinds, *((kind, kind.versions[0]) for kind in _BESIDE)]
-        events, *objects = await asyncio.gather(
-            self._events(since),
-            *(self._of_kind(kind, version, since) for kind, version in wanted),
-            *(self._in_home("Secret", "secrets", home, since) for home in homes),
-            *(self._in_home("ConfigMap", "configmaps", home, since) for home in homes),
-        )
+        events, objects = await asyncio.gather(self._events(since), self._objects(wanted, homes, since))
         worst = next((r for r in objects[: len(kinds)] if isinstance(r, SourceProblem) and r.code != 404), None)
         kept = [trace for found in objects if not isinstance(found, SourceProblem) for trace in found]
         heard: list[KubeEvent] = [] if isinstance(events, SourceProblem) else events
@@ -92,8 +87,19 @@ class TraceReader:
             self.traces = traces
             self.revision += 1
 
+    async def _objects(
+        self, wanted: Sequence[tuple[ApiKind, str]], homes: Sequence[str], since: float
+    ) -> list[list[ObjectTrace] | SourceProblem]:
+        return await asyncio.gather(
+            *(self._of_kind(kind, version, since) for kind, version in wanted),
+            *(self._in_home("Secret", "secrets", home, since) for home in homes),
+            *(self._in_home("ConfigMap", "configmaps", home, since) for home in homes),
+        )
+
     async def _of_kind(self, kind: ApiKind, version: str, since: float) -> list[ObjectTrace] | SourceProblem:
-        return await self._listed(kind, version, _codec(wire_traces.TraceObject, _trace_of(kind.key, since)), traced=True)
+        return await self._listed(
+            kind, version, _codec(wire_traces.TraceObject, _trace_of(kind.key, since)), traced=True
+        )
 
     async def _in_home(self, name: str, plural: str, home: str, since: float) -> list[ObjectTrace] | SourceProblem:
         kind = ApiKind(name=name, plural=plural)
@@ -110,9 +116,7 @@ class TraceReader:
             return found
         return sorted(found, key=lambda one: (one.last, one.namespace, one.name, one.reason))[-MOST_EVENTS:]
 
-    async def _listed(
-        self, kind: ApiKind, version: str, codec: Codec, *, traced: bool
-    ) -> list[Any] | SourceProblem:
+    async def _listed(self, kind: ApiKind, version: str, codec: Codec, *, traced: bool) -> list[Any] | SourceProblem:
         """A kind of the whole cluster, else of each namespace in which it may be listed."""
         found = await self._list(kind.path(version), kind.resource, codec, traced=traced)
         if not isinstance(found, SourceProblem) or found.code != 403 or not kind.namespaced:

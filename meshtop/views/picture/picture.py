@@ -72,7 +72,8 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
-    `attention_log` remembers what needed attention from run to run, `change_memory` what was seen to change. `ignored` are findings that nobody wants to see.
+    `attention_log` remembers what needed attention from run to run, `change_memory` what was seen to change. `ignored`
+    are findings that nobody wants to see.
     `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 

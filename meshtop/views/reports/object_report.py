@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -14,6 +14,10 @@ from meshtop.analysis.fleet.drift.trees import differences
 from meshtop.model.changes import SeenChange
 from meshtop.model.shown_object import ShownObject
 from meshtop.model.yaml_text import diff_yaml, dump_yaml
+from meshtop.views.frame.table import Tone
+
+if TYPE_CHECKING:
+    from meshtop.analysis.tenancy.access.rights import Access
 
 WIDTH = 4096
 
@@ -62,9 +66,7 @@ def differing_fields(one: PlacedObject, other: PlacedObject) -> tuple[str, ...]:
 
 def object_diff(one: PlacedObject, other: PlacedObject) -> tuple[str, ...]:
     """The lines of a unified diff of two objects, apart from what no two clusters share."""
-    return diff_yaml(
-        comparable_object(one.tree), comparable_object(other.tree), one.title, other.title, width=WIDTH
-    )
+    return diff_yaml(comparable_object(one.tree), comparable_object(other.tree), one.title, other.title, width=WIDTH)
 
 
 def object_history(placed: PlacedObject, kind: str, seen: Sequence[SeenChange] = ()) -> list[FieldHistory]:
@@ -84,3 +86,59 @@ def history_row(entry: FieldHistory) -> tuple[str, str, str, str]:
     if entry.before is not None or entry.after is not None:
         fields += f": {'?' if entry.before is None else entry.before} → {'?' if entry.after is None else entry.after}"
     return at, entry.who, entry.operation, fields
+
+
+class NamedObject(Struct, frozen=True):
+    """An object by the words that a cluster's API takes: its kind, namespace ("" for none) and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def title(self) -> str:
+        """`VirtualService shop/reviews`."""
+        return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
+
+
+_OBJECT_OF_KIND = {"services": "Service", "virtualmachines": "WorkloadEntry", "canaries": ""}
+"""Kinds of meshtop whose items are one kind of object."""
+
+
+def object_behind(kind: str, item: Any) -> NamedObject | None:
+    """The object behind an item of a kind; None where there is none, or several."""
+    if kind == "namespaces":
+        return NamedObject("Namespace", "", item.name)
+    name = getattr(item, "name", "")
+    namespace = getattr(item, "namespace", "")
+    word = _OBJECT_OF_KIND.get(kind) or getattr(item, "kind", "")
+    if not name or not isinstance(word, str) or not word or word in ("Cluster", "Certificate"):
+        return None
+    group = "" if "." in word else _GROUPS.get(word, "")
+    return NamedObject(f"{word}.{group}" if group else word, namespace, name.partition("#")[0])
+
+
+_GROUPS = {"Gateway": "networking.istio.io", "Service": "", "Deployment": "apps"}
+"""The group of kinds whose name several groups share."""
+
+
+def may_be_read(access: Access | None, placed: PlacedObject) -> bool:
+    """Whether the access policy lets the user see an object; with a policy, nothing outside of namespaces is shown."""
+    return access is None or bool(placed.namespace and access.may_read(placed.cluster, placed.namespace))
+
+
+def marked_lines(
+    placed: PlacedObject, kind: str, seen: Sequence[SeenChange], everywhere: Sequence[PlacedObject]
+) -> tuple[str, tuple[tuple[str, Tone], ...]]:
+    """A heading, and the object's YAML and history; lines that not every cluster has are marked by their tone."""
+    text = object_yaml(placed)
+    others = [one for one in everywhere if one is not placed and one.name == placed.name]
+    compared = [dump_yaml(comparable_object(one.tree), width=WIDTH).splitlines() for one in others]
+    own = set(dump_yaml(comparable_object(placed.tree), width=WIDTH).splitlines())
+    lines: list[tuple[str, Tone]] = []
+    for line in text.splitlines():
+        differs = line in own and any(line not in other for other in compared)
+        lines.append((line, Tone.DEGRADED if differs else Tone.PLAIN))
+    lines += [("", Tone.PLAIN), ("# who wrote what", Tone.DIM)]
+    lines += [("# " + "  ".join(history_row(entry)), Tone.DIM) for entry in object_history(placed, kind, seen)]
+    return placed.title, tuple(lines)

@@ -20,7 +20,9 @@ def meta(name: str, *, namespace: str = "shop", created: float = 0.0, **more: ob
 
 
 def write(manager: str, at: float, fields: object, subresource: str = "") -> FieldWrite:
-    return FieldWrite(manager=manager, operation="Update", time=at, fields=json.dumps(fields).encode(), subresource=subresource)
+    return FieldWrite(
+        manager=manager, operation="Update", time=at, fields=json.dumps(fields).encode(), subresource=subresource
+    )
 
 
 def trace(kind: str, name: str, *writes: FieldWrite, namespace: str = "shop", created: float = 0.0) -> ObjectTrace:
@@ -47,7 +49,9 @@ SCALED = {"f:spec": {"f:replicas": {}}}
 
 
 def scaling(message: str, at: float, name: str = "web") -> KubeEvent:
-    return KubeEvent(reason="ScalingReplicaSet", kind="Deployment", namespace="shop", name=name, message=message, first=at, last=at)
+    return KubeEvent(
+        reason="ScalingReplicaSet", kind="Deployment", namespace="shop", name=name, message=message, first=at, last=at
+    )
 
 
 def changes(inventory: Inventory, *traces: ObjectTrace, events: tuple[KubeEvent, ...] = ()) -> tuple[Change, ...]:
@@ -57,7 +61,9 @@ def changes(inventory: Inventory, *traces: ObjectTrace, events: tuple[KubeEvent,
 
 def test_a_rollout_is_one_change_with_what_differs_and_who_wrote_it() -> None:
     at = NOW - 600
-    inventory = Inventory(controllers=(WEB, replica_set("web-1", 3, "r/web:1", 0.0), replica_set("web-2", 4, "r/web:2", at, 2)))
+    inventory = Inventory(
+        controllers=(WEB, replica_set("web-1", 3, "r/web:1", 0.0), replica_set("web-2", 4, "r/web:2", at, 2))
+    )
     pod = Pod(meta=meta("web-2-a", created=at + 1, owner=Owner("ReplicaSet", "web-2")), phase="Running")
     events = (
         scaling("Scaled up replica set web-2 to 1", at + 1),
@@ -66,16 +72,22 @@ def test_a_rollout_is_one_change_with_what_differs_and_who_wrote_it() -> None:
         KubeEvent(reason="BackOff", kind="Pod", namespace="shop", name="web-2-a", first=at + 40, last=at + 90, count=9),
     )
     found = changes(
-        structs.replace(inventory, pods=(pod,)), trace("Deployment", "web", write("argocd", at - 1, TEMPLATE)), events=events
+        structs.replace(inventory, pods=(pod,)),
+        trace("Deployment", "web", write("argocd", at - 1, TEMPLATE)),
+        events=events,
     )
-    assert [(one.how, one.who, one.what) for one in found] == [(ChangeHow.ROLLOUT, "argocd", ("revision 4", "image 1 → 2"))]
+    assert [(one.how, one.who, one.what) for one in found] == [
+        (ChangeHow.ROLLOUT, "argocd", ("revision 4", "image 1 → 2"))
+    ]
     assert found[0].title == "web rollout in east: image 1 → 2"
     assert found[0].at == at - 1
     assert found[0].workloads == (("shop", "web"),)
 
 
 def test_a_template_that_goes_back_to_an_old_replica_set_is_a_rollout_too() -> None:
-    inventory = Inventory(controllers=(WEB, replica_set("web-1", 5, "r/web:1", 10.0, 2), replica_set("web-2", 4, "r/web:2", 20.0)))
+    inventory = Inventory(
+        controllers=(WEB, replica_set("web-1", 5, "r/web:1", 10.0, 2), replica_set("web-2", 4, "r/web:2", 20.0))
+    )
     found = changes(inventory, trace("Deployment", "web", write("kubectl-rollout", NOW - 60, TEMPLATE)))
     assert [(one.how, one.who) for one in found] == [(ChangeHow.ROLLOUT, "kubectl-rollout")]
     assert found[0].what == ("containers[name=web].image",)
@@ -106,7 +118,9 @@ def test_steps_of_one_scaling_are_one_change() -> None:
 
 
 def test_a_write_without_events_says_what_it_owns_and_not_what_it_held() -> None:
-    found = changes(Inventory(controllers=(WEB,)), trace("Deployment", "web", write("kubectl-scale", NOW - 60, SCALED, "scale")))
+    found = changes(
+        Inventory(controllers=(WEB,)), trace("Deployment", "web", write("kubectl-scale", NOW - 60, SCALED, "scale"))
+    )
     assert [(one.how, one.what, one.fields) for one in found] == [(ChangeHow.SCALE, ("replicas",), ())]
 
 
@@ -114,7 +128,8 @@ def test_a_write_without_events_says_what_it_owns_and_not_what_it_held() -> None
     ("kind", "who", "fields", "subresource"),
     [
         ("Deployment", "kube-controller-manager", {"f:status": {"f:replicas": {}}}, "status"),
-        ("Deployment", "kube-controller-manager", {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}, ""),
+        ("Deployment", "kube-controller-manager",
+         {"f:metadata": {"f:annotations": {"f:deployment.kubernetes.io/revision": {}}}}, ""),
         ("VirtualService", "pilot-discovery", {"f:status": {"f:conditions": {}}}, ""),
         ("MutatingWebhookConfiguration", "pilot-discovery",
          {"f:webhooks": {'k:{"name":"a"}': {"f:clientConfig": {"f:caBundle": {}}}}}, ""),
@@ -171,7 +186,11 @@ def test_a_policy_is_about_the_workloads_that_it_selects() -> None:
 
 def test_restarts_are_told_by_workload_and_reason() -> None:
     pods = tuple(
-        Pod(meta=meta(f"web-2-{n}", owner=Owner("ReplicaSet", "web-2")), restarted_at=NOW - 100 + n, restart_reason="OOMKilled")
+        Pod(
+            meta=meta(f"web-2-{n}", owner=Owner("ReplicaSet", "web-2")),
+            restarted_at=NOW - 100 + n,
+            restart_reason="OOMKilled",
+        )
         for n in range(3)
     )
     inventory = Inventory(controllers=(WEB, replica_set("web-2", 4, "r/web:2", 1.0)), pods=pods)

@@ -77,7 +77,10 @@ def test_replicas_and_images_of_what_runs_pods() -> None:
     ],
 )
 def test_secrets_are_never_kept(spec: dict[str, Any]) -> None:
-    for before, after in ((inventory(route({})), inventory(route(spec))), (inventory(route(spec)), inventory(route({})))):
+    for before, after in (
+        (inventory(route({})), inventory(route(spec))),
+        (inventory(route(spec)), inventory(route({}))),
+    ):
         found = seen_between(before, after, at=AT, scope="uid")
         assert found
         assert b"hunter2" not in msgspec.json.encode(found)
@@ -96,8 +99,8 @@ def test_what_changes_too_much_is_cut() -> None:
 
 
 def test_values_that_were_seen_complete_the_mark_that_the_cluster_left() -> None:
-    mark = Change(at=AT - 2, clusters=("east",), namespace="shop", kind="VirtualService", name="web", how=ChangeHow.WEIGHTS,
-                  title="weights", who="kubectl-edit", what=("spec.http",))  # fmt: skip
+    mark = Change(at=AT - 2, clusters=("east",), namespace="shop", kind="VirtualService", name="web",
+                  how=ChangeHow.WEIGHTS, title="weights", who="kubectl-edit", what=("spec.http",))  # fmt: skip
     seen = seen_between(inventory(route(weights(90, 10))), inventory(route(weights(50, 50))), at=AT, scope="uid")
     (found,) = fleet_changes([[mark]], (), {"east": seen})
     assert found.who == "kubectl-edit"
@@ -117,7 +120,9 @@ def test_a_shift_of_several_clusters_is_one_change_and_not_its_marks_besides() -
         return Change(at=AT - 59, clusters=(cluster,), namespace="shop", kind="VirtualService", name="web",
                       how=ChangeHow.WEIGHTS, title="weights", who=who)  # fmt: skip
 
-    found = fleet_changes([[mark("east", "meshtop")], [mark("west", "meshtop"), mark("west", "kubectl-edit")]], journal, {})
+    found = fleet_changes(
+        [[mark("east", "meshtop")], [mark("west", "meshtop"), mark("west", "kubectl-edit")]], journal, {}
+    )
     assert [(one.clusters, one.who, one.undo) for one in found] == [
         (("east", "west"), "maria", "7"),
         (("west",), "kubectl-edit", ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from meshtop.analysis.changes.suspicion import (
@@ -10,7 +12,7 @@ from meshtop.analysis.changes.suspicion import (
     WINDOW_SECONDS,
     CallPaths,
     Trouble,
-    distances,
+    path_distances,
     suspects_of,
 )
 from meshtop.model.changes import Change, ChangeHow
@@ -18,14 +20,16 @@ from tests.worlds import AT
 
 CHAIN = [("east", "shop", name) for name in "abcdefg"]
 PATHS = CallPaths(
-    callees={one: [other] for one, other in zip(CHAIN, CHAIN[1:], strict=False)},
-    callers={other: [one] for one, other in zip(CHAIN, CHAIN[1:], strict=False)},
+    callees={one: [other] for one, other in pairwise(CHAIN)},
+    callers={other: [one] for one, other in pairwise(CHAIN)},
     behind=lambda cluster, namespace, service: [(cluster, namespace, service)],
     planes={"east": frozenset({"east"}), "west": frozenset({"east"})},
 )
 
 
-def change(name: str, before: float, how: ChangeHow = ChangeHow.ROLLOUT, cluster: str = "east", **more: object) -> Change:
+def change(
+    name: str, before: float, how: ChangeHow = ChangeHow.ROLLOUT, cluster: str = "east", **more: object
+) -> Change:
     parts = {"workloads": (("shop", name),), "kind": "Deployment", "namespace": "shop", **more}
     return Change(at=AT - before, clusters=(cluster,), name=name, how=how, title=f"{name} {how} in {cluster}", **parts)  # type: ignore[arg-type]
 
@@ -53,7 +57,7 @@ def test_siblings_are_on_no_path() -> None:
         behind=lambda *_: (),
         planes={},
     )
-    assert distances([("east", "shop", "b")], paths) == {("east", "shop", "b"): 0, ("east", "shop", "a"): 1}
+    assert path_distances([("east", "shop", "b")], paths) == {("east", "shop", "b"): 0, ("east", "shop", "a"): 1}
     assert suspects_of(trouble("b"), [change("c", 60.0)], paths, AT) == ()
 
 
@@ -112,10 +116,12 @@ def test_the_cluster_where_it_hurts_comes_before_the_same_change_elsewhere() -> 
 def test_a_node_that_is_not_ready_is_not_its_own_cause() -> None:
     node = change("n1", 10.0, ChangeHow.NODE, kind="Node", namespace="")
     assert suspects_of(trouble(nodes=True), [node], PATHS, AT) == ()
-    assert names(suspects_of(trouble(), [change("n1", 10.0, ChangeHow.NODE, workloads=(("shop", "d"),))], PATHS, AT)) == ["n1"]
+    assert names(
+        suspects_of(trouble(), [change("n1", 10.0, ChangeHow.NODE, workloads=(("shop", "d"),))], PATHS, AT)
+    ) == ["n1"]
 
 
 def test_a_path_has_an_end() -> None:
     chain = [("east", "shop", f"n{i}") for i in range(FURTHEST + 3)]
     paths = CallPaths(dict(zip(chain, ([b] for b in chain[1:]), strict=False)), {}, lambda *_: (), {})
-    assert max(distances([chain[0]], paths).values()) == FURTHEST
+    assert max(path_distances([chain[0]], paths).values()) == FURTHEST

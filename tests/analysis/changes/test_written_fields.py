@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshtop.analysis.changes.marks import marks_of
+from meshtop.analysis.changes.marks import change_marks
 from meshtop.analysis.changes.written_fields import (
     DEEPEST,
     MOST_PATHS,
@@ -112,7 +112,7 @@ def test_every_tree_of_known_steps_can_be_read(tree: object) -> None:
 
 @given(JSON)
 def test_any_json_costs_one_change_and_never_more(value: object) -> None:
-    """Whatever a server sends as the fields of one manager, there is one mark of it, or none where it is of no matter."""
+    """Whatever a server sends as the fields of one manager, there is one mark of it at most."""
     trace = ObjectTrace(
         kind="VirtualService",
         namespace="shop",
@@ -122,7 +122,7 @@ def test_any_json_costs_one_change_and_never_more(value: object) -> None:
             FieldWrite(manager="argocd", time=200.0, fields=b'{"f:spec":{"f:http":{}}}'),
         ),
     )
-    found = list(marks_of([trace], since=0.0))
+    found = list(change_marks([trace], since=0.0))
     assert [mark.paths for mark in found if mark.who == "argocd"] == [("spec.http",)]
     mine = [mark for mark in found if mark.who == "kubectl"]
     assert len(mine) <= 1
@@ -135,5 +135,9 @@ def test_any_json_costs_one_change_and_never_more(value: object) -> None:
 def test_many_paths_are_told_by_what_they_share() -> None:
     paths = [f"spec.http[{i}].route" for i in range(20)] + ["spec.hosts"]
     assert shortened(paths) == ("spec.http", "spec.hosts")
-    assert shortened([f"data[file{i}.yaml]" for i in range(3)]) == ("data[file0.yaml]", "data[file1.yaml]", "data[file2.yaml]")
+    assert shortened([f"data[file{i}.yaml]" for i in range(3)]) == (
+        "data[file0.yaml]",
+        "data[file1.yaml]",
+        "data[file2.yaml]",
+    )
     assert len(shortened([f"label{i}" for i in range(40)])) == 6

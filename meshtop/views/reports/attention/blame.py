@@ -25,8 +25,9 @@ def blamed(picture: Picture, draft: Draft, below: Sequence[Draft], onset: float 
     exact = onset is not None
     at = onset if exact else draft.no_later
     changes = changes_of(picture)
-    if draft.lost_cluster:
-        changes = (*changes, _lost(draft.lost_cluster, now if at is None else at, draft.title))
+    if draft.lost_cluster and at is not None:
+        # Since when is known by whoever saw it answer, or by the calls to it that fail since; else nothing is claimed.
+        changes = (*changes, _lost(draft.lost_cluster, at, draft.title))
     reach = tuple(sorted({c for one in (draft, *below) for c in one.clusters}))
     trouble = Trouble(
         id=draft.id,

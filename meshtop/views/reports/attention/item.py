@@ -68,7 +68,8 @@ class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
 
     `since` is when it began, null where nothing tells; where `lasting` is true it was so from the beginning of what
     could be read, and began then or earlier. `firstSeen` is when meshtop saw it first, remembered on this machine.
-    `places` are CLUSTER or CLUSTER/NAMESPACE. `changes` are suspected, the likeliest first. `rank` orders the list: the first is 0.
+    `places` are CLUSTER or CLUSTER/NAMESPACE. `changes` are suspected, the likeliest first. `rank` orders the list: the
+    first is 0.
     """
 
     id: str

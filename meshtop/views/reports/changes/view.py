@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from meshtop.analysis.changes.cluster_changes import newest_first
@@ -60,9 +60,7 @@ def _suspected(picture: Picture) -> Mapping[str, tuple[Suspect, AttentionItem, i
     return {suspect.change.key: (suspect, item, rank) for rank, (suspect, item) in enumerate(ranked)}
 
 
-def _item(
-    picture: Picture, change: Change, suspected: Mapping[str, tuple[Suspect, AttentionItem, int]]
-) -> ChangeItem:
+def _item(picture: Picture, change: Change, suspected: Mapping[str, tuple[Suspect, AttentionItem, int]]) -> ChangeItem:
     tenants = (tenant for name in change.clusters for tenant in picture.tenants(name, change.namespace))
     return ChangeItem(
         time=datetime.fromtimestamp(change.at, UTC),
@@ -101,9 +99,7 @@ def _workloads(picture: Picture, change: Change) -> Iterator[WorkloadId]:
 
 def _impact(picture: Picture, change: Change) -> ChangeImpact | None:
     courses = picture.courses
-    return impact_of(
-        change.at, [courses[where] for where in workloads_of_change(picture, change) if where in courses]
-    )
+    return impact_of(change.at, [courses[where] for where in workloads_of_change(picture, change) if where in courses])
 
 
 def _suspicion(found: tuple[Suspect, AttentionItem, int] | None) -> Suspicion | None:
@@ -122,14 +118,19 @@ def _suspicion(found: tuple[Suspect, AttentionItem, int] | None) -> Suspicion | 
     )
 
 
-def recent_lines(picture: Picture, items: list[ChangeItem], most: int = 3) -> tuple[str, ...]:
-    """The last changes as a screen shows them below what needs attention: `11:38 reporting-v1 scaled 2→40 in us-east`."""
+LATELY_SECONDS = 3600.0
+"""A screen has room for the changes of the last hour."""
+
+
+def lately(picture: Picture, items: Iterable[ChangeItem], most: int) -> tuple[tuple[ChangeItem, str], ...]:
+    """The changes that matter most of the last hour, each in a line: `11:38 reporting-v1 scaled 2→40 in us-east`.
+
+    What is suspected comes first, then the newest.
+    """
     now = moment_shown(picture)
-    told = sorted(items, key=lambda i: (i.suspicion is None, -i.time.timestamp()))[:most]
-    return tuple(
-        clean(f"{clock(item.time, now)} {'! ' if item.suspicion is not None else ''}{item.title}")
-        for item in sorted(told, key=lambda i: -i.time.timestamp())
-    )
+    found = [item for item in items if now - item.time.timestamp() <= LATELY_SECONDS]
+    found.sort(key=lambda i: (i.suspicion.rank if i.suspicion is not None else 1e9, -i.time.timestamp()))
+    return tuple((item, clean(f"{clock(item.time, now)} {item.title}")) for item in found[:most])
 
 
 def impact_text(impact: ChangeImpact | None) -> str:
