@@ -23,7 +23,7 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.model.shown_object import ShownObject
-    from meshtop.views.reports.object_report import NamedObject
+    from meshtop.views.reports.object_report import WantedObject
 
 WIDE = 120
 """Width in cells from which clusters stand side by side."""
@@ -57,7 +57,7 @@ class ObjectScreen(Guarded, ModalScreen[None]):
         Binding("escape,q,Y", "dismiss", "back", id="object.back"),
     ]
 
-    def __init__(self, wanted: NamedObject) -> None:
+    def __init__(self, wanted: WantedObject) -> None:
         super().__init__()
         self._wanted = wanted
         self._pages: tuple[ObjectPage, ...] = ()

@@ -88,7 +88,7 @@ def history_row(entry: FieldHistory) -> tuple[str, str, str, str]:
     return at, entry.who, entry.operation, fields
 
 
-class NamedObject(Struct, frozen=True):
+class WantedObject(Struct, frozen=True):
     """An object by the words that a cluster's API takes: its kind, namespace ("" for none) and name."""
 
     kind: str
@@ -105,17 +105,17 @@ _OBJECT_OF_KIND = {"services": "Service", "virtualmachines": "WorkloadEntry", "c
 """Kinds of meshtop whose items are one kind of object."""
 
 
-def object_behind(kind: str, item: Any) -> NamedObject | None:
+def object_behind(kind: str, item: Any) -> WantedObject | None:
     """The object behind an item of a kind; None where there is none, or several."""
     if kind == "namespaces":
-        return NamedObject("Namespace", "", item.name)
+        return WantedObject("Namespace", "", item.name)
     name = getattr(item, "name", "")
     namespace = getattr(item, "namespace", "")
     word = _OBJECT_OF_KIND.get(kind) or getattr(item, "kind", "")
     if not name or not isinstance(word, str) or not word or word in ("Cluster", "Certificate"):
         return None
     group = "" if "." in word else _GROUPS.get(word, "")
-    return NamedObject(f"{word}.{group}" if group else word, namespace, name.partition("#")[0])
+    return WantedObject(f"{word}.{group}" if group else word, namespace, name.partition("#")[0])
 
 
 _GROUPS = {"Gateway": "networking.istio.io", "Service": "", "Deployment": "apps"}

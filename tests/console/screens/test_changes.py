@@ -40,7 +40,7 @@ def changed_world() -> Snapshot:
             ObjectTrace(kind="Service", namespace=namespace, name="reviews", writes=(
                 FieldWrite(manager="kubectl-edit", time=AT - 60, fields=b'{"f:spec":{"f:type":{}}}'),)),
         ),
-        events=(KubeEvent(reason="NodeNotReady", kind="Node", namespace="", name="n1", first=AT - 7200, last=AT - 7200),),
+        events=(KubeEvent(reason="Rebooted", kind="Node", namespace="", name="n", first=AT - 7200, last=AT - 7200),),
     )  # fmt: skip
     inventory = structs.replace(first.inventory, traces=traces)
     return structs.replace(busy_world(), clusters=(structs.replace(first, inventory=inventory), *others))
