@@ -30,7 +30,8 @@ def test_the_fields_that_were_promised(world: Served) -> None:
     document = printed("get", "changes", *where)
     assert document["kind"] == "ChangeList"
     first = next(item for item in document["items"] if item["kind"] == "DestinationRule")
-    assert list(first)[:10] == "time cluster namespace kind name who how what impact suspicion".split()
+    promised = "time cluster namespace kind name who how what impact suspicion"
+    assert " ".join(list(first)[:10]) == promised
     assert (first["name"], first["who"], first["how"]) == ("payments", "kubectl-edit", "edit")
     times = [item["time"] for item in document["items"]]
     assert times == sorted(times, reverse=True)

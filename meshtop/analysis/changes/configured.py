@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ _WHOLE_CLUSTER = frozenset(
     {"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "GatewayClass", "ClusterSPIFFEID"}
 )
 _ROOT_MAP = "istio-ca-root-cert"
+_CERTIFICATE = re.compile(r"(tls|ca|cert(-chain)?|root-cert|ca-cert)[.](crt|pem|key)|\bcacert\b")
 _CA_SECRETS = frozenset({"cacerts", "istio-ca-secret"})
 REMOTE_SECRET = "istio-remote-secret-"
 
@@ -93,10 +95,10 @@ class _About:
     def how(self, kind: str, namespace: str, name: str, marks: Sequence[Mark]) -> ChangeHow:
         if any(mark.deleted for mark in marks):
             return ChangeHow.DELETE
-        if name == _ROOT_MAP or name in _CA_SECRETS or (kind == "Secret" and any(m.touches("data") for m in marks)):
-            return ChangeHow.MEMBERSHIP if name.startswith(REMOTE_SECRET) else ChangeHow.CERTIFICATE
         if name.startswith(REMOTE_SECRET):
             return ChangeHow.MEMBERSHIP
+        if name in (_ROOT_MAP, *_CA_SECRETS) or (kind == "Secret" and any(map(_writes_certificates, marks))):
+            return ChangeHow.CERTIFICATE
         if any(mark.created for mark in marks):
             return ChangeHow.CREATE
         obj = self._object(kind, namespace, name)
@@ -149,6 +151,11 @@ class _About:
             for c in self._inventory.controllers
             if c.kind != "ReplicaSet" and c.meta.namespace == namespace and wanted <= c.template_labels.items()
         )
+
+
+def _writes_certificates(mark: Mark) -> bool:
+    """Whether keys of a Secret are named as certificates are; what they hold is never read."""
+    return any(path.startswith("data") and _CERTIFICATE.search(path) for path in mark.paths)
 
 
 def _touches_routes(mark: Mark) -> bool:

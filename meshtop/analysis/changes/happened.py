@@ -46,7 +46,7 @@ def pods_of(
     found = [
         _of_pods(
             cluster, kind, namespace, name, min(times), ChangeHow.RESTART,
-            f"{name} restarted in {cluster}" + (f": {reason}" if reason else ""), "",
+            f"{_counted(len(times))} of {name} in {cluster} restarted" + (f" ({reason})" if reason else ""), "",
             (f"{len(times)} container{'s' * (len(times) != 1)} restarted", *filter(None, (reason,))),
         )
         for (kind, namespace, name, reason), times in restarts.items()
@@ -71,6 +71,10 @@ def pods_of(
             )
         )  # fmt: skip
     return found
+
+
+def _counted(containers: int) -> str:
+    return "a container" if containers == 1 else f"{containers} containers"
 
 
 def _follows(change: Change, namespace: str, name: str, at: float) -> bool:

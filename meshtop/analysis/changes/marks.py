@@ -13,6 +13,8 @@ CREATED_WITHIN_SECONDS = 2.0
 """What was written so soon after an object was created belongs to its creation."""
 _CONTROLLERS = frozenset({"kube-controller-manager", "pilot-discovery", "istiod", "ztunnel", "k3s", "kube-apiserver"})
 """Managers that write for others; what they write into a spec counts only where nobody else could have."""
+_OF_NODES = ("spec.unschedulable", "spec.taints", UNREADABLE)
+"""What of a node is a change: that it takes pods no more, or again."""
 _MOVED_BY_CONTROLLERS = frozenset({"ConfigMap", "Secret", "MutatingWebhookConfiguration"})
 
 
@@ -68,6 +70,9 @@ def _mark(trace: ObjectTrace, write: FieldWrite) -> Mark | None:
     except FieldsUnreadable:
         owned = paths = (UNREADABLE,)
     if owned and not paths:
+        return None
+    if trace.kind == "Node" and not any(path.startswith(_OF_NODES) for path in paths):
+        # Discovery of features and cloud controllers label thousands of nodes as they go.
         return None
     if write.manager in _CONTROLLERS and trace.kind not in _MOVED_BY_CONTROLLERS:
         return None

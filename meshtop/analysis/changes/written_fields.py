@@ -23,7 +23,7 @@ class FieldsUnreadable(ValueError):
     """What a server sent as FieldsV1 is none."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def written_paths(raw: bytes) -> tuple[str, ...]:
     """The paths of a FieldsV1 tree, at most so many, in the order in which they stand there; () for an empty one.
 

@@ -43,7 +43,8 @@ KEPT_REASONS = frozenset(
 )
 """Reasons of Events that tell of a change; all others are not kept."""
 MOST_EVENTS = 5000
-MOST_FIELDS_BYTES = 256 * 1024
+MOST_FIELDS_BYTES = 64 * 1024
+"""Bytes of one manager's fields; those of the largest objects are a third of it."""
 _STATUS_WRITERS = frozenset({"kubelet", "kube-scheduler", "cloud-controller-manager"})
 _METADATA_LIST = "PartialObjectMetadataList"
 

@@ -150,6 +150,29 @@ def test_an_object_that_is_new_is_created_once() -> None:
     assert [(one.how, one.who) for one in found] == [(ChangeHow.CREATE, "kubectl")]
 
 
+@pytest.mark.parametrize(
+    ("name", "keys", "how"),
+    [
+        ("public-cert", ("tls.crt", "tls.key"), ChangeHow.CERTIFICATE),
+        ("cacerts", ("ca-cert.pem", "root-cert.pem"), ChangeHow.CERTIFICATE),
+        ("sh.helm.release.v1.istiod.v5", ("release",), ChangeHow.EDIT),
+        ("istio-remote-secret-west", ("west",), ChangeHow.MEMBERSHIP),
+    ],
+)
+def test_secrets_are_told_apart_by_their_names_and_keys(name: str, keys: tuple[str, ...], how: ChangeHow) -> None:
+    fields = {"f:data": {f"f:{key}": {} for key in keys}}
+    (found,) = changes(Inventory(), trace("Secret", name, write("helm", NOW - 60, fields), namespace="istio-system"))
+    assert (found.how, found.wide) == (how, True)
+
+
+def test_of_a_node_only_that_it_takes_no_pods_is_a_change() -> None:
+    labelled = {"f:metadata": {"f:labels": {"f:feature.node.kubernetes.io/cpu": {}}}}
+    cordoned = {"f:spec": {"f:unschedulable": {}}}
+    marks = (write("nfd-master", NOW - 60, labelled), write("kubectl-cordon", NOW - 600, cordoned))
+    found = changes(Inventory(), trace("Node", "n1", *marks, namespace=""))
+    assert [(one.who, one.what) for one in found] == [("kubectl-cordon", ("spec.unschedulable",))]
+
+
 def test_two_managers_at_one_moment_do_one_thing() -> None:
     found = changes(
         Inventory(),
@@ -196,7 +219,7 @@ def test_restarts_are_told_by_workload_and_reason() -> None:
     inventory = Inventory(controllers=(WEB, replica_set("web-2", 4, "r/web:2", 1.0)), pods=pods)
     found = changes(inventory)
     assert [(one.how, one.title, one.at) for one in found] == [
-        (ChangeHow.RESTART, "web restarted in east: OOMKilled", NOW - 100)
+        (ChangeHow.RESTART, "3 containers of web in east restarted (OOMKilled)", NOW - 100)
     ]
 
 
