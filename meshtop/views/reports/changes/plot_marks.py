@@ -52,7 +52,13 @@ def _concerns(kind: str, item: Any, change: Change) -> bool:
     about = (*change.workloads, *change.services, (change.namespace, change.name))
     served = getattr(item, "services", ()) or getattr(item, "workloads", ())
     names = {name, *(str(one).rpartition("/")[2] for one in served)}
-    return any(where == namespace and which in names for where, which in about)
+    # What a route leads to is known by its host; the workloads of its versions have longer names.
+    hosts = {str(one.host).partition(".")[0] for one in getattr(item, "destinations", ())}
+    return any(
+        where == namespace
+        and (which in names or which.startswith(tuple(f"{host}-" for host in hosts)) or which in hosts)
+        for where, which in about
+    )
 
 
 def _shares(changes: Iterable[Change], start: float, end: float) -> tuple[float, ...]:
