@@ -196,7 +196,7 @@ def some_time_into(story: str, seconds: float) -> tuple[float, Snapshot]:
     """
 
     async def read() -> tuple[float, Snapshot]:
-        world = SimulatedWorld(story, begins=15.0)
+        world = SimulatedWorld(story, begins=15.0, traced=True)
         with tempfile.TemporaryDirectory() as folder:
             async with world.observed(Path(folder)) as observatory:
                 if world.world.dying is not None:

@@ -11,15 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
-from meshtop.console.screens.facts import COURSE_SECONDS, headline
+from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
-from meshtop.console.widgets.lines import TextLine
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.model.text import cut
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
@@ -86,21 +87,9 @@ def needs_of(
 
 
 MOST_CHANGES = 3
-"""So many of the last changes stand below what needs attention."""
-
-
-def change_rows(picture: Picture, query: Query) -> dict[str, Need]:
-    """The last rows of NOW: the changes that matter most of the last hour, what is suspected first."""
-    from meshtop.views.frame.registry import view
-    from meshtop.views.reports.changes.view import lately
-
-    of_kind = view(CHANGES)
-    rows: dict[str, Need] = {}
-    for item, line in lately(picture, of_kind.in_scope(picture, picture.resolved(query)), MOST_CHANGES):
-        title = "CHANGES" if not rows else "       "
-        tone = Tone.DEGRADED if item.suspicion is not None else Tone.DIM
-        rows[f"{CHANGES}:{item.key}"] = Need(" ", tone, f"{title} {line}", CHANGES, item.key)
-    return rows
+"""So many of the last changes stand below what needs attention where there is room, else one."""
+ROOMY = 30
+"""Height in lines from which there is."""
 
 
 def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
@@ -158,6 +147,38 @@ class Headline(LineWidget):
         return self.screen
 
 
+class ChangesLine(LineWidget):
+    """The last lines of NOW: the changes of the last hour that matter most, what is suspected first."""
+
+    LABEL = "CHANGES"
+
+    def __init__(self) -> None:
+        super().__init__(id="changes")
+        self._told: tuple[tuple[str, Tone], ...] = ()
+
+    def show(self, picture: Picture, query: Query, most: int) -> None:
+        """Show the changes of a scope, at most so many; without any the lines are away."""
+        from meshtop.views.frame.registry import view
+        from meshtop.views.reports.changes.view import lately
+
+        items = view(CHANGES).in_scope(picture, picture.resolved(query))
+        self._told = tuple(
+            (line, Tone.DIM if item.suspicion is None else Tone.DEGRADED) for item, line in lately(picture, items, most)
+        )
+        self.display = bool(self._told)
+        self.styles.height = len(self._told)
+        self.draw()
+
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
+        """A line for each change, the first after the label."""
+        x = MARGIN + len(self.LABEL) + 1
+        label = (TextRun(MARGIN, self.LABEL, Tone.DIM),)
+        return [
+            TextLine("plain", (*(label if not number else ()), TextRun(x, cut(line, max(0, width - x - 1)), tone)))
+            for number, (line, tone) in enumerate(self._told[:height])
+        ]
+
+
 class FleetScreen(TableScreen):
     """The first screen of the console."""
 
@@ -166,6 +187,7 @@ class FleetScreen(TableScreen):
         Binding("n", "needs", "now", id="fleet.needs"),
         Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge", show=False),
         Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
+        Binding("c", "changes", "changes", id="fleet.changes", show=False),
     ]
 
     def __init__(self) -> None:
@@ -180,6 +202,7 @@ class FleetScreen(TableScreen):
         with Vertical(classes="fleet"):
             yield Headline()
             yield LiveTable(id="needs", sortable=False)
+            yield ChangesLine()
             yield Pages(id="places")
             with Horizontal(classes="body"):
                 with Vertical():
@@ -233,6 +256,10 @@ class FleetScreen(TableScreen):
         else:
             super().action_travel(steps)
 
+    def action_changes(self) -> None:
+        """Open what changed."""
+        self.host.open_place(CHANGES)
+
     def action_all_needs(self) -> None:
         """Show what is acknowledged too, or leave it out again."""
         self._all_needs = not self._all_needs
@@ -244,7 +271,7 @@ class FleetScreen(TableScreen):
         """The screen's purpose, for the help."""
         return (
             "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
-            "w opens the worst of it."
+            "w opens the worst of it, [ there goes to the moment at which it began; c lists what changed."
         )
 
     @property
@@ -274,14 +301,14 @@ class FleetScreen(TableScreen):
         if needs.cursor_key != self._kept or not needs.has_focus:
             self._kept = None
         self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs, kept=self._kept)
-        if self._needs:
-            self._needs |= change_rows(picture, self.host.scope.query)
         known = len(found) - len(new)
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
         needs.show(_needs_table(self._needs, title))
+        most_changes = MOST_CHANGES if self.size.height >= ROOMY else 1
+        self.query_one(ChangesLine).show(picture, self.host.scope.query, most_changes)
         super().refresh_picture(picture)
         self._show_trends(picture)
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.console.screens.changes import ChangeDetailScreen, ChangesScreen
-from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.fleet import ChangesLine, FleetScreen
 from meshtop.console.screens.object import ObjectScreen
 from meshtop.console.widgets.chart import MARK, ChartModel, ChartSeries, chart_lines
 from meshtop.console.widgets.line_widget import LineView
@@ -22,7 +22,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from tests.console.stage import StillApp, busy_world, session_of, stage
+from tests.console.stage import busy_world, session_of, stage
 from tests.worlds import AT
 
 
@@ -81,16 +81,15 @@ async def test_the_last_changes_stand_below_what_needs_attention(changed: Snapsh
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, FleetScreen)
-        told = [need.message for need in screen._needs.values() if need.kind == "changes"]
-        assert len(told) == 2
-        assert told[0].startswith("CHANGES 13:5")
-        assert list(screen._needs)[-2:] == [key for key, need in screen._needs.items() if need.kind == "changes"]
-
-
-def onset_in(app: StillApp) -> tuple[str, float]:
-    screen = app.screen
-    assert isinstance(screen, FleetScreen)
-    return next((key, need.began) for key, need in screen._needs.items() if need.began is not None)
+        line = screen.query_one(ChangesLine)
+        assert line.display
+        told = ["".join(run.text for run in one.runs) for one in line.make_lines(100, 3)]
+        assert told[0].startswith("CHANGES13:59 Service reviews changed in east by kubectl-edit")
+        assert told[1].startswith("13:50 ")
+        assert len(told) == line.styles.height.value == 2
+        await pilot.press("c")
+        await pilot.pause()
+        assert isinstance(app.screen, ChangesScreen)
 
 
 async def test_a_bracket_goes_to_where_it_began_and_then_on_by_minutes(changed: Snapshot) -> None:

@@ -12,6 +12,7 @@ from msgspec import structs
 from meshtop.analysis.changes.suspicion import Suspect
 from meshtop.log import log_repeated
 from meshtop.model.attention import PastChange, Remembered, Sighting
+from meshtop.model.changes import ChangeHow
 from meshtop.model.errors import MeshtopError
 from meshtop.model.state import Severity, State
 from meshtop.views.picture.memory import Key
@@ -165,8 +166,8 @@ def _suspects(picture: Picture, draft: Draft, below: Sequence[Draft], onset: flo
 
 
 def _cause(suspects: Sequence[Suspect]) -> PrecedingChange | None:
-    """The likeliest suspect."""
-    if not suspects:
+    """The likeliest suspect; that a cluster ceased to answer says no more than the item itself."""
+    if not suspects or suspects[0].change.how is ChangeHow.LOST:
         return None
     first = suspects[0].change
     return PrecedingChange(title=first.title, time=datetime.fromtimestamp(first.at, UTC))
