@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 ATTENTION = "attention"
 CHANGES = "changes"
-FINDINGS = "findings"
+ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION, CHANGES), ("slos", ATTENTION, CHANGES)
+"""Kinds for which alerts and objectives are asked for."""
+TRACED_KINDS = (ATTENTION, CHANGES)
+"""Kinds for which the marks of changes are read; what is suspected is told by what needs attention."""
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION, CHANGES)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -102,7 +105,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift, findings, changes.
+    localities (loc), drift, findings, alerts (al), slos, changes.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -110,7 +113,7 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for
+    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -133,9 +136,11 @@ def command(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION, CHANGES),
-        courses=kind in (ATTENTION, CHANGES),
-        judged=kind == FINDINGS,
-        traced=kind in (ATTENTION, CHANGES),
+        courses=kind in TRACED_KINDS,
+        alerts=kind in ALERT_KINDS,
+        slos=kind in SLO_KINDS,
+        judged=judged_for(kind),
+        traced=kind in TRACED_KINDS,
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.shown_object import ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
@@ -27,6 +28,7 @@ class FakeKubernetes:
         self.settled = True
         self.follows = 0
         self.attended: frozenset[str] | None = frozenset()
+        self.judged = 0
         self._hang = hang
         self._broken = broken
         self._inventory: Inventory | None = None
@@ -40,6 +42,9 @@ class FakeKubernetes:
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         return ShownObject(cluster=name, unknown_kind=True, error=f"There is no kind {word}.")
+
+    def judge(self) -> None:
+        self.judged += 1
 
     async def list_all(self) -> None:
         if self._hang:
@@ -78,6 +83,10 @@ class FakePrometheus:
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
         self.courses: Courses | None = None
+        self.alerts: Alerts | None = None
+        self.slos: Slos | None = None
+        self.alerts_asked: list[float | None] = []
+        self.slos_asked: list[float | None] = []
         self.needs_services = needs_services
         self.scrape_seconds: float | None = None
         self.asked: list[tuple[int, float, float | None]] = []
@@ -95,6 +104,14 @@ class FakePrometheus:
 
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Nothing."""
+
+    async def refresh_alerts(self, *, at: float | None = None) -> None:
+        self.alerts_asked.append(at)
+        self.alerts = Alerts()
+
+    async def refresh_slos(self, *, at: float | None = None) -> None:
+        self.slos_asked.append(at)
+        self.slos = Slos()
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         self.history = History()
