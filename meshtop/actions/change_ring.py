@@ -47,6 +47,9 @@ class ChangeRing:
         self._most_rows = most_rows
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
+        self._rows: list[SeenChange] = []
+        self._rows_of: tuple[int, int] | None = None
+        """The first and the last row of the file when `_rows` were read."""
         self._open()
 
     def _open(self) -> None:
@@ -123,13 +126,18 @@ class ChangeRing:
             if self._database is None:
                 return []
             try:
-                rows = self._database.execute(
-                    f"SELECT {_COLUMNS} FROM seen WHERE at BETWEEN ? AND ? ORDER BY at, number", (since, until)
-                ).fetchall()
+                # Asked at every picture, and nearly always the same: the rows are numbered, and none is ever changed.
+                ends = self._database.execute(
+                    "SELECT COALESCE(MIN(number), 0), COALESCE(MAX(number), 0) FROM seen"
+                ).fetchone()
+                if ends != self._rows_of:
+                    rows = self._database.execute(f"SELECT {_COLUMNS} FROM seen ORDER BY at, number").fetchall()
+                    self._rows, self._rows_of = [_seen(row) for row in rows], ends
             except sqlite3.Error as error:
                 self._failed(error)
                 return []
-        return [_seen(row) for row in rows]
+            rows_now = self._rows
+        return [one for one in rows_now if since <= one.at <= until]
 
 
 def _seen(row: tuple[float, str, str, str, str, str, str | None, str | None]) -> SeenChange:

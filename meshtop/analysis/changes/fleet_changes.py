@@ -78,14 +78,16 @@ def _with_values(cluster: str, changes: Sequence[Change], seen: Sequence[SeenCha
     for one in seen:
         groups.setdefault((one.kind, one.namespace, one.name, int(one.at)), []).append(one)
     found = list(changes)
+    by_object: dict[tuple[str, str, str], list[int]] = {}
+    for i, change in enumerate(found):
+        if cluster in change.clusters:
+            by_object.setdefault((change.kind, change.namespace, change.name), []).append(i)
     for (kind, namespace, name, _), several in groups.items():
         fields = tuple(FieldChange(one.path, one.before, one.after) for one in several)
         matching = [
-            (i, change)
-            for i, change in enumerate(found)
-            if (change.kind, change.namespace, change.name) == (kind, namespace, name)
-            and cluster in change.clusters
-            and -5 <= several[0].at - change.at <= SAME_SECONDS
+            (i, found[i])
+            for i in by_object.get((kind, namespace, name), ())
+            if -5 <= several[0].at - found[i].at <= SAME_SECONDS
         ]
         if matching:
             i, change = max(matching, key=lambda one: one[1].at)
