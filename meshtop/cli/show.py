@@ -123,11 +123,13 @@ def _found(read: Sequence[ShownObject], kind: str, namespace: str, name: str) ->
 
 def _visible(session: Session, found: list[PlacedObject]) -> list[PlacedObject]:
     """What the access policy lets the user read. Raises CommandError where that is nothing."""
+    from meshtop.views.reports.object_report import may_be_read
+
     if session.pictures.rules is None:
         return found
     snapshot = once(session, asked=_NAMESPACES, everything=True)
     access = session.pictures.access(snapshot)
-    kept = [one for one in found if access is None or (one.namespace and access.may_read(one.cluster, one.namespace))]
+    kept = [one for one in found if may_be_read(access, one)]
     if not kept:
         raise CommandError("The access policy does not let you read this object.", Exit.REFUSED)
     return kept
