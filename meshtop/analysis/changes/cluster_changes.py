@@ -9,14 +9,14 @@ from msgspec import Struct, structs
 from meshtop.analysis.changes.configured import changes_of_objects
 from meshtop.analysis.changes.happened import certificates_of, memberships_of, node_changes, pods_of
 from meshtop.analysis.changes.marks import Mark, change_marks
-from meshtop.analysis.changes.rollouts import rollouts_of
+from meshtop.analysis.changes.rollouts import ROLLOUT, rollouts_of
 from meshtop.analysis.changes.scalings import scalings_of
 from meshtop.model.changes import HORIZON_SECONDS, Change, ChangeHow
 from meshtop.model.kube import Inventory
 
 ROTATION_SECONDS = 300.0
 """A control plane passes a new root on to the proxies within so long."""
-_PODS_OF = ("Deployment", "StatefulSet", "DaemonSet")
+_PODS_OF = ("Deployment", "StatefulSet", "DaemonSet", ROLLOUT)
 
 
 class ChangedCluster(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from meshtop.analysis.changes.marks import Mark
 from meshtop.analysis.inventory.labels import is_istiod
 from meshtop.model.changes import Change, ChangeHow, FieldChange, KubeEvent
-from meshtop.model.kube import Controller
+from meshtop.model.kube import Controller, Meta
 
 REVISION = "deployment.kubernetes.io/revision"
+ARGO_REVISION = "rollout.argoproj.io/revision"
+ROLLOUT = "Rollout"
 WRITTEN_BEFORE_SECONDS = 120.0
 """A Deployment's controller makes the ReplicaSet of a new template within so long."""
 LASTS_SECONDS = 900.0
@@ -22,11 +24,16 @@ def rollouts_of(
     cluster: str, controllers: Iterable[Controller], marks: Sequence[Mark], events: Sequence[KubeEvent], since: float
 ) -> tuple[list[Change], list[Mark]]:
     """The rollouts since a moment, and the marks that are not part of one."""
-    sets: dict[tuple[str, str], list[Controller]] = {}
+    sets: dict[tuple[str, str, str], list[Controller]] = {}
     owners: dict[tuple[str, str, str], Controller] = {}
     for controller in controllers:
-        if controller.kind == "ReplicaSet" and controller.meta.owner is not None:
-            sets.setdefault((controller.meta.namespace, controller.meta.owner.name), []).append(controller)
+        owner = controller.meta.owner
+        if controller.kind == "ReplicaSet" and owner is not None:
+            sets.setdefault((controller.meta.namespace, owner.kind, owner.name), []).append(controller)
+            if owner.kind == ROLLOUT:
+                # Argo's objects are not read as controllers; their ReplicaSets say all that is needed.
+                meta = Meta(name=owner.name, namespace=controller.meta.namespace)
+                owners[ROLLOUT, *meta.key] = Controller(kind=ROLLOUT, meta=meta)
         else:
             owners[controller.kind, *controller.meta.key] = controller
     by_owner: dict[tuple[str, str, str], list[Mark]] = {}
@@ -36,7 +43,7 @@ def rollouts_of(
     told: set[int] = set()
     for (kind, namespace, name), owner in owners.items():
         mine = by_owner.get((kind, namespace, name), [])
-        revisions = sorted(sets.get((namespace, name), ()), key=_revision) if kind == "Deployment" else []
+        revisions = sorted(sets.get((namespace, kind, name), ()), key=_revision)
         for before, after in zip((None, *revisions), revisions, strict=False):
             if after.meta.created < since:
                 continue
@@ -63,8 +70,13 @@ def _wrote(mark: Mark, at: float) -> bool:
     return near and (mark.created or mark.touches(TEMPLATE) or not mark.paths)
 
 
+def _revision_text(replica_set: Controller) -> str:
+    annotations = replica_set.meta.annotations
+    return annotations.get(REVISION) or annotations.get(ARGO_REVISION) or ""
+
+
 def _revision(replica_set: Controller) -> tuple[int, float]:
-    said = replica_set.meta.annotations.get(REVISION, "")
+    said = _revision_text(replica_set)
     return (int(said) if said.isdigit() and len(said) < 10 else 0, replica_set.meta.created)
 
 
@@ -81,7 +93,7 @@ def _rollout(
     fields = template_differences(before, after) if before is not None and after is not None else ()
     owned = [path for mark in writers for path in mark.paths if path.startswith(TEMPLATE)]
     what = tuple(one.words() for one in fields) or tuple(dict.fromkeys(_of_template(path) for path in owned))[:6]
-    revision = after.meta.annotations.get(REVISION, "") if after is not None else ""
+    revision = _revision_text(after) if after is not None else ""
     name = owner.meta.name
     where = f" in {cluster}"
     shown = f": {what[0]}" if fields else ""

@@ -93,6 +93,21 @@ def test_a_template_that_goes_back_to_an_old_replica_set_is_a_rollout_too() -> N
     assert found[0].what == ("containers[name=web].image",)
 
 
+def test_a_rollout_of_argo_is_told_by_its_replica_sets_too() -> None:
+    at = NOW - 300
+
+    def of_argo(name: str, revision: int, image: str, created: float) -> Controller:
+        found = replica_set(name, revision, image, created)
+        annotations = {"rollout.argoproj.io/revision": str(revision)}
+        owner = Owner("Rollout", "web", "argoproj.io/v1alpha1")
+        return structs.replace(found, meta=structs.replace(found.meta, annotations=annotations, owner=owner))
+
+    inventory = Inventory(controllers=(of_argo("web-1", 10, "r/web:1", 0.0), of_argo("web-2", 9, "r/web:0", 0.0),
+                                       of_argo("web-3", 11, "r/web:2", at)))  # fmt: skip
+    found = changes(inventory, trace("Rollout", "web", write("argocd", at - 2, TEMPLATE)))
+    assert [(one.kind, one.who, one.what) for one in found] == [("Rollout", "argocd", ("revision 11", "image 1 → 2"))]
+
+
 @pytest.mark.parametrize(
     ("message", "what"),
     [
