@@ -52,6 +52,7 @@ PAGE_NAMES = {
     "trust": "Trust",
     "virtualmachines": "VMs",
     "federated": "Federated",
+    "drift": "Drift",
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }
