@@ -27,12 +27,12 @@ def rollouts_of(
     sets: dict[tuple[str, str, str], list[Controller]] = {}
     owners: dict[tuple[str, str, str], Controller] = {}
     for controller in controllers:
-        owner = controller.meta.owner
-        if controller.kind == "ReplicaSet" and owner is not None:
-            sets.setdefault((controller.meta.namespace, owner.kind, owner.name), []).append(controller)
-            if owner.kind == ROLLOUT:
+        above = controller.meta.owner
+        if controller.kind == "ReplicaSet" and above is not None:
+            sets.setdefault((controller.meta.namespace, above.kind, above.name), []).append(controller)
+            if above.kind == ROLLOUT:
                 # Argo's objects are not read as controllers; their ReplicaSets say all that is needed.
-                meta = Meta(name=owner.name, namespace=controller.meta.namespace)
+                meta = Meta(name=above.name, namespace=controller.meta.namespace)
                 owners[ROLLOUT, *meta.key] = Controller(kind=ROLLOUT, meta=meta)
         else:
             owners[controller.kind, *controller.meta.key] = controller
