@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
-ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION), ("slos", ATTENTION)
+CHANGES = "changes"
+ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION, CHANGES), ("slos", ATTENTION, CHANGES)
 """Kinds for which alerts and objectives are asked for."""
-PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
+TRACED_KINDS = (ATTENTION, CHANGES)
+"""Kinds for which the marks of changes are read; what is suspected is told by what needs attention."""
+PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION, CHANGES)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 TITLED = ("table", "wide", "csv")
@@ -102,7 +105,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift, findings, alerts (al), slos.
+    localities (loc), drift, findings, alerts (al), slos, changes.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -121,7 +124,7 @@ def command(
     if names or filter_ or sort:
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
-    if kind == ATTENTION:
+    if kind in (ATTENTION, CHANGES):
         session.remember()
     if watch:
         from meshtop.cli.watch import print_changes
@@ -132,11 +135,12 @@ def command(
     snapshot = once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
-        canaries=kind in ("canaries", ATTENTION),
-        courses=kind == ATTENTION,
+        canaries=kind in ("canaries", ATTENTION, CHANGES),
+        courses=kind in TRACED_KINDS,
         alerts=kind in ALERT_KINDS,
         slos=kind in SLO_KINDS,
         judged=judged_for(kind),
+        traced=kind in TRACED_KINDS,
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

@@ -16,6 +16,7 @@ from meshtop.cli.options import Common, common_of, common_options
 COMMANDS = {
     "get": "meshtop.cli.get",
     "graph": "meshtop.cli.graph",
+    "show": "meshtop.cli.show",
     "analyze": "meshtop.cli.analyze",
     "watch": "meshtop.cli.watch_attention",
     "ack": "meshtop.cli.ack",

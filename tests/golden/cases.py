@@ -20,13 +20,14 @@ SMALL = World("small", ("--scenario", "everyday", "--services", "2"))
 KINDS = (
     "clusters", "namespaces", "services", "workloads", "virtualmachines", "edges", "mtls", "trust", "certificates",
     "tenants", "canaries", "members", "federated", "controlplanes", "discovery", "localities", "drift", "attention",
+    "changes",
     # Reached by an option or from a screen, and by their names too.
     "tenantmatrix", "tenanttree", "mtlsedges", "mtlsmatrix", "findings", "alerts", "slos",
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif apply", "whatif strict",
-    "whatif evacuate",
+    "", "get", "graph", "show", "watch", "ack", "suggest", "suggest policies",
+    "whatif", "whatif apply", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "demo", "config",
