@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ def main() -> None:
 
     common = Common()
     common.console = _console
+    called = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib is a fifth of the time of `--version`
+    if called.startswith("kubectl"):
+        from meshtop.cli.kubectl_plugin import run_plugin
+
+        sys.exit(run_plugin(called, sys.argv[1:], common))
     sys.exit(run(common=common))
 
 

@@ -105,15 +105,18 @@ COMPLETE_VARIABLE = "_MESHTOP_COMPLETE"
 """What a shell's completion script sets."""
 
 
-def main(arguments: Sequence[str] | None = None, common: Common | None = None) -> int:
-    """Run meshtop and return the exit code. `common` has options given earlier (`meshtop demo -- ...`)."""
+def main(arguments: Sequence[str] | None = None, common: Common | None = None, *, program: str = "meshtop") -> int:
+    """Run meshtop and return the exit code. `common` has options given earlier (`meshtop demo -- ...`).
+
+    `program` is how the user called it, which help and hints repeat.
+    """
     shared = common if common is not None else Common()
     if COMPLETE_VARIABLE in os.environ:
         import_module("meshtop.cli.completion")  # it answers shells in its own way
     return run(
         lambda: cli.main(
             args=list(sys.argv[1:] if arguments is None else arguments),
-            prog_name="meshtop",
+            prog_name=program,
             standalone_mode=False,
             obj=shared,
             complete_var=COMPLETE_VARIABLE,
