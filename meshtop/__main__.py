@@ -28,11 +28,11 @@ def main() -> None:
 
     common = Common()
     common.console = _console
-    called = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib is a fifth of the time of `--version`
+    called = os.path.basename(sys.argv[0])
     if called.startswith("kubectl"):
-        from meshtop.cli.kubectl_plugin import run_plugin
+        from meshtop.cli.kubectl_plugin import run_for_kubectl
 
-        sys.exit(run_plugin(called, sys.argv[1:], common))
+        sys.exit(run_for_kubectl(called, sys.argv[1:], common))
     sys.exit(run(common=common))
 
 

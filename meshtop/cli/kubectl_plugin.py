@@ -39,7 +39,7 @@ class Directive(IntEnum):
     ONLY_FOLDERS = 16
 
 
-def run_plugin(called: str, arguments: Sequence[str], common: Common) -> int:
+def run_for_kubectl(called: str, arguments: Sequence[str], common: Common) -> int:
     """Run as kubectl's plugin, or answer kubectl's completion, by the name it was called under; the exit code."""
     if called.startswith(COMPLETER):
         return run(lambda: _complete(arguments))

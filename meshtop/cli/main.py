@@ -30,6 +30,7 @@ COMMANDS = {
     "rules": "meshtop.cli.rules",
     "access": "meshtop.cli.access",
     "serve": "meshtop.cli.serve",
+    "mcp": "meshtop.cli.mcp",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",
     "completion": "meshtop.cli.completion",

@@ -15,8 +15,8 @@ _OURS = {"config": "--config", "kubeconfig": "--kubeconfig", "context": "--conte
 _given: dict[str, tuple[str, ...]] = {}
 _program = "meshtop"
 _MESHTOP = re.compile(
-    r"\b(?<!kubectl )meshtop (get(?: [a-z]+)?|graph|watch|ack|whatif|shift|propagate|rollback|resume|journal|doctor|rules"
-    r"|config validate|access(?: [a-z]+)?)\b(?!-|:)"
+    r"\b(?<!kubectl )meshtop (get(?: [a-z]+)?|graph|watch|ack|whatif|shift|propagate|rollback|resume|journal|doctor"
+    r"|rules|config validate|access(?: [a-z]+)?)\b(?!-|:)"
 )
 _KUBECTL = re.compile(r"\bkubectl (?=-|apply|delete|get|describe|label|annotate|logs|rollout|auth)([^|;`()\n]*)")
 _CONTEXTS = re.compile(r"--context[ =]")

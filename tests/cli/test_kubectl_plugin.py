@@ -10,7 +10,7 @@ import pytest
 from click.shell_completion import CompletionItem
 
 from meshtop.__main__ import main as entry
-from meshtop.cli.kubectl_plugin import CURRENT_CONTEXT, answer, current_context, run_plugin
+from meshtop.cli.kubectl_plugin import CURRENT_CONTEXT, answer, current_context, run_for_kubectl
 from meshtop.cli.main import main
 from meshtop.cli.options import Common
 from tests.cli.conftest import Program
@@ -37,7 +37,7 @@ def test_the_callers_context_counts_unless_the_command_line_names_clusters(
 
 def test_the_callers_context_is_the_only_one(meshtop: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CURRENT_CONTEXT, "east-admin")
-    assert run_plugin("kubectl-meshtop", ["get", "clusters"], Common()) == 0
+    assert run_for_kubectl("kubectl-meshtop", ["get", "clusters"], Common()) == 0
     assert meshtop.sessions[-1].common.context == ("east-admin",)
 
 
@@ -45,9 +45,9 @@ def test_what_the_user_is_told_to_run_is_the_plugin(
     meshtop: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv(CURRENT_CONTEXT, raising=False)
-    assert run_plugin("kubectl-meshtop", ["get", "no-such-kind"], Common()) == 2
+    assert run_for_kubectl("kubectl-meshtop", ["get", "no-such-kind"], Common()) == 2
     assert "Try 'kubectl meshtop get --help'." in capsys.readouterr().err
-    assert run_plugin("kubectl-meshtop", ["journal", "nothing", "--context", "a"], Common()) == 2
+    assert run_for_kubectl("kubectl-meshtop", ["journal", "nothing", "--context", "a"], Common()) == 2
     assert "kubectl meshtop journal --context a lists them" in capsys.readouterr().err
     assert main(["journal", "nothing"]) == 2
     assert "(meshtop journal lists them" in capsys.readouterr().err.replace("; meshtop", "(meshtop")
@@ -78,7 +78,7 @@ def test_the_programs_name_decides(
 def test_completions_are_in_the_form_that_kubectl_reads(
     words: Sequence[str], first: str, last: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_plugin("kubectl_complete-meshtop", words, Common()) == 0
+    assert run_for_kubectl("kubectl_complete-meshtop", words, Common()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(first)
     assert lines[-1] == last
