@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # More than a small machine has processors: half of what tests do is to wait for other processes.
 WORKERS ?= 4
 
-.PHONY: demo test lint format bench faults screenshots clean
+.PHONY: demo test lint format bench faults binary krew share screenshots clean
 
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
@@ -34,6 +34,17 @@ faults: export FAULTS_KILLS ?= 100
 faults: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest tests/faults -q -rfE -s --timeout 0 $(ARGS)
 
+# The program in one file, in dist/ (docs/install.md); krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
+binary: $(VENV)/.release-ready
+	$(BIN)/python -m release.binary
+
+krew: $(VENV)/.release-ready
+	RELEASES="$(RELEASES)" HOMEPAGE="$(HOMEPAGE)" $(BIN)/python -m release.krew
+
+# Manual pages and completion files, after a command, an option or a help text changed.
+share: $(VENV)/.dev-ready
+	$(BIN)/python -m release.share
+
 screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)
 
@@ -53,6 +64,12 @@ $(VENV)/.dev-ready: $(VENV)/.run-ready
 	@echo "Adding what the tests need (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
+	@touch $@
+
+$(VENV)/.release-ready: $(VENV)/.run-ready
+	@echo "Adding what releases need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group release
 	@touch $@
 
 clean:
