@@ -86,7 +86,7 @@ def packed(program: Path) -> bytes:
 def _gzipped(data: bytes) -> bytes:
     import gzip
 
-    return gzip.compress(data, compresslevel=9, mtime=0)
+    return gzip.compress(data, compresslevel=6, mtime=0)
 
 
 def joined(head: bytes, archive: bytes) -> bytes:

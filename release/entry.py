@@ -17,7 +17,9 @@ def own_libraries_only_for_this_program(environ: dict[str, str] | os._Environ[st
     """Take the bundled libraries out of what child processes inherit.
 
     The loader has read LD_LIBRARY_PATH by now; a login plugin such as `aws`, or kubectl, must find its own libraries.
+    A frozen program among them, this one too, prepares its own again.
     """
+    environ["PYINSTALLER_RESET_ENVIRONMENT"] = "1"
     before = environ.pop("LD_LIBRARY_PATH_ORIG", None)
     if before is not None:
         environ["LD_LIBRARY_PATH"] = before

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,14 +94,15 @@ def test_it_is_small_enough(binary: Path) -> None:
 
 def test_it_does_what_the_wheel_does(binary: Path, cache: str, tmp_path: Path) -> None:
     assert_it_runs(binary, cwd=tmp_path, XDG_CACHE_HOME=cache)
-    assert "IST0101" in run(binary, "demo", "--", "get", "findings", "-o", "json", cwd=tmp_path, XDG_CACHE_HOME=cache)
+    for words in (("rules",), ("config", "schema"), ("serve", "--help"), ("mcp", "--help")):
+        assert run(binary, *words, cwd=tmp_path, XDG_CACHE_HOME=cache)
 
 
 def test_a_machine_without_python_runs_it_and_its_console(bare: Path, tmp_path: Path) -> None:
     chroot = shutil.which("chroot") or "/usr/sbin/chroot"
     program = (chroot, str(bare), "/usr/bin/meshtop")
-    nothing = {"PATH": "", "HOME": "", "XDG_CACHE_HOME": "", "XDG_STATE_HOME": "", "LANG": "", "LC_ALL": ""}
-    assert_it_runs(*program, cwd=tmp_path, **nothing)
+    nothing = {"PATH": "", "HOME": "", "XDG_CACHE_HOME": "", "XDG_STATE_HOME": "", "LC_ALL": ""}
+    assert_it_runs(*program, cwd=tmp_path, LANG="", **nothing)
     with terminal("demo", program=program, **nothing) as console:
         console.wait_for(lambda text: all(name in text for name in CLUSTERS), "the clusters")
         console.press("2")
@@ -178,6 +180,35 @@ def test_where_nothing_can_hold_the_program_it_says_so(binary: Path, tmp_path: P
     assert done.returncode == 2
     assert done.stderr.startswith("meshtop: No folder can hold the program (/dev/null/meshtop-")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_assistant_and_a_browser_are_served_from_it(binary: Path, cache: str, tmp_path: Path) -> None:
+    hello = (
+        '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},'
+        '"clientInfo":{"name":"test","version":"1"}}}\n'
+    )
+    environ = {**os.environ, "XDG_CACHE_HOME": cache, "KUBECONFIG": "none-here"}
+    done = subprocess.run(
+        [binary, "--config", "none", "mcp"], input=hello, env=environ, capture_output=True, text=True,
+        timeout=PATIENCE_SECONDS, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f'"version":"{__version__}"' in done.stdout
+    serving = subprocess.Popen(
+        [binary, "--config", "none", "serve", "--port", "0"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    try:
+        assert serving.stdout is not None
+        address = serving.stdout.readline().strip()
+        with urllib.request.urlopen(address, timeout=PATIENCE_SECONDS) as page:
+            assert b"textual" in page.read()
+    finally:
+        serving.terminate()
+        assert serving.wait(PATIENCE_SECONDS) == 0
 
 
 def test_krews_archive_is_the_plugin(binary: Path, cache: str, tmp_path: Path) -> None:
