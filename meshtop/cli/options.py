@@ -36,6 +36,7 @@ class Console(Protocol):
         tenant: str | None,
         moment: float | None,
         diff: bool,
+        opening: str | None,
     ) -> int:
         """Open the console on these clusters, in this scope."""
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from meshtop.console.themes import theme_names
 from meshtop.settings.document import ConfigError, KeyPath, parse_document
 from meshtop.settings.durations import format_duration, parse_duration
-from meshtop.settings.environment import default_path, discovery_folder, home_folder, state_folder
+from meshtop.settings.environment import (
+    default_path,
+    discovery_folder,
+    home_folder,
+    settings_path,
+    state_folder,
+    variables,
+)
 from meshtop.settings.first import FIRST_FILE, write_first_file
 from meshtop.settings.load import load_settings
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
