@@ -101,7 +101,7 @@ async def run_instead(app: App[Any], words: Sequence[str]) -> int:
 
     The console's loop goes on, so what arrives does not pile up, but nothing is drawn.
     """
-    with app.batch_update(), app.suspend(), _keys_are_not_ours():
+    with app.batch_update(), _keys_are_not_ours(), app.suspend():
         print(f"\n$ {shlex.join(map(clean, words))}", flush=True)
         process = await asyncio.create_subprocess_exec(*words)
         code = await process.wait()
@@ -118,16 +118,20 @@ def _keys_are_not_ours() -> Iterator[None]:
     The driver handles SIGINT again when it takes the terminal back.
     """
     asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
-    numbers = (signal.SIGINT, signal.SIGQUIT)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGQUIT)}
+    for number in before:
         # A handler and not SIG_IGN, which the program would inherit.
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, _nothing)
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is _nothing:
+                signal.signal(number, handler)
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """A signal that is for another program."""
 
 
 async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) -> str:
