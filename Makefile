@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # More than a small machine has processors: half of what tests do is to wait for other processes.
 WORKERS ?= 4
 
-.PHONY: demo test lint format bench faults binary krew share screenshots clean
+.PHONY: demo test lint format bench faults binary krew share docs screenshots clean
 
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
@@ -45,6 +45,10 @@ krew: $(VENV)/.release-ready
 share: $(VENV)/.dev-ready
 	$(BIN)/python -m release.share
 
+# The pages as a site, in dist/docs, with every link and anchor checked.
+docs: $(VENV)/.docs-ready
+	$(BIN)/python -m release.site
+
 screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)
 
@@ -72,5 +76,11 @@ $(VENV)/.release-ready: $(VENV)/.run-ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group release
 	@touch $@
 
+$(VENV)/.docs-ready: $(VENV)/.run-ready
+	@echo "Adding what the site needs (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group docs
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

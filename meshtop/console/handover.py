@@ -41,7 +41,7 @@ class OtherPlace(Struct, frozen=True):
     name: str = ""
 
 
-def place_of_row(picture: Picture, query: Query, chosen: tuple[str, str] | None) -> OtherPlace | None:
+def other_place(picture: Picture, query: Query, chosen: tuple[str, str] | None) -> OtherPlace | None:
     """The place of a row (kind and key), else of the scope; None where no single cluster is meant."""
     item = find_item(picture, *chosen) if chosen is not None else None
     if chosen is None or item is None:
@@ -140,7 +140,7 @@ async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) ->
         return refusal
     if host.picture is None:
         return "Nothing was read yet."
-    place = place_of_row(host.picture, host.scope.query, _chosen(app.screen))
+    place = other_place(host.picture, host.scope.query, _chosen(app.screen))
     if place is None:
         return "k9s and kubectl look at one cluster: select a row of one, or narrow to one with x."
     words = command_line(place, kubeconfig, shutil.which)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.handover import OtherPlace, command_line, place_of_row, why_not
+from meshtop.console.handover import OtherPlace, command_line, other_place, why_not
 from meshtop.console.session import ConsoleOptions
 from meshtop.settings.schema import Settings
 from meshtop.views.frame.registry import view
@@ -43,21 +43,21 @@ def test_a_row_leads_to_its_cluster_and_namespace() -> None:
     contexts = {cluster.name: cluster.context for cluster in picture.snapshot.clusters}
     for kind, resource in (("services", "service"), ("workloads", "deployment"), ("namespaces", "namespace")):
         item = view(kind).all_items(picture)[0]
-        place = place_of_row(picture, Query(), (kind, view(kind).key(item)))
+        place = other_place(picture, Query(), (kind, view(kind).key(item)))
         assert place is not None
         assert place.context == contexts[item.cluster]
         assert (place.resource, place.name) == (resource, item.name)
-    cluster = place_of_row(picture, Query(), ("clusters", "east"))
+    cluster = other_place(picture, Query(), ("clusters", "east"))
     assert cluster == OtherPlace(contexts["east"])
 
 
 def test_without_a_row_the_scope_must_be_one_cluster() -> None:
     picture = Picture(busy_world())
-    assert place_of_row(picture, Query(), None) is None
-    narrowed = place_of_row(picture, Query(clusters=("east",), namespaces=("shop",)), None)
+    assert other_place(picture, Query(), None) is None
+    narrowed = other_place(picture, Query(clusters=("east",), namespaces=("shop",)), None)
     assert narrowed is not None
     assert narrowed.namespace == "shop"
-    pattern = place_of_row(picture, Query(clusters=("east",), namespaces=("shop-*",)), None)
+    pattern = other_place(picture, Query(clusters=("east",), namespaces=("shop-*",)), None)
     assert pattern is not None
     assert pattern.namespace == ""
 

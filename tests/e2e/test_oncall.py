@@ -32,11 +32,8 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def block(language: str, containing: str) -> str:
     """A block of the page."""
-    found = [
-        text
-        for text in re.findall(rf"```{language}\n(.*?)```", page("docs/oncall.md"), re.DOTALL)
-        if containing in text
-    ]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", page("docs/oncall.md"), re.DOTALL | re.MULTILINE)
+    found = [text for name, text in blocks if name == language and containing in text]
     assert len(found) == 1
     return str(found[0])
 
