@@ -63,13 +63,15 @@ class Session:
         *,
         canaries: bool = False,
         courses: bool = False,
+        alerts: bool = False,
+        slos: bool = False,
         judged: bool = False,
         asked: Asked = EVERYTHING_ASKED,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
-        need; `asked` is what is read at all.
+        `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
+        kept, `judged` what findings on the configuration need; `asked` is what is read at all.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -87,6 +89,8 @@ class Session:
             timeout_seconds=self.settings.timeout,
             canaries=canaries,
             courses=courses,
+            alerts=alerts,
+            slos=slos,
             judged=judged,
             namespaces=self.common.namespace,
             asked=asked,
@@ -140,6 +144,8 @@ def once(
     plaintext: bool = False,
     canaries: bool = False,
     courses: bool = False,
+    alerts: bool = False,
+    slos: bool = False,
     judged: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
@@ -149,9 +155,9 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
-    read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
-    what only printing imports, for example.
+    how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
+    `judged` for what findings on the configuration need. `asked` is what is read at all: what the answer is worked out
+    from. `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -164,7 +170,9 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, asked=asked)
+        observatory = session.observatory(
+            canaries=canaries, courses=courses, alerts=alerts, slos=slos, judged=judged, asked=asked
+        )
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

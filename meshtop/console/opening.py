@@ -46,7 +46,7 @@ class Opening(Struct, frozen=True):
             return None
         absent = f"There is no {self.said} here."
         if self.kind == SHOWN_BY_ROUTE:
-            absent = f"There is no weighted {self.said} here; 4 has its findings."
+            absent = f"There is no weighted {self.said} here; 7 has its findings."
         return clean(told(absent, kind_view.unknowns(picture, picture.resolved(host.scope.query))))
 
 
