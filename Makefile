@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # More than a small machine has processors: half of what tests do is to wait for other processes.
 WORKERS ?= 4
 
-.PHONY: demo test lint format bench faults binary krew share docs screenshots clean
+.PHONY: demo test lint format bench faults binary krew share docs tour screenshots clean
 
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
@@ -48,6 +48,10 @@ share: $(VENV)/.dev-ready
 # The pages as a site, in dist/docs, with every link and anchor checked.
 docs: $(VENV)/.docs-ready
 	$(BIN)/python -m release.site
+
+# The first two minutes in the demo, filmed: screenshots/tour.svg.
+tour: $(VENV)/.dev-ready
+	$(BIN)/python -m release.tour
 
 screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)

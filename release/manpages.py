@@ -39,9 +39,14 @@ FILES = (
 def pages() -> dict[str, str]:
     """Every page by its file's name."""
     found: dict[str, str] = {}
-    for names, context, command in _commands(click.Context(cli, info_name="meshtop"), cli, ("meshtop",)):
+    for names, context, command in _commands(_context(cli, "meshtop"), cli, ("meshtop",)):
         found[f"{'-'.join(names)}.1"] = page(names, context, command)
     return found
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None = None) -> click.Context:
+    """The context in which a command describes itself as when it is called."""
+    return click.Context(command, info_name=name, parent=parent, **command.context_settings)
 
 
 def _commands(
@@ -52,7 +57,7 @@ def _commands(
         for name in command.list_commands(context):
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
-                inner = click.Context(below, info_name=name, parent=context)
+                inner = _context(below, name, context)
                 yield from _commands(inner, below, (*names, name))
 
 

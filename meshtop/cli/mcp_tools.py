@@ -121,7 +121,8 @@ class ReadTool(Struct, frozen=True):
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of the arguments, with the object at its root."""
         _, known = msgspec.json.schema_components([self.arguments])
-        return known[self.arguments.__name__]
+        found: dict[str, Any] = known[self.arguments.__name__]
+        return found
 
 
 def tools() -> tuple[ReadTool, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -54,6 +55,14 @@ def program(folder: Path, kubeconfig: str) -> Path:
     return made
 
 
+def has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -65,7 +74,9 @@ def is_listening(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.mark.skipif(SSHD is None or os.geteuid() != 0, reason="needs sshd, and root to start it")
+@pytest.mark.skipif(
+    SSHD is None or os.geteuid() != 0 or not has_user("sshd"), reason="needs sshd with its user, and root to start it"
+)
 def test_every_login_is_the_console_and_nothing_else(kubeconfig: str, tmp_path: Path) -> None:
     assert SSHD is not None
     for name in ("host", "user"):
@@ -83,13 +94,14 @@ def test_every_login_is_the_console_and_nothing_else(kubeconfig: str, tmp_path: 
     Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", str(config)], stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: is_listening(port), "sshd")
+        until(lambda: is_listening(port) or server.poll() is not None, "sshd")
+        assert server.poll() is None, server.communicate()[1]
         ssh = [
             "ssh", "-F", "none", "-p", str(port), "-i", str(tmp_path / "user"), "-o", "StrictHostKeyChecking=no",
             "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes",
         ]  # fmt: skip
         # What comes after the host is the user's; the options of this test's terminal are such words too.
-        with terminal("sh", "-c", "echo broken", program=(*ssh, "-tt", "root@127.0.0.1")) as console:
+        with terminal("sh", "-c", "echo broken", program=(*ssh, "-tt", "root@127.0.0.1", "--")) as console:
             shown = console.wait_for(lambda text: "us-east" in text and "read-only" in text, "the console")
             assert "broken" not in shown
             console.press("!")
@@ -128,7 +140,8 @@ async def test_a_browser_reaches_it_through_the_proxy_with_the_token_alone(kubec
     )  # fmt: skip
     proxy = subprocess.Popen([NGINX, "-c", str(config), "-p", str(tmp_path)], stderr=subprocess.DEVNULL)
     try:
-        until(lambda: is_listening(behind) and is_listening(front), "both servers")
+        until(lambda: (is_listening(behind) and is_listening(front)) or proxy.poll() is not None, "both servers")
+        assert proxy.poll() is None
         origin = f"http://127.0.0.1:{front}"
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             async with session.get(origin) as refused:
