@@ -87,7 +87,7 @@ def test_every_login_is_the_console_and_nothing_else(kubeconfig: str, tmp_path: 
     config = tmp_path / "sshd_config"
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path / 'host'}\nPidFile none\nUsePAM no\nStrictModes no\n"
-        f"PermitRootLogin forced-commands-only\nPasswordAuthentication no\nAuthorizedKeysFile {tmp_path / 'user.pub'}\n"
+        f"PermitRootLogin prohibit-password\nPasswordAuthentication no\nAuthorizedKeysFile {tmp_path / 'user.pub'}\n"
         f"{forced}",
         encoding="utf-8",
     )
