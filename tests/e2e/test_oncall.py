@@ -102,7 +102,7 @@ def test_every_login_is_the_console_and_nothing_else(kubeconfig: str, tmp_path: 
         ]  # fmt: skip
         # What comes after the host is the user's; the options of this test's terminal are such words too.
         with terminal("sh", "-c", "echo broken", program=(*ssh, "-tt", "root@127.0.0.1", "--")) as console:
-            shown = console.wait_for(lambda text: "us-east" in text and "read-only" in text, "the console")
+            shown = console.wait_for(lambda text: "us-east" in text and "quit" in text, "the console")
             assert "broken" not in shown
             console.press("!")
             console.wait_for(lambda text: "This console is read-only" in text, "that nothing is handed over")

@@ -28,7 +28,7 @@ COMMANDS = (
     "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
-    "access reach", "serve", "demo", "config",
+    "access reach", "serve", "mcp", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip
 
