@@ -44,7 +44,7 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.desk.journaling import JournalRow
-    from meshtop.console.opening import Opening
+    from meshtop.console.opening import StartingPoint
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class MeshtopApp(Shell):
         options: ConsoleOptions,
         look: Look | None = None,
         session: ConsoleSession | None = None,
-        opening: Opening | None = None,
+        opening: StartingPoint | None = None,
     ) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options

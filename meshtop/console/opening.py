@@ -20,7 +20,7 @@ ROUTES = ("virtualservice", "virtualservices", "vs", "httproute", "httproutes", 
 SHOWN_BY_ROUTE = "canaries"
 
 
-class Opening(Struct, frozen=True):
+class StartingPoint(Struct, frozen=True):
     """What the console is to show first: a kind by its own name, and the name of one of it, as `get` takes it."""
 
     kind: str
@@ -50,7 +50,7 @@ class Opening(Struct, frozen=True):
         return clean(told(absent, kind_view.unknowns(picture, picture.resolved(host.scope.query))))
 
 
-def parse_opening(text: str) -> Opening:
+def parse_opening(text: str) -> StartingPoint:
     """What is to be opened, from `KIND/NAME`, `KIND/NAMESPACE/NAME` or `KIND/CLUSTER/NAMESPACE/NAME`.
 
     Raises FilterError for a kind that there is not, and for text of another form.
@@ -59,4 +59,4 @@ def parse_opening(text: str) -> Opening:
     if not slash or not name.strip("/"):
         raise FilterError(f"{text} names nothing to open; write KIND/NAMESPACE/NAME, such as service/shop/catalog.")
     kind = SHOWN_BY_ROUTE if word.lower() in ROUTES else find_kind(word).name
-    return Opening(kind, name, f"{word} {name}")
+    return StartingPoint(kind, name, f"{word} {name}")
