@@ -93,6 +93,8 @@ class LateHealth(Health):
     """
 
     __slots__ = ("_tell", "_told")
+    _tell: Callable[[], tuple[str, ...]]
+    _told: tuple[str, ...] | None
 
     def __init__(self, status: HealthStatus, tell: Callable[[], tuple[str, ...]]) -> None:
         # The class is frozen for everybody else; these do not pass its `__setattr__`, which costs as much as judging.
@@ -101,9 +103,9 @@ class LateHealth(Health):
         _set_told(self, None)
 
     @property
-    def reasons(self) -> tuple[str, ...]:  # type: ignore[override]
+    def reasons(self) -> tuple[str, ...]:
         """Why, one sentence each."""
-        told: tuple[str, ...] | None = self._told
+        told = self._told
         if told is None:
             told = self._tell()
             _set_told(self, told)

@@ -164,7 +164,7 @@ def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: H
     counted = judge.share(
         lately.failed, lately.requests, bounds.http5xx_degraded, bounds.http5xx_failing, asked, seconds=lately.seconds
     )
-    verdicts = []
+    verdicts: list[Health] = []
     if counted.status is not HealthStatus.HEALTHY and SEVERITY[counted.status] > SEVERITY[known]:
         verdicts.append(LateHealth(counted.status, partial(_told, counted, _KINDS["http5xx"], bounds.alpha)))
     if lately.latency_ms is not None and lately.usual_ms is not None:
@@ -206,7 +206,7 @@ def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Ha
             into = codes.setdefault(edge.protocol, {})
             for code, rate in edge.codes.items():
                 into[code] = into.get(code, 0.0) + rate
-    verdicts = []
+    verdicts: list[Health] = []
     for protocol in sorted(codes):
         rate = sum(codes[protocol].values())
         if rate > 0:
@@ -276,7 +276,7 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: Hea
             continue
         parts[judged] = parts.get(judged, 0.0) + part
         examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
-    verdicts = []
+    verdicts: list[Health] = []
     for judged, part in parts.items():
         what, degraded, failing = judged
         counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))

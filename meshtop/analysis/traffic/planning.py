@@ -53,7 +53,8 @@ class SeriesPlan:
         index: dict[int, int] = {}
         firsts: list[Labels] = []
         openings: list[Opening] = []
-        places, hows = [], []
+        places: list[int] = []
+        hows: list[Any] = []
         for one in labels:
             opening, way = known.get(id(one)) or (None, None)
             if opening is None:
@@ -73,7 +74,7 @@ class SeriesPlan:
             hows.append(way)
         self.labels, self.openings, self.places, self.how = labels, openings, places, hows
         self._firsts = firsts
-        self._memo = {key: opening for key, opening in memo.items() if id(opening) in index}
+        self._memo: dict[_MemoKey, Opening] = {key: opening for key, opening in memo.items() if id(opening) in index}
 
     def _opened_by(self) -> dict[int, Labels]:
         return {id(opening): first for opening, first in zip(self.openings, self._firsts, strict=True)}
@@ -96,7 +97,7 @@ class CountingPlan:
     def __init__(self, clusters: Sequence[ClusterTraffic], before: CountingPlan | None = None) -> None:
         self.facts = facts_of(clusters)
         same = before is not None and before.facts == self.facts
-        self._opener = before._opener if before is not None and same else Opener(clusters)
+        self._opener: Opener = before._opener if before is not None and same else Opener(clusters)
         self.series: dict[tuple[str, str], SeriesPlan] = {}
         """By the Prometheus and the field of Telemetry."""
         for engine, homes, telemetry in by_prometheus(clusters):
@@ -106,7 +107,7 @@ class CountingPlan:
                     old = before.series.get((engine, metric)) if before is not None and same else None
                     self.series[engine, metric] = self._planned(homes, metric, protocol, samples, old)
         kept = before is not None and same and before.is_of(self.series)
-        self.names = before.names if before is not None and kept else PlanNames(self._opener, self.series)
+        self.names: PlanNames = before.names if before is not None and kept else PlanNames(self._opener, self.series)
 
     def _planned(
         self,

@@ -59,7 +59,11 @@ FIELDS = (
     "requests", "duration_buckets", "duration_sum", "request_bytes_sum", "response_bytes_sum", "request_messages",
     "response_messages", "tcp_received", "tcp_sent", "tcp_opened",
 )  # fmt: skip
-KINDS = ({}, {"waypoint": PeerKind.WAYPOINT}, {"gateway": PeerKind.GATEWAY, "web": PeerKind.WORKLOAD})
+KINDS: tuple[dict[str, PeerKind], ...] = (
+    {},
+    {"waypoint": PeerKind.WAYPOINT},
+    {"gateway": PeerKind.GATEWAY, "web": PeerKind.WORKLOAD},
+)
 # A counter that starts anew makes a rate of 0 or of nothing; NaN is dropped before anything is counted.
 VALUES = st.one_of(st.just(0.0), st.floats(1e-6, 1e6))
 
@@ -118,6 +122,7 @@ def test_only_new_series_are_read(monkeypatch: Any) -> None:
     first = cluster("east", *(Sample(one, 1.0) for one in kept))
     counter.edges([first])
     read = opened(monkeypatch)
+    assert first.telemetry is not None
     again = structs.replace(first.telemetry, requests=tuple(Sample(one, 2.0) for one in kept))
     assert counter.edges([structs.replace(first, telemetry=again)])[0].sums.requests == 2.0
     assert read == []
