@@ -113,7 +113,6 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -132,7 +131,19 @@ def command(
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
         return print_changes(session, find_view(kind), query, output, headers=not no_headers)
-    snapshot = once(
+    snapshot = read_for(session, kind)
+    return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
+
+
+def read_for(session: Session, kind: str) -> Snapshot:
+    """One snapshot with all that a kind (by its own name) is worked out from; its view is imported meanwhile.
+
+    Raises what `once` raises.
+    """
+    from meshtop.views.frame.registry import view as find_view
+    from meshtop.views.picture.asks import asked_for, judged_for
+
+    return once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION, CHANGES),
@@ -144,7 +155,6 @@ def command(
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )
-    return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
 
 
 def _print(

@@ -30,7 +30,7 @@ COMMANDS = (
     "whatif", "whatif apply", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
-    "access reach", "serve", "demo", "config",
+    "access reach", "serve", "mcp", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip
 
@@ -206,7 +206,7 @@ def settings() -> Iterator[Case]:
     for line in ("rules", "rules -o file", "rules --name mine -n monitoring --label team=mesh --config good.yaml"):
         yield Case(tuple(line.split()))
     yield Case(("config", "validate", "--config", "tenants.yaml"))
-    yield Case(("config", "init", "--config", "first.yaml"), files=("first.yaml",))
+    yield Case(("config", "init", "--offline", "--config", "first.yaml"), files=("first.yaml",))
     for form in ("table", "json", "yaml"):
         yield Case(("access", "check", "u1", "o1", "--policy", "access.yaml", "-o", form))
         yield Case(("access", "test", "calls.yaml", "policies.yaml", "-o", "text" if form == "table" else form))
