@@ -69,12 +69,15 @@ class Session:
         judged: bool = False,
         traced: bool = False,
         asked: Asked = EVERYTHING_ASKED,
+        window_seconds: float | None = None,
+        least_timeout: float | None = None,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
         kept, `judged` what findings on the configuration need, `traced` the marks of changes; `asked` is what is read
-        at all.
+        at all. `window_seconds` takes the place of the settings' window, and `least_timeout` (seconds) is what a
+        cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -87,9 +90,9 @@ class Session:
             contexts=self.common.context,
             only=self.common.cluster,
             read_only=self.settings.read_only,
-            window_seconds=self.settings.window,
+            window_seconds=self.settings.window if window_seconds is None else window_seconds,
             moment=self.common.at,
-            timeout_seconds=self.settings.timeout,
+            timeout_seconds=max(self.settings.timeout, least_timeout or 0.0),
             canaries=canaries,
             courses=courses,
             alerts=alerts,
@@ -166,6 +169,8 @@ def once(
     traced: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
+    window_seconds: float | None = None,
+    least_timeout: float | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.
@@ -174,8 +179,8 @@ def once(
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
     how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
     `judged` for what findings on the configuration need, `traced` for the marks of changes. `asked` is what is read at
-    all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited: what only
-    printing imports, for example.
+    all: what the answer is worked out from. `window_seconds` and `least_timeout` as in `Session.observatory`.
+    `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -189,7 +194,15 @@ def once(
 
     async def ask() -> None:
         observatory = session.observatory(
-            canaries=canaries, courses=courses, alerts=alerts, slos=slos, judged=judged, traced=traced, asked=asked
+            canaries=canaries,
+            courses=courses,
+            alerts=alerts,
+            slos=slos,
+            judged=judged,
+            traced=traced,
+            asked=asked,
+            window_seconds=window_seconds,
+            least_timeout=least_timeout,
         )
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))

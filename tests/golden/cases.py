@@ -26,8 +26,8 @@ KINDS = (
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "show",
-    "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
+    "", "get", "graph", "show", "watch", "ack", "suggest", "suggest policies", "whatif",
+    "whatif apply", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "demo", "config",
@@ -173,7 +173,7 @@ def mistakes() -> Iterator[Case]:
         "get edges --filter errorRatio:>x", "get edges --filter source:~[", "get edges --sort nosuch",
         "graph -o nosuch", "graph --level nosuch", "graph --hops 99", "graph --filter nosuch:1", "whatif",
         "whatif nosuch",
-        "whatif strict", "whatif evacuate", "shift shop/reviews", "shift shop/reviews --to v3=lots",
+        "whatif apply", "whatif strict", "whatif evacuate", "shift shop/reviews", "shift shop/reviews --to v3=lots",
         "shift shop/reviews --to v3=20 --guard nosuch", "shift shop/reviews --to v3=20,v2=90 --plan 5,25",
         "shift shop/reviews --to v3=20 --plan 25,5 --no-wait", "shift shop/reviews --to v3=20 --every never",
         "propagate virtualservice shop/reviews", "rollback", "rollback nosuch", "resume", "resume nosuch", "journal",
