@@ -29,6 +29,8 @@ COMMANDS = {
     "doctor": "meshtop.cli.doctor",
     "rules": "meshtop.cli.rules",
     "access": "meshtop.cli.access",
+    "record": "meshtop.cli.record",
+    "replay": "meshtop.cli.replay",
     "serve": "meshtop.cli.serve",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",
@@ -95,6 +97,10 @@ def cli(ctx: click.Context, no_diff: bool, no_mouse: bool) -> int | None:
     Without a command: the console, on every cluster of the kubeconfig.
     """
     if ctx.invoked_subcommand is not None:
+        if common_of(ctx).recording is not None:
+            from meshtop.cli.replay import check_reads
+
+            check_reads(ctx.invoked_subcommand)
         return None
     from meshtop.cli.open_console import open_console
 

@@ -30,8 +30,10 @@ class Moment(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse it, relative to this machine's clock and time zone."""
+        """Parse it, relative to this machine's clock and time zone; in a recording, to the end of that."""
+        recording = getattr(ctx.find_root().obj, "recording", None) if ctx is not None else None
+        now = datetime.now() if recording is None else datetime.fromtimestamp(recording.moments[-1])
         try:
-            return parse_moment(value, datetime.now().astimezone())
+            return parse_moment(value, now.astimezone())
         except ValueError as error:
             self.fail(str(error), param, ctx)

@@ -39,6 +39,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
         tenant=common.tenant,
         moment=common.at,
         diff=diff,
+        recording=common.recording,
     )
 
 

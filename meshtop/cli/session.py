@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from meshtop.actions.attention import AttentionStore
     from meshtop.model.snapshot import Snapshot
+    from meshtop.observatory.narrowing import WhatIsRead
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
@@ -73,6 +74,10 @@ class Session:
 
         Raises KubeconfigError and ConfigError.
         """
+        if self.common.recording is not None:
+            from meshtop.observatory.narrowing import WhatIsRead
+
+            return self._replayed(WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses))
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
 
@@ -93,6 +98,28 @@ class Session:
             discovery_folder=discovery_folder(os.environ),
         )
 
+    def _replayed(self, wanted: WhatIsRead) -> Observatory:
+        """The observatory on a recording. Raises RecordingError for a moment or window that is not in it."""
+        from meshtop.observatory.replay import RecordedObservatory
+        from meshtop.settings.durations import format_duration
+        from meshtop.sources.recording.frames import RecordingError
+        from meshtop.views.frame.document import rfc3339
+
+        recording = self.common.recording
+        assert recording is not None
+        moment, window = self.common.at, recording.header.window_seconds
+        if moment is not None and moment < recording.moments[0]:
+            raise RecordingError(
+                f"{recording.path} begins at {rfc3339(recording.moments[0])}, after {rfc3339(moment)}."
+            )
+        if self.common.window is not None and self.settings.window != window:
+            raise RecordingError(
+                f"{recording.path} was recorded with a window of {format_duration(window)}; leave --window out."
+            )
+        return RecordedObservatory(
+            recording, wanted=wanted, moment=moment, only=self.common.cluster, contexts=self.common.context, play=True
+        )
+
     @cached_property
     def pictures(self) -> PictureFactory:
         """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
@@ -106,7 +133,12 @@ class Session:
         return None
 
     def remember(self) -> None:
-        """Open the memory of what needed attention, before the first picture; closed at the end of the run."""
+        """Open the memory of what needed attention, before the first picture; closed at the end of the run.
+
+        What needed attention in a recording is not what needs it on this machine.
+        """
+        if self.common.recording is not None:
+            return
         from meshtop.actions.attention import AttentionStore, attention_path
         from meshtop.cli.exits import at_end
 

@@ -106,6 +106,16 @@ class Observatory:
             await self._count_canaries()
         return self._snapshot()
 
+    async def remeasure(self, moment: float) -> Snapshot:
+        """A Snapshot of another moment (Unix seconds), with the objects that `once` has read."""
+        self.schedule.moment = moment
+        async with asyncio.TaskGroup() as group:
+            for feed in self.feeds:
+                group.create_task(feed.remeasure(self.schedule, timeout_seconds=self._timeout_seconds))
+        if self.schedule.canaries:
+            await self._count_canaries()
+        return self._snapshot()
+
     async def _count_canaries(self) -> bool:
         """Let every cluster count the requests of all weighted routes; False when there are none."""
         at = self._clock() if self.schedule.moment is None else self.schedule.moment
