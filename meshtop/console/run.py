@@ -12,6 +12,7 @@ from meshtop.process import answer_keys_first, end_with_parent
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
     from meshtop.settings.schema import Settings
+    from meshtop.sources.recording.recorded import RecordedSnapshots
 
 
 def run_console(
@@ -24,6 +25,7 @@ def run_console(
     tenant: str | None = None,
     moment: float | None = None,
     diff: bool = True,
+    recording: RecordedSnapshots | None = None,
 ) -> int:
     """Open the console and return its exit code. Raises ConfigError for a theme that does not exist.
 
@@ -60,6 +62,7 @@ def run_console(
         read_only=bool(data.get("readOnly")),
         keymap=data.get("keymap") or {},
         cell_diff=diff,
+        recording=recording,
     )
     app = MeshtopApp(options, look)
     answer_keys_first()

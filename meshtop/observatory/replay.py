@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -14,7 +15,12 @@ from meshtop.observatory.feed import Schedule
 from meshtop.observatory.narrowing import WhatIsRead, narrowed
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.document import ConfigError
+from meshtop.sources.recording.plots import RecordedPlots
 from meshtop.sources.recording.recorded import RecordedSnapshots
+
+if TYPE_CHECKING:
+    from meshtop.model.telemetry import Line
+    from meshtop.sources.prometheus.charts import LineQuery
 
 _LONG_SECONDS = 3600.0
 
@@ -45,6 +51,7 @@ class RecordedObservatory(Observatory):
         self._only = tuple(only)
         self._contexts = tuple(contexts)
         self._play = play
+        self._plots: RecordedPlots | None = None
 
     def attend(self, attended: Asked) -> None:
         """Nothing is read more often than it was recorded."""
@@ -72,6 +79,14 @@ class RecordedObservatory(Observatory):
             else:
                 return
 
+    async def lines(
+        self, cluster: str, queries: Sequence[LineQuery], *, start: float, end: float, step: float
+    ) -> tuple[Line, ...]:
+        """What was recorded of the lines of charts. Raises RecordingError."""
+        if self._plots is None:
+            self._plots = RecordedPlots(self._recording.path)
+        return await asyncio.to_thread(self._plots.lines, cluster, queries, start=start, end=end, step=step)
+
     def _position(self) -> int:
         moment = self.schedule.moment
         moments = self._recording.moments
@@ -96,6 +111,9 @@ class RecordedObservatory(Observatory):
             raise ConfigError(f"There is no {what} {name} in {self._recording.path}; {hint}")
 
     async def close(self) -> None:
-        """The recording is closed by whoever opened it."""
+        """Close what lines are drawn from; the recording itself is closed by whoever opened it."""
+        if self._plots is not None:
+            await asyncio.to_thread(self._plots.close)
+            self._plots = None
 
 
