@@ -41,6 +41,8 @@ def command(ctx: click.Context, file: str, arguments: tuple[str, ...]) -> int:
     from meshtop.sources.recording.recorded import RecordedSnapshots
 
     common = common_of(ctx)
+    # After FILE click leaves the -- where it stands.
+    arguments = arguments[1:] if arguments[:1] == ("--",) else arguments
     if not arguments:
         from meshtop.cli.open_console import check_terminal
 
