@@ -181,5 +181,7 @@ class Recorder:
             f"meshtop: {self._path}: {writer.moments} moment{'s' * (not one)} from {rfc3339(writer.first)} to"
             f" {rfc3339(writer.last)}, {quantity(writer.bytes)}B. meshtop replay {self._path} opens it."
         )
+        if self._session.common.verbose:
+            say(f"meshtop: Writing took {writer.seconds:.2f} s of processor time.")
         say_missing(self._session, last)
         return exit_code(last)

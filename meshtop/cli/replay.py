@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from meshtop.cli.exits import CommandError, at_end, say
+from meshtop.cli.moment import WrittenMoment
 from meshtop.cli.options import common_of, common_options
 from meshtop.model.errors import Exit
 
@@ -50,6 +51,12 @@ def command(ctx: click.Context, file: str, arguments: tuple[str, ...]) -> int:
     recording = RecordedSnapshots(Path(file))
     at_end(recording.close)
     common.recording = recording
+    if isinstance(common.at, WrittenMoment):
+        # It was read before it was known that the recording's end stands for the present.
+        try:
+            common.at = common.at.before(recording.moments[-1])
+        except ValueError as error:
+            raise CommandError(f"--at: {error}") from error
     if common.verbose and recording.cut:
         say(f"meshtop: {file} was interrupted; it is whole up to its last moment.")
     return main(arguments, common)

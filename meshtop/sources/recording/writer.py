@@ -10,8 +10,8 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.sources.recording.encoder import SnapshotEncoder
 from meshtop.sources.recording.frames import MOMENT, TABLES, FrameWriter, RecordingHeader
 
-BYTES_PER_SECOND = 16_000.0
-"""A recording grows by no more than this on average, about 58 MB an hour: what is larger is written less often."""
+BYTES_PER_SECOND = 15_000.0
+"""A recording grows by no more than this on average, 54 MB an hour: what is larger is written less often."""
 COST_SHARE = 0.02
 """Writing takes no more than this share of one processor's time: what takes longer is written less often."""
 
