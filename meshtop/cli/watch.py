@@ -47,7 +47,7 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     try:
         async with (
             contextlib.aclosing(observatory.follow()) as snapshots,
-            contextlib.aclosing(chosen(session, snapshots, pause, lambda s: live or s.settled)) as shown,
+            contextlib.aclosing(shown_snapshots(session, snapshots, pause, lambda s: live or s.settled)) as shown,
         ):
             async for snapshot in shown:
                 said = _shown(face, snapshot, said)
@@ -74,7 +74,7 @@ def _shown(face: Redraw | Stream, snapshot: Snapshot, said: str) -> str:
     return ""
 
 
-def chosen(
+def shown_snapshots(
     session: Session, snapshots: AsyncIterator[Snapshot], pause: float, wanted: Callable[[Snapshot], bool]
 ) -> AsyncGenerator[Snapshot, None]:
     """The Snapshots to show: of clusters the latest ones, of a recording, which waits for nobody, every one."""

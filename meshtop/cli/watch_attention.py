@@ -74,7 +74,7 @@ class _Watch:
 
     async def run(self) -> int:
         """Follow until interrupted, or until it is as asked for."""
-        from meshtop.cli.watch import chosen
+        from meshtop.cli.watch import shown_snapshots
 
         observatory = self._session.observatory(courses=True)
         last: Snapshot | None = None
@@ -82,7 +82,7 @@ class _Watch:
             async with (
                 contextlib.aclosing(observatory.follow()) as snapshots,
                 contextlib.aclosing(
-                    chosen(self._session, snapshots, self._session.settings.refresh, lambda s: s.settled)
+                    shown_snapshots(self._session, snapshots, self._session.settings.refresh, lambda s: s.settled)
                 ) as shown,
             ):
                 async for snapshot in shown:

@@ -16,7 +16,7 @@ COST_SHARE = 0.02
 """Writing takes no more than this share of one processor's time: what takes longer is written less often."""
 
 
-def moment_of(snapshot: Snapshot) -> float:
+def shown_moment(snapshot: Snapshot) -> float:
     """The moment (Unix seconds) that a Snapshot shows: the one that was asked for, else that of its reading."""
     return snapshot.at if snapshot.moment is None else snapshot.moment
 
@@ -70,7 +70,7 @@ class RecordingWriter:
     def add(self, snapshot: Snapshot) -> None:
         """Write a Snapshot. Raises RecordingError."""
         began, before = self._processor_time(), self.bytes
-        at = moment_of(snapshot)
+        at = shown_moment(snapshot)
         tables, moment = self._encoder.frames(snapshot, whole=self.moments % self._whole_every == 0)
         if tables is not None:
             self._frames.add(TABLES, at, tables)

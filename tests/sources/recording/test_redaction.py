@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
@@ -33,7 +34,8 @@ _OURS = frozenset(re.findall(r"[a-z]+", msgspec.json.encode(worlds.world()).deco
 def _world(names: list[str], ip: str) -> Snapshot:
     cluster, namespace, app, team, host, header, key, node = names
     pod = Pod(
-        meta=Meta(name=f"{app}-v1-5d8f7c9b4-x2x1z", namespace=namespace, uid=f"{team}-1", labels={"app": app, key: team},
+        meta=Meta(name=f"{app}-v1-5d8f7c9b4-x2x1z", namespace=namespace, uid=f"{team}-1",
+                  labels={"app": app, key: team},
                   annotations={f"{host}.example/{key}": f"{team} of {namespace}"}),
         ip=ip, node=node, phase="Running", service_account=app,
         containers=(Container(app, f"registry.{host}.example:5000/{team}/{app}:1.2.3-{team}"),),
@@ -43,7 +45,8 @@ def _world(names: list[str], ip: str) -> Snapshot:
     route = ConfigObject(
         group="networking.istio.io", version="v1", kind="VirtualService", meta=Meta(name=app, namespace=namespace),
         spec={"hosts": [f"{app}.{namespace}.svc.cluster.local", f"*.{host}.example"],
-              "http": [{"match": [{"headers": {f"x-{header}": {"exact": team.upper()}}, "uri": {"prefix": f"/{team}/v1"}}],
+              "http": [{"match": [{"headers": {f"x-{header}": {"exact": team.upper()}},
+                                   "uri": {"prefix": f"/{team}/v1"}}],
                         "route": [{"destination": {"host": app, "subset": "v1"}, "weight": 90}]}]},
     )  # fmt: skip
     east = worlds.east()
@@ -70,10 +73,7 @@ def _world(names: list[str], ip: str) -> Snapshot:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(_NAME, min_size=8, max_size=8, unique=True), ip=_IP.map(str))
-def test_nothing_of_a_name_is_left(tmp_path_factory: object, names: list[str], ip: str) -> None:
-    from pytest import TempPathFactory
-
-    assert isinstance(tmp_path_factory, TempPathFactory)
+def test_nothing_of_a_name_is_left(tmp_path_factory: pytest.TempPathFactory, names: list[str], ip: str) -> None:
     path = written(tmp_path_factory.mktemp("r") / "x.rec", [_world(names, ip)], redact=True)
     body = everything_in(path).lower()
     for name in names:
@@ -100,12 +100,14 @@ def test_the_same_name_is_the_same_everywhere(tmp_path: Path) -> None:
     assert cluster.name == labels.source_cluster == cluster.via
     assert cluster.context == f"admin@{cluster.name}"
     assert pod.ip == service.cluster_ip
-    assert pod.ip is not None and pod.ip in cluster.server
+    assert pod.ip is not None
+    assert pod.ip in cluster.server
     assert cluster.server.endswith(":6443")
     (route,) = inventory.config["VirtualService"]
     assert route.spec["hosts"][0] == labels.destination_service
     assert route.spec["http"][0]["route"] == [{"destination": {"host": app, "subset": "v1"}, "weight": 90}]
-    assert inventory.config_maps[f"{namespace.meta.name}/istio"]["mesh"].endswith(f"rootNamespace: {namespace.meta.name}\n")
+    mesh = inventory.config_maps[f"{namespace.meta.name}/istio"]["mesh"]
+    assert mesh.endswith(f"rootNamespace: {namespace.meta.name}\n")
     assert labels.reporter == "source"
     assert telemetry.requests[0].value == 1.5
 
