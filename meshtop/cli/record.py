@@ -38,9 +38,7 @@ MOST_PAST_MOMENTS = 1000
 @click.option("--redact", is_flag=True, help="Other names for clusters, namespaces, objects, hosts, addresses, labels.")
 @common_options
 @click.pass_context
-def command(
-    ctx: click.Context, file: str, for_: str | None, last: str | None, every: str | None, redact: bool
-) -> int:
+def command(ctx: click.Context, file: str, for_: str | None, last: str | None, every: str | None, redact: bool) -> int:
     """Record what all clusters say into FILE, which meshtop replay reads: live, or with --last the past.
 
     The file holds no secrets. One that is interrupted is readable to its end. With --last the metrics are those of

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
     from meshtop.console.desk.rights import Rights
-    from meshtop.console.running import BackgroundRuns
     from meshtop.console.replay import Replay
+    from meshtop.console.running import BackgroundRuns
     from meshtop.console.scope import Scope
     from meshtop.console.session import ConsoleSession
     from meshtop.views.picture.picture import Picture

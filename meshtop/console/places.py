@@ -111,7 +111,7 @@ SCREENS: dict[str, ScreenEntry] = {
 }
 """Screens of kinds with their own screen; all others use the table screen."""
 TABLE = ScreenEntry("table:TableScreen", by_kind=True)
-DETAILS = {CANARIES: "canaries:CanaryDetailScreen"}
+DETAILS = {CANARIES: "cockpit:CockpitScreen"}
 """Detail screens of kinds with their own; all others use the general one."""
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"

@@ -1,4 +1,4 @@
-"""What would have been read of a Snapshot if less had been asked: a recording holds everything, a command asks for some.
+"""What would have been read of a Snapshot if less had been asked: a recording holds all, a command asks for some.
 
 So a replayed command says what it would have said live, also about what it did not look at.
 """

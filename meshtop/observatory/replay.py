@@ -29,7 +29,8 @@ class RecordedObservatory(Observatory):
     """Reads a recording instead of clusters: the Snapshot at the moment of its schedule, or the last one.
 
     `once` gives what a single reading for `wanted` would have given; `follow` gives all that was recorded, again
-    whenever the schedule changes, or with `play` one moment after the other to the end. `only` are names of clusters, `contexts` those by which a kubeconfig calls them.
+    whenever the schedule changes, or with `play` one moment after the other to the end. `only` are names of clusters,
+    `contexts` those by which a kubeconfig calls them.
     """
 
     def __init__(
@@ -115,5 +116,3 @@ class RecordedObservatory(Observatory):
         if self._plots is not None:
             await asyncio.to_thread(self._plots.close)
             self._plots = None
-
-

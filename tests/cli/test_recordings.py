@@ -55,7 +55,13 @@ def file(tmp_path: Path) -> str:
 
 def _rate(out: str) -> float:
     document = json.loads(out)
-    return float(sum(edge["traffic"]["requestsPerSecond"] for edge in document["items"] if edge["destination"]["cluster"] == "east"))
+    return float(
+        sum(
+            edge["traffic"]["requestsPerSecond"]
+            for edge in document["items"]
+            if edge["destination"]["cluster"] == "east"
+        )
+    )
 
 
 def test_a_command_is_answered_from_the_last_moment_or_another(run: RecordedRun, file: str) -> None:
@@ -73,7 +79,8 @@ def test_a_command_is_answered_from_the_last_moment_or_another(run: RecordedRun,
 def test_no_cluster_and_no_kubeconfig_is_needed(run: RecordedRun, file: str) -> None:
     for words in (
         ["get", "clusters"], ["graph"], ["doctor"], ["analyze"], ["whatif", "strict", "shop"], ["get", "findings"],
-        ["whatif", "evacuate", "east"], ["suggest", "policies", "shop"], ["access", "who", "shop/reviews-v1"], ["rules"],
+        ["whatif", "evacuate", "east"], ["suggest", "policies", "shop"], ["access", "who", "shop/reviews-v1"],
+        ["rules"],
     ):  # fmt: skip
         done = run("replay", file, "--", *words)
         assert done.code in (0, 1, 3), (words, done)
@@ -91,7 +98,19 @@ def test_what_writes_is_refused(run: RecordedRun, file: str, name: str) -> None:
 
 
 def test_every_command_either_reads_or_is_refused() -> None:
-    reading = {"get", "graph", "analyze", "watch", "whatif", "suggest", "doctor", "rules", "access", "config", "completion"}
+    reading = {
+        "get",
+        "graph",
+        "analyze",
+        "watch",
+        "whatif",
+        "suggest",
+        "doctor",
+        "rules",
+        "access",
+        "config",
+        "completion",
+    }
     assert set(COMMANDS) == reading | set(WRITING) | set(ELSEWHERE)
 
 
@@ -126,7 +145,13 @@ def test_its_own_window_may_be_named(run: RecordedRun, file: str) -> None:
 def test_whatever_is_no_recording_costs_a_sentence(run: RecordedRun, file: str) -> None:
     whole = Path(file).read_bytes()
     other = run.folder / "other.rec"
-    for content in (b"", b"apiVersion: v1\n", whole[:40], whole[:-400] + bytes(200) + whole[-200:], zlib.compress(whole)):
+    for content in (
+        b"",
+        b"apiVersion: v1\n",
+        whole[:40],
+        whole[:-400] + bytes(200) + whole[-200:],
+        zlib.compress(whole),
+    ):
         other.write_bytes(content)
         done = run("replay", str(other), "--", "get", "edges")
         assert (done.code, done.out) == (2, "")

@@ -90,9 +90,12 @@ class Demo:
 def demo(folder: Path, scenario: str) -> Iterator[Demo]:
     clock = MovedClock(folder / "clock")
     kubeconfig = folder / "kubeconfig"
-    options = ("--clusters", "2", "--scenario", scenario, "--begins", "-300", "--write-kubeconfig", str(kubeconfig))
+    world = ("--clusters", "2", "--services", "12", "--scenario", scenario, "--begins", "-300")
     process = subprocess.Popen(
-        [*clock.command("meshtop.demo"), *options, "--parent-pid", str(os.getpid())],
+        [
+            *clock.command("meshtop.demo"), *world, "--write-kubeconfig", str(kubeconfig),
+            "--parent-pid", str(os.getpid()),
+        ],
         stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     try:
@@ -180,6 +183,24 @@ def test_a_bad_canary_is_taken_back_by_its_guard_before_everybody_s_eyes(tmp_pat
         (action,) = bad.journal(tmp_path)
         assert (action["course"], action["unanswered"]) == ("rolled-back", [])
         assert {one["state"] for one in action["clusters"]} == {"as-before"}
+
+
+def test_five_keys_lead_from_now_to_a_canary_that_is_out(tmp_path: Path) -> None:
+    with demo(tmp_path, "bad-canary") as bad, bad.console(tmp_path) as console:
+        console.wait_for(lambda text: re.search(r"reviews.* v3 ", text) is not None, "what is wrong, without a key")
+        console.press("n")
+        console.wait_for(lambda text: re.search(r"▸.*reviews.* v3 ", text) is not None, "the cursor in NOW")
+        console.press("\r")
+        console.wait_for(lambda text: "v3 is worse than v2" in text and "0 take v3 out" in text, "the cockpit")
+        console.press("0")
+        console.wait_for(lambda text: "Type y to take v3 out in us-east and eu-west:" in text, "the question")
+        assert bad.weights == {"us-east": [80, 20], "eu-west": [80, 20]}, "nothing is written before it is answered"
+        console.press("y")
+        console.press("\r")
+        until(lambda: bad.weights == {"us-east": [100, 0], "eu-west": [100, 0]}, "the weights")
+        console.wait_for(lambda text: "Step 1/1 SetWeight v3 0" in text, "the shift, on the cockpit")
+        console.press("2")
+        console.wait_for(lambda text: "SERVICE" in text and "step 1/1: J" in text, "another place, while it runs")
 
 
 def test_after_kill_9_another_console_goes_on_with_the_plan(calm: Demo, tmp_path: Path) -> None:

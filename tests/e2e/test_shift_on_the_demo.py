@@ -22,6 +22,7 @@ from meshtop.actions.shift.preflight import preflight
 from meshtop.actions.shift.recover import find_action, rollback
 from meshtop.actions.shift.runner import ShiftRunner
 from meshtop.analysis.canary.judging import Judging
+from meshtop.demo.world.plan import Options
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
 from meshtop.views.picture.picture import Picture
@@ -30,6 +31,8 @@ from tests.e2e.test_shift_in_a_terminal import ROOT, SEEN
 from tests.e2e.test_shift_in_a_terminal import demo as demo_process
 
 ROUTE = "shop/reviews"
+SMALL = Options(services=12)
+"""The company's first services, reviews among them."""
 pytestmark = pytest.mark.xdist_group("shift")
 
 
@@ -70,7 +73,7 @@ async def fleet(demo: Served) -> AsyncIterator[Fleet]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A calm demo, whose kubeconfig lies in a folder that is the user's home."""
-    with served(tmp_path_factory.mktemp("home"), "calm") as found:
+    with served(tmp_path_factory.mktemp("home"), "calm", options=SMALL) as found:
         yield found
 
 
@@ -94,7 +97,7 @@ async def run(demo: Served, plan: ShiftPlan, made: Fleet, journal: Journal) -> l
 
 
 async def test_a_shift_of_the_demo_company_arrives_and_can_be_taken_back(tmp_path: Path) -> None:
-    with served(tmp_path, "calm") as demo:
+    with served(tmp_path, "calm", options=SMALL) as demo:
         async with fleet(demo) as made:
             journal = Journal(tmp_path / "journal.db")
             events = await run(demo, ShiftPlan(route=ROUTE, steps=({"v3": 10},), every_seconds=60.0), made, journal)
@@ -114,7 +117,7 @@ async def test_a_shift_of_the_demo_company_arrives_and_can_be_taken_back(tmp_pat
 
 
 async def test_the_guard_takes_a_bad_canary_back_by_itself(tmp_path: Path) -> None:
-    with served(tmp_path, "bad-canary") as demo:
+    with served(tmp_path, "bad-canary", options=SMALL) as demo:
         demo.clock.ahead += 400.0
         async with fleet(demo) as made:
             journal = Journal(tmp_path / "journal.db")
@@ -126,7 +129,7 @@ async def test_the_guard_takes_a_bad_canary_back_by_itself(tmp_path: Path) -> No
 
 
 async def test_a_route_in_no_cluster_is_said(tmp_path: Path) -> None:
-    with served(tmp_path, "calm") as demo:
+    with served(tmp_path, "calm", options=SMALL) as demo:
         async with fleet(demo) as made:
             with pytest.raises(ActionError, match="there are checkout/checkout#weighted"):
                 await preflight(ShiftPlan(route="shop/nope", steps=({"v3": 10},)), made)

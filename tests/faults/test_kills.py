@@ -39,7 +39,7 @@ MOST_WRITES = 8
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("kills"), options=Options(clusters=2)) as here:
+    with served(tmp_path_factory.mktemp("kills"), options=Options(clusters=2, services=12)) as here:
         yield here
 
 

@@ -178,9 +178,14 @@ STORIES = {
 A_MINUTE = 60.0
 
 
-@cache
 def a_minute_into(story: str) -> tuple[float, Snapshot]:
-    """When a story set in, and what the observatory has read a minute later; of what dies, a moment before as well.
+    """When a story set in, and what the observatory has read a minute later; of what dies, a moment before as well."""
+    return some_time_into(story, A_MINUTE)
+
+
+@cache
+def some_time_into(story: str, seconds: float) -> tuple[float, Snapshot]:
+    """When a story set in, and what the observatory has read so many seconds later.
 
     Read once: what is judged and what is drawn of a story are the same.
     """
@@ -191,7 +196,7 @@ def a_minute_into(story: str) -> tuple[float, Snapshot]:
             async with world.observed(Path(folder)) as observatory:
                 if world.world.dying is not None:
                     await world.look(observatory)
-                world.now = world.begins + A_MINUTE
+                world.now = world.begins + seconds
                 return world.begins, await world.look(observatory)
 
     # A thread has no loop of its own: a test that runs in one may ask too.

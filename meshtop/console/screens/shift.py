@@ -12,6 +12,7 @@ from meshtop.console.desk.planning import ShiftSubject, effect, subject_of
 from meshtop.console.desk.shifting import PlanChecked
 from meshtop.console.screens.run import LogLine, Phase, RunScreen
 from meshtop.console.screens.shift_form import ShiftForm
+from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ class ShiftScreen(RunScreen):
         Binding("enter", "again", "refresh", id="shift.again"),
     ]
 
-    def __init__(self, row: CanaryRow, picture: Picture, note: str = "") -> None:
+    def __init__(self, row: CanaryRow, picture: Picture, note: str = "", *, take_out: str = "") -> None:
         super().__init__()
         self.row = row
+        self._take_out = take_out
+        """The version that is to get nothing, where that is what it was opened for: it is checked and asked at once."""
         self._subject = subject_of(row, picture)
         self._note = note
         self._found: Preflight | None = None
@@ -64,7 +67,7 @@ class ShiftScreen(RunScreen):
         """The form, and the running shift."""
         with Vertical(classes="shift"):
             if self._subject is not None:
-                yield ShiftForm(self._subject, self.row.cluster)
+                yield ShiftForm(self._subject, self.row.cluster, f"{self._take_out}=0" if self._take_out else "")
             yield from self.running_body()
 
     def on_mount(self) -> None:
@@ -74,6 +77,8 @@ class ShiftScreen(RunScreen):
             self.phase = Phase.ENDED
             return
         self._introduce(self._subject)
+        if self._take_out:
+            self.call_after_refresh(self.action_check)
 
     def _introduce(self, subject: ShiftSubject) -> None:
         """Show notes about the route, until something is checked."""
@@ -143,7 +148,10 @@ class ShiftScreen(RunScreen):
             clusters = found.plan.clusters
             where = " and ".join(clusters) if len(clusters) < 3 else f"{len(clusters)} clusters"
             about = "Nothing is written yet. ↑ ↓ scroll, esc goes back to the form."
-            self.ask(about, f"Type {self.row.namespace} to shift {where}:")
+            if self._take_out:
+                self.ask(about, f"Type y to take {clean(self._take_out)} out in {where}:")
+            else:
+                self.ask(about, f"Type {self.row.namespace} to shift {where}:")
 
     def _refused(self, problem: str, entries: list[LogLine]) -> None:
         self.show_log([*entries, LogLine(f"✗ {problem}", Tone.FAILING, 2), LogLine(_NOTHING, Tone.DEGRADED)])
@@ -173,7 +181,9 @@ class ShiftScreen(RunScreen):
         from meshtop.actions.shift.record import ShiftRecord
 
         found = self._found
-        if text != self.row.namespace or found is None:
+        # Taking a version out is the way back: it needs no name, only a wish.
+        agreed = text in ("y", "yes", self.row.namespace) if self._take_out else text == self.row.namespace
+        if not agreed or found is None:
             self.show_log(
                 [LogLine(f"Not shifted: {text!r} does not match." if text else "Not shifted.", Tone.DEGRADED)]
             )
@@ -183,6 +193,9 @@ class ShiftScreen(RunScreen):
         self.begin(progress_of(ShiftRecord(plan=found.plan, targets=found.targets)))
         if self.desk is not None:
             self.desk.run()
+        if self._take_out:
+            # It goes on in the background, and the cockpit shows it.
+            self.action_back()
 
     def _summary(self) -> str:
         values, subject = self.form.values, self._subject

@@ -30,10 +30,10 @@ class ShiftForm(VerticalScroll, can_focus=False):
     class Entered(Message):
         """Message: enter was pressed."""
 
-    def __init__(self, subject: ShiftSubject, cluster: str) -> None:
+    def __init__(self, subject: ShiftSubject, cluster: str, weights: str = "") -> None:
         super().__init__(id="form")
         self.subject = subject
-        self._first = initial_values(subject, cluster)
+        self._first = initial_values(subject, cluster) | ({"weights": weights} if weights else {})
 
     def compose(self) -> ComposeResult:
         """Each field with a line for its error, and at the end the help of the focused field."""

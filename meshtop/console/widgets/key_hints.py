@@ -22,7 +22,8 @@ from meshtop.views.frame.table import Tone
 _SEPARATOR = " · "
 # These are worth more than any other hint: how to learn the rest, and how to leave.
 LASTING = ("?", "esc", "q")
-FIRST = "table.choose"
+FIRST = ("table.choose", "canary.take_out")
+"""What a screen is there for."""
 ORDER = (
     "table.worst",
     "table.graph",
@@ -74,7 +75,7 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
 
 def hint_rank(binding: Binding) -> int:
     """Sort key of hints: opening first, then the screen's own keys, then common ones by importance."""
-    if binding.id == FIRST:
+    if binding.id in FIRST:
         return -1
     if binding.id in ORDER:
         return ORDER.index(binding.id) + 1

@@ -17,7 +17,6 @@ from meshtop.sources.recording.columns import (
     MOST_ITEMS,
     MalformedColumn,
     Number,
-
     numbers_read,
     predicted_by,
     sequence_read,
@@ -172,9 +171,7 @@ class SnapshotDecoder:
 
     def _inventory(self, cluster: str, frame: InventoryFrame) -> Inventory:
         parts = {part: self._objects(cluster, part, part, frame.parts.get(part)) for part in PARTS}
-        config = {
-            kind: self._objects(cluster, f"{CONFIG}.{kind}", CONFIG, told) for kind, told in frame.config.items()
-        }
+        config = {kind: self._objects(cluster, f"{CONFIG}.{kind}", CONFIG, told) for kind, told in frame.config.items()}
         return Inventory(
             version=frame.version,
             uid=frame.uid,
@@ -308,5 +305,3 @@ class SnapshotDecoder:
             calls.append(CallCourse(source=source, destination=destination, service=service, **fields))
         read.numbers, read.things = numbers, tuple(calls)
         return Courses(times=times, window_seconds=frame.window_seconds, calls=read.things)
-
-

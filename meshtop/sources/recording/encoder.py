@@ -186,8 +186,10 @@ class SnapshotEncoder:
 
     def _objects(self, cluster: str, part: str, table: str, objects: Sequence[object]) -> list[int] | None:
         told = self._of(cluster, part)
-        return None if told.things is objects and self._known(told) else self._sequence(
-            told, objects, lambda one: self._add(table, one)
+        return (
+            None
+            if told.things is objects and self._known(told)
+            else self._sequence(told, objects, lambda one: self._add(table, one))
         )
 
     def _single(self, cluster: str, table: str, thing: object) -> int:
@@ -239,9 +241,7 @@ class SnapshotEncoder:
         values: list[Number] = [scalar.value for scalar in scalars]
         if told.things and list(told.things) == keys:
             keys = list(told.things)  # type: ignore[arg-type]
-        return self._column(
-            told, keys, values, lambda key: self._number_of(SCALARS, key, (key[0], dict(key[1])))
-        )
+        return self._column(told, keys, values, lambda key: self._number_of(SCALARS, key, (key[0], dict(key[1]))))
 
     def _day(self, cluster: str, day: PlaintextDay | None) -> DayFrame | bool:
         if day is None:

@@ -2,8 +2,8 @@
 
 A text is cut into words; those of Kubernetes, Istio and meshtop (`vocabulary`), versions, durations and short numbers
 stay, and each other word becomes `q` with a number. So hosts stay hosts, `web-v1` and `web-v2` go on having the same
-beginning, and a selector goes on selecting. Addresses become others of the reserved range 240.0.0.0/4 (or 100::/64), with
-what they have in common. Certificates are replaced by self-signed ones of the same time.
+beginning, and a selector goes on selecting. Addresses become others of the reserved range 240.0.0.0/4 (or 100::/64),
+with what they have in common. Certificates are replaced by self-signed ones of the same time.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ _PIECE = re.compile(
     r"|(?P<v6>(?<![\w:])(?=[0-9a-fA-F:]*:[0-9a-fA-F:]*:)[0-9a-fA-F:]{2,}(?:\d+\.\d+\.\d+\.\d+)?(?![\w:]))"
     r"|(?P<word>[^\W_]+)"
 )
-_PLAIN_WORD = re.compile(r"\d{1,5}|v\d{1,3}(?:(?:alpha|beta|rc)\d{1,3})?|(?:\d{1,5}(?:ns|us|ms|s|m|h|d|Ki|Mi|Gi|Ti|k|M|G))+")
+_PLAIN_WORD = re.compile(
+    r"\d{1,5}|v\d{1,3}(?:(?:alpha|beta|rc)\d{1,3})?|(?:\d{1,5}(?:ns|us|ms|s|m|h|d|Ki|Mi|Gi|Ti|k|M|G))+"
+)
 _MOST_KEPT_TEXTS = 500_000
 _MOST_NETWORKS = 15
 
@@ -118,7 +120,7 @@ class Pseudonyms:
 
     def _v4(self, address: str) -> str:
         octets = [int(part) for part in address.split(".")]
-        if any(octet > 255 for octet in octets) or octets[0] == 127 or address == "0.0.0.0":  # noqa: S104 - not bound
+        if any(octet > 255 for octet in octets) or octets[0] == 127 or address == "0.0.0.0":
             return address
         firsts = self._octets.setdefault((), {})
         if octets[0] not in firsts and len(firsts) >= _MOST_NETWORKS:
@@ -203,5 +205,3 @@ def _names(kind: type[Struct]) -> tuple[tuple[str, str], ...]:
     if found is None:
         found = _FIELD_NAMES[kind] = tuple((one.name, one.encode_name) for one in structs.fields(kind))
     return found
-
-

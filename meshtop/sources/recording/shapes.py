@@ -1,7 +1,7 @@
 """What stands in the frames of a recording: Snapshots taken apart into tables, sequences and columns.
 
-Objects, label sets and ends of calls stand in tables, each once; a moment names them by their numbers. Of every part of
-a cluster there is either what changed since the moment before, `True` where nothing did, or `False` where there is none.
+Objects, label sets and ends of calls stand in tables, each once; a moment names them by their numbers. Of every part
+of a cluster there is what changed since the moment before, `True` where nothing did, or `False` where there is none.
 A `whole` moment refers to no moment before it.
 """
 

@@ -24,12 +24,14 @@ from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.console.app import MeshtopApp
 from meshtop.console.desk.rights import KEPT_SECONDS, Rights, RightsArrived
 from meshtop.console.screens.canaries import CanaryDetailScreen, CanaryScreen
+from meshtop.console.screens.cockpit import CockpitScreen
 from meshtop.console.screens.explain import ExplainScreen
 from meshtop.console.screens.journal import JournalScreen
 from meshtop.console.screens.shift import ShiftScreen
 from meshtop.console.session import ConsoleOptions, ConsoleSession
 from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.console.widgets.line_widget import LineView
+from meshtop.demo.world.plan import Options
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.schema import Settings
 from tests import worlds
@@ -42,7 +44,7 @@ PLACES = (("us-east", "shop"), ("eu-west", "shop"))
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("world")) as here:
+    with served(tmp_path_factory.mktemp("world"), options=Options(services=12)) as here:
         yield here
 
 
@@ -124,7 +126,12 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
         await until(pilot, lambda: app.screen is board, "the board")
 
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "the route")
+        await until(pilot, lambda: isinstance(app.screen, CockpitScreen), "the route")
+        cockpit = app.screen
+        assert isinstance(cockpit, CockpitScreen)
+        assert cockpit.why_disabled("take_out") == cockpit.why_disabled("shift")
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "every fact of the route")
         await pilot.pause()
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())
@@ -188,7 +195,12 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         await pilot.press("S")
         await until(pilot, lambda: bottom(app).strip() == why, "the reason")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "the route")
+        await until(pilot, lambda: isinstance(app.screen, CockpitScreen), "the route")
+        cockpit = app.screen
+        assert isinstance(cockpit, CockpitScreen)
+        assert cockpit.why_disabled("take_out") == cockpit.why_disabled("shift")
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, CanaryDetailScreen), "every fact of the route")
         await pilot.pause()
         facts = app.screen.query_one("#facts", LineView)
         text = " ".join(" ".join(facts.render_line(y).text for y in range(facts.size.height)).split())

@@ -37,7 +37,7 @@ ROUTE = "/apis/networking.istio.io/v1/namespaces/shop/virtualservices/reviews"
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("world"), options=Options(clusters=2)) as here:
+    with served(tmp_path_factory.mktemp("world"), options=Options(clusters=2, services=12)) as here:
         yield here
 
 

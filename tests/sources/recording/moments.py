@@ -78,7 +78,9 @@ def _later(cluster: ClusterSnapshot, i: int, at: float, random: Random) -> Clust
 
 def _changed(inventory: Inventory, i: int, random: Random) -> Inventory:
     pods = list(inventory.pods)
-    pods[random.randrange(len(pods))] = structs.replace(pods[0], restarts=i, meta=structs.replace(pods[0].meta, uid=f"{i}"))
+    pods[random.randrange(len(pods))] = structs.replace(
+        pods[0], restarts=i, meta=structs.replace(pods[0].meta, uid=f"{i}")
+    )
     if random.random() < 0.3:
         random.shuffle(pods)
     if len(pods) > 2 and random.random() < 0.3:

@@ -1,0 +1,181 @@
+"""The canary's cockpit: pictures of the story of a bad canary, its keys, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from meshtop.console.places import CANARIES
+from meshtop.console.screens.canaries import CanaryDetailScreen
+from meshtop.console.screens.cockpit import CockpitScreen
+from meshtop.console.screens.shift import ShiftScreen
+from meshtop.console.terminal.look import Look
+from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.key_hints import KeyHints
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.versions import share_bar, version_table
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.text import cell_width
+from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.cockpit import Cockpit, cockpit, version_charts
+from tests.console.stage import StillApp, stage
+from tests.judgement.simulated import some_time_into
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.fixture(autouse=True)
+def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pictures wherever the tests run."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture(scope="module")
+def story() -> Snapshot:
+    """The clusters five minutes after the canary turned bad."""
+    return some_time_into("bad-canary", 300.0)[1]
+
+
+def reviews(picture: Picture) -> str:
+    """The key of the bad canary's row in us-east."""
+    from meshtop.views.frame.registry import view
+
+    rows = view(CANARIES).all_items(picture)
+    found: str = next(row.id for row in rows if (row.cluster, row.name) == ("us-east", "reviews"))
+    return found
+
+
+def seen(story: Snapshot) -> Cockpit:
+    picture = Picture(story)
+    found = cockpit(picture, reviews(picture))
+    assert found is not None
+    return found
+
+
+def console(story: Snapshot) -> StillApp:
+    app = stage(story, look=Look("meshtop-dark"))
+    app.now = lambda: story.at + 2.0  # type: ignore[method-assign]
+    return app
+
+
+async def opened(pilot: Pilot[int], app: StillApp) -> CockpitScreen:
+    await pilot.pause()
+    assert app.picture is not None
+    app.open_detail(CANARIES, reviews(app.picture))
+    await pilot.pause()
+    await pilot.pause()
+    assert isinstance(app.screen, CockpitScreen)
+    return app.screen
+
+
+def bottom(app: StillApp) -> str:
+    return app.screen.query_one(KeyHints).render_line(0).text.strip()
+
+
+def cursor(screen: CockpitScreen) -> str:
+    """The text of the version under the cursor."""
+    width = screen.query_one("#versions", LineView).scrollable_content_region.width
+    chosen = next(line for line in screen.version_lines(width) if line.ground == "cursor")
+    return "".join(run.text for run in chosen.runs)
+
+
+def course_of(screen: CockpitScreen) -> str:
+    """The cluster whose courses are drawn."""
+    return "".join(text.text for text in screen.query_one("#course-0", ChartView).make_lines(60, 8)[0].runs)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_the_story_of_a_bad_canary(snap_compare: Callable[..., bool], story: Snapshot, size: tuple[int, int]) -> None:
+    async def go(pilot: Pilot[int]) -> None:
+        app = pilot.app
+        assert isinstance(app, StillApp)
+        await opened(pilot, app)
+
+    assert snap_compare(console(story), terminal_size=size, run_before=go)
+
+
+def test_every_cluster_of_the_mesh_with_the_worst_first_said(story: Snapshot) -> None:
+    found = seen(story)
+    assert [cluster.name for cluster in found.clusters] == ["us-east", "eu-west"]
+    assert [version.name for version in found.clusters[0].versions] == ["v2", "v3"]
+    assert found.candidate == "v3"
+    assert found.headline.text.startswith("✗ v3 is worse than v2")
+    bad = found.clusters[0].versions[1]
+    assert bad.verdict.text.startswith("✗ worse")
+    assert any(cell.text.startswith("✗ ") for cell in (bad.errors, bad.p99)), "the figure that makes it worse"
+    assert not any(cell.text.startswith("✗ ") for cell in (found.clusters[0].versions[0].errors,))
+
+
+def test_a_route_that_is_gone_is_none(story: Snapshot) -> None:
+    assert cockpit(Picture(story), "us-east/shop/VirtualService/nothing/0") is None
+
+
+def test_each_version_has_a_line_of_its_own(story: Snapshot) -> None:
+    row = seen(story).rows[0]
+    errors, slow = version_charts(row, window_seconds=300.0)
+    assert [line.name for line in errors.lines] == [line.name for line in slow.lines] == ["v2", "v3"]
+    for version, line in zip(("v2", "v3"), slow.lines, strict=True):
+        assert f'destination_version="{version}"' in line.expression
+    assert errors.unit == "%"
+
+
+@pytest.mark.parametrize("width", [20, 40, 75, 76, 80, 99, 100, 120, 200])
+def test_no_line_is_wider_than_the_screen(story: Snapshot, width: int) -> None:
+    found = seen(story)
+    for line in version_table(found, ("us-east", "v3"), width):
+        for run in line.runs:
+            assert run.x + cell_width(run.text) <= width, line
+
+
+@pytest.mark.parametrize(
+    ("share", "actual", "expected"),
+    [
+        (0.5, 0.5, "█████░░░░░"),
+        (0.2, 0.6, "██┃███░░░░"),
+        (0.6, 0.2, "██░░░░┃░░░"),
+        (1.0, 0.0, "░░░░░░░░░┃"),
+        (0.3, None, "███░░░░░░░"),
+        (0.0, 0.0, "░░░░░░░░░░"),
+    ],
+)
+def test_a_bar_shows_what_is_seen_and_marks_what_is_set(share: float, actual: float | None, expected: str) -> None:
+    assert "".join(text for text, _ in share_bar(share, actual, 10)) == expected
+
+
+async def test_keys_walk_over_versions_and_clusters(story: Snapshot) -> None:
+    app = console(story)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, app)
+        assert "v3" in cursor(screen), "it opens on what the verdict is about"
+        assert "us-east" in course_of(screen)
+        await pilot.press("up")
+        assert "v2" in cursor(screen)
+        await pilot.press("up")
+        assert "v2" in cursor(screen), "the first stays the first"
+        await pilot.press("down", "tab")
+        await pilot.pause()
+        assert "eu-west" in course_of(screen)
+        await pilot.press("tab")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, CanaryDetailScreen)
+        assert app.screen.key == reviews(Picture(story))
+
+
+async def test_what_carries_most_is_not_taken_out_by_a_key(story: Snapshot) -> None:
+    app = console(story)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(pilot, app)
+        await pilot.press("up", "0")
+        assert bottom(app) == "v2 carries 80 %; S shifts so much."
+        front: object = app.screen
+        assert front is screen
+        await pilot.press("down", "0")
+        await pilot.pause()
+        dialog: object = app.screen
+        assert isinstance(dialog, ShiftScreen)
+        assert dialog.form.values["weights"] == "v3=0"
