@@ -1,8 +1,8 @@
 """A last look at what goes into a recording: no secret, wherever somebody put one.
 
 The model keeps no data of Secrets, no kubeconfig, and no variables of containers but istiod's own. What is left are
-texts that people wrote: specs, annotations, ConfigMaps of Istio, sentences of servers. The hints below are looked for in
-everything; where there is one, the object is searched string by string.
+texts that people wrote: specs, annotations, ConfigMaps of Istio, sentences of servers. The hints below are looked for
+in everything; where there is one, the object is searched string by string.
 """
 
 from __future__ import annotations
