@@ -78,7 +78,7 @@ def _searched(value: Any, *, secret: bool) -> Any:
         return [_searched(one, secret=secret) for one in value]
     if not isinstance(value, Mapping):
         return value
-    found = {}
+    found: dict[Any, Any] = {}
     for key, one in value.items():
         if isinstance(key, str) and _APPLIED.search(key):
             continue
