@@ -148,7 +148,9 @@ class SnapshotDecoder:
             frame.head,
             inventory=part("inventory", frame.inventory, partial(self._inventory, name)),
             telemetry=part("telemetry", frame.telemetry, partial(self._telemetry, name)),
-            history=part("history", frame.history, partial(self._history, before and before.history)),
+            history=part(
+                "history", frame.history, partial(self._history, before.history if before is not None else None)
+            ),
             courses=part("courses", frame.courses, partial(self._courses, name)),
             canaries=part("canaries", frame.canaries, partial(self._routes, name), ()),
         )

@@ -279,7 +279,8 @@ class SnapshotEncoder:
             keys = list(told.things)
         ops = self._sequence(told, keys, lambda key: self._number_of(CALLS, key, key))
         shift, kept = _overlap(last.times if last is not None else (), courses.times)
-        tail, column = bytearray(), []
+        tail = bytearray()
+        column: list[Number] = []
         for number, call in zip(told.numbers, courses.calls, strict=True):
             earlier = before.get(number)
             for one in COURSE_FIELDS:
