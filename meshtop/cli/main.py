@@ -31,6 +31,7 @@ COMMANDS = {
     "access": "meshtop.cli.access",
     "record": "meshtop.cli.record",
     "replay": "meshtop.cli.replay",
+    "diff": "meshtop.cli.diff",
     "serve": "meshtop.cli.serve",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",

@@ -110,6 +110,7 @@ def test_every_command_either_reads_or_is_refused() -> None:
         "access",
         "config",
         "completion",
+        "diff",
     }
     assert set(COMMANDS) == reading | set(WRITING) | set(ELSEWHERE)
 
