@@ -32,6 +32,7 @@ COMMANDS = {
     "record": "meshtop.cli.record",
     "replay": "meshtop.cli.replay",
     "diff": "meshtop.cli.diff",
+    "incident": "meshtop.cli.incident",
     "serve": "meshtop.cli.serve",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",

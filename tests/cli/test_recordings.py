@@ -111,6 +111,7 @@ def test_every_command_either_reads_or_is_refused() -> None:
         "config",
         "completion",
         "diff",
+        "incident",
     }
     assert set(COMMANDS) == reading | set(WRITING) | set(ELSEWHERE)
 

@@ -26,7 +26,7 @@ KINDS = (
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
     "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
-    "shift", "propagate", "rollback", "resume", "record", "replay", "diff",
+    "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
