@@ -67,6 +67,7 @@ class Recorder:
         self._redact = redact
         self._writer: RecordingWriter | None = None
         self._last: Snapshot | None = None
+        self._writing: asyncio.Future[None] | None = None
 
     def live(self, seconds: float | None, every: float) -> int:
         """Record the present for so many seconds (None: until interrupted)."""
@@ -95,7 +96,6 @@ class Recorder:
         observatory = self._session.observatory(courses=True, judged=True)
         told = "until interrupted (ctrl-c)" if seconds is None else f"for {seconds:g} s; ctrl-c ends it sooner"
         say(f"meshtop: Recording {len(observatory.feeds)} clusters into {self._path} {told}.")
-        newest: Snapshot | None = None
         try:
             self._open(every, past=False)
             async with contextlib.aclosing(observatory.follow()) as snapshots:
@@ -103,19 +103,22 @@ class Recorder:
                     async with asyncio.timeout(seconds):
                         async for snapshot in snapshots:
                             if snapshot.settled:
-                                newest = await self._take(snapshot)
+                                await self._take(snapshot)
         finally:
+            # A moment that is just being written is finished first; nobody waits for it any more.
+            if self._writing is not None:
+                await self._writing
             # The end of what was seen belongs to it, also where it was not yet time for another moment.
-            if newest is not None and self._writer is not None and not self._writer.holds(newest):
-                self._writer.add(newest)
+            if self._last is not None and self._writer is not None and not self._writer.wrote(self._last):
+                self._writer.add(self._last)
             await observatory.close()
 
-    async def _take(self, snapshot: Snapshot) -> Snapshot:
+    async def _take(self, snapshot: Snapshot) -> None:
         assert self._writer is not None
         self._last = visible = self._session.pictures.visible(snapshot)
-        if self._writer.is_due and not self._writer.holds(visible):
-            await asyncio.shield(asyncio.to_thread(self._writer.add, visible))
-        return visible
+        if self._writer.is_due:
+            self._writing = asyncio.ensure_future(asyncio.to_thread(self._writer.add, visible))
+            await asyncio.shield(self._writing)
 
     async def _ask_back(self, step: float, count: int) -> None:
         import time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import zlib
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from meshtop.cli.session import Session
 from meshtop.model.snapshot import Snapshot
 from meshtop.observatory.feed import Schedule
 from meshtop.sources.recording.recorded import RecordedSnapshots
+from meshtop.sources.recording.writer import RecordingWriter
 from tests import worlds
 from tests.cli.conftest import Outcome
 from tests.sources.recording.moments import read, story, written
@@ -263,3 +265,26 @@ def test_a_file_that_exists_stays(run: RecordedRun, monkeypatch: pytest.MonkeyPa
     assert done.code == 2
     assert "exists; give the name of a new file" in done.err
     assert Path(file).read_bytes() == before
+
+
+def test_a_moment_that_is_being_written_when_time_is_over_is_finished(
+    run: RecordedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads that write into one file at once would leave none of it readable."""
+    due = iter((True, False, True))
+    busy = threading.Lock()
+    add = RecordingWriter.add
+
+    def slowly(writer: RecordingWriter, snapshot: Snapshot) -> None:
+        assert busy.acquire(blocking=False), "another moment is being written"
+        # The third is still being written when the recording is to end.
+        threading.Event().wait(0.5 if snapshot.sequence == 3 else 0.0)
+        add(writer, snapshot)
+        busy.release()
+
+    monkeypatch.setattr(RecordingWriter, "add", slowly)
+    monkeypatch.setattr(RecordingWriter, "is_due", property(lambda _: next(due)))
+    told = story(3)
+    _fed(monkeypatch, told)
+    assert run("record", str(run.folder / "x.rec"), "--for", "200ms").code == 0
+    assert read(run.folder / "x.rec") == [told[0], told[2]]

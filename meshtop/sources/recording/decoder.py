@@ -21,6 +21,7 @@ from meshtop.sources.recording.columns import (
     predicted_by,
     sequence_read,
 )
+from meshtop.sources.recording.frames import LONGEST_WINDOW_SECONDS, is_moment
 from meshtop.sources.recording.shapes import (
     CALLS,
     CONFIG,
@@ -113,6 +114,10 @@ class SnapshotDecoder:
     def snapshot(self, body: bytes) -> Snapshot:
         """The Snapshot of a moment's frame. Raises one of `NOT_A_FRAME`."""
         frame = self._decode(body)
+        if not is_moment(frame.at) or not is_moment(frame.moment or 0.0):
+            raise MalformedColumn("a moment is none of the calendar")
+        if not 0 < frame.window_seconds <= LONGEST_WINDOW_SECONDS:
+            raise MalformedColumn("a moment has a window of no length")
         if frame.whole:
             self._read, self._days, self._before = {}, {}, {}
         self._room = MOST_ITEMS

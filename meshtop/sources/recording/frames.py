@@ -39,6 +39,16 @@ _FRAME = struct.Struct(">cdII")
 _LEVEL = 6
 
 
+LONGEST_WINDOW_SECONDS = 366 * 86_400.0
+_LAST_MOMENT = 253_402_300_799.0
+"""The end of the year 9999, beyond which no calendar goes."""
+
+
+def is_moment(seconds: float) -> bool:
+    """Whether a calendar has this moment (Unix seconds); none has what is no number."""
+    return 0.0 <= seconds <= _LAST_MOMENT
+
+
 class RecordingError(MeshtopError):
     """A recording cannot be read or written; the message names the file and says why."""
 
@@ -155,7 +165,8 @@ class FrameReader:
             header = msgspec.json.decode(second, type=RecordingHeader)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise damaged(self.path, "its header cannot be understood") from error
-        if not 1 <= header.whole_every <= MOST_FRAMES:
+        sound = 1 <= header.whole_every <= MOST_FRAMES and 0 < header.window_seconds <= LONGEST_WINDOW_SECONDS
+        if not sound or not is_moment(header.begun):
             raise damaged(self.path, "its header cannot be understood")
         return header
 
@@ -169,7 +180,7 @@ class FrameReader:
                 return
             type_, at, length, crc = _FRAME.unpack(head)
             offset += _FRAME.size
-            if type_ not in (TABLES, MOMENT) or length > MOST_PACKED_BYTES or not -1e12 < at < 1e12:
+            if type_ not in (TABLES, MOMENT) or length > MOST_PACKED_BYTES or not is_moment(at):
                 raise damaged(self.path, f"what stands at byte {offset - _FRAME.size} is no frame")
             if offset + length > size:
                 self.cut = True

@@ -63,9 +63,9 @@ class RecordingWriter:
         """Whether it is time for another moment."""
         return self._due is None or self._clock() >= self._due
 
-    def holds(self, snapshot: Snapshot) -> bool:
-        """Whether a Snapshot says nothing that was not written last."""
-        return self._written is not None and snapshot.says_the_same_as(self._written)
+    def wrote(self, snapshot: Snapshot) -> bool:
+        """Whether it is this Snapshot that was written last."""
+        return self._written is snapshot
 
     def add(self, snapshot: Snapshot) -> None:
         """Write a Snapshot. Raises RecordingError."""

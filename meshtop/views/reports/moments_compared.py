@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from meshtop.analysis.canary.board import CanaryRow
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.numbers import percent, quantity
@@ -150,7 +151,7 @@ def _weights(before: Picture, after: Picture, query: Query) -> Iterator[MomentDi
         assert row is not None
         if row.cluster not in both:
             continue
-        told = _fields(("weights", was and _set_weights(was.destinations), now and _set_weights(now.destinations)))
+        told = _fields(("weights", _set_weights(was), _set_weights(now)))
         if told:
             yield MomentDifference(
                 what="weights", change=_change(was, now), cluster=row.cluster, namespace=row.namespace,
@@ -158,8 +159,10 @@ def _weights(before: Picture, after: Picture, query: Query) -> Iterator[MomentDi
             )  # fmt: skip
 
 
-def _set_weights(destinations: Sequence[Any]) -> str:
-    return " · ".join(f"{one.name} {'?' if one.weight is None else one.weight}" for one in destinations)
+def _set_weights(row: CanaryRow | None) -> str | None:
+    if row is None:
+        return None
+    return " · ".join(f"{one.name} {'?' if one.weight is None else one.weight}" for one in row.destinations)
 
 
 def _configuration(before: Picture, after: Picture, query: Query) -> Iterator[MomentDifference]:

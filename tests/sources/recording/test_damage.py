@@ -114,7 +114,9 @@ def test_one_without_a_moment_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "header", [[], {}, {"meshtop": 1}, {"meshtop": "0", "begun": "x", "window_seconds": 1.0}, "[" * 5000,
-               {"meshtop": "0", "begun": 0.0, "window_seconds": 1.0, "whole_every": 0}]
+               {"meshtop": "0", "begun": 0.0, "window_seconds": 1.0, "whole_every": 0},
+               {"meshtop": "0", "begun": 0.0, "window_seconds": 0.0},
+               {"meshtop": "0", "begun": 1e300, "window_seconds": 1.0}]
 )  # fmt: skip
 def test_an_odd_header_is_refused(tmp_path: Path, header: object) -> None:
     assert "header" in _refusal(_file(tmp_path, header=header))
@@ -144,6 +146,10 @@ _DEEP = b"\x91" * 100_000 + b"\xc0"
     [
         b"", b"\xc1", b"\xc0", b"\x93\x01\x02\x03", _DEEP, b"\x81\xa1x" * 50_000, msgspec.msgpack.encode({"at": "x"}),
         msgspec.msgpack.encode({"sequence": 1, "at": 1.0, "window_seconds": 1.0, "clusters": [1]}),
+        msgspec.msgpack.encode({"sequence": 1, "at": 1e300, "window_seconds": 1.0}),
+        msgspec.msgpack.encode({"sequence": 1, "at": float("nan"), "window_seconds": 1.0}),
+        msgspec.msgpack.encode({"sequence": 1, "at": 1.0, "moment": -1e9, "window_seconds": 1.0}),
+        msgspec.msgpack.encode({"sequence": 1, "at": 1.0, "window_seconds": -1.0}),
         msgspec.msgpack.encode({"sequence": 1, "at": 1.0, "window_seconds": 1.0, "clusters": [[{"name": "x"}]]}),
         b"\xdd\xff\xff\xff\xff", b"\xc6\xff\xff\xff\xff",
     ],
