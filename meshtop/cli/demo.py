@@ -127,8 +127,10 @@ def _run(common: Common, kubeconfig: str, arguments: tuple[str, ...]) -> int:
 
 def _serve(ready: dict[str, Any]) -> int:
     """Print the addresses, and wait until the simulation ends or is interrupted."""
+    from meshtop.model.numbers import number_of
+
     clusters = [cluster for cluster in ready.get("clusters", ()) if isinstance(cluster, dict)]
-    say(f"Serving {len(clusters)} clusters on 127.0.0.1 until interrupted (ctrl-c):")
+    say(f"Serving {number_of(len(clusters), 'cluster')} on 127.0.0.1 until interrupted (ctrl-c):")
     for cluster in clusters:
         say(f"  {cluster.get('name')}  Kubernetes {cluster.get('server')}  Prometheus {cluster.get('prometheus')}")
     write(f"export KUBECONFIG={ready['kubeconfig']}")

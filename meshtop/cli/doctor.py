@@ -48,17 +48,19 @@ def command(ctx: click.Context, output: str) -> int:
 
 def report_lines(report: Report, style: Style, *, verbose: bool = False) -> list[str]:
     """The report as text: each cluster, its sources, its findings with fixes, and a summary."""
+    from meshtop.model.numbers import number_of
+
     lines: list[str] = []
     for cluster in report.clusters:
         lines += [*_cluster_lines(cluster, style, verbose=verbose), ""]
     reached = sum(cluster.reached for cluster in report.clusters)
     faults = f"{report.faults} fault{'s' * (report.faults != 1)} found" if report.faults else "no fault found"
-    lines.append(f"{reached} of {len(report.clusters)} clusters reached, {faults}.")
+    lines.append(f"{reached} of {number_of(len(report.clusters), 'cluster')} reached, {faults}.")
     return [style.plain(line) for line in lines]
 
 
 def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> list[str]:
-    from meshtop.model.numbers import written_out
+    from meshtop.model.numbers import number_of, written_out
     from meshtop.model.state import State
     from meshtop.model.text import clean
 
@@ -72,9 +74,8 @@ def _cluster_lines(cluster: ClusterReport, style: Style, *, verbose: bool) -> li
     if read and verbose:
         lines += _wrapped("read", ", ".join(f"{written_out(kind.count)} {kind.kind}" for kind in read), style)
     elif read:
-        lines.append(
-            f"    read {written_out(sum(kind.count for kind in read))} objects of {len(read)} kinds (-v names them)"
-        )
+        objects = written_out(sum(kind.count for kind in read))
+        lines.append(f"    read {objects} objects of {number_of(len(read), 'kind')} (-v names them)")
     absent = [kind.kind for kind in cluster.kinds if kind.state == "missing"]
     if absent and verbose:
         lines += _wrapped("not installed", ", ".join(absent), style)

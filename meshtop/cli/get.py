@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
-FINDINGS = "findings"
+ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION), ("slos", ATTENTION)
+"""Kinds for which alerts and objectives are asked for."""
 PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
@@ -101,7 +102,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift, findings.
+    localities (loc), drift, findings, alerts (al), slos.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -109,7 +110,7 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for
+    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -133,7 +134,9 @@ def command(
         plaintext=kind in PLAINTEXT_KINDS,
         canaries=kind in ("canaries", ATTENTION),
         courses=kind == ATTENTION,
-        judged=kind == FINDINGS,
+        alerts=kind in ALERT_KINDS,
+        slos=kind in SLO_KINDS,
+        judged=judged_for(kind),
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )

@@ -9,6 +9,7 @@ from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import ServiceGraph
 from meshtop.cli.text_table import Style
+from meshtop.model.numbers import number_of
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import clean
@@ -50,7 +51,9 @@ def _title(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight) 
     scope += [f"tenant {query.tenant}"] if query.tenant else []
     scope += [query.filter] if query.filter else []
     when = snapshot.moment if snapshot.moment is not None else snapshot.at
-    counts = f"{len(graph.nodes)} {sight.level.value}, {len(graph.edges)} edges"
+    counts = (
+        f"{number_of(len(graph.nodes), sight.level.value.removesuffix('s'))}, {number_of(len(graph.edges), 'edge')}"
+    )
     told = (*map(clean, scope), counts, f"last {format_duration(snapshot.window_seconds)}", rfc3339(when))
     return " · ".join(told)
 

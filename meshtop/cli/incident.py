@@ -51,13 +51,13 @@ def command(ctx: click.Context, file: str, redact: bool) -> int:
 
 def _read(session: Session) -> list[Snapshot]:
     """The Snapshot that the page is about; of a recording its first one before it."""
-    shown = once(session, plaintext=True, canaries=True, courses=True, judged=True)
+    shown = once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True)
     recording, kept = session.common.recording, session.common.at
     if recording is None:
         return [shown]
     session.common.at = recording.moments[0]
     try:
-        first = once(session, plaintext=True, canaries=True, courses=True, judged=True)
+        first = once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True)
     finally:
         session.common.at = kept
     return [shown] if (first.at, first.moment) == (shown.at, shown.moment) else [first, shown]

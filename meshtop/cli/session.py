@@ -64,20 +64,24 @@ class Session:
         *,
         canaries: bool = False,
         courses: bool = False,
+        alerts: bool = False,
+        slos: bool = False,
         judged: bool = False,
         asked: Asked = EVERYTHING_ASKED,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
-        `courses` reads how calls went over the last half hour, `judged` what findings on the configuration
-        need; `asked` is what is read at all.
+        `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
+        kept, `judged` what findings on the configuration need; `asked` is what is read at all.
 
         Raises KubeconfigError and ConfigError.
         """
         if self.common.recording is not None:
             from meshtop.observatory.narrowing import WhatIsRead
 
-            return self._replayed(WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses))
+            return self._replayed(
+                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos)
+            )
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
 
@@ -92,6 +96,8 @@ class Session:
             timeout_seconds=self.settings.timeout,
             canaries=canaries,
             courses=courses,
+            alerts=alerts,
+            slos=slos,
             judged=judged,
             namespaces=self.common.namespace,
             asked=asked,
@@ -172,6 +178,8 @@ def once(
     plaintext: bool = False,
     canaries: bool = False,
     courses: bool = False,
+    alerts: bool = False,
+    slos: bool = False,
     judged: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
@@ -181,9 +189,9 @@ def once(
 
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
-    how calls went over the last half hour, `judged` for what findings on the configuration need. `asked` is what is
-    read at all: what the answer is worked out from. `meanwhile` is done on another thread while answers are awaited:
-    what only printing imports, for example.
+    how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
+    `judged` for what findings on the configuration need. `asked` is what is read at all: what the answer is worked out
+    from. `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -196,7 +204,9 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(canaries=canaries, courses=courses, judged=judged, asked=asked)
+        observatory = session.observatory(
+            canaries=canaries, courses=courses, alerts=alerts, slos=slos, judged=judged, asked=asked
+        )
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
             found.append(snapshot if everything else session.pictures.visible(snapshot))

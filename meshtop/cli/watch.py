@@ -12,17 +12,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, TextIO
 
 from meshtop.cli.exits import OutputClosed, say
+from meshtop.cli.get import ALERT_KINDS, ATTENTION, SLO_KINDS
 from meshtop.cli.printers import json_text, qualified_name, render, to_csv
 from meshtop.cli.session import Session, exit_code, write
 from meshtop.cli.text_table import TextTableLayout, rows_of
 from meshtop.log import log_repeated
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.model.numbers import number_of
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
 from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
-from meshtop.views.picture.asks import asked_for
+from meshtop.views.picture.asks import asked_for, judged_for
 from meshtop.views.picture.query import Query
 
 _log = logging.getLogger(__name__)
@@ -40,7 +42,11 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory(
-        courses=view.kind == "attention", judged=view.kind == "findings", asked=asked_for(view.kind)
+        courses=view.kind == ATTENTION,
+        alerts=view.kind in ALERT_KINDS,
+        slos=view.kind in SLO_KINDS,
+        judged=judged_for(view.kind),
+        asked=asked_for(view.kind),
     )
     last: Snapshot | None = None
     said = ""
@@ -231,7 +237,7 @@ class Redraw(_Face):
         lines = [style.plain(self._status(snapshot, len(rows))), *([layout.header()] if self._headers else [])]
         lines += [layout.row(row) for row in rows[:room]]
         if len(rows) > room:
-            lines[-1] = style.plain(f"… {len(rows) - room + 1} more rows; narrow them with --filter")
+            lines[-1] = style.plain(f"… {number_of(len(rows) - room + 1, 'more row')}; narrow them with --filter")
         lines[0] = cut(lines[0], size.columns - 1)
         self._draw(lines)
 

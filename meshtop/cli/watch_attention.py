@@ -76,7 +76,7 @@ class _Watch:
         """Follow until interrupted, or until it is as asked for."""
         from meshtop.cli.watch import shown_snapshots
 
-        observatory = self._session.observatory(courses=True)
+        observatory = self._session.observatory(courses=True, alerts=True, slos=True)
         last: Snapshot | None = None
         try:
             async with (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 FLEET = "clusters"
 GRAPH = "graph"
+MTLS = "mtls"
 FINDINGS = "findings"
 CANARIES = "canaries"
 TENANTS = "tenants"
@@ -32,19 +33,24 @@ class ConsolePlace(Struct, frozen=True):
 
 
 PLACES: tuple[ConsolePlace, ...] = (
-    ConsolePlace(PlaceTab("1", "Fleet"), (FLEET, "controlplanes", "members", "drift", "discovery")),
+    ConsolePlace(
+        PlaceTab("1", "Fleet"),
+        (FLEET, "controlplanes", "members", "federated", "drift", "discovery", "alerts", "slos"),
+    ),
     ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),
     ConsolePlace(PlaceTab("3", "Graph"), (GRAPH,)),
-    ConsolePlace(PlaceTab("4", "mTLS"), (FINDINGS, "mtls", "mtlsedges", "mtlsmatrix", "trust", "certificates")),
+    ConsolePlace(PlaceTab("4", "mTLS"), (MTLS, "mtlsedges", "mtlsmatrix", "trust", "certificates")),
     ConsolePlace(PlaceTab("5", "Tenants"), (TENANTS, TENANT_TREE, "tenantmatrix")),
     ConsolePlace(PlaceTab("6", "Canaries"), (CANARIES,)),
+    ConsolePlace(PlaceTab("7", "Findings"), (FINDINGS,)),
 )
 PAGE_NAMES = {
-    "mtls": "Workloads",
+    MTLS: "Workloads",
     "mtlsedges": "Calls",
     "mtlsmatrix": "Namespaces",
     "trust": "Trust",
     "virtualmachines": "VMs",
+    "federated": "Federated",
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }
@@ -102,7 +108,8 @@ class ScreenEntry(Struct, frozen=True):
 SCREENS: dict[str, ScreenEntry] = {
     FLEET: ScreenEntry("fleet:FleetScreen"),
     GRAPH: ScreenEntry("graph:GraphScreen"),
-    FINDINGS: ScreenEntry("security:SecurityScreen"),
+    MTLS: ScreenEntry("security:SecurityScreen"),
+    FINDINGS: ScreenEntry("findings:FindingsScreen"),
     CANARIES: ScreenEntry("canaries:CanaryScreen"),
     TENANTS: ScreenEntry("tenants:TenantScreen"),
     TENANT_TREE: ScreenEntry("tenants:TenantTreeScreen"),

@@ -89,6 +89,13 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
             return EVERYTHING_ASKED
         return reduce(or_, map(asked_for, sorted(kinds)))
 
+    def judges(self) -> bool:
+        """Whether it draws findings as such, which takes what is read for them alone; counts of them do not."""
+        from meshtop.views.picture.asks import judged_for
+
+        drawn = (drawn[0] for drawn in (self.table, self.tree) if drawn is not None)
+        return any(map(judged_for, (*drawn, *(kind for kind, _ in self.details))))
+
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
         from meshtop.views.frame.detail import detail
@@ -152,6 +159,7 @@ class ConsoleSession:
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
         self._attended: Asked | None = None
+        self._judged = False
         self._last: Snapshot | None = None
 
     @property
@@ -162,9 +170,9 @@ class ConsoleSession:
     @request.setter
     def request(self, request: PictureRequest) -> None:
         self._request = request
-        attended = self._attended = request.attended()
+        attended, judged = self._attended, self._judged = request.attended(), request.judges()
         # Said again with each picture: the observatory may not have begun yet when it was said first.
-        self.tell(lambda observatory: observatory.attend(attended))
+        self.tell(lambda observatory: observatory.attend(attended, judged=judged))
 
     @property
     def settings(self) -> Settings | None:
@@ -221,10 +229,12 @@ class ConsoleSession:
             read_only=self._options.read_only or None,
             moment=self._options.moment,
             courses=True,
+            alerts=True,
+            slos=True,
             discovery_folder=discovery_folder(os.environ),
         )
         # Until a screen has said more, it is the fleet's, which comes first.
-        observatory.attend(self._attended or asked_for("clusters"))
+        observatory.attend(self._attended or asked_for("clusters"), judged=self._judged)
         return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:

@@ -64,8 +64,9 @@ class Prometheus:
         """Answer a request for a path behind the service proxy."""
         if self._app is None:
             from meshtop.demo.prom.app import prom_app
+            from meshtop.demo.rulebook import rules_of
 
-            app = prom_app(self._cluster.metrics, clock=self._clock)
+            app = prom_app(self._cluster.metrics, clock=self._clock, rules=rules_of(self._cluster.plan))
             app.freeze()
             await app.startup()
             self._app = app

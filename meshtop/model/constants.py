@@ -31,3 +31,15 @@ DEFAULT_STEP_SECONDS = 120.0
 """Default duration of one step of a weight shift."""
 DEFAULT_GUARD = "errors,latency"
 """Default guard of a weight shift: the signals that roll it back when the canary is worse in them."""
+USUAL_WINDOW_SECONDS = 30 * 86_400.0
+"""The window of an objective where none is given."""
+
+FEDERATED_KINDS = tuple(
+    f"Federated{kind}"
+    for kind in (
+        *("Namespace", "Service", "Deployment", "VirtualService", "DestinationRule", "Gateway"),
+        *("PeerAuthentication", "AuthorizationPolicy", "Telemetry", "HTTPRoute"),
+        *("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+    )
+)
+"""The kinds of KubeFed and KubeSphere that are read: each propagates the kind that it is named after."""

@@ -220,6 +220,8 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
 
     meta: Meta
     cluster_id: str | None = None
+    written: float = 0.0
+    """When it was last written (Unix seconds), 0 where its managed fields do not say it."""
 
 
 GATEWAY_SECRETS = "GatewaySecret"

@@ -153,6 +153,8 @@ class Workload(Struct, frozen=True, kw_only=True):
     services: tuple[str, ...] = ()
     is_gateway: bool = False
     is_waypoint: bool = False
+    host_network: bool = False
+    """Whether its pods use their node's network, where neither a sidecar nor ztunnel takes their traffic."""
     readiness: Health = Health()
     images: tuple[str, ...] = ()
     created: float = 0.0
@@ -190,6 +192,8 @@ class VirtualMachine(Struct, frozen=True, kw_only=True):
     locality: str | None = None
     healthy: bool | None = None
     health_message: str | None = None
+    health_since: float | None = None
+    """When its health became what it is (Unix seconds); None where its condition does not say it."""
     connected_at: float | None = None
     disconnected_at: float | None = None
     services: tuple[str, ...] = ()

@@ -84,6 +84,11 @@ def written_out(number: float) -> str:
     return f"{max(1.0, number):,.0f}" if number > 0 else "0"
 
 
+def number_of(number: int, noun: str) -> str:
+    """A number of things with their name: `1 edge`, `2 edges`; the noun is given in the singular, and takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def age(seconds: float | None) -> str:
     """A duration in its largest unit: `40s`, `12m`, `5h`, `9d`."""
     if seconds is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, structs
 
+from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory
@@ -31,6 +32,10 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     history: History | None = None
     courses: Courses | None = None
     """Calls over the last half hour; None where nobody asked."""
+    alerts: Alerts | None = None
+    """The active alerts; None where nobody asked, or before the first answer."""
+    slos: Slos | None = None
+    """How objectives are kept; None where nobody asked, or before the first answer."""
     via: str | None = None
     """The cluster whose API server proxies requests to this one, if it is reached that way."""
     adopted: bool = False
@@ -46,7 +51,8 @@ class ClusterSnapshot(Struct, frozen=True, kw_only=True):
     def says_the_same_as(self, other: ClusterSnapshot) -> bool:
         """Whether nothing was read anew but that everything is as it was: only times and costs may differ."""
         return all(
-            getattr(self, part) is getattr(other, part) for part in ("inventory", "telemetry", "history", "courses")
+            getattr(self, part) is getattr(other, part)
+            for part in ("inventory", "telemetry", "history", "courses", "alerts", "slos")
         ) and _without_times(self) == _without_times(other)
 
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.tenancy.access.rights import AUTO
+from meshtop.model.alerting import SloTarget
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.document import ConfigError
+from meshtop.settings.objectives import slo_targets
 from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
@@ -37,6 +39,8 @@ def open_observatory(
     timeout_seconds: float | None = None,
     canaries: bool = False,
     courses: bool = False,
+    alerts: bool = False,
+    slos: bool = False,
     judged: bool = False,
     namespaces: Sequence[str] = (),
     asked: Asked = EVERYTHING_ASKED,
@@ -55,9 +59,12 @@ def open_observatory(
     all_read_only = settings.read_only if read_only is None else read_only
     refs = _chosen(find_clusters(kubeconfig=kubeconfig, contexts=contexts, clusters=settings.clusters), only)
     configured = {cluster.name: cluster for cluster in settings.clusters}
+    targets = slo_targets(settings.slos)
     central = None
     if settings.telemetry is not None and settings.telemetry.url:
-        central = CentralTelemetry(settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only)
+        central = CentralTelemetry(
+            settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only, slos=targets
+        )
 
     # A few clusters gain nothing by waiting for a sign of life first.
     queue = ListingQueue() if len(refs) > PARALLEL_LISTINGS else None
@@ -95,7 +102,15 @@ def open_observatory(
                 discovery_folder=discovery_folder if settings.discovery.cache and not adopted else None,
             ),
             prometheus=_metrics(
-                ref, own, connection, central, timeout=timeout, clock=clock, read_only=restricted, asked=asked
+                ref,
+                own,
+                connection,
+                central,
+                timeout=timeout,
+                clock=clock,
+                read_only=restricted,
+                asked=asked,
+                slos=targets,
             ),
             clock=clock,
             ref=ref,
@@ -112,6 +127,8 @@ def open_observatory(
         moment=moment,
         canaries=canaries,
         courses=courses,
+        alerts=alerts,
+        slos=slos,
     )
     feeds = [feed(ref) for ref in refs]
     return Observatory(feeds, schedule, timeout_seconds=timeout, clock=clock, adopter=adopter, asked=asked)
@@ -137,6 +154,7 @@ def _metrics(
     clock: Callable[[], float],
     read_only: bool,
     asked: Asked,
+    slos: Sequence[SloTarget],
 ) -> MetricsSource:
     """A cluster's metrics source: its own if configured, else the central engine, else by the service proxy."""
     settings = own.prometheus if own else None
@@ -150,4 +168,5 @@ def _metrics(
         clock=clock,
         read_only=read_only,
         asked=asked,
+        slos=slos,
     )

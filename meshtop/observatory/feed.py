@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec import structs
 
+from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import ClusterSnapshot
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
+SLO_PATIENCE = 4.0
+"""How many times as long as for anything else a single reading waits for objectives: they are counted over days."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +56,9 @@ class InventorySource(Protocol):
 
     def attend(self, kinds: frozenset[str] | None) -> None:
         """Keep these kinds up to date from moment to moment; others as often as they need it. None: all."""
+
+    def judge(self) -> None:
+        """Read from now on what only findings on the configuration need, too; again and again is once."""
 
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""
@@ -91,6 +97,14 @@ class MetricsSource(Counting, Protocol):
         """How calls went over the last half hour."""
 
     @property
+    def alerts(self) -> Alerts | None:
+        """The active alerts."""
+
+    @property
+    def slos(self) -> Slos | None:
+        """How objectives are kept."""
+
+    @property
     def scrape_seconds(self) -> float | None:
         """Seconds between two scrapes; None where that is not known."""
 
@@ -109,6 +123,12 @@ class MetricsSource(Counting, Protocol):
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Ask how calls went in the half hour that ends at `at`."""
 
+    async def refresh_alerts(self, *, at: float | None = None) -> None:
+        """Ask which alerts are active, now or at `at`."""
+
+    async def refresh_slos(self, *, at: float | None = None) -> None:
+        """Ask how objectives are kept, now or at `at`."""
+
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time, for charts."""
 
@@ -123,7 +143,8 @@ class Schedule:
     """Parameters of all feeds: interval, window and moment; changing them wakes all feeds at once.
 
     `moment` is Unix seconds of a past moment, None for live. `canaries` asks a single reading for the counts behind
-    weighted routes, which following always does. `courses` asks for the course of calls over the last half hour.
+    weighted routes, which following always does. `courses` asks for the course of calls over the last half hour,
+    `alerts` for the active alerts and `slos` for how objectives are kept.
     """
 
     def __init__(
@@ -134,9 +155,13 @@ class Schedule:
         moment: float | None,
         canaries: bool = False,
         courses: bool = False,
+        alerts: bool = False,
+        slos: bool = False,
     ) -> None:
         self.canaries = canaries
         self.courses = courses
+        self.alerts = alerts
+        self.slos = slos
         self.refresh_seconds = refresh_seconds
         self.window_seconds = window_seconds
         self.moment = moment
@@ -246,6 +271,13 @@ class ClusterFeed:
         if schedule.courses and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_courses(at=schedule.moment), timeout_seconds)
+        for wanted, ask, patience in (
+            (schedule.alerts, self.prometheus.refresh_alerts, timeout_seconds),
+            (schedule.slos, self.prometheus.refresh_slos, SLO_PATIENCE * timeout_seconds),
+        ):
+            if wanted and measuring not in pending:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(ask(at=schedule.moment), patience)
         if plaintext and measuring not in pending:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
@@ -260,6 +292,10 @@ class ClusterFeed:
                 if schedule.courses:
                     await self.prometheus.refresh_courses(at=schedule.moment)
                 await self.prometheus.refresh_history(at=schedule.moment)
+                if schedule.alerts:
+                    await self.prometheus.refresh_alerts(at=schedule.moment)
+                if schedule.slos:
+                    await self.prometheus.refresh_slos(at=schedule.moment)
         except TimeoutError:
             self._overdue["prometheus"] = self._overdue_status("prometheus", timeout_seconds)
         except Exception as defect:  # noqa: BLE001 - one cluster must never cost another anything
@@ -276,6 +312,8 @@ class ClusterFeed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_one("kubernetes", lambda: self.kubernetes.follow(listed), changed))
             group.create_task(self._follow_one("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
+            if schedule.slos:
+                group.create_task(self._follow_one("objectives", lambda: self._follow_slos(schedule, changed), changed))
 
     async def _follow_one(
         self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]
@@ -319,6 +357,7 @@ class ClusterFeed:
                 await self.prometheus.refresh_courses(at=schedule.moment)
                 self._measured = True
                 changed()
+            await self._ask_alerts(schedule, changed)
             if began >= next_history and self.prometheus.telemetry is not None:
                 await self.prometheus.refresh_history(at=schedule.moment)
                 next_history = began + HISTORY_EVERY_SECONDS - schedule.refresh_seconds / 2
@@ -330,6 +369,25 @@ class ClusterFeed:
             fresh = self.prometheus.status.state is State.FRESH
             scrape = self.prometheus.scrape_seconds if fresh else None
             await schedule.until_next_tick(least_pause(took, schedule.refresh_seconds, scrape))
+
+    async def _ask_alerts(self, schedule: Schedule, changed: Callable[[], None]) -> None:
+        """Alerts, after what they are held against."""
+        if not schedule.alerts:
+            return
+        before = self.prometheus.alerts
+        await self.prometheus.refresh_alerts(at=schedule.moment)
+        if before is not self.prometheus.alerts:
+            changed()
+
+    async def _follow_slos(self, schedule: Schedule, changed: Callable[[], None]) -> None:
+        """Objectives, beside everything else: what is counted over days must not keep what is new waiting."""
+        while True:
+            before = self.prometheus.slos
+            if self.prometheus.telemetry is not None:
+                await self.prometheus.refresh_slos(at=schedule.moment)
+            if before is not self.prometheus.slos:
+                changed()
+            await schedule.until_next_tick()
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:
@@ -378,6 +436,8 @@ class ClusterFeed:
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
             courses=self.prometheus.courses,
+            alerts=self.prometheus.alerts,
+            slos=self.prometheus.slos,
             via=self._via,
             adopted=self._adopted,
             canaries=self.canaries,

@@ -28,6 +28,8 @@ class WhatIsRead(Struct, frozen=True, kw_only=True):
     judged: bool = False
     canaries: bool = False
     courses: bool = False
+    alerts: bool = False
+    slos: bool = False
     plaintext: bool = False
 
 
@@ -45,6 +47,8 @@ def _cluster(cluster: ClusterSnapshot, wanted: WhatIsRead) -> ClusterSnapshot:
         # The half hour of sparklines is asked for by whoever follows, not by a single reading.
         history=None,
         courses=cluster.courses if wanted.courses else None,
+        alerts=cluster.alerts if wanted.alerts else None,
+        slos=cluster.slos if wanted.slos else None,
         canaries=cluster.canaries if wanted.canaries else (),
     )
 

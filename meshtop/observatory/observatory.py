@@ -56,6 +56,7 @@ class Observatory:
         self._adopter = adopter
         self._asked = asked
         self._attended: frozenset[str] | None = None
+        self._judged = False
         self.feeds = tuple(feeds)
         self.schedule = schedule
         self._timeout_seconds = timeout_seconds
@@ -75,11 +76,20 @@ class Observatory:
         feed = self.feed(cluster)
         return () if feed is None else await feed.prometheus.lines(queries, start=start, end=end, step=step)
 
-    def attend(self, attended: Asked) -> None:
-        """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it."""
+    def attend(self, attended: Asked, *, judged: bool = False) -> None:
+        """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it.
+
+        With `judged` what only findings need is read too, from then on: it is much, and few sessions look at it.
+        """
         self._attended = attended.kinds
+        self._judged = self._judged or judged
         for feed in self.feeds:
-            feed.kubernetes.attend(self._attended)
+            self._tell_attended(feed)
+
+    def _tell_attended(self, feed: ClusterFeed) -> None:
+        feed.kubernetes.attend(self._attended)
+        if self._judged:
+            feed.kubernetes.judge()
 
     def _leave_out_aliases(self) -> list[ClusterFeed]:
         """Remove feeds that read the same cluster as another feed, and return them.
@@ -153,7 +163,7 @@ class Observatory:
         while True:
             for feed in await adopter.find(self.feeds):
                 self.feeds += (feed,)
-                feed.kubernetes.attend(self._attended)
+                self._tell_attended(feed)
                 tasks.append(asyncio.create_task(feed.follow(self.schedule, changed.set)))
                 changed.set()
             settled = all(feed.settled for feed in self.feeds)

@@ -99,6 +99,7 @@ class DefaultSettings(Struct, frozen=True):
     canary: CanaryDefaults = CanaryDefaults()
     health: Thresholds = DEFAULT_THRESHOLDS
     findings: FindingsDefaults = FindingsDefaults()
+    slos: tuple[Any, ...] = ()
     tenant_label: None = None
     apdex_ms: float = 500.0
     theme: None = None

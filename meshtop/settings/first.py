@@ -46,6 +46,13 @@ FIRST_FILE = """\
 # findings:              # what `get findings` and `analyze` leave out: a code, or a code and its objects
 #   ignore: [IST0118, "IST0102=Namespace kube-*"]
 
+# slos:                  # objectives of services; those that recording rules measure are found by themselves
+#   - name: reviews-available
+#     service: us-east/shop/reviews    # CLUSTER/NAMESPACE/SERVICE, * stands for anything
+#     objective: 99.9%
+#     window: 30d
+#   - {name: reviews-fast, service: "*/shop/reviews", objective: 99%, latencyMs: 250}
+
 # health:                # shares from 0 to 1
 #   http5xxDegraded: 0.01
 #   http5xxFailing: 0.1

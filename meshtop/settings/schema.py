@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
+from meshtop.model.constants import USUAL_WINDOW_SECONDS
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.settings.defaults import DEFAULTS
 from meshtop.settings.durations import positive_duration
 from meshtop.settings.forms import SERVICE
+from meshtop.settings.objectives import LATENCY_BOUNDS, parse_objective, split_service
 
 
 def _default_or_duration(value: object) -> float:
@@ -225,6 +227,39 @@ class FindingsSettings(_Section):
     ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = ()
 
 
+def _slo_service(text: str) -> str:
+    split_service(text)
+    return text
+
+
+class SloSettings(_Section):
+    """An objective: which share of the requests to services must be good over a window.
+
+    Good is what does not fail, or with `latencyMs` what is answered within so many milliseconds.
+    """
+
+    name: str = Field(min_length=1)
+    service: Annotated[str, AfterValidator(_slo_service)]
+    objective: Annotated[float, BeforeValidator(parse_objective, json_schema_input_type=float | str)] = Field(
+        gt=0, lt=1
+    )
+    window: Annotated[float, BeforeValidator(_default_or_duration, json_schema_input_type=str)] = Field(
+        default=USUAL_WINDOW_SECONDS, ge=3600.0
+    )
+    latency_ms: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _is_a_bound(self) -> SloSettings:
+        if self.latency_ms is not None and self.latency_ms not in LATENCY_BOUNDS:
+            below = [bound for bound in LATENCY_BOUNDS if bound < self.latency_ms][-1:]
+            near = [*below, *[bound for bound in LATENCY_BOUNDS if bound > self.latency_ms][:1]]
+            raise ValueError(
+                f"latencyMs {self.latency_ms:g} is no bound of Istio's histogram, which does not tell between them; "
+                f"write {' or '.join(f'{bound:g}' for bound in near)}"
+            )
+        return self
+
+
 class Settings(_Section):
     """The whole of meshtop.yaml; every field has a default, so an empty file is a valid one."""
 
@@ -240,6 +275,7 @@ class Settings(_Section):
     canary: CanarySettings = CanarySettings.model_construct()
     health: HealthSettings = HealthSettings.model_construct()
     findings: FindingsSettings = FindingsSettings.model_construct()
+    slos: tuple[SloSettings, ...] = ()
     tenant_label: str | None = None
     apdex_ms: float = Field(default=DEFAULTS.apdex_ms, gt=0, allow_inf_nan=False)
     theme: Theme | None = None
@@ -254,6 +290,14 @@ class Settings(_Section):
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise ValueError(f"two clusters are named {', '.join(twice)}; give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _slo_names_differ(self) -> Settings:
+        names = [one.name for one in self.slos]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two slos are named {', '.join(twice)}; give each its own name")
         return self
 
 

@@ -104,14 +104,14 @@ def test_doctor_has_not_reached_a_server_that_was_never_asked(meshtop: Program) 
     meshtop.snapshots = (worlds.world(replace(worlds.north(), kubernetes=missing)),)
     outcome = meshtop("doctor")
     assert outcome.code == 3
-    assert "0 of 1 clusters reached, 1 fault found." in outcome.out
+    assert "0 of 1 cluster reached, 1 fault found." in outcome.out
     assert json.loads(meshtop("doctor", "-o", "json").out)["clusters"][0]["reached"] is False
     assert meshtop("get", "clusters").code == 3
     refused = replace(missing, unasked=False)
     meshtop.snapshots = (worlds.world(replace(worlds.north(), kubernetes=refused)),)
     outcome = meshtop("doctor")
     assert outcome.code == 1, "a 401 is an answer"
-    assert "1 of 1 clusters reached, 1 fault found." in outcome.out
+    assert "1 of 1 cluster reached, 1 fault found." in outcome.out
     assert meshtop("get", "clusters").code == 4
 
 

@@ -12,7 +12,7 @@ from tests import worlds
 from tests.cli.conftest import Program
 
 DRAWING = """\
-all clusters · 2 services, 1 edges · last 5m · 2026-08-01T14:00:00Z
+all clusters · 2 services, 1 edge · last 5m · 2026-08-01T14:00:00Z
 
 ┌ east / shop ─────────────────────────────┐
 │ ┌─────┐                      ┌────── ▲ ┐ │
@@ -102,7 +102,7 @@ def test_too_much_to_read_is_coarser(meshtop: Program) -> None:
     calls = [worlds.request(f"east/web{n}", "east/v1", 1.0) for n in range(70)]
     meshtop.snapshots = (worlds.world(worlds.cluster("east", calls)),)
     outcome = meshtop("graph")
-    assert "1 clusters, 0 edges" in outcome.out or "1 namespaces, 0 edges" in outcome.out
+    assert "1 cluster, 0 edges" in outcome.out or "1 namespace, 0 edges" in outcome.out
     assert "71 services are too many to read" in outcome.err
     assert "71 services" in meshtop("graph", "--level", "services").out
 

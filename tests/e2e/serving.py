@@ -65,14 +65,14 @@ class Served:
 @contextmanager
 def served(
     folder: Path, scenario: str = "calm", *, options: Options | None = None, accounts: list[Account] | None = None,
-    with_viewer: bool = True,
+    with_viewer: bool = True, begins: float | None = None,
 ) -> Iterator[Served]:  # fmt: skip
-    """Serve a world from a thread of its own until the block ends."""
+    """Serve a world from a thread of its own until the block ends; its story begins so many seconds from now."""
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Served]] = Future()
 
     async def serve() -> None:
         clock = Clock()
-        world = World(options or Options(), clock, scenario)
+        world = World(options or Options(), clock, scenario, begins)
         here = Served(folder / "kubeconfig", clock, world)
         clusters = []
         for name, cluster in world.clusters.items():

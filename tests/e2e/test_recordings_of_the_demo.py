@@ -47,6 +47,7 @@ def _has_everything(snapshot: Snapshot) -> bool:
     answering = [one for one in snapshot.clusters if one.telemetry is not None]
     return bool(answering) and all(
         one.telemetry is not None and one.telemetry.plaintext_day is not None and one.courses is not None
+        and one.alerts is not None and one.slos is not None
         for one in answering
     ) and any(one.canaries for one in answering)  # fmt: skip
 

@@ -19,9 +19,9 @@ SMALL = World("small", ("--scenario", "everyday", "--services", "2"))
 
 KINDS = (
     "clusters", "namespaces", "services", "workloads", "virtualmachines", "edges", "mtls", "trust", "certificates",
-    "tenants", "canaries", "members", "controlplanes", "discovery", "localities", "drift", "attention",
+    "tenants", "canaries", "members", "federated", "controlplanes", "discovery", "localities", "drift", "attention",
     # Reached by an option or from a screen, and by their names too.
-    "tenantmatrix", "tenanttree", "mtlsedges", "mtlsmatrix", "findings",
+    "tenantmatrix", "tenanttree", "mtlsedges", "mtlsmatrix", "findings", "alerts", "slos",
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import structs
 
+from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
@@ -26,6 +27,7 @@ class FakeKubernetes:
         self.settled = True
         self.follows = 0
         self.attended: frozenset[str] | None = frozenset()
+        self.judged = 0
         self._hang = hang
         self._broken = broken
         self._inventory: Inventory | None = None
@@ -36,6 +38,9 @@ class FakeKubernetes:
 
     def attend(self, kinds: frozenset[str] | None) -> None:
         self.attended = kinds
+
+    def judge(self) -> None:
+        self.judged += 1
 
     async def list_all(self) -> None:
         if self._hang:
@@ -74,6 +79,10 @@ class FakePrometheus:
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
         self.courses: Courses | None = None
+        self.alerts: Alerts | None = None
+        self.slos: Slos | None = None
+        self.alerts_asked: list[float | None] = []
+        self.slos_asked: list[float | None] = []
         self.needs_services = needs_services
         self.scrape_seconds: float | None = None
         self.asked: list[tuple[int, float, float | None]] = []
@@ -91,6 +100,14 @@ class FakePrometheus:
 
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Nothing."""
+
+    async def refresh_alerts(self, *, at: float | None = None) -> None:
+        self.alerts_asked.append(at)
+        self.alerts = Alerts()
+
+    async def refresh_slos(self, *, at: float | None = None) -> None:
+        self.slos_asked.append(at)
+        self.slos = Slos()
 
     async def refresh_history(self, *, at: float | None = None) -> None:
         self.history = History()

@@ -48,6 +48,30 @@ async def until(observatory: Observatory, wanted: Callable[[Snapshot], bool]) ->
     raise AssertionError("the observatory ended")
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_alerts_and_objectives_are_asked_for_where_somebody_wants_them(wanted: bool) -> None:
+    def watching(prometheus: FakePrometheus) -> Observatory:
+        schedule = Schedule(refresh_seconds=0.1, window_seconds=300.0, moment=50.0, alerts=wanted, slos=wanted)
+        feed = feed_of("east", FakeKubernetes(), prometheus)
+        return Observatory((feed,), schedule, timeout_seconds=5.0, clock=lambda: 100.0)
+
+    once = FakePrometheus()
+    snapshot = await watching(once).once()
+    assert once.alerts_asked == once.slos_asked == ([50.0] if wanted else [])
+    east = snapshot.cluster("east")
+    assert east is not None
+    assert (east.alerts is not None, east.slos is not None) == (wanted, wanted)
+    followed = FakePrometheus()
+    looked: list[Snapshot] = []
+
+    def enough(snapshot: Snapshot) -> bool:
+        looked.append(snapshot)
+        return len(followed.asked) > 2 and (bool(followed.alerts_asked and followed.slos_asked) or not wanted)
+
+    await until(watching(followed), enough)
+    assert bool(followed.alerts_asked) is bool(followed.slos_asked) is wanted
+
+
 async def test_once_asks_everything_and_settles() -> None:
     prometheus = FakePrometheus()
     snapshot = await observatory_of(feed_of("east", FakeKubernetes(), prometheus)).once()
@@ -403,3 +427,6 @@ async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:
     assert [one.attended for one in sources] == [frozenset({"Pod"})] * 2
     observatory.attend(Asked())
     assert [one.attended for one in sources] == [None, None]
+    assert [one.judged for one in sources] == [0, 0]
+    observatory.attend(Asked(), judged=True)
+    assert [one.judged for one in sources] == [1, 1]

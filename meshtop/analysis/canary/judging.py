@@ -305,7 +305,7 @@ class Judgements:
             if self._holds((route.identity, "split"), changed, at, told):
                 told = structs.replace(told, verdict=Honesty.NOT_HONOURED, requests_to_go=0, summary="")
         verdict = _verdict(route, tallies, self.judging, among, stands)
-        if not seen.seconds or surveyed.untold is not None:
+        if not seen.seconds or seen.silent or surveyed.untold is not None:
             # Nothing was counted, or the versions cannot be told apart: more requests would not tell either.
             verdict = structs.replace(verdict, errors=None, latency=None, requests_to_go=None, summary="")
         return Judgement(

@@ -43,6 +43,8 @@ class BoardCluster(Struct, frozen=True, kw_only=True):
     workloads: tuple[Workload, ...] = ()
     machines: tuple[VirtualMachine, ...] = ()
     counts: tuple[RouteCounts, ...] = ()
+    silent: bool = False
+    """Whether no Prometheus holds a series of its proxies: then that nothing was counted is not that nothing came."""
 
     @property
     def obeys_itself(self) -> bool:
@@ -83,12 +85,16 @@ class SurveyedRoute(Struct, frozen=True, kw_only=True):
 
 
 class SeenCallers(Struct, frozen=True):
-    """Who was seen to call through a route, over how many seconds until `at`; `untold`: why its split is not judged."""
+    """Who was seen to call through a route, over how many seconds until `at`; `untold`: why its split is not judged.
+
+    `silent` is set where nothing was counted, and nothing follows from that.
+    """
 
     callers: tuple[Caller, ...]
     seconds: float
     untold: str | None = None
     at: float = 0.0
+    silent: bool = False
 
 
 class Survey:
@@ -162,7 +168,15 @@ class Survey:
             return what is not Follows.NO
 
         unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
-        return SeenCallers(unsure, seconds, untold or min(doubts, default=None), at)
+        counted = any(sum(caller.split) > 0 for caller in unsure)
+        silence = None if counted else self._silence(surveyed.route.cluster)
+        return SeenCallers(unsure, seconds, untold or silence or min(doubts, default=None), at, silence is not None)
+
+    def _silence(self, home: str) -> str | None:
+        """Why it is no answer that nothing was counted for a route: nobody scrapes those that would follow it."""
+        followers = (c for c in self.clusters.values() if c.name == home or c.obeys(self.clusters[home]))
+        silent = sorted(cluster.name for cluster in followers if cluster.silent)
+        return f"no Prometheus holds a series of the proxies of {', '.join(silent)}" if silent else None
 
     def _unread_by_istiod(self, home: str) -> str | None:
         """Why a route of a cluster has no effect where that cluster's proxies obey another one's objects."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.fleet.links import ClusterLink, Site, known_domains, links
+from meshtop.analysis.fleet.links import ClusterLink, Site, known_domains, links, service_suffix
 from meshtop.analysis.identity.mesh import mesh_config
 from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.labels import is_istiod
@@ -122,6 +122,7 @@ class _Local:
         }
         self.domain_known = domain is not None
         self.domain = f"svc.{domain or CLUSTER_DOMAIN}"
+        self.shown_domain = service_suffix(domain)
         always = (f"{host}{self.domain}" for host in _ALWAYS_LOCAL)
         self.local = (*always, *_cluster_local(site))
         self.endpoints_known = inventory.evidence("EndpointSlice").known
@@ -169,7 +170,8 @@ def _mesh(
     legacy = _legacy_names(sites)
     for place in places:
         yield _service_row(mesh, place, local, between, failover, legacy)
-    known = {f"{name}.{namespace}.{here.domain}" for namespace, name in places for here in local.values()}
+    suffixes = {domain for here in local.values() for domain in (here.domain, here.shown_domain)}
+    known = {f"{name}.{namespace}.{domain}" for namespace, name in places for domain in suffixes}
     for host in sorted({host for here in local.values() for host in here.entries} - known):
         yield _entry_row(mesh, host, local)
 
@@ -184,7 +186,7 @@ def _service_row(
 ) -> HostRow:
     namespace, name = place
     having = [here for here in local.values() if place in here.services] or [*local.values()]
-    host = f"{name}.{namespace}.{having[0].domain}"
+    host = f"{name}.{namespace}.{having[0].shown_domain}"
     behind = [cluster for cluster, here in local.items() if here.ready.get(place)]
     only_local = _any({here.keeps_local(place) for here in local.values()})
     marks = {cluster: _reach(cluster, place, local, behind, between, only_local) for cluster in local}
@@ -195,12 +197,13 @@ def _service_row(
         *_export_findings(host, place, local, exported, imported),
         *_reach_findings(host, marks, behind, between),
     ]
-    if host in failover and len(behind) > 1:
+    ruled = f"{name}.{namespace}.{having[0].domain}"
+    if ruled in failover and len(behind) > 1:
         found.append(
             Finding(
                 code="DISCOVERY-NO-OUTLIER-DETECTION",
                 severity=Severity.WARNING,
-                message=f"{host}: {failover[host]} sets locality failover without outlier detection, so it never "
+                message=f"{host}: {failover[ruled]} sets locality failover without outlier detection, so it never "
                 "fails over.",
                 fix="Add trafficPolicy.outlierDetection to that rule.",
             )

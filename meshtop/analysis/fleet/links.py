@@ -44,6 +44,14 @@ class Site(Struct, frozen=True, kw_only=True, dict=True):
         return sync_states(self.telemetry)
 
 
+def service_suffix(domain: str | None) -> str:
+    """What follows `NAME.NAMESPACE.` in a Service's host: `svc.DOMAIN`, and `svc` alone where the domain is not known.
+
+    Such a host says no more than is known, and still resolves in every domain by a pod's search path.
+    """
+    return f"svc.{domain}" if domain else "svc"
+
+
 def known_domains(sites: Iterable[Site]) -> dict[str, str]:
     """The DNS domain of each cluster as its clients write it; clusters of which it is not known are left out.
 

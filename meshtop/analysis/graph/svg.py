@@ -10,6 +10,7 @@ from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, tag
+from meshtop.model.numbers import number_of
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width, cut
 
@@ -57,11 +58,12 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
     width, height = (layout.width + 1) * _CELL_X, (layout.height + 1) * _CELL_Y
     drawing = GraphDrawing(graph, layout, UNICODE)
     body = [*_frames(drawing, layout), *_edges(graph, drawing, layout), *_nodes(graph, layout)]
+    nodes, edges = number_of(len(graph.nodes), "node"), number_of(len(graph.edges), "edge")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
             f'viewBox="0 0 {width} {height}" role="img">',
-            f"<title>Service graph: {len(graph.nodes)} nodes, {len(graph.edges)} edges</title>",
+            f"<title>Service graph: {nodes}, {edges}</title>",
             f"<style>{_STYLE}</style>",
             *body,
             "</svg>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from meshtop.analysis.inventory.labels import SelectorIndex, canonical_name, canonical_version
-from meshtop.analysis.inventory.untyped import condition_holds, conditions, mapping, text, texts
+from meshtop.analysis.inventory.untyped import condition_holds, conditions, mapping, maps, text, texts
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.mesh import VirtualMachine
 
@@ -71,6 +71,7 @@ def _machine(entry: ConfigObject, cluster: str, services: SelectorIndex, entries
         locality=text(spec.get("locality")) or _locality(labels.get(_LOCALITY)),
         healthy=healthy,
         health_message=message,
+        health_since=_health_since(entry),
         connected_at=_moment(meta.annotations.get(_CONNECTED)),
         disconnected_at=_moment(meta.annotations.get(_DISCONNECTED)),
         services=tuple(dict.fromkeys(selecting)),
@@ -91,6 +92,12 @@ def _health(entry: ConfigObject) -> tuple[bool | None, str | None]:
     if holds is None and checked:
         return False, said or NOT_REPORTED
     return holds, said
+
+
+def _health_since(entry: ConfigObject) -> float | None:
+    """When the Healthy condition became what it is."""
+    found = next((c for c in maps(entry.status.get("conditions")) if c.get("type") == "Healthy"), None)
+    return None if found is None else _moment(text(found.get("lastTransitionTime")))
 
 
 def _locality(label: str | None) -> str | None:

@@ -142,6 +142,7 @@ def _workload(
         services=_selecting(sets) if sets else services.selecting(namespace, labels),
         is_gateway=not waypoint and _is_gateway(labels, containers),
         is_waypoint=waypoint,
+        host_network=shown is not None and shown.host_network,
         readiness=readiness(
             _wanted(there, controllers),
             troubled,

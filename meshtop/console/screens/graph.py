@@ -35,6 +35,7 @@ from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
+from meshtop.model.numbers import number_of
 from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
@@ -354,7 +355,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.host.set_scope(scope.filtered(event.text))
         if picture is not None and not event.final:
             shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.show_message(f"{shown} of {total} edges")
+            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
 
     def _find(self, text: str, prompt: FilterLine | None) -> None:
         """Find the shown edges that pass a filter; the cursor goes to the first."""
@@ -363,7 +364,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             return
         self._search.find(picture, replace(self.scope_query(), filter=text), self.sight, graph)
         if prompt is not None:
-            prompt.show_message(f"{len(self._search.found)} of {len(graph.edges)} edges")
+            prompt.show_message(f"{len(self._search.found)} of {number_of(len(graph.edges), 'edge')}")
         if self._search.found and self.view.cursor.edge not in self._search.found:
             self.action_find_next()
 

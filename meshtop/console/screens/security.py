@@ -1,4 +1,4 @@
-"""The mTLS overview: the share of mutual TLS by cluster, tenant and namespace, and findings, the worst first."""
+"""The mTLS overview: the share of mutual TLS by cluster, tenant and namespace, and workloads, the worst first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
-from meshtop.console.places import FINDINGS
+from meshtop.console.places import FINDINGS, MTLS
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
@@ -64,15 +64,15 @@ class SecurityLine(LineWidget):
 
 
 class SecurityScreen(TableScreen):
-    """Findings, with the shares of mutual TLS above them where there is room."""
+    """Workloads by their mutual TLS, with the shares of it above them where there is room."""
 
     AUTO_FOCUS = "#rows"
 
     def __init__(self) -> None:
-        super().__init__(FINDINGS)
+        super().__init__(MTLS)
 
     def body(self) -> ComposeResult:
-        """One line, three tables of shares, findings."""
+        """One line, three tables of shares, workloads."""
         with Vertical(classes="security"):
             yield Pages(id="places")
             yield SecurityLine()
@@ -85,11 +85,15 @@ class SecurityScreen(TableScreen):
 
     @property
     def rows(self) -> LiveTable:
-        """The findings."""
+        """The workloads."""
         return self.query_one("#rows", LiveTable)
 
+    def kinds(self) -> frozenset[str]:
+        """Workloads, and what the overview counts."""
+        return frozenset({MTLS, FINDINGS, "certificates"})
+
     def refresh_picture(self, picture: Picture) -> None:
-        """Draw the overview, then the findings."""
+        """Draw the overview, then the workloads."""
         line = self.query_one(SecurityLine)
         found = line.found = overview(picture, self.host.scope.query)
         line.draw()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from meshtop.demo.prom.errors import BadData, NotFound, QueryError
 from meshtop.demo.prom.exposition import CONTENT_TYPE, exposition
 from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
 from meshtop.demo.prom.params import Params
+from meshtop.demo.prom.ruling import RuleGroup, Rules
 from meshtop.demo.prom.series import Series, SeriesSource
 
 VERSION = "2.42.0"
@@ -25,13 +26,19 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def prom_app(
-    source: SeriesSource, *, clock: Callable[[], float], limits: Limits | None = None, version: str = VERSION
+    source: SeriesSource,
+    *,
+    clock: Callable[[], float],
+    limits: Limits | None = None,
+    version: str = VERSION,
+    rules: Sequence[RuleGroup] = (),
 ) -> web.Application:
     """An application that answers as a Prometheus would over the series of ``source``.
 
     ``clock`` gives the present as Unix seconds: the default evaluation time. ``version`` is what buildinfo says.
+    ``rules`` are evaluated over the series.
     """
-    api = PrometheusApi(source, clock, limits or Limits(), version)
+    api = PrometheusApi(Rules(source, rules), clock, limits or Limits(), version)
     app = web.Application(middlewares=[_errors], client_max_size=16 * 2**20)
     for path, handler in {
         "/api/v1/query": api.query,
@@ -45,6 +52,8 @@ def prom_app(
     app.router.add_get("/api/v1/metadata", api.metadata)
     app.router.add_get("/api/v1/targets", api.targets)
     app.router.add_get("/api/v1/status/buildinfo", api.buildinfo)
+    app.router.add_get("/api/v1/alerts", api.alerts)
+    app.router.add_get("/api/v1/rules", api.rules)
     app.router.add_get("/metrics", api.metrics)
     app.router.add_get("/-/healthy", _says("Prometheus Server is Healthy.\n"))
     app.router.add_get("/-/ready", _says("Prometheus Server is Ready.\n"))
@@ -76,7 +85,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 class PrometheusApi:
     """The endpoints. Series are read, and queries evaluated, in the event loop's thread."""
 
-    def __init__(self, source: SeriesSource, clock: Callable[[], float], limits: Limits, version: str) -> None:
+    def __init__(self, source: Rules, clock: Callable[[], float], limits: Limits, version: str) -> None:
         self._source = source
         self._clock = clock
         self._limits = limits
@@ -177,6 +186,17 @@ class PrometheusApi:
         state = (await Params.of(request)).text("state")
         active = [] if state == "dropped" else list(self._source.targets())
         return answers.success({"activeTargets": active, "droppedTargets": []})
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """``/api/v1/alerts``: the alerts that fire or wait."""
+        return answers.success({"alerts": [one.told() for one in self._source.active(self._now())]})
+
+    async def rules(self, request: web.Request) -> web.Response:
+        """``/api/v1/rules``: the rules with their alerts; ``type`` is ``alert`` or ``record``, or both without it."""
+        only = (await Params.of(request)).text("type")
+        if only not in ("", "alert", "record"):
+            raise BadData(f"not supported value {quote_go(only)}")
+        return answers.success({"groups": self._source.told(self._now(), only)})
 
     async def buildinfo(self, request: web.Request) -> web.Response:
         """``/api/v1/status/buildinfo``."""

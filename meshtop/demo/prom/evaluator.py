@@ -12,7 +12,7 @@ from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.histogram import histogram_quantile
 from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
 from meshtop.demo.prom.matching import match_vectors, set_operation
-from meshtop.demo.prom.series import Series, SeriesSource
+from meshtop.demo.prom.series import STALE, Series, SeriesSource
 from meshtop.demo.prom.syntax import (
     Aggregate,
     At,
@@ -106,8 +106,11 @@ class Evaluator:
         """The series under a range selector or subquery, with all the samples that the steps see."""
         if isinstance(expr, Range):
             windows = self._windows(expr.selector, expr.range)
-            for series in self._matching(expr.selector.matchers):
+            for series in self._matching(expr.selector.matchers, windows):
                 times, values = self._samples(series, windows.first, windows.last)
+                if getattr(series, "ends", False):
+                    kept = [i for i, value in enumerate(values) if value is not STALE]
+                    times, values = [times[i] for i in kept], [values[i] for i in kept]
                 if len(times):
                     yield Samples(series.labels, times, values, windows)
         elif isinstance(expr, Subquery):
@@ -133,10 +136,16 @@ class Evaluator:
     def _windows(self, node: Selector | Subquery, length: int) -> Windows:
         return Windows(self._effective(node.at, node.offset), length, self._limits.left_open)
 
-    def _matching(self, matchers: tuple[Matcher, ...]) -> Iterator[Series]:
+    def _matching(self, matchers: tuple[Matcher, ...], windows: Windows) -> Iterator[Series]:
         name = metric_name(matchers)
         rest = tuple(m for m in matchers if not (m.name == "__name__" and m.op == "=" and m.value == name))
-        for number, series in enumerate(self._source.select(name, name_test(matchers))):
+        between = getattr(self._source, "select_between", None)
+        found = (
+            self._source.select(name, name_test(matchers))
+            if between is None
+            else between(name, name_test(matchers), windows.first, windows.last)
+        )
+        for number, series in enumerate(found):
             if number % 256 == 0:
                 self._budget.check_time()
             if all_match(rest, series.labels):
@@ -152,7 +161,7 @@ class Evaluator:
     def _select(self, selector: Selector, timestamps: bool = False) -> Vector:
         windows = self._windows(selector, self._limits.lookback_ms)
         result = []
-        for series in self._matching(selector.matchers):
+        for series in self._matching(selector.matchers, windows):
             times, values = self._samples(series, windows.first, windows.last)
             if not len(times):
                 continue
@@ -160,6 +169,7 @@ class Evaluator:
                 None if high <= low else times[high - 1] / 1000 if timestamps else values[high - 1]
                 for low, high in windows.bounds(times)
             ]
+            picked = [None if value is STALE else value for value in picked]
             column = SeriesColumn(series.labels, picked)
             if samples := count(column):
                 self._budget.hold(samples)

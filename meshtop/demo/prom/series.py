@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 NAME = "__name__"
+STALE = float("nan")
+"""The value that ends a series, told by identity: a real Prometheus writes a NaN of its own."""
 
 MetricMetadata = tuple[str, str, str]
 """Type, help and unit of a metric family, as the text format's ``# TYPE``, ``# HELP`` and ``# UNIT`` lines."""

@@ -89,7 +89,9 @@ class Members(Author):
                     "type": "Healthy",
                     "status": str(machine.healthy),
                     "lastProbeTime": naming.timestamp(self._now // 60 * 60),
-                    "lastTransitionTime": naming.timestamp(self._now // 60 * 60 - 1_380),
+                    "lastTransitionTime": naming.timestamp(
+                        self._now // 60 * 60 - 1_380 if machine.healthy else self._now // DAY * DAY - 2 * DAY
+                    ),
                 }
                 if not machine.healthy:
                     condition |= {

@@ -45,7 +45,7 @@ class Registrar:
         for cluster in plan.clusters:
             yield write(cluster.name, cluster, ready=len(plan.clusters) == 1 or cluster is not plan.clusters[-1])
         yield write(STRANGER, None, ready=True)
-        yield from propagated(plan, self._builder, registry, self._scenario, self._now)
+        yield from propagated(plan, self._builder, registry, self._scenario, self._now, STRANGER)
 
     def _server(self, name: str) -> str:
         return self._servers.get(name, f"https://{name}.halyard.example:6443")

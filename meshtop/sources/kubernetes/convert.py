@@ -390,6 +390,7 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
     """Convert a remote secret, of which only the metadata was sent."""
     metadata = item.metadata
     cluster = metadata.annotations.cluster if metadata.annotations is not None else None
+    writes = (unix_seconds(entry.time) for entry in metadata.managed_fields or ())
     return kube.RemoteSecret(
         meta=kube.Meta(
             name=metadata.name,
@@ -400,6 +401,7 @@ def remote_secret(item: wire.SecretMetadata) -> kube.RemoteSecret:
             labels=metadata.labels or {},
         ),
         cluster_id=cluster,
+        written=max(writes, default=0.0),
     )
 
 

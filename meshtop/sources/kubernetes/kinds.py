@@ -215,7 +215,7 @@ REGISTRIES: tuple[ApiKind, ...] = (
 
 CHANGING_RARELY = frozenset(
     {
-        *(kind.key for kind in (*IDENTITY, *REGISTRIES)),
+        *(kind.key for kind in (*IDENTITY, *JUDGED, *REGISTRIES)),
         *("GatewayClass", "ReferenceGrant", "Telemetry", "WorkloadGroup", "ClusterSPIFFEID"),
         *("ServiceExport", "ServiceImport"),
     }

@@ -20,9 +20,19 @@ from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, GROUPS, IDENTITY, JUDGED, NETWORKING, REGISTRIES, ApiKind
+from meshtop.sources.kubernetes.kinds import (
+    ADMISSION,
+    BUILTIN,
+    CONFIG,
+    GROUPS,
+    IDENTITY,
+    JUDGED,
+    NETWORKING,
+    REGISTRIES,
+    ApiKind,
+)
 from meshtop.sources.kubernetes.link import ServerLink
-from meshtop.sources.kubernetes.pacing import ListingQueue, Pace
+from meshtop.sources.kubernetes.pacing import ListingQueue, Pace, wait_at_most
 from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.scope import NamespaceScope
 from meshtop.sources.kubernetes.scoped import ScopedReader
@@ -70,13 +80,10 @@ class KubernetesSource:
         self._waited = 0.0
         self._waiting_since: float | None = None
         self._judged = judged
-        installable = (
-            *CONFIG,
-            *IDENTITY,
-            *(JUDGED if judged else ()),
-            *(REGISTRIES if registries else ()),
-        )
-        self._installable = tuple(kind for kind in installable if asked.asks_kind(kind.key))
+        self._asked_more = asyncio.Event()
+        """Set when more is asked for than before, so that the loops that rest look at once; then replaced."""
+        installable = (*CONFIG, *IDENTITY, *JUDGED, *(REGISTRIES if registries else ()))
+        self._asked_kinds = tuple(kind for kind in installable if asked.asks_kind(kind.key))
         self.services_known = asyncio.Event()
         self._connection = connection
         self._pace = pace or Pace(refresh=refresh_seconds)
@@ -117,11 +124,30 @@ class KubernetesSource:
             note=self._connection.note,
             unattended=self._unattended(),
             unattended_seconds=self._pace.unattended,
+            not_asked=self._not_asked(),
         )
 
     def attend(self, kinds: frozenset[str] | None) -> None:
         """Watch these kinds; those of the others that change rarely are listed once a minute. None: watch all."""
         self._link.attend(kinds)
+
+    def judge(self) -> None:
+        """Read from now on what only findings on the configuration need, too; at once, if it is followed."""
+        if not self._judged:
+            self._judged = True
+            self._asked_more.set()
+            self._asked_more = asyncio.Event()
+
+    @property
+    def _installable(self) -> tuple[ApiKind, ...]:
+        """The kinds to read wherever they are installed."""
+        return tuple(kind for kind in self._asked_kinds if self._judged or kind not in JUDGED)
+
+    def _not_asked(self) -> tuple[str, ...]:
+        """The kinds that are not read, as nobody has looked at findings yet."""
+        if self._judged or not self._link.following:
+            return ()
+        return tuple(sorted(kind.key for kind in self._asked_kinds if kind in JUDGED and kind.group != ADMISSION))
 
     def _unattended(self) -> tuple[str, ...]:
         """The kinds that are read and not watched."""
@@ -293,7 +319,7 @@ class KubernetesSource:
             failures = 0 if found and not (self._discovery and self._discovery.unsure) else failures + 1
             self._link.changed()
             pace = self._pace
-            await asyncio.sleep(pace.pause(failures) if failures else pace.jitter(pace.discovery))
+            await wait_at_most(pace.pause(failures) if failures else pace.jitter(pace.discovery), self._asked_more)
 
     def _follow_installed(self, group: asyncio.TaskGroup) -> None:
         """Start reading installed kinds, and stop reading those no longer installed or served in a better version."""
@@ -385,7 +411,7 @@ class KubernetesSource:
                 await self._read_judged()
             self._extras_read.set()
             self._link.changed()
-            await asyncio.sleep(self._pace.jitter(self._pace.slow))
+            await wait_at_most(self._pace.jitter(self._pace.slow), self._asked_more)
 
     async def _note_services(self) -> None:
         await self._builtin["Service"].settled.wait()

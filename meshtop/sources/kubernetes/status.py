@@ -40,6 +40,7 @@ def source_status(
     note: str | None = None,
     unattended: Sequence[str] = (),
     unattended_seconds: float = 0.0,
+    not_asked: Sequence[str] = (),
 ) -> SourceStatus:
     """The status of a cluster's Kubernetes source, from the status of each kind.
 
@@ -47,11 +48,14 @@ def source_status(
     the name that RBAC knows. Denied: the login is not accepted, or nothing at all may be read. Unreachable: there
     was never an answer. Stale: the last answer is older than `stale_seconds`. Partial: some kinds, or some objects
     of a kind, are missing from the picture. `note` is one more thing to say. `unattended` are
-    the kinds that are listed every `unattended_seconds` and not watched, and may be as old.
+    the kinds that are listed every `unattended_seconds` and not watched, and may be as old. `not_asked` are those that
+    are read once somebody looks at findings, of which it is not known whether they are there.
     """
     notes = (*((note,) if note else ()), *_notes(kinds))
     if unattended:
         notes += (f"Up to {unattended_seconds:g} s old, as no open view shows them: {', '.join(unattended)}.",)
+    if not_asked:
+        notes += (f"Not asked yet, as only findings need them: {', '.join(not_asked)}.",)
     bad = [kind for kind in kinds if (kind.state in _CRITICAL or _has_gaps(kind)) and kind.kind not in OPTIONAL]
 
     def status(state: State, error: str | None = None, remedy: str | None = None) -> SourceStatus:

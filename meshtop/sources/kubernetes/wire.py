@@ -349,6 +349,7 @@ class SecretMeta(Struct, rename="camel"):
     creation_timestamp: datetime | None = None
     labels: dict[str, str] | None = None
     annotations: SecretAnnotations | None = None
+    managed_fields: list[ManagedFields] | None = None
 
 
 class SecretMetadata(Struct):

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
+from meshtop.model.alerting import Alerts, SloTarget
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.http.limits import LIMITS, Limits
+from meshtop.sources.prometheus.alerts import AlertReader, alerts_by_cluster
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scalars, decode_split
 from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Collected, QueryCollector, Question
 from meshtop.sources.prometheus.direct import DirectWire
@@ -43,6 +45,7 @@ class CentralTelemetry:
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
         limits: Limits = LIMITS,
+        slos: Sequence[SloTarget] = (),
     ) -> None:
         # Raises ValueError for what cannot be a label's name, before anything is asked.
         equal({settings.cluster_label: "", **settings.matchers})
@@ -59,6 +62,11 @@ class CentralTelemetry:
             timeout=timeout,
             read_only=read_only,
         )
+        self.slos = tuple(slos)
+        self._reader = AlertReader()
+        self._alerts: Alerts | None = None
+        self._alerts_at: tuple[float, float | None] | None = None
+        self._shares: dict[str, Alerts] = {}
         self._asking = asyncio.Lock()
         self._asked: tuple[float, float, float | None] | None = None
 
@@ -97,6 +105,24 @@ class CentralTelemetry:
                 return
             await self._read(services, window_seconds, at, now)
             self._asked = (self._clock(), window_seconds, at)
+
+    async def alerts(self, name: str, at: float | None) -> Alerts | None:
+        """The active alerts of one cluster; the engine is asked once in a round for all of them. Never raises."""
+        async with self._asking:
+            now = self._clock()
+            asked = self._alerts_at
+            if asked is None or asked[1] != at or now - asked[0] >= SHARE_SECONDS or name not in self._shares:
+                matchers = self.settings.matchers
+                found = await self._reader.read(self.engine, matchers, self._alerts, now=now, at=at)
+                self._alerts, self._alerts_at = found, (now, at)
+                values = {part: self.value(part) for part in self.parts}
+                shares = alerts_by_cluster(found, self.settings.cluster_label, values)
+                before = self._shares
+                # Where nothing changed for a cluster, it keeps the identical object.
+                self._shares = {
+                    part: before[part] if before.get(part) == share else share for part, share in shares.items()
+                }
+            return self._shares.get(name)
 
     async def _read(self, services: Sequence[Service], window_seconds: float, at: float | None, now: float) -> None:
         began, requests, size = time.perf_counter(), self.engine.meter.requests, self.engine.meter.bytes
@@ -198,6 +224,7 @@ class ClusterPart(SeriesReader):
             matchers={**settings.matchers, settings.cluster_label: central.value(name)},
             headers=settings.headers,
             clock=central.now,
+            slos=central.slos,
         )
         self._central = central
         self._own_status: SourceStatus | None = None
@@ -221,6 +248,10 @@ class ClusterPart(SeriesReader):
     ) -> None:
         """Take part in the central reading; never raises."""
         await self._central.refresh(services, window_seconds=window_seconds, at=at)
+
+    async def refresh_alerts(self, *, at: float | None = None) -> None:
+        """Take this cluster's share of the engine's alerts."""
+        self.alerts = await self._central.alerts(self.cluster, at) or self.alerts
 
     def take(self, answers: Answers, *, at: float, window_seconds: float) -> None:
         """Store this cluster's share of a read."""

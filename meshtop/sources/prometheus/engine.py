@@ -118,6 +118,10 @@ class Engine:
             },
         )
 
+    async def api(self, path: str, **params: str) -> bytes:
+        """The body of another answer of the API, such as `/api/v1/alerts`; raises QueryFailed."""
+        return self._body(await self._get(path, params))
+
     async def _ask(self, path: str, form: dict[str, str]) -> bytes:
         encoded = urlencode(form)
         if self._post_first:

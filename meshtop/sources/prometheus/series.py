@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
+from meshtop.model.alerting import Alerts, Slos, SloTarget
+from meshtop.model.evidence import WhyUnknown, not_read
 from meshtop.model.state import State
 from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
+from meshtop.sources.prometheus.alerts import AlertReader
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
 from meshtop.sources.prometheus.charts import ChartReader, LineQuery
 from meshtop.sources.prometheus.courses import STEP_SECONDS, CourseReader
@@ -16,6 +19,7 @@ from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
+from meshtop.sources.prometheus.slos import SloReader
 
 _LONGEST_HISTORY_WINDOW_SECONDS = 300.0
 """Maximum window of a sparkline's rates in seconds: a longer one would flatten it."""
@@ -25,8 +29,8 @@ class SeriesReader:
     """Reads the series of one cluster, in its own engine or selected from a central one by `matchers`.
 
     `matchers` (label to value) are what every selector about this cluster must hold, `headers` what the settings send
-    along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds. Nothing that refreshes
-    raises for the cluster's sake: the last answer stays.
+    along (a tenant's name). `engine` is None until one was found. `clock` gives Unix seconds; `slos` are the objectives
+    of the settings. Nothing that refreshes raises for the cluster's sake: the last answer stays.
     """
 
     def __init__(
@@ -37,12 +41,18 @@ class SeriesReader:
         matchers: Mapping[str, str],
         headers: Mapping[str, str],
         clock: Callable[[], float],
+        slos: Sequence[SloTarget] = (),
     ) -> None:
         self.cluster = cluster
         self.matchers = matchers
         self.telemetry: Telemetry | None = None
         self.history: History | None = None
         self.courses: Courses | None = None
+        self.alerts: Alerts | None = None
+        self.slos: Slos | None = None
+        self._alerts = AlertReader()
+        self._targets = tuple(slos)
+        self._slos = SloReader(cluster, self._targets)
         self._courses = CourseReader()
         self._courses_asked: float | None = None
         self._headers = headers
@@ -87,6 +97,20 @@ class SeriesReader:
             read = self._courses.read(self._engine, self.telemetry, matchers=self.matchers, end=end)
             self.courses = await read or self.courses
 
+    async def refresh_alerts(self, *, at: float | None = None) -> None:
+        """Ask which alerts are active, now or at `at`; keeps the last answer on failure, and says so in it."""
+        if self._engine is None:
+            if self.alerts is not None:
+                self.alerts = structs.replace(self.alerts, evidence=not_read(WhyUnknown.STALE))
+            return
+        self.alerts = await self._alerts.read(self._engine, self.matchers, self.alerts, now=self._clock(), at=at)
+
+    async def refresh_slos(self, *, at: float | None = None) -> None:
+        """Ask how objectives are kept, now or at `at`, at most once a minute; keeps the last answer on failure."""
+        if self._engine is None:
+            return
+        self.slos = await self._slos.read(self._engine, self.matchers, self.slos, at=at, now=self._moment(at))
+
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
         """Query the senders of plaintext in the day that ends at `at`, at most every ten minutes."""
         if self._engine is None or self.telemetry is None:
@@ -123,6 +147,7 @@ class SeriesReader:
         self._close_charts()
         self._engine = engine
         self._courses, self._courses_asked = CourseReader(), None
+        self._alerts, self._slos = AlertReader(), SloReader(self.cluster, self._targets)
 
     def _close_charts(self) -> None:
         if self._charts is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec import structs
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
+from meshtop.model.alerting import SloTarget
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
@@ -43,6 +44,7 @@ class PrometheusSource(SeriesReader):
 
     `connection` leads to the API server, whose service proxy is used; a `url` in the settings needs none.
     `clock` gives Unix seconds. Of the queries, only those are sent that are `asked`.
+    `slos` are the objectives of the settings.
     """
 
     def __init__(
@@ -56,11 +58,17 @@ class PrometheusSource(SeriesReader):
         read_only: bool = False,
         limits: Limits = LIMITS,
         asked: Asked = EVERYTHING_ASKED,
+        slos: Sequence[SloTarget] = (),
     ) -> None:
         self._asked = asked
         self._settings = settings or cast("PrometheusSettings", PrometheusDefaults())
         super().__init__(
-            cluster, engine=None, matchers=self._settings.matchers, headers=self._settings.headers, clock=clock
+            cluster,
+            engine=None,
+            matchers=self._settings.matchers,
+            headers=self._settings.headers,
+            clock=clock,
+            slos=slos,
         )
         self.status = SourceStatus()
         self.cost = Cost()

@@ -23,6 +23,7 @@ from meshtop.sources.recording.columns import (
 )
 from meshtop.sources.recording.frames import LONGEST_WINDOW_SECONDS, is_moment
 from meshtop.sources.recording.shapes import (
+    ALERTS,
     CALLS,
     CONFIG,
     CONFIG_MAPS,
@@ -34,6 +35,7 @@ from meshtop.sources.recording.shapes import (
     LINES,
     PARTS,
     SCALARS,
+    SLOS,
     TABLES,
     TRAFFIC_FIELDS,
     ClusterFrame,
@@ -157,6 +159,8 @@ class SnapshotDecoder:
                 "history", frame.history, partial(self._history, before.history if before is not None else None)
             ),
             courses=part("courses", frame.courses, partial(self._courses, name)),
+            alerts=part("alerts", frame.alerts, partial(self._tables.get, ALERTS)),
+            slos=part("slos", frame.slos, partial(self._tables.get, SLOS)),
             canaries=part("canaries", frame.canaries, partial(self._routes, name), ()),
         )
 

@@ -15,6 +15,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Courses, History, Labels, Line, PlaintextDay, Sample, Scalar, Telemetry
 from meshtop.sources.recording.columns import Number, numbers_written, predicted_by, sequence_written
 from meshtop.sources.recording.shapes import (
+    ALERTS,
     CALLS,
     CONFIG,
     CONFIG_MAPS,
@@ -26,6 +27,7 @@ from meshtop.sources.recording.shapes import (
     LINES,
     PARTS,
     SCALARS,
+    SLOS,
     TRAFFIC_FIELDS,
     ClusterFrame,
     CountsFrame,
@@ -117,7 +119,8 @@ class SnapshotEncoder:
                 return True
             return make(now)
 
-        head = structs.replace(cluster, inventory=None, telemetry=None, history=None, courses=None, canaries=())
+        parts = dict.fromkeys(("inventory", "telemetry", "history", "courses", "alerts", "slos"))
+        head = structs.replace(cluster, canaries=(), **parts)
         name = cluster.name
         return ClusterFrame(
             head=self._clean(head),
@@ -125,6 +128,8 @@ class SnapshotEncoder:
             telemetry=part("telemetry", lambda one: self._telemetry(name, one)),
             history=part("history", lambda one: self._history(name, one)),
             courses=part("courses", lambda one: self._courses(name, one)),
+            alerts=part("alerts", lambda one: self._single(name, ALERTS, one)),
+            slos=part("slos", lambda one: self._single(name, SLOS, one)),
             canaries=part("canaries", lambda one: [self._route(name, i, each) for i, each in enumerate(one)]),
         )
 

@@ -7,42 +7,26 @@ A `whole` moment refers to no moment before it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from msgspec import Struct, field
 
+from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.model.kube import (
-    ConfigObject,
-    Controller,
-    Credential,
-    EndpointSlice,
-    Identity,
-    KindStatus,
-    Meta,
-    Namespace,
-    Node,
-    Pod,
-    RemoteSecret,
-    Service,
-)
+from meshtop.model.kube import ConfigObject, Identity, Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.telemetry import CallEnd, Labels
 from meshtop.sources.recording.columns import Numbers
 
+_SINGLE = frozenset({"kinds"})
 PARTS: dict[str, Any] = {
-    "nodes": Node,
-    "namespaces": Namespace,
-    "services": Service,
-    "endpoint_slices": EndpointSlice,
-    "pods": Pod,
-    "controllers": Controller,
-    "remote_secrets": RemoteSecret,
-    "webhooks": Meta,
-    "credentials": Credential,
+    name: get_args(kind)[0]
+    for name, kind in get_type_hints(Inventory).items()
+    if get_origin(kind) is tuple and name not in _SINGLE
 }
 """The lists of an Inventory, each with the type of its items and a table of its own."""
 CONFIG, CONFIG_MAPS, KINDS, LABELS, SCALARS, CALLS = "config", "config_maps", "kinds", "labels", "scalars", "calls"
+ALERTS, SLOS = "alerts", "slos"
 TABLES: dict[str, Any] = {
     **PARTS,
     CONFIG: ConfigObject,
@@ -51,6 +35,8 @@ TABLES: dict[str, Any] = {
     LABELS: Labels,
     SCALARS: tuple[str, dict[str, str]],
     CALLS: tuple[CallEnd, CallEnd, str],
+    ALERTS: Alerts,
+    SLOS: Slos,
 }
 """Every table with the type of its items."""
 TRAFFIC_FIELDS = (
@@ -157,7 +143,7 @@ class InventoryFrame(Struct, frozen=True, array_like=True):
 
 
 class ClusterFrame(Struct, frozen=True, array_like=True):
-    """A cluster at a moment; `head` is all of it but its parts."""
+    """A cluster at a moment; `head` is all of it but its parts. Alerts and objectives stand in tables as they are."""
 
     head: ClusterSnapshot
     inventory: InventoryFrame | bool = False
@@ -165,6 +151,8 @@ class ClusterFrame(Struct, frozen=True, array_like=True):
     history: list[LineFrame] | bool = False
     courses: CoursesFrame | bool = False
     canaries: list[CountsFrame] | bool = False
+    alerts: int | bool = False
+    slos: int | bool = False
 
 
 class MomentFrame(Struct, frozen=True, kw_only=True):

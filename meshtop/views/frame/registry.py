@@ -45,6 +45,12 @@ KINDS = (
     Kind("tenants", "tenant", ("tn", "workspaces"), "tenants and workspaces: golden signals, crossings, mutual TLS"),
     Kind("canaries", "canary", ("can",), "weighted routes: weights set and seen, each version's health, verdict"),
     Kind("members", "member", ("mb",), "members of federations: their registry's view, and as seen from here"),
+    Kind(
+        "federated",
+        "federatedobject",
+        ("fed", "propagated"),
+        "what federations propagate: which members should have it, which have it, overrides, what failed",
+    ),
     Kind("tenantmatrix", "tenantpair", (), "traffic from tenant to tenant", hidden=True),
     Kind("tenanttree", "tenantnode", ("tree",), "organization, tenants, workspaces, namespaces as a tree", hidden=True),
     Kind("controlplanes", "controlplane", ("cp", "istiod"), "revisions of istiod: proxies, convergence, remotes"),
@@ -58,6 +64,10 @@ KINDS = (
         "what needs somebody: causes with their consequences, since when, who is hit; the worst first",
         home="meshtop.views.reports.attention.view",
     ),
+    Kind(
+        "alerts", "alert", ("al",), "alerts that fire or wait in each Prometheus, and the objects that they are about"
+    ),
+    Kind("slos", "slo", ("objectives",), "objectives: how much of the error budget is left, and how fast it burns"),
     Kind("mtlsedges", "mtlsedge", (), "what client and server declare for each call, and what follows", hidden=True),
     Kind("findings", "finding", (), "what is wrong: configuration, mutual TLS, trust, certificates, fleet; with fixes"),
     Kind("mtlsmatrix", "mtlspair", (), "mutual TLS from namespace to namespace", hidden=True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from meshtop.analysis.fleet.discovery import HostReachability, HostRow
@@ -13,7 +15,7 @@ from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import discovery_of
+from meshtop.views.picture.fleet import discovery_of, unnamed_domains
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -104,6 +106,12 @@ def _finding_cell(item: DiscoveryItem) -> Cell:
     return list_cell((f.code.removeprefix("DISCOVERY-").lower() for f in item.findings), Tone.DEGRADED)
 
 
+def _serves(service: Any, item: DiscoveryItem) -> bool:
+    """Whether a Service is the one behind a host, whose domain may not be known."""
+    short = f"{service.name}.{service.namespace}.svc"
+    return item.host in service.hosts or item.host == short
+
+
 def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
     """The detail of one host."""
     between = [x for x in discovery_of(picture).links if x.source in item.clusters and x.target in item.clusters]
@@ -131,7 +139,7 @@ def detail(picture: Picture, item: DiscoveryItem, key: str) -> Detail:
                 picture,
                 "services",
                 "Services",
-                lambda s: s.cluster in item.clusters and item.host in s.hosts,
+                lambda s: s.cluster in item.clusters and _serves(s, item),
                 "No Service of that host is known.",
             ),
         ),
@@ -178,5 +186,6 @@ VIEW: View[DiscoveryItem] = View(
     default_sort="clusters,host",
     empty="No host is known in this scope.",
     needs=Needs(("Service", "EndpointSlice", "ServiceEntry", "ConfigMap", "Secret")),
+    unknowns=unnamed_domains,
     related=("services", "members"),
 )  # fmt: skip

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.findings.codes import CODES
 from meshtop.analysis.findings.finding import ConfigFinding
+from meshtop.analysis.findings.suppression import SUPPRESS
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.model.evidence import Unknown
 from meshtop.model.state import Finding, Health, HealthStatus, Severity
 from meshtop.views.frame.columns import Columns, signed
 from meshtop.views.frame.detail import related
-from meshtop.views.frame.facts import Detail, Section, fact
-from meshtop.views.frame.findings import SEVERITY_ORDER, SEVERITY_SIGNS, SEVERITY_TONES, applicable, finding_facts
+from meshtop.views.frame.facts import Detail, Related, Section, fact
+from meshtop.views.frame.findings import (
+    SEVERITY_ORDER,
+    SEVERITY_SIGNS,
+    SEVERITY_TONES,
+    applicable,
+    finding_facts,
+    in_context,
+)
+from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -62,7 +72,13 @@ _MEASURED = re.compile(r"\([^)]*\)|\d[\d.,]*[kM]?(?= ?(?:%|/s|requests|calls|pro
 """Matches figures in a message, which change with every refresh while the finding stays the same."""
 _SAID_OF_OBJECTS = frozenset({"DISCOVERY-NO-OUTLIER-DETECTION", "DISCOVERY-PORTS-DIFFER"})
 """What the kind `discovery` says of a host; here CONFIG-FAILOVER-BLIND and IST0170 say it of the object itself."""
-_FLEET = {"MEMBER-": "members", "DISCOVERY-": "discovery", "CONTROLPLANE-": "controlplanes", "VM-": "virtualmachines"}
+_FLEET = {
+    "MEMBER-": "members",
+    "SECRET-": "members",
+    "DISCOVERY-": "discovery",
+    "CONTROLPLANE-": "controlplanes",
+    "VM-": "virtualmachines",
+}
 """The kind of item that a fleet finding is about, by the prefix of its code."""
 
 
@@ -70,9 +86,14 @@ def build(picture: Picture) -> list[FindingItem]:
     """A row for each finding."""
     others = [one for one in findings_of(picture) if one.finding.code not in _SAID_OF_OBJECTS]
     located = picture.rows("findings", others, lambda one: _item(picture, one))
-    return located + picture.rows(
-        "findings", judgement_of(picture).findings, lambda one: config_item(one, _tenants(picture, one))
-    )
+    return located + picture.rows("findings", judgement_of(picture).findings, lambda one: item_in(picture, one))
+
+
+def item_in(picture: Picture, one: ConfigFinding) -> FindingItem:
+    """The item of a finding on a cluster's configuration; the commands of its fix name that cluster's context."""
+    item = config_item(one, _tenants(picture, one))
+    cluster = picture.snapshot.cluster(item.cluster)
+    return item if cluster is None else structs.replace(item, fix=in_context(item.fix, cluster.context))
 
 
 def unknowns(picture: Picture) -> tuple[Unknown, ...]:
@@ -177,8 +198,6 @@ _HEALTH = {Severity.ERROR: HealthStatus.FAILING, Severity.WARNING: HealthStatus.
 
 def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
     """The detail of one finding."""
-    place = "/".join(filter(None, (item.cluster, item.namespace, item.workload)))
-    about = f"{item.kind} {'/'.join(filter(None, (item.cluster, item.namespace, item.name)))}"
     return Detail(
         kind="findings",
         key=key,
@@ -189,24 +208,81 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
                 "What is wrong",
                 (
                     *finding_facts(Finding(code=item.code, severity=item.severity, message=item.message, fix=item.fix)),
-                    fact("where", about if item.path or item.ist_code else place or "between clusters"),
-                    fact("field", item.path or None),
-                    fact("callers", item.callers),
+                    fact("object", about(item) or "between clusters"),
+                    *([fact("field", item.path)] if item.path else []),
+                    *VIEW.facts(item, "requestsPerSecond"),
+                    *([fact("callers", item.callers)] if item.callers else []),
+                    *([fact("why it matters", CODES[item.code].meaning)] if item.code in CODES else []),
                     fact("read more", f"docs/findings.md, {item.code}", Tone.DIM),
                 ),
             ),
+            *([_ignoring(picture, item)] if item.on_configuration else []),
         ),
-        related=(
+        related=_pages(picture, item),
+        charts=(),
+    )
+
+
+def _ignoring(picture: Picture, item: FindingItem) -> Section:
+    """How this finding is left out from now on: on its object, or in the settings."""
+    place = f"{item.namespace}/{item.name}" if item.namespace and item.kind != "Namespace" else item.name
+    where = f" -n {item.namespace}" if item.namespace and item.kind != "Namespace" else ""
+    facts = [fact("settings", f'findings: {{ignore: ["{item.code}={item.kind} {place}"]}}', Tone.ACCENT)]
+    cluster = picture.snapshot.cluster(item.cluster)
+    if cluster is not None and item.kind != "Cluster":
+        command = f"kubectl annotate {item.kind.lower()}{where} {item.name} {SUPPRESS}={item.code}"
+        facts.insert(0, fact("annotation", in_context(command, cluster.context), Tone.ACCENT))
+    return Section("If it is meant so", tuple(facts))
+
+
+def _pages(picture: Picture, item: FindingItem) -> tuple[Related, ...]:
+    """What the finding is about, as rows that open: the nearest item of its object, else its namespace or cluster."""
+    place = (item.cluster, item.namespace, item.workload)
+    if item.workload:
+        return (
             related(
                 picture,
                 "mtls",
                 "Workloads",
-                lambda m: (m.cluster, m.namespace, m.workload) == (item.cluster, item.namespace, item.workload),
+                lambda m: (m.cluster, m.namespace, m.workload) == place,
                 "It is about more than one workload.",
             ),
-        ),
-        charts=(),
-    )
+        )
+    for kind, wanted in _nearest(item):
+        found = related(picture, kind, view(kind).title, wanted, "")
+        if found.table.items:
+            return (found,)
+    return ()
+
+
+def _nearest(item: FindingItem) -> Iterator[tuple[str, Callable[[Any], bool]]]:
+    """Kinds that may have a row for the finding's object, the nearest first, each with how it is known there."""
+
+    def named(row: Any) -> bool:
+        return (row.cluster, row.namespace, row.name) == (item.cluster, item.namespace, item.name)
+
+    kind = item.opens_kind
+    if kind == "workloads" and item.kind == "Pod":
+        # A pod has its workload's name, and one part or two more.
+        names = {item.name.rsplit("-", parts)[0] for parts in (1, 2)}
+        yield (
+            "workloads",
+            lambda row: (row.cluster, row.namespace) == (item.cluster, item.namespace) and row.name in names,
+        )
+    elif kind in ("workloads", "services", "canaries"):
+        yield kind, named
+    elif kind == "trust":
+        yield kind, lambda row: item.cluster in (row.left, row.right)
+    elif kind in ("certificates", "controlplanes", "members", "virtualmachines"):
+        yield kind, lambda row: item.cluster == row.cluster
+    if item.namespace:
+        yield "namespaces", lambda row: (row.cluster, row.name) == (item.cluster, item.namespace)
+    yield "clusters", lambda row: bool(item.cluster) and row.name == item.cluster
+
+
+def about(item: FindingItem) -> str:
+    """The object that a finding is about, or the place; "" where it is between clusters."""
+    return _object(item) or "/".join(filter(None, (item.cluster, item.namespace, item.workload)))
 
 
 def _object(item: FindingItem) -> str:
@@ -264,5 +340,6 @@ VIEW: View[FindingItem] = View(
                  "PeerAuthentication", "DestinationRule", "VirtualService", "ConfigMap"), traffic=True),
     all_is_well=True,
     unknowns=unknowns,
-    related=("mtls", "trust", "certificates"),
+    related=("mtls", "workloads", "services", "canaries", "trust", "certificates", "controlplanes", "members",
+             "virtualmachines", "namespaces", "clusters"),
 )  # fmt: skip

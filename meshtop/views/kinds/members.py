@@ -23,7 +23,7 @@ from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import members_of
+from meshtop.views.picture.fleet import members_of, placed_on
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -47,15 +47,17 @@ class MemberItem(Struct, frozen=True, rename="camel", kw_only=True):
     says: Health
     cluster: str | None = None
     via: str | None = None
+    placed: int = 0
+    """How many objects its registry puts there."""
     findings: tuple[Finding, ...] = ()
 
 
 def build(picture: Picture) -> list[MemberItem]:
     """A row for each member of each registry."""
-    return picture.rows("members", members_of(picture), lambda member: _item(member))
+    return picture.rows("members", members_of(picture), lambda member: _item(picture, member))
 
 
-def _item(member: RegisteredMember) -> MemberItem:
+def _item(picture: Picture, member: RegisteredMember) -> MemberItem:
     entry = member.entry
     return MemberItem(
         registry=entry.registry,
@@ -70,6 +72,7 @@ def _item(member: RegisteredMember) -> MemberItem:
         says=member.says,
         cluster=member.cluster,
         via=member.via,
+        placed=placed_on(picture, entry.registry, entry.host, entry.name),
         findings=member.findings,
     )
 
@@ -115,7 +118,16 @@ def detail(picture: Picture, item: MemberItem, key: str) -> Detail:
             ),
             findings_section(item.findings),
         ),
-        related=(related(picture, "clusters", "Cluster", lambda i: i.name == item.cluster, "No context leads to it."),),
+        related=(
+            related(picture, "clusters", "Cluster", lambda i: i.name == item.cluster, "No context leads to it."),
+            related(
+                picture,
+                "federated",
+                "Should hold",
+                lambda f: (f.registry, f.host) == (item.registry, item.host) and item.name in f.wants,
+                "Its registry puts nothing there.",
+            ),
+        ),
         charts=(),
     )
 
@@ -149,6 +161,8 @@ VIEW: View[MemberItem] = View(
         c.flag("adopted", "ADOPTED", "Whether it is read with credentials from the registry.", "adopted",
                wide=True, priority=6),
         c.words("reason", "WHY", "The registry's reasons.", lambda i: i.says.reasons, priority=4, max_width=80),
+        c.count("placed", "PLACED", "Objects that its registry puts there (get federated).", "placed", wide=True,
+                priority=6),
         c.words("finding", "FINDINGS", "Findings by code.", lambda i: tuple(f.code for f in i.findings),
                 wide=True, priority=7, max_width=60),
     ),
@@ -159,6 +173,6 @@ VIEW: View[MemberItem] = View(
     default_sort="says,state,registry,name",
     empty="No cluster holds a registry of members.",
     needs=Needs(("Secret",)),
-    related=("clusters",),
+    related=("clusters", "federated"),
     namespaced=False,
 )  # fmt: skip

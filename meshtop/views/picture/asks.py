@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.constants import FEDERATED_KINDS
 
 _MESH = (
     *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
@@ -29,6 +30,11 @@ _REGISTRIES = (
     "Cluster.cluster.kubesphere.io",
 )
 """The kinds in which federations declare their members."""
+_PROPAGATED = (
+    *FEDERATED_KINDS,
+    *("ResourceBinding", "ClusterResourceBinding", "OverridePolicy", "ClusterOverridePolicy", "ManifestWork"),
+)
+"""The kinds in which federations declare what they propagate, and to whom."""
 _MUTUAL_TLS = (
     "EndpointSlice",
     "PeerAuthentication",
@@ -69,9 +75,12 @@ _BY_VIEW = {
     "tenants": _asking(),
     "tenantmatrix": _asking(),
     "tenanttree": _asking(),
-    "members": _asking(*_REGISTRIES, traffic=False),
+    "members": _asking(*_REGISTRIES, *_PROPAGATED, traffic=False),
+    "federated": Asked(None, frozenset((*_CALLS, *_REMOTES))),
     "controlplanes": _asking(control=("control_added", "control_rates"), traffic=False),
     "discovery": _asking(*_HOSTS, traffic=False),
+    "alerts": _asking(traffic=False),
+    "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
 }
 """Kinds of views that look at everything are left out: canaries, drift, findings, attention."""
@@ -79,6 +88,15 @@ GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
 EVACUATE = _asking("EndpointSlice")
+
+
+_JUDGED = frozenset({"findings"})
+"""Kinds for which what only the rules on the configuration look at is asked too: much of it few users may read."""
+
+
+def judged_for(kind: str) -> bool:
+    """Whether the items of a kind also take what only findings on the configuration need."""
+    return kind in _JUDGED
 
 
 def asked_for(kind: str) -> Asked:

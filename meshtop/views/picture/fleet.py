@@ -6,21 +6,26 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from meshtop.analysis.fleet.discovery import Discovery, discovery
 from meshtop.analysis.fleet.drift.compare import IN_FORCE, Drift, DriftCluster, drift, not_compared
 from meshtop.analysis.fleet.drift.placement import ObjectKey, Placement, add, declared
-from meshtop.analysis.fleet.links import Site
+from meshtop.analysis.fleet.federated import declarations
+from meshtop.analysis.fleet.holdings import FederatedObject, held
+from meshtop.analysis.fleet.links import Site, known_domains
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
 from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
+from meshtop.analysis.fleet.remote_secrets import secret_findings
 from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember, exports_of
 from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.analysis.visibility.hosts import names_full_hosts
-from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.model.constants import CLUSTER_DOMAIN, FEDERATED_KINDS
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed
@@ -36,10 +41,19 @@ _MEMBERS: Key[tuple[RegisteredMember, ...]] = Key("fleet members")
 _SITES: Key[tuple[Site, ...]] = Key("sites")
 _DISCOVERY: Key[Discovery] = Key("discovery")
 _LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
+_FEDERATED: Key[tuple[FederatedObject, ...]] = Key("what federations propagate")
+_PLACED: Key[Counter[tuple[str, str, str]]] = Key("objects that each member should hold")
 _PLANES: Key[tuple[ControlPlaneRevision, ...]] = Key("control planes")
 _DISCOVERY_OF_INVENTORIES: Key[Discovery] = Key("discovery of inventories")
 _DRIFT: Key[tuple[Drift, ...]] = Key("drift")
 _DOMAIN_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("clusters without a known domain")
+_DECLARING = frozenset(
+    {
+        *FEDERATED_KINDS,
+        *("ResourceBinding", "ClusterResourceBinding", "ManifestWork", "OverridePolicy", "ClusterOverridePolicy"),
+    }
+)
+"""The kinds by which federations declare what they propagate."""
 _NAMING_HOSTS = ("DestinationRule", "VirtualService", "Sidecar")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
@@ -109,6 +123,16 @@ def _domain_unknowns(picture: Picture) -> Iterator[Unknown]:
             yield Unknown("the DNS domain", cluster.name, WhyUnknown.NOT_READ)
 
 
+def unnamed_domains(picture: Picture) -> tuple[Unknown, ...]:
+    """The clusters with Services whose DNS domain nothing tells: their hosts end with `.svc`, and not with a guess."""
+    named = known_domains(sites_of(picture))
+    return tuple(
+        Unknown("the DNS domain", site.name, WhyUnknown.NOT_READ)
+        for site in sites_of(picture)
+        if site.name not in named and site.inventory.services
+    )
+
+
 def _compared(picture: Picture) -> list[DriftCluster]:
     """Every cluster but those that only host a control plane for others: nothing in them is of a mesh."""
     return [
@@ -171,23 +195,76 @@ def _group(picture: Picture, cluster: str) -> str:
     return f"{registries[0].entry.registry} on {registries[0].entry.host}" if registries else alone
 
 
-def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
-    found: dict[ObjectKey, Placement] = {}
+class _FederationHost(Struct, frozen=True):
+    """A cluster that may hold registries, with its members: their clusters by registry and name, and their names."""
+
+    name: str
+    inventory: Inventory
+    clusters: dict[tuple[str, str], str | None]
+    names: dict[str, list[str]]
+
+    def cluster_of(self, registry: str, name: str) -> str | None:
+        """The cluster that is read for a member; None where none is."""
+        return self.clusters.get((registry, name))
+
+
+def _hosts(picture: Picture) -> Iterator[_FederationHost]:
     for host in picture.snapshot.clusters:
         if host.inventory is None:
             continue
         mine = [m for m in members_of(picture) if m.entry.host == host.name]
-        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
         names: dict[str, list[str]] = {}
         for member in mine:
             names.setdefault(member.entry.registry, []).append(member.entry.name)
+        clusters = {(m.entry.registry, m.entry.name): m.cluster for m in mine}
+        yield _FederationHost(host.name, host.inventory, clusters, names)
 
-        def cluster_of(registry: str, name: str, known: dict[tuple[str, str], str | None] = clusters) -> str | None:
-            return known.get((registry, name))
 
-        for thing, one in declared(host.name, host.inventory, cluster_of, names).items():
+def _declarations(picture: Picture) -> dict[ObjectKey, Placement]:
+    found: dict[ObjectKey, Placement] = {}
+    for host in _hosts(picture):
+        for thing, one in declared(host.name, host.inventory, host.cluster_of, host.names).items():
             add(found, thing, one)
     return found
+
+
+def federated_of(picture: Picture) -> tuple[FederatedObject, ...]:
+    """Everything that federations propagate, and what of it their members have."""
+    return picture.unless_changed(_FEDERATED, lambda: tuple(_federated(picture)))
+
+
+def _federated(picture: Picture) -> Iterator[FederatedObject]:
+    inventories = {cluster.name: cluster.inventory for cluster in picture.snapshot.clusters}
+    for host in _hosts(picture):
+        yield from held(host.name, declarations(host.inventory, host.names), host.cluster_of, inventories)
+
+
+def federated_unknowns(picture: Picture) -> tuple[Unknown, ...]:
+    """The kinds by which federations declare what they propagate that are there and could not be read."""
+    return tuple(
+        Unknown(status.kind, cluster.name, why)
+        for cluster in picture.snapshot.clusters
+        if cluster.inventory is not None
+        for status in cluster.inventory.kinds
+        if status.kind in _DECLARING and (why := status.evidence.why) is not None
+    )
+
+
+def placed_on(picture: Picture, registry: str, host: str, member: str) -> int:
+    """How many objects a registry puts to one of its members."""
+    counts = picture.unless_changed(_PLACED, lambda: _placed(picture))
+    return counts[registry, host, member]
+
+
+def _placed(picture: Picture) -> Counter[tuple[str, str, str]]:
+    # An object that several declarations put to a member is one all the same.
+    placed = {
+        (one.registry, host.name, member, one.key)
+        for host in _hosts(picture)
+        for one in declarations(host.inventory, host.names)
+        for member in one.placed
+    }
+    return Counter(found[:3] for found in placed)
 
 
 def sites_of(picture: Picture) -> tuple[Site, ...]:
@@ -267,6 +344,12 @@ def fleet_findings(picture: Picture) -> list[LocatedFinding]:
             LocatedFinding(finding=finding, cluster=member.cluster or member.entry.host)
             for member in members_of(picture)
             for finding in member.findings
+        ),
+        *(
+            LocatedFinding(finding=finding, cluster=cluster)
+            for cluster, finding in secret_findings(
+                sites_of(picture), all(c.inventory is not None for c in picture.snapshot.clusters)
+            )
         ),
         *(LocatedFinding(finding=finding, cluster=link.source) for link in found.links for finding in link.findings),
         *(

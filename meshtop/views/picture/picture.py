@@ -231,8 +231,14 @@ class Picture:
     def canaries(self) -> Board:
         """The canary board of all clusters."""
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
-        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=(self.meshes, self._obeyed))
+        also = (self.meshes, self._obeyed, self._silent)
+        judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=also)
         return Board(judgements, now=self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
+
+    @property
+    def _silent(self) -> frozenset[str]:
+        """The clusters of whose proxies no Prometheus holds a series."""
+        return frozenset(name for name, state in self.telemetry_states.items() if state is Silence.NO_DATA)
 
     def _judgements(self) -> Judgements:
         clusters = [
@@ -243,6 +249,7 @@ class Picture:
                 workloads=tuple(self.workloads_in(c.name)),
                 machines=tuple(self.machines_in(c.name)),
                 counts=c.canaries,
+                silent=c.name in self._silent,
             )
             for c in self.snapshot.clusters
             if c.inventory is not None

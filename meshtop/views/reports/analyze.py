@@ -20,7 +20,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Severity
 from meshtop.settings.durations import format_duration
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.kinds.findings import VIEW, FindingItem, config_item
+from meshtop.views.kinds.findings import VIEW, FindingItem, config_item, item_in
 from meshtop.views.picture.configuration import judgement_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
@@ -74,7 +74,7 @@ def analyze_changes(before: Picture, after: Picture, files: Sequence[ReadFiles],
     own = {key for one in files for key in _keys(one.inventory)}
     seen = {config_item(one).id for one in judgement_of(before).findings}
     items = [
-        config_item(one, after.tenants(one.object.cluster, one.object.namespace))
+        item_in(after, one)
         for one in judgement_of(after).findings
         if (one.object.kind, one.object.namespace, one.object.name) in own or config_item(one).id not in seen
     ]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
 from meshtop.analysis.identity.meshes import one_mesh_with
 from meshtop.model.evidence import Unknown
-from meshtop.model.numbers import quantity
+from meshtop.model.numbers import number_of, quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
@@ -180,7 +180,7 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     """The answer as sentences, including what is unknown."""
     s = answer.summary
     lines = [
-        f"Without {answer.cluster}: {s.gone} of {len(answer.items)} hosts would have no endpoint left, "
+        f"Without {answer.cluster}: {s.gone} of {number_of(len(answer.items), 'host')} would have no endpoint left, "
         f"{s.doubles} would at least double their load elsewhere."
     ]
     lost = sum(item.fate is EvacuationEffect.UNKNOWN and not item.endpoints_staying for item in answer.items)

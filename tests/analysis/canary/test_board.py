@@ -136,6 +136,20 @@ def test_no_traffic_is_said() -> None:
     assert row.honesty.verdict is Honesty.NO_TRAFFIC
 
 
+def test_where_nobody_scrapes_the_proxies_no_traffic_is_not_claimed() -> None:
+    silent = structs.replace(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counts()]), silent=True)
+    (row,) = board(silent)
+    assert row.honesty.verdict is Honesty.NOT_ENOUGH_DATA
+    assert row.honesty.words == row.verdict.words == "not known"
+    (finding,) = row.findings
+    assert finding.code == "CANARY-NOT-JUDGED"
+    assert "no Prometheus holds a series of the proxies of east" in finding.message
+    # What was counted all the same is judged.
+    counted = counts(sample("v1", 8000.0), sample("v2", 2000.0))
+    (seen,) = board(structs.replace(silent, counts=(counted,)))
+    assert seen.honesty.verdict is Honesty.HONOURED
+
+
 def test_a_split_that_is_another_is_not_honoured() -> None:
     counted = counts(sample("v1", 9000.0), sample("v2", 1000.0))
     (row,) = board(cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted]))

@@ -42,6 +42,7 @@ def site(
     status: str | None = None,
     primary: bool = True,
     mesh: str = "m",
+    domain: str | None = "cluster.local",
     objects: tuple[ConfigObject, ...] = (),
     **more: Any,
 ) -> Site:
@@ -70,6 +71,7 @@ def site(
             cluster_id=name,
             mesh_id=mesh,
             network=network,
+            cluster_domain=domain,
             control_planes=(ControlPlane(revision="default"),) if primary else (),
         ),
         telemetry=Telemetry(at=0, window_seconds=1, control=samples) if status else None,
@@ -153,9 +155,9 @@ def test_why_a_cluster_cannot_reach_another_is_said_once_for_the_pair() -> None:
 
 def test_cluster_local_hosts_stay_in_their_cluster() -> None:
     mesh = "serviceSettings:\n- settings: {clusterLocal: true}\n  hosts: ['*.shop.svc.cluster.local']\n"
-    here = site("a", secrets=("b",), config_maps={"istio-system/istio": {"mesh": mesh}})
-    there = site("b", endpoints=1)
-    unknown = row(here, there)
+    here = site("a", secrets=("b",), config_maps={"istio-system/istio": {"mesh": mesh}}, domain=None)
+    there = site("b", endpoints=1, domain=None)
+    unknown = row(here, there, host="reviews.shop.svc")
     assert (unknown.cluster_local, unknown.clusters["a"]) == (None, HostReachability.UNKNOWN)
     known = (named(here, "cluster.local"), there)
     found = row(*known)
@@ -170,21 +172,23 @@ def named(cluster: Site, domain: str) -> Site:
 
 
 def test_a_domain_that_was_not_read_is_the_one_that_the_rest_of_the_mesh_has() -> None:
-    one, two, other = site("a"), site("b"), site("c", mesh="n")
+    one, two, other = site("a"), site("b", domain=None), site("c", mesh="n", domain=None)
     assert known_domains([named(one, "k8s.acme"), two, other]) == {"a": "k8s.acme", "b": "k8s.acme"}
-    several = [named(one, "k8s.acme"), named(two, "corp"), site("d")]
+    several = [named(one, "k8s.acme"), named(two, "corp"), site("d", domain=None)]
     assert known_domains(several) == {"a": "k8s.acme", "b": "corp"}
     (only,) = [r.host for r in discovery([named(one, "k8s.acme"), two], {}).hosts]
     assert only == "reviews.shop.svc.k8s.acme"
+    (unknown,) = [r.host for r in discovery([site("a", domain=None), two], {}).hosts]
+    assert unknown == "reviews.shop.svc", "nobody is told a domain that nothing tells"
 
 
 def test_a_rule_for_a_full_host_wants_failover_only_where_that_is_the_host() -> None:
     locality = {"failover": [{"from": "eu", "to": "us"}]}
     rule = obj("DestinationRule", "r", "shop", spec={
         "host": HOST, "trafficPolicy": {"loadBalancer": {"localityLbSetting": locality}}})  # fmt: skip
-    here = site("a", secrets=("b",), endpoints=1, objects=(rule,))
-    there = site("b", secrets=("a",), endpoints=1)
-    assert "DISCOVERY-NO-OUTLIER-DETECTION" not in codes(row(here, there))
+    here = site("a", secrets=("b",), endpoints=1, objects=(rule,), domain=None)
+    there = site("b", secrets=("a",), endpoints=1, domain=None)
+    assert "DISCOVERY-NO-OUTLIER-DETECTION" not in codes(row(here, there, host="reviews.shop.svc"))
     assert "DISCOVERY-NO-OUTLIER-DETECTION" in codes(row(named(here, "cluster.local"), there))
 
 

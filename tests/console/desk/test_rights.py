@@ -35,7 +35,7 @@ from meshtop.demo.world.plan import Options
 from meshtop.model.snapshot import Snapshot
 from meshtop.settings.schema import Settings
 from tests import worlds
-from tests.console.desk.test_shift import open_board, until
+from tests.console.desk.test_shift import front, open_board, until
 from tests.e2e.serving import Served, served
 
 pytestmark = pytest.mark.xdist_group("console-shift")
@@ -127,7 +127,7 @@ async def test_a_shift_that_one_cluster_refuses_is_on_and_names_the_cluster(worl
 
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CockpitScreen), "the route")
-        cockpit = app.screen
+        cockpit = front(app)
         assert isinstance(cockpit, CockpitScreen)
         assert cockpit.why_disabled("take_out") == cockpit.why_disabled("shift")
         await pilot.press("d")
@@ -196,7 +196,7 @@ async def test_the_policy_takes_a_lever_away_where_kubernetes_would_not(world: S
         await until(pilot, lambda: bottom(app).strip() == why, "the reason")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CockpitScreen), "the route")
-        cockpit = app.screen
+        cockpit = front(app)
         assert isinstance(cockpit, CockpitScreen)
         assert cockpit.why_disabled("take_out") == cockpit.why_disabled("shift")
         await pilot.press("d")

@@ -166,7 +166,7 @@ async def test_health_and_unknown_paths(client: Client) -> None:
     for path in ("/-/healthy", "/-/ready"):
         async with client.get(PREFIX + path) as answer:
             assert (answer.status, (await answer.text()).startswith("Prometheus Server is ")) == (200, True)
-    status, body = await ask(client, "/api/v1/rules")
+    status, body = await ask(client, "/api/v1/alertmanagers")
     assert (status, body["errorType"]) == (404, "not_found")
 
 

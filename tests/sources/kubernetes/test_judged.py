@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from meshtop.demo.kube.access import admin, viewer
 from meshtop.demo.kube.app import kube_app
@@ -16,7 +17,7 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from tests.demo.kube.running import running
-from tests.sources.conftest import QUICK, ref_to, write_kubeconfig
+from tests.sources.conftest import QUICK, following, ref_to, until, write_kubeconfig
 
 ISTIO = "networking.istio.io"
 
@@ -132,3 +133,34 @@ async def test_what_may_not_be_read_is_unknown_and_no_gap_of_the_cluster(tmp_pat
     inventory, state = await read(tmp_path, judged=judged, token="poor")
     assert inventory.evidence(GATEWAY_SECRETS).why is (WhyUnknown.DENIED if judged else WhyUnknown.NOT_READ)
     assert state is (await read(tmp_path, judged=False, token="poor"))[1]
+
+
+async def test_who_opens_findings_later_has_it_read_then(tmp_path: Path) -> None:
+    """Until then it is not known, which the status says: neither is it missing."""
+    with running(lambda: kube_app(store(), git_version="v1.32.4", accounts=[admin(token="good")])) as server:
+        connection = Connection(
+            ref_to(write_kubeconfig(tmp_path / "config", server.url, {"token": "good"})), timeout_seconds=10
+        )
+        # Neither loop looks again by itself within the test.
+        pace = structs.replace(QUICK, discovery=10_000.0, slow=10_000.0)
+        source = KubernetesSource(connection, pace=pace)
+        async with following(source):
+            await until(lambda: source.settled)
+            before = source.inventory()
+            assert before is not None
+            assert before.evidence("EnvoyFilter").why is WhyUnknown.NOT_READ
+            said = "Not asked yet, as only findings need them: EnvoyFilter, ProxyConfig, WasmPlugin."
+            assert said in source.status.notes
+            source.judge()
+
+            def evident(kind: str) -> bool:
+                inventory = source.inventory()
+                return inventory is not None and inventory.evidence(kind).known
+
+            await until(lambda: all(map(evident, ("EnvoyFilter", "WasmPlugin", GATEWAY_SECRETS, INJECTORS))))
+            after = source.inventory()
+            assert after is not None
+            assert after.evidence("EnvoyFilter") == READ
+            assert after.evidence("WasmPlugin") == ABSENT
+            assert not [note for note in source.status.notes if note.startswith("Not asked")]
+        await connection.close()

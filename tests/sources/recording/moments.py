@@ -8,6 +8,7 @@ from random import Random
 
 from msgspec import structs
 
+from meshtop.model.alerting import Alert, Alerts, AlertState, SloReading, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Identity, Inventory, RemoteSecret
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -72,6 +73,8 @@ def _later(cluster: ClusterSnapshot, i: int, at: float, random: Random) -> Clust
         history=_history(at, random) if i % 2 == 0 else cluster.history,
         courses=_courses(cluster.courses, at, random) if random.random() < 0.8 else cluster.courses,
         canaries=(_counts(at, random),) if i > 2 else (),
+        alerts=_alerts(at, random) if random.random() < 0.4 else cluster.alerts,
+        slos=_slos(random) if random.random() < 0.4 else cluster.slos,
         kubernetes=structs.replace(cluster.kubernetes, answered_at=at - 0.3),
     )
 
@@ -153,6 +156,23 @@ def _courses(before: Courses | None, at: float, random: Random) -> Courses:
                        errors=of("errors"), busy_ms=(None, *of("busy_ms")[1:]))
         )  # fmt: skip
     return Courses(times=times, window_seconds=60.0, calls=tuple(calls))
+
+
+def _alerts(at: float, random: Random) -> Alerts | None:
+    if random.random() < 0.1:
+        return None
+    found = [
+        Alert(name=name, state=AlertState.FIRING, since=at - 60, labels={"severity": "page", "namespace": "shop"})
+        for name in ("TooManyErrors", "TooSlow")
+        if random.random() < 0.5
+    ]
+    return Alerts(alerts=tuple(found), problem="It was not read." if random.random() < 0.2 else None)
+
+
+def _slos(random: Random) -> Slos:
+    ratios = {300.0: random.random(), 3600.0: random.random()}
+    reading = SloReading(name="availability", objective=0.999, ratios=ratios, counts={300.0: (1.0, random.random())})
+    return Slos(readings=(reading,))
 
 
 def _counts(at: float, random: Random) -> RouteCounts:

@@ -6,9 +6,23 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec import Struct
 
-from meshtop.model.kube import ConfigObject
+from meshtop.model.canary import RouteCounts
+from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.telemetry import CallCourse, Courses, History, Line, PlaintextDay, Telemetry
 from meshtop.sources.recording.recorded import RecordedSnapshots
+from meshtop.sources.recording.shapes import (
+    COUNT_FIELDS,
+    COURSE_FIELDS,
+    DAY_FIELDS,
+    LINES,
+    PARTS,
+    TRAFFIC_FIELDS,
+    MomentFrame,
+    TelemetryFrame,
+)
 from tests import worlds
 from tests.sources.recording.moments import read, story, written
 
@@ -71,3 +85,22 @@ def test_what_messagepack_cannot_say_is_written_as_near_as_it_can(tmp_path: Path
     inventory = found.clusters[0].inventory
     assert inventory is not None
     assert inventory.config["EnvoyFilter"][0].spec == {"much": float(2**70), "half": "?", "fine": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Inventory, {*PARTS, "version", "uid", "identity", "config", "config_maps", "kinds"}),
+        (Telemetry, {*TRAFFIC_FIELDS, *TelemetryFrame.__struct_fields__[:6], "control", "plaintext_day"}),
+        (PlaintextDay, {*DAY_FIELDS, "at", "span_seconds"}),
+        (RouteCounts, {*COUNT_FIELDS, "labels", "since", "at", "identity"}),
+        (Courses, {"times", "window_seconds", "calls"}),
+        (CallCourse, {*COURSE_FIELDS, "source", "destination", "service"}),
+        (History, set(LINES)),
+        (Line, {"name", "unit", "times", "values"}),
+        (Snapshot, {*MomentFrame.__struct_fields__} - {"whole"}),
+    ],
+)
+def test_no_field_is_forgotten(kind: type[Struct], told: set[str]) -> None:
+    """Who gives one of these another field has to say how it is recorded."""
+    assert set(kind.__struct_fields__) == told

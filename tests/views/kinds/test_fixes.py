@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
 from msgspec import structs
 
 from meshtop.views.frame.detail import detail
-from meshtop.views.frame.registry import view
+from meshtop.views.frame.registry import KINDS, view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests import worlds
@@ -27,8 +29,15 @@ def picture() -> Picture:
     east = with_objects(worlds.east(), older, later)
     plane, pod = istiod("east", {})
     assert east.inventory is not None
+    namespaces = tuple(
+        structs.replace(n, meta=structs.replace(n.meta, labels={**n.meta.labels, "istio.io/rev": "default"}))
+        if n.meta.name == "shop"
+        else n
+        for n in east.inventory.namespaces
+    )
     inventory = structs.replace(
         east.inventory,
+        namespaces=namespaces,
         controllers=(
             *(c for c in east.inventory.controllers if c.meta.name != "istiod"),
             structs.replace(plane, ready=0),
@@ -54,3 +63,25 @@ def test_a_fix_names_the_context_of_its_cluster(kind: str, said: str, command: s
         assert command in msgspec.json.encode(row).decode()
         shown = detail(seen, kind, view(kind).key(row))
         assert command in repr(shown)
+
+
+COMMAND = re.compile(r"\b(?:kubectl|istioctl) (?!--context|proxy-|analyze)[-a-z][^|;`()\\\n]*")
+"""A command that could be pasted; what istioctl can tell is only named, in a sentence."""
+
+
+def _without_context(said: str) -> list[str]:
+    return [found[0] for found in COMMAND.finditer(said) if "--context" not in found[0]]
+
+
+def test_no_row_and_no_page_of_any_kind_has_a_command_for_the_current_context() -> None:
+    """Which cluster the current context leads to is not known when a fix is pasted."""
+    seen = picture()
+    checked = 0
+    for kind in KINDS:
+        for row in view(kind.name).all_items(seen):
+            said = msgspec.json.encode(row).decode() + repr(detail(seen, kind.name, view(kind.name).key(row)))
+            checked += "kubectl" in said or "istioctl" in said
+            assert _without_context(said) == [], kind.name
+    assert checked >= 5
+    everything = repr(view("findings").all_items(seen))
+    assert "IST0123" in everything, "a namespace with both kinds of labels has a fix that is a command"

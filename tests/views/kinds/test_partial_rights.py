@@ -18,6 +18,7 @@ from meshtop.views.picture.query import Query
 from meshtop.views.reports.evacuate import EvacuateAnswer, EvacuateSummary, evacuation_sentences
 from meshtop.views.reports.whatif import knows_scope
 from tests import worlds
+from tests.views.picture.test_evidence import istiod
 
 NARROW = ("VirtualService", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "Pod", "Namespace")
 
@@ -86,3 +87,27 @@ def test_whose_control_plane_would_be_lost_is_said() -> None:
     lines = evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary, serves=("west",)))
     assert any(line.startswith("west has no control plane but that of east: its proxies") for line in lines)
     assert len(evacuation_sentences(EvacuateAnswer(cluster="east", items=(), summary=summary))) == 1
+
+
+def test_the_reason_of_a_call_names_what_was_not_read_and_not_what_was() -> None:
+    """Pods of the one namespace were read; PeerAuthentications were read there only, and another may decide."""
+    east = confined()
+    assert east.inventory is not None
+    plane, pod = istiod("east", {})
+    here = replace(
+        east,
+        inventory=replace(
+            east.inventory,
+            controllers=(*east.inventory.controllers, plane),
+            pods=(*east.inventory.pods, pod),
+            kinds=tuple(
+                replace(k, state="denied", namespaces=("shop",)) if k.kind == "PeerAuthentication" else k
+                for k in east.inventory.kinds
+            ),
+        ),
+    )
+    rows = view("mtlsedges").items(Picture(worlds.world(here)), Query(namespaces=("shop",)))
+    assert rows
+    why = {row.why for row in rows}
+    assert not any("Pod of east" in one for one in why), why
+    assert "PeerAuthentication of east was read in shop only; elsewhere it cannot be read (denied)." in why

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from meshtop.model.kube import Meta, Namespace
+from meshtop.model.kube import KindStatus, Meta, Namespace
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.views.frame.detail import detail
+from meshtop.views.frame.registry import view
 from meshtop.views.picture.memory import Memory
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
@@ -79,3 +80,20 @@ def test_when_it_was_seen_first_is_not_said_as_when_it_began() -> None:
     seen = line.first_seen.timestamp()
     assert line.since is None
     assert (since_text(line, seen + 59), since_text(line, seen + 420)) == ("–", "seen 7m")
+
+
+def test_what_is_read_only_for_findings_adds_nothing_to_now() -> None:
+    """NOW says the same whether somebody has opened the place of findings or not."""
+    patch = {"applyTo": "HTTP_ROUTE", "patch": {"operation": "REPLACE"}}
+    broken = obj("EnvoyFilter", "odd", "shop", spec={"configPatches": [patch]})
+    plane, pod = istiod("east", {})
+    east = worlds.east()
+    inventory = east.inventory
+    assert inventory is not None
+    parts = {"controllers": (*inventory.controllers, plane), "pods": (*inventory.pods, pod)}
+    read = (*inventory.kinds, KindStatus(kind="EnvoyFilter", count=1, state="fresh"))
+    seen = with_config(east, config={"EnvoyFilter": (broken,)}, kinds=read, **parts)
+    before = Picture(worlds.world(with_config(east, config={}, **parts)))
+    after = Picture(worlds.world(seen))
+    assert "IST0152" in {row.code for row in view("findings").all_items(after)}
+    assert [one.id for one in attention(after, Query())] == [one.id for one in attention(before, Query())]

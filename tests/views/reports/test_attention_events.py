@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from msgspec import structs
 
 from meshtop.model.attention import Acknowledgement
 from meshtop.model.state import Severity
+from meshtop.views.frame.things import Thing
 from meshtop.views.reports.attention.events import AttentionChanges, AttentionEventKind
 from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
-from meshtop.views.reports.attention.rank import rank_key
+from meshtop.views.reports.attention.rank import rank_key, stepped_back
 from meshtop.views.reports.attention.view import lines_below
 
 NOW = datetime(2026, 8, 1, 14, 5, tzinfo=UTC)
+LONG_AGO = datetime(2026, 7, 31, 14, 0, tzinfo=UTC)
 
 
 def item(id_: str, severity: Severity = Severity.WARNING, **fields: object) -> AttentionItem:
@@ -85,3 +88,24 @@ def test_impact_and_newness_rank() -> None:
     assert [one.id for one in ordered] == [
         "a lost cluster", "33 err/s since now", "33 err/s for three days", "0.005 err/s since now", "acknowledged",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "severity"),
+    [
+        ({}, Severity.ERROR),
+        ({"lasting": True}, Severity.WARNING),
+        ({"since": LONG_AGO}, Severity.WARNING),
+        ({"since": None, "first_seen": LONG_AGO}, Severity.WARNING),
+        ({"since": None}, Severity.ERROR),
+        ({"lasting": True, "impact": Impact(errors_per_second=1.5)}, Severity.ERROR),
+        ({"lasting": True, "impact": Impact(unseen_per_second=None)}, Severity.ERROR),
+        ({"lasting": True, "about": (Thing(kind="controlplanes", key="east"),)}, Severity.ERROR),
+        ({"lasting": True, "severity": Severity.INFO}, Severity.INFO),
+    ],
+)
+def test_an_error_that_is_old_and_costs_little_steps_back(changed: dict[str, object], severity: Severity) -> None:
+    """What is new, costs much, or costs what nobody has counted, stays an error."""
+    about = (Thing(kind="edges", key="a"),)
+    one = item("a", Severity.ERROR, impact=Impact(errors_per_second=0.3), about=about)
+    assert stepped_back(structs.replace(one, **changed), NOW.timestamp(), 100.0).severity is severity

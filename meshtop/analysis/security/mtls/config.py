@@ -38,11 +38,34 @@ class MeshMember(Struct, frozen=True, kw_only=True):
     machines: tuple[VirtualMachine, ...] = ()
 
 
-def unreadable(cluster: str, inventory: Inventory | None, *kinds: str) -> str | None:
-    """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed)."""
+def unreadable(cluster: str, inventory: Inventory | None, *kinds: str, namespace: str | None = None) -> str | None:
+    """Why objects of these kinds are not known, in a sentence; None when all were read (or are not installed).
+
+    With `namespace` it is asked of that namespace alone: an account may have rights in some and not in others. Where it
+    is asked of the whole cluster, the sentence names the few namespaces that were read.
+    """
     if inventory is None:
         return f"The inventory of {cluster} is not known."
-    return next((why_not_read(kind, cluster, why) for kind, why in inventory.unread(*kinds)), None)
+    for kind in kinds:
+        why = inventory.evidence(kind, namespace).why
+        if why is None:
+            continue
+        read = next((status.namespaces for status in inventory.kinds if status.kind == kind), ())
+        if namespace is not None:
+            return why_not_read(f"{kind} in {namespace}" if read else kind, cluster, why)
+        if read:
+            return f"{kind} of {cluster} was read in {_some(read)} only; elsewhere it cannot be read ({why})."
+        return why_not_read(kind, cluster, why)
+    return None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
+
+
+_MOST_NAMES = 3
+"""Namespaces that a reason names."""
 
 
 def _rootless(cluster: str, policies: Sequence[ConfigObject]) -> str | None:

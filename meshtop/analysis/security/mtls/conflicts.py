@@ -158,6 +158,11 @@ def fix_of(mesh: MeshTls, verdict: TlsVerdict) -> str | None:
             policy = _object(server, verdict.policy.policy_on(verdict.target) if verdict.policy else None)
             return None if policy is None else fixes.with_server_mode(policy, Mode.PERMISSIVE, verdict.target)
         case "MTLS-STRICT-OUTSIDE-CLIENT":
+            if verdict.client is not None and verdict.client.host_network:
+                return (
+                    "The caller uses its node's network, where it gets no sidecar: take hostNetwork away, or accept"
+                    " plaintext on this one port (portLevelMtls: PERMISSIVE)."
+                )
             if verdict.client is not None and verdict.client.namespace:
                 return fixes.injected(verdict.client.namespace)
             return "Give the caller a sidecar, or accept plaintext on this one port (portLevelMtls: PERMISSIVE)."

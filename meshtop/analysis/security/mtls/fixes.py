@@ -107,6 +107,13 @@ def injected(namespace: str) -> str:
     return dump_yaml(document)
 
 
+UNPROXIED = (
+    "Pods on their node's network get no proxy: take hostNetwork away, then give them one; or except them from STRICT"
+    " (a PeerAuthentication that selects them, PERMISSIVE), so that nobody relies on it."
+)
+"""What can be done about STRICT on pods with `hostNetwork`, which injection and ambient mode leave out."""
+
+
 def _again(obj: ConfigObject, spec: Tree) -> str:
     api = f"{obj.group}/{obj.version}" if obj.group else obj.version
     return manifest_yaml(api, obj.kind, obj.meta.namespace, obj.meta.name, spec)

@@ -155,7 +155,7 @@ class MeshTls:
             return found.unknown or found
         if end.cluster not in self.members:
             return f"Nothing is known about the cluster {end.cluster or 'of ' + end.workload}."
-        silent = self.parties.silent.get(end.cluster)
+        silent = self.parties.silence(end.cluster, end.namespace)
         return silent or f"{end.namespace}/{end.workload} is not in the inventory of {end.cluster}."
 
     def servers(self, edge: Edge, client: Party) -> list[Party] | str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -29,6 +30,7 @@ class Party(Struct, frozen=True, kw_only=True):
     tls: bool
     services: tuple[str, ...] = ()
     gateway: bool = False
+    host_network: bool = False
     unknown: str | None = None
     """Why its proxy is not known, in a sentence."""
 
@@ -45,8 +47,9 @@ class Parties:
         self._found: dict[WorkloadId, Party] = {}
         self._behind: dict[WorkloadId, list[Party]] = {}
         self.silent = {m.name: unreadable(m.name, m.inventory, "Pod") for m in members}
+        self._inventories = {m.name: m.inventory for m in members}
         for member in members:
-            for party in _parties(member, self.silent[member.name]):
+            for party in _parties(member, partial(self.silence, member.name)):
                 self._found.setdefault(party.id, party)
                 for service in party.services:
                     self._behind.setdefault((member.name, party.namespace, service), []).append(party)
@@ -60,6 +63,12 @@ class Parties:
         """The workload or machine of that name."""
         return self._found.get(where)
 
+    def silence(self, cluster: str, namespace: str) -> str | None:
+        """Why the pods of a namespace are not known, in a sentence; None where they were read."""
+        if self.silent.get(cluster) is None:
+            return None
+        return unreadable(cluster, self._inventories[cluster], "Pod", namespace=namespace)
+
     def behind(self, clusters: Iterable[str], namespace: str, service: str) -> list[Party]:
         """All that a service selects in these clusters."""
         return [party for cluster in clusters for party in self._behind.get((cluster, namespace, service), ())]
@@ -69,9 +78,9 @@ class Parties:
         return iter({id(party): party for party in self._found.values()}.values())
 
 
-def _parties(member: MeshMember, silent: str | None) -> Iterable[Party]:
+def _parties(member: MeshMember, silence: Callable[[str], str | None]) -> Iterable[Party]:
     for workload in member.workloads:
-        yield party_of(workload, silent)
+        yield party_of(workload, silence(workload.namespace))
     entries = member.inventory.config.get("WorkloadEntry", ()) if member.inventory is not None else ()
     by_key = {entry.meta.key: entry for entry in entries}
     for machine in member.machines:
@@ -90,6 +99,7 @@ def party_of(workload: Workload, silent: str | None = None) -> Party:
         tls=labels.get(TLS_MODE) == "istio",
         services=workload.services,
         gateway=workload.is_gateway,
+        host_network=workload.host_network,
         unknown=silent,
     )
 

@@ -176,12 +176,13 @@ def _not_enforced(party: Party, policy: ServerPolicy) -> Iterable[LocatedFinding
     if not strict or party.proxy is not Proxy.NONE or is_istiod(party.labels):
         return
     meant = policy.level in (PolicyLevel.NAMESPACE, PolicyLevel.WORKLOAD) or bool(policy.ports)
+    why = "uses its node's network and has no proxy" if party.host_network else "has no proxy"
     yield finding(
         "MTLS-STRICT-NO-PROXY",
         Severity.WARNING if meant else Severity.INFO,
-        f"{party.namespace}/{party.name} in {party.cluster} has no proxy: STRICT of {policy.decided_by()} is not"
+        f"{party.namespace}/{party.name} in {party.cluster} {why}: STRICT of {policy.decided_by()} is not"
         " enforced, and any client can reach it in plaintext.",
-        fixes.injected(party.namespace) + "# then restart its workloads\n",
+        fixes.UNPROXIED if party.host_network else fixes.injected(party.namespace) + "# then restart its workloads\n",
         cluster=party.cluster,
         namespace=party.namespace,
         workload=party.name,

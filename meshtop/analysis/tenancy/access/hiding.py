@@ -3,12 +3,13 @@
 Kept are readable namespaces with all their objects, and root namespaces, because their settings apply to all
 workloads. Traffic is kept where one of its ends is readable; the other end is replaced by an alias in the namespace
 `(hidden)`, without service or principal. Traffic between two unreadable ends is removed, from totals too. Histories
-of whole clusters are removed where anything is hidden.
+of whole clusters are removed where anything is hidden. Alerts and objectives are kept where every namespace that they
+name is readable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from sys import intern
 from typing import Any, Protocol, TypeVar
 from zlib import crc32
@@ -19,6 +20,7 @@ from meshtop.analysis.identity.control_planes import istiods, known_homes
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import HIDDEN
+from meshtop.model.alerting import Alerts, Slos, namespaces_named
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -136,9 +138,43 @@ def _cluster(cluster: ClusterSnapshot, access: Access, ends: _Ends, keep: Keep) 
         changed["telemetry"] = heard
     if cluster.canaries:
         changed["canaries"] = keep.same(f"visible counts of {name}", (cluster.canaries, ends), counts)
+    if cluster.alerts is not None:
+        told = keep.same(f"visible alerts of {name}", (cluster.alerts, access, ends), lambda: _alerts(cluster, access))
+        less = less or told is not cluster.alerts
+        changed["alerts"] = told
+    if cluster.slos is not None:
+        kept_slos = keep.same(
+            f"visible objectives of {name}", (cluster.slos, access, ends), lambda: _slos(cluster, access)
+        )
+        less = less or kept_slos is not cluster.slos
+        changed["slos"] = kept_slos
     if less:
         changed["history"] = changed["courses"] = None
     return structs.replace(cluster, **changed), less
+
+
+def _alerts(cluster: ClusterSnapshot, access: Access) -> Alerts | None:
+    """The alerts of which every namespace that they name may be read; one that names none is the cluster's."""
+    told = cluster.alerts
+    assert told is not None
+    some = tuple(one for one in told.alerts if _may_know(one.labels, cluster.name, access))
+    return told if len(some) == len(told.alerts) else structs.replace(told, alerts=some)
+
+
+def _slos(cluster: ClusterSnapshot, access: Access) -> Slos | None:
+    """The objectives of services in namespaces that may be read; of one that names none nobody knows whose it is."""
+    told = cluster.slos
+    assert told is not None
+    some = tuple(
+        one
+        for one in told.readings
+        if _may_know({**one.labels, **({"namespace": one.namespace} if one.namespace else {})}, cluster.name, access)
+    )
+    return told if len(some) == len(told.readings) else structs.replace(told, readings=some)
+
+
+def _may_know(labels: Mapping[str, str], cluster: str, access: Access) -> bool:
+    return all(access.may_read(cluster, namespace) for namespace in namespaces_named(labels) or {""})
 
 
 def _route_counts(counts: RouteCounts, cluster: str, ends: _Ends, kept: Callable[[str], bool]) -> RouteCounts:

@@ -13,13 +13,16 @@ from meshtop.log import log_repeated
 from meshtop.model.attention import PastChange, Remembered, Sighting
 from meshtop.model.errors import MeshtopError
 from meshtop.model.state import Severity, State
+from meshtop.views.frame.things import Thing
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention import rank
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
-from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange, Thing
+from meshtop.views.reports.attention.fold_alerts import RULES
+from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
+from meshtop.views.reports.attention.notice.alerts import of_alerts, of_slos
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
 from meshtop.views.reports.attention.notice.clusters import of_clusters
 from meshtop.views.reports.attention.notice.configuration import (
@@ -56,6 +59,8 @@ def build(picture: Picture) -> list[AttentionItem]:
         *_part("findings", lambda: of_findings(picture), defects),
         *_part("tenants", lambda: of_tenants(picture), defects),
         *_part("canaries", lambda: of_canaries(picture, ill), defects),
+        *_part("alerts", lambda: of_alerts(picture), defects),
+        *_part("objectives", lambda: of_slos(picture), defects),
         *_part("drift", lambda: of_drift(picture), defects),
         *defects,
     ]
@@ -78,6 +83,7 @@ def build(picture: Picture) -> list[AttentionItem]:
     items = [_recalled(item, remembered.get(item.id), silent=item.id in silent) for item in items]
     rates = [picture.cluster_figures(c.name).received.requests or 0.0 for c in picture.snapshot.clusters]
     elsewhere = max(rates, default=0.0)
+    items = [rank.stepped_back(item, now, elsewhere) for item in items]
     ordered = sorted(items, key=lambda item: rank.rank_key(item, now, elsewhere))
     return [structs.replace(item, rank=i) for i, item in enumerate(ordered)]
 
@@ -111,16 +117,18 @@ def _item(
     now: float,
 ) -> AttentionItem:
     onset = draft.onset
-    if onset is None and below:
+    # An alert that says it too is evidence: it dates its own threshold, and hits nobody else.
+    seen = [one for one in below if one.kind not in RULES]
+    if onset is None and seen:
         # A cause is no younger than what follows from it.
-        onset = min((one.onset for one in below if one.onset is not None), default=None)
+        onset = min((one.onset for one in seen if one.onset is not None), default=None)
     return AttentionItem(
         id=draft.id,
         severity=draft.severity,
         title=draft.title,
         since=_moment(draft.no_later if onset is None else onset),
         first_seen=datetime.fromtimestamp(now, UTC),
-        impact=_impact(picture, draft, below, places),
+        impact=_impact(picture, draft, seen, places),
         cause=_preceding(draft, below, onset, changes, places),
         consequences=tuple(
             FoldedItem(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below

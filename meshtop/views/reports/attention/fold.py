@@ -15,6 +15,7 @@ from meshtop.analysis.security.trust import Trusted
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import pairs_of
 from meshtop.views.reports.attention.draft import Draft
+from meshtop.views.reports.attention.fold_alerts import fold_alerts
 from meshtop.views.reports.attention.notice.calls import called_by
 from meshtop.views.reports.attention.notice.configuration import PLAINTEXT
 
@@ -58,6 +59,7 @@ def fold(picture: Picture, drafts: Sequence[Draft], harmed: Mapping[str, Sequenc
     _fold_machines(drafts, follows)
     _fold_callers(picture, drafts, follows)
     _fold_alike(drafts, follows)
+    fold_alerts(picture, drafts, follows)
     return {child: _root(parents, child) for child in parents}
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 from meshtop.model.attention import Acknowledgement
 from meshtop.model.state import Severity
 from meshtop.views.frame.table import Tone
+from meshtop.views.frame.things import Thing
 
 TONES = {Severity.ERROR: Tone.FAILING, Severity.WARNING: Tone.DEGRADED, Severity.INFO: Tone.DIM}
 SIGNS = {Severity.ERROR: "✗", Severity.WARNING: "▲", Severity.INFO: "~"}
@@ -44,13 +45,6 @@ class PrecedingChange(Struct, frozen=True, rename="camel", kw_only=True):
 
     title: str
     time: datetime
-
-
-class Thing(Struct, frozen=True, rename="camel", kw_only=True):
-    """What an item is about: a kind and a key, as `get` knows them."""
-
-    kind: str
-    key: str
 
 
 class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):

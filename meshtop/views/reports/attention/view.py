@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.numbers import age, quantity
 from meshtop.model.state import Health, HealthStatus, Severity
 from meshtop.model.text import clean
@@ -14,6 +15,7 @@ from meshtop.views.frame.registry import find_kind
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
+from meshtop.views.picture.alerting import ALERTS, alerting_unknowns
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
 from meshtop.views.reports.attention.build import build, places_of
@@ -71,6 +73,13 @@ def lines_below(item: AttentionItem, now: float, most: int = 2) -> tuple[str, ..
     if left > 0:
         found.append(f"└ and {left} more consequence{'s' * (left != 1)}")
     return tuple(map(clean, found))
+
+
+def unread_alerts(picture: Picture) -> tuple[Unknown, ...]:
+    """Alerts that there may be and that could not be read; an engine that serves none leaves nothing out."""
+    asked = {cluster.name for cluster in picture.snapshot.clusters if cluster.alerts is not None}
+    unknowns = alerting_unknowns(picture, ALERTS)
+    return tuple(one for one in unknowns if one.cluster in asked and one.why is not WhyUnknown.UNSUPPORTED)
 
 
 def _places(item: AttentionItem) -> tuple[Place, ...]:
@@ -210,5 +219,6 @@ VIEW: View[AttentionItem] = View(
     needs=Needs(("Node", "Service", "Pod"), traffic=True),
     all_is_well=True,
     scoped=scoped,
-    related=("workloads", "edges", "findings"),
+    unknowns=unread_alerts,
+    related=("workloads", "edges", "findings", "alerts", "slos"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.analysis.security.findings import LocatedFinding
 from meshtop.analysis.security.mtls.config import MeshMember
@@ -117,8 +118,6 @@ def test_strict_with_plaintext_seen_is_an_error_unless_the_policy_is_younger_tha
     assert "an unknown caller (4/s)" in located.finding.message
     assert located.weight == pytest.approx(4.0)
     assert "MTLS-STRICT-OUTSIDE-CLIENT" not in codes(assess(STRICT, edges=plain)), "what arrives is not broken"
-    from msgspec import structs
-
     young = structs.replace(STRICT, managers=(Manager("kubectl", time=NOW - 20),))
     assert "MTLS-STRICT-PLAINTEXT-SEEN" not in codes(assess(young, edges=plain))
     lax = peer_authentication(
@@ -194,6 +193,14 @@ def test_a_mesh_wide_strict_is_only_information_for_pods_without_a_proxy() -> No
     everywhere = peer_authentication("istio-system", mtls={"mode": "STRICT"})
     found = assess(everywhere, workloads=(workload("api-v1", proxy=Proxy.NONE),))
     assert only(found, "MTLS-STRICT-NO-PROXY").finding.severity is Severity.INFO
+
+
+def test_pods_on_their_nodes_network_are_not_to_be_injected() -> None:
+    host = structs.replace(workload("api-v1", proxy=Proxy.NONE), host_network=True)
+    finding = only(assess(STRICT, workloads=(host,)), "MTLS-STRICT-NO-PROXY").finding
+    assert "node's network" in finding.message
+    assert "istio-injection" not in (finding.fix or "")
+    assert "hostNetwork" in (finding.fix or "")
 
 
 def test_istiod_is_not_blamed_for_having_no_proxy() -> None:

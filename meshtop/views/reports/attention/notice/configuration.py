@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
 from meshtop.analysis.canary.verdict import Comparison
 from meshtop.analysis.fleet.drift.compare import Drift
+from meshtop.analysis.security.expiry import CertificateKind
 from meshtop.analysis.traffic.onset import appeared
 from meshtop.model.state import Severity
 from meshtop.model.text import clean
@@ -20,6 +21,8 @@ from meshtop.views.reports.attention.notice.calls import ILL, callers_of
 
 EVERYTHING = Query()
 PLAINTEXT = "MTLS-PLAINTEXT-SEEN"
+URGENT_DAYS = 2
+"""A certificate that runs out sooner is an error in NOW."""
 BETWEEN_CLUSTERS = frozenset({"IST0170", "CONFIG-FAILOVER-BLIND"})
 """What breaks only when a cluster fails, so that nobody is hit before."""
 
@@ -46,7 +49,7 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
             kind="virtualmachines",
             key="/".join(where),
             places=(_place(picture, *where[:2]),),
-            onset=machine.disconnected_at if gone else None,
+            onset=machine.disconnected_at if gone else machine.health_since if machine.healthy is False else None,
             requests=sum(edge.sums.requests or 0.0 for edge in edges),
             errors=sum(edge.sums.errors or 0.0 for edge in edges),
             workloads=(named,),
@@ -85,7 +88,7 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
         workloads = [(i.cluster, i.namespace, i.workload) for i, *_ in items if i.workload]
         yield Draft(
             id="/".join(("finding", *filter(None, key))),
-            severity=first.severity,
+            severity=Severity.WARNING if _has_time(picture, first) else first.severity,
             title=clean(first.message) + more,
             kind="findings",
             key=view("findings").key(first),
@@ -97,6 +100,18 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
             workloads=tuple(dict.fromkeys(workloads)),
             findings=(first.code,),
         )
+
+
+def _has_time(picture: Picture, item: FindingItem) -> bool:
+    """Whether a certificate runs out this week, and not in the next days: nothing fails yet, and it is no news."""
+    if item.code != "CERT-EXPIRES-THIS-WEEK":
+        return False
+    left = (
+        row.days_left
+        for row in view("certificates").all_items(picture)
+        if row.cluster == item.cluster and row.kind is not CertificateKind.WORKLOAD and row.days_left > 0
+    )
+    return min(left, default=0.0) >= URGENT_DAYS
 
 
 def _can_wait(item: FindingItem) -> bool:
