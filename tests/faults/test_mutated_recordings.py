@@ -31,7 +31,7 @@ KINDS = (
     "findings",
     "drift",
 )
-ODD = (
+ODD: tuple[Any, ...] = (
     float("nan"),
     float("inf"),
     -1e300,
