@@ -15,6 +15,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from benchmarks._rows import Goal, Row, number, report
+
 PYTHON = sys.executable
 MESHTOP = (PYTHON, "-m", "meshtop")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -29,12 +31,17 @@ class Run(Struct, frozen=True):
 
 
 class Figure(Struct, frozen=True):
-    """A line of the table; values are in `unit`, the goal is words of DESIGN.md ("" where there is none)."""
+    """A line of the table; values are in `unit`, the goal is words such as `≤ 0.4 s` ("" where there is none).
+
+    `ratio` is how many times as much the peer took.
+    """
 
     name: str
     values: Sequence[float]
     unit: str = "s"
     goal: str = ""
+    peer: str = ""
+    ratio: float | None = None
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -83,6 +90,7 @@ def demo(*options: str) -> Iterator[dict[str, Any]]:
 
 def show(title: str, figures: Iterable[Figure]) -> None:
     """Print least and median beside the goal; the least is what the machine can do when others leave it alone."""
+    figures = list(figures)
     print(f"{title}\n\n{'':54}{'least':>10}{'median':>10}  goal")
     for figure in figures:
         ordered = sorted(figure.values)
@@ -90,3 +98,21 @@ def show(title: str, figures: Iterable[Figure]) -> None:
         digits = 0 if figure.unit in ("ms", "MB", "bytes") else 2
         numbers = "".join(f"{f'{value:,.{digits}f} {figure.unit}':>10}" for value in (least, middle))
         print(f"  {figure.name:<52}{numbers}  {figure.goal}")
+    rows = [_row(title, figure) for figure in figures if figure.goal or figure.ratio is not None]
+    if rows:
+        report(rows)
+
+
+def _row(title: str, figure: Figure) -> Row:
+    """The median as a row of the goals."""
+    value = float(figure.goal.split()[1]) if figure.goal else None
+    goal = Goal(value, figure.unit, at_least=figure.goal.startswith("≥"))
+    ordered = sorted(figure.values)
+    return Row(
+        f"{figure.name}",
+        ordered[len(ordered) // 2],
+        goal,
+        peer=figure.peer,
+        ratio=figure.ratio,
+        note=f"best {number(ordered[0])}; {title.strip()}" if len(ordered) > 1 else title.strip(),
+    )

@@ -32,7 +32,7 @@ def main() -> None:
     show(
         f"idle for {seconds:g} s on the demo of three clusters, refresh 5 s",
         [
-            Figure("CPU, per cent of one core", [100 * used / seconds], "%", "≤ 1 %"),
+            Figure("console idle: CPU, per cent of one core", [100 * used / seconds], "%", "≤ 1 %"),
             Figure("bytes to the terminal, per second", [sent / seconds], "bytes"),
         ],
     )

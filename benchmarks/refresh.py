@@ -32,6 +32,7 @@ NAME = rb"app-"
 
 def analyse(rounds: int) -> None:
     """In a process of its own: CPU seconds of each round's parts, peak memory."""
+    from meshtop.process import collector_paused
     from meshtop.settings.schema import Settings
     from meshtop.views.frame.registry import view
     from meshtop.views.picture.factory import picture_factory
@@ -46,9 +47,10 @@ def analyse(rounds: int) -> None:
         began = time.process_time()
         snapshot = loop.run_until_complete(fleet.refresh())
         decoded = time.process_time()
-        picture = pictures.picture(snapshot)
-        for kind in ("clusters", "services"):
-            view(kind).all_items(picture)
+        with collector_paused():  # As the console's session does.
+            picture = pictures.picture(snapshot)
+            for kind in ("clusters", "services"):
+                view(kind).all_items(picture)
         working.append(time.process_time() - decoded)
         decoding.append(decoded - began)
     assert picture is not None
@@ -125,8 +127,8 @@ def main() -> None:
         [
             Figure("decoding 100,000 series, CPU", found["decoding"]),
             Figure("fleet and services made of them, CPU", found["working"]),
-            Figure("both", whole, goal="≤ 2 s"),
-            Figure("peak memory", [found["peak"]], "MB", "≤ 400 MB"),
+            Figure("refresh of 50 clusters, 100,000 series", whole, goal="≤ 1.0 s"),
+            Figure("refresh of 50 clusters, 100,000 series: peak memory", [found["peak"]], "MB", "≤ 350 MB"),
             Figure("of that: the program and the inventories", [found["base"]], "MB"),
             Figure("key to frame, refreshes without a pause", busy, "ms"),
             Figure("key to frame, refreshes without a pause, p99", [_p99(busy)], "ms", "≤ 50 ms"),

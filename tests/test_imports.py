@@ -28,7 +28,8 @@ sys.argv = ["meshtop", *words]
 def tell():
     found = {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__spec__", None)}
     with open(out, "w") as file:
-        json.dump([name for name in found - before - sys.stdlib_module_names if not name.startswith("_")], file)
+        names = [name for name in found - before - sys.stdlib_module_names if not name.startswith("_")]
+        json.dump([names, [name.split(".")[2] for name in sys.modules if name.startswith("meshtop.analysis.")]], file)
 
 """
 COMMAND = WATCHED + "from meshtop.__main__ import main\nmain()\n"
@@ -37,6 +38,23 @@ FIRST_FRAME = WATCHED + (
     "from meshtop.console.screens.fleet import FleetScreen\n"
     "FleetScreen()\n"
 )
+ANALYSES: dict[str, set[str]] = {
+    "version": set(),
+    "get clusters": {
+        "authorization",
+        "canary",
+        "findings",
+        "fleet",
+        "identity",
+        "inventory",
+        "security",
+        "tenancy",
+        "traffic",
+        "visibility",
+    },
+    "first frame": {"identity", "inventory", "traffic"},
+}
+"""The parts of the analysis that each needs; the others come with the view that asks for them."""
 LISTING = {"click", "httpx", "idna", "meshtop", "msgspec", "typing_extensions", "wcwidth", "yaml"}
 SETTINGS = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 SCREEN = {
@@ -56,12 +74,18 @@ SCREEN = {
 
 def packages(folder: Path, program: str, *words: str) -> set[str]:
     """The packages that are there at the end of a program, but the standard library's."""
+    return loaded(folder, program, *words)[0]
+
+
+def loaded(folder: Path, program: str, *words: str) -> tuple[set[str], set[str]]:
+    """The packages that are there at the end of a program, and the parts of meshtop's analysis."""
     out = folder / "packages.json"
     done = subprocess.run(
         [sys.executable, "-c", program, str(out), *words], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(out.read_text()))
+    names, analyses = json.loads(out.read_text())
+    return set(names), set(analyses)
 
 
 def get_clusters(folder: Path, api: Api, user: dict[str, Any], settings: str = "none", **cluster: Any) -> set[str]:
@@ -125,3 +149,13 @@ def test_a_plugin_is_run_as_the_official_package_says(tmp_path: Path) -> None:
 
 def test_the_consoles_first_frame(tmp_path: Path) -> None:
     assert packages(tmp_path, FIRST_FRAME) <= SCREEN
+
+
+def test_only_the_analyses_that_a_command_shows_are_loaded(tmp_path: Path) -> None:
+    """No graph for a list of clusters, nothing for the version, no verdicts for the console's first frame."""
+    with served(Api(groups=ISTIO)) as api:
+        path = write_kubeconfig(tmp_path / "config", api.url, {"token": "good"})
+        listing = loaded(tmp_path, COMMAND, "--config", "none", "--kubeconfig", str(path), "get", "clusters")[1]
+    assert listing <= ANALYSES["get clusters"]
+    assert loaded(tmp_path, COMMAND, "--version")[1] <= ANALYSES["version"]
+    assert loaded(tmp_path, FIRST_FRAME)[1] <= ANALYSES["first frame"]

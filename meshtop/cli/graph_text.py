@@ -6,7 +6,7 @@ from meshtop.analysis.graph.canvas import ASCII, UNICODE, InkRun
 from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
-from meshtop.analysis.graph.select import worst_edges
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import ServiceGraph
 from meshtop.cli.text_table import Style
 from meshtop.model.numbers import number_of
@@ -36,10 +36,11 @@ def graph_text(picture: Picture, graph: ServiceGraph, query: Query, sight: Sight
         "",
         *graph_lines(graph, style),
     ]
-    hurt = [edge for edge in worst_edges(graph) if edge.health.status in _HURT]
+    lookup = GraphLookup(graph)
+    hurt = [edge for edge in lookup.worst if edge.health.status in _HURT]
     if hurt:
         lines.append("")
-        lines += [_words(edge_line(graph, edge, picture.thresholds), style) for edge in hurt[:MOST_NAMED]]
+        lines += [_words(edge_line(lookup, edge, picture.thresholds), style) for edge in hurt[:MOST_NAMED]]
         if len(hurt) > MOST_NAMED:
             lines.append(style.paint(f"and {len(hurt) - MOST_NAMED} more; --unhealthy shows them alone", Tone.DIM))
     return "\n".join(lines)

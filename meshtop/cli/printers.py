@@ -11,12 +11,12 @@ from types import NoneType
 from typing import Any, get_args, get_type_hints
 
 import msgspec
-from msgspec import Struct
 
 from meshtop.cli.text_table import Style, render_table
 from meshtop.model.text import clean, escape_json
 from meshtop.model.yaml_text import dump_yaml
 from meshtop.views.frame.document import document
+from meshtop.views.frame.fields import json_fields
 from meshtop.views.frame.table import Table
 from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.picture import Picture
@@ -79,20 +79,20 @@ def to_csv(item: type[Any], items: Sequence[Any]) -> str:
 def _paths(
     item: type[Any], fields: tuple[str, ...], names: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every leaf of a struct as (JSON names, field names), from its types, so that the header is constant."""
+    """Every leaf of an object as (JSON names, field names), from its types, so that the header is constant."""
     hints = get_type_hints(item)
-    for field in msgspec.structs.fields(item):
-        here, at = (*fields, field.name), (*names, field.encode_name)
-        nested = _struct(hints[field.name])
+    for name, encoded in json_fields(item):
+        here, at = (*fields, name), (*names, encoded)
+        nested = _object(hints[name])
         if nested is not None:
             yield from _paths(nested, here, at)
         else:
             yield at, here
 
 
-def _struct(hint: Any) -> type[Any] | None:
+def _object(hint: Any) -> type[Any] | None:
     parts = [part for part in (get_args(hint) or (hint,)) if part is not NoneType]
-    if len(parts) == 1 and isinstance(parts[0], type) and issubclass(parts[0], Struct):
+    if len(parts) == 1 and isinstance(parts[0], type) and json_fields(parts[0]):
         return parts[0]
     return None
 
@@ -116,7 +116,7 @@ def _csv_value(value: Any) -> str:
         return _inert(";".join(f"{clean(key)}={_csv_value(part)}" for key, part in value.items()))
     if isinstance(value, list | tuple):
         return ";".join(_csv_value(part) for part in value)
-    if isinstance(value, Struct):
+    if json_fields(type(value)):
         return clean(msgspec.json.encode(value).decode())
     if hasattr(value, "isoformat"):
         return str(msgspec.to_builtins(value))

@@ -51,6 +51,7 @@ PAGE_NAMES = {
     "trust": "Trust",
     "virtualmachines": "VMs",
     "federated": "Federated",
+    "drift": "Drift",
     TENANT_TREE: "Tree",
     "tenantmatrix": "Matrix",
 }

@@ -17,6 +17,7 @@ from textual.message_pump import MessagePump
 
 from meshtop.log import log_failure, log_repeated
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.process import collector_paused
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
@@ -245,13 +246,15 @@ class ConsoleSession:
         last = self._last
         if last is not None and 0 <= snapshot.at - last.at < QUIET_SECONDS and snapshot.says_the_same_as(last):
             return
-        try:
-            picture = pictures.picture(snapshot)
-        except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
-            log_repeated(_log, "no picture could be made of what was read", error)
-            return
-        self._last = snapshot
-        self.request.prepare(picture)
+        # A picture of a big fleet is a hundred thousand objects, and none of them is garbage yet.
+        with collector_paused():
+            try:
+                picture = pictures.picture(snapshot)
+            except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
+                log_repeated(_log, "no picture could be made of what was read", error)
+                return
+            self._last = snapshot
+            self.request.prepare(picture)
         self._target.post_message(PictureArrived(picture))
 
     def _failed(self, error: BaseException) -> None:

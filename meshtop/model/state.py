@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from msgspec import Struct
@@ -64,11 +66,55 @@ class HealthStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Health(Struct, frozen=True, rename="camel"):
-    """A health verdict and its reasons in words."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Health:
+    """A health verdict and its reasons in words.
+
+    No Struct, as reasons may be put into words late (`LateHealth`): a Struct's fields are read past its properties.
+    """
 
     status: HealthStatus = HealthStatus.UNKNOWN
     reasons: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Health):
+            return NotImplemented
+        return self.status is other.status and self.reasons == other.reasons
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.reasons))
+
+
+class LateHealth(Health):
+    """A verdict whose reasons are put into words when somebody reads them, and then kept.
+
+    Thousands of workloads are judged at every refresh, and the words of the few on screen are read. `tell` must say the
+    same whenever it is called.
+    """
+
+    __slots__ = ("_tell", "_told")
+    _tell: Callable[[], tuple[str, ...]]
+    _told: tuple[str, ...] | None
+
+    def __init__(self, status: HealthStatus, tell: Callable[[], tuple[str, ...]]) -> None:
+        # The class is frozen for everybody else; these do not pass its `__setattr__`, which costs as much as judging.
+        _set_status(self, status)
+        _set_tell(self, tell)
+        _set_told(self, None)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, one sentence each."""
+        told = self._told
+        if told is None:
+            told = self._tell()
+            _set_told(self, told)
+        return told
+
+
+_set_status, _set_tell, _set_told = (
+    vars(owner)[name].__set__ for owner, name in ((Health, "status"), (LateHealth, "_tell"), (LateHealth, "_told"))
+)
 
 
 class Severity(StrEnum):

@@ -42,6 +42,7 @@ def test_the_objective_that_its_rules_record_burns(world: Served) -> None:
     assert slo["about"] == {"kind": "services", "key": "us-east/shop/reviews"}
     assert slo["burn"]["short"] > slo["burn"]["long"] > 3
     assert 0 < slo["errorBudgetLeft"] < 1
+    assert slo["budgetSeconds"] == slo["windowSeconds"] == 7 * 86_400
 
 
 def test_settings_count_what_the_rules_record(world: Served) -> None:

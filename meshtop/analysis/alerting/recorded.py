@@ -84,7 +84,6 @@ def _of_sloth(groups: dict[str, list[Scalar]]) -> Iterable[SloReading]:
             window_seconds=window,
             ratios=ratios,
             budget_left=left,
-            budget_seconds=window if left is not None else None,
             recorded="sloth",
             labels={name: value for name, value in labels.items() if name not in ("sloth_window",)},
         )
@@ -123,7 +122,6 @@ def _of_pyrra(some: list[Scalar]) -> SloReading:
         window_seconds=window_seconds,
         ratios=ratios,
         budget_left=left,
-        budget_seconds=window_seconds if left is not None else None,
         recorded="pyrra",
         labels=dict(labels),
     )

@@ -82,7 +82,7 @@ class _EndPlace(NamedTuple):
 
 def escape_id(part: str) -> str:
     """A name escaped for use in an id: `/`, `%`, spaces and control characters are percent-encoded."""
-    if part.isalnum():
+    if part.isprintable() and "/" not in part and "%" not in part and " " not in part:
         return part
     return "".join(f"%{ord(c):02X}" if c in "/% " or not c.isprintable() else c for c in part)
 
@@ -297,7 +297,12 @@ def build_graph(
     collected: dict[str, _NodeTraffic] = {}
     folded: dict[tuple[str, str], list[tuple[Edge, Health]]] = {}
 
+    by_end: dict[Peer | Target, _NodeTraffic] = {}
+
     def collect(peer: Peer | Target) -> _NodeTraffic:
+        known = by_end.get(peer)
+        if known is not None:  # most ends have several edges, and add nothing to their node but traffic
+            return known
         place = placement.of(peer)
         found = collected.get(place.step.id)
         if found is None:
@@ -308,6 +313,7 @@ def build_graph(
             found.tenants.add(placement.tenant(peer))
         found.finest.add(place.finest)
         found.members.add((peer.cluster, peer.namespace, peer.workload or place.finest))
+        by_end[peer] = found
         return found
 
     def place(edge: Edge) -> None:
@@ -346,6 +352,18 @@ def ends_of(edges: Sequence[Edge], options: GraphOptions) -> list[tuple[str, str
     """The nodes that each edge connects under these options, before filtering; in the order of `edges`."""
     placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
     return [(placement.of(edge.source).step.id, placement.of(edge.destination).step.id) for edge in edges]
+
+
+def has_more_nodes(edges: Sequence[Edge], options: GraphOptions, most: int) -> bool:
+    """Whether these edges connect more than `most` nodes, before filtering; stops looking once that is known."""
+    placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
+    found: set[str] = set()
+    for edge in edges:
+        found.add(placement.of(edge.source).step.id)
+        found.add(placement.of(edge.destination).step.id)
+        if len(found) > most:
+            return True
+    return False
 
 
 def _narrow(graph: ServiceGraph, options: GraphOptions) -> ServiceGraph:

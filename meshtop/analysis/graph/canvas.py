@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -23,6 +24,16 @@ class Ink(StrEnum):
     UNKNOWN = "unknown"
     ACCENT = "accent"
 
+    code: int
+    """Its number, under which a canvas keeps it: rows of numbers are copied and split without a step for each cell."""
+
+
+for _code, _ink in enumerate(Ink):
+    _ink.code = _code
+_INKS = tuple(Ink)
+_CODES = tuple(bytes((ink.code,)) for ink in Ink)
+_SAME = re.compile(rb"(.)\1*", re.DOTALL)
+
 
 INK_OF = {
     HealthStatus.FAILING: Ink.FAILING,
@@ -38,6 +49,10 @@ class InkRun(NamedTuple):
 
     text: str
     ink: Ink
+
+
+InkSpan = tuple[int, str, Ink]
+"""Cells of one ink: the first one's place in its row, counted from the window's left edge, the text, and the ink."""
 
 
 class Signs(NamedTuple):
@@ -94,7 +109,15 @@ class Canvas:
     def __init__(self, x: int, y: int, width: int, height: int, signs: Signs) -> None:
         self.x, self.y, self.width, self.height, self.signs = x, y, width, height, signs
         self._text = [[" "] * width for _ in range(height)]
-        self._ink = [[Ink.PLAIN] * width for _ in range(height)]
+        self._ink = [bytearray(_CODES[Ink.PLAIN.code]) * width for _ in range(height)]
+
+    def cells_of(self, row: int) -> tuple[list[str], bytearray]:
+        """The characters of a row, counted from the window's top, and the numbers of their inks, to write into."""
+        return self._text[row], self._ink[row]
+
+    def shows(self, first: int, last: int, y: int) -> bool:
+        """Whether a cell from `first` to `last` on row `y` of the drawing is in the window."""
+        return self.y <= y < self.y + self.height and first < self.x + self.width and last >= self.x
 
     def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
         """Write one single-cell character."""
@@ -102,7 +125,7 @@ class Canvas:
         y -= self.y
         if 0 <= x < self.width and 0 <= y < self.height:
             self._text[y][x] = sign
-            self._ink[y][x] = ink
+            self._ink[y][x] = ink.code
 
     def row(self, first: int, last: int, y: int, sign: str, ink: Ink) -> None:
         """Write a character in every cell from `first` to `last`."""
@@ -111,11 +134,14 @@ class Canvas:
             a, b = max(first - self.x, 0), min(last - self.x + 1, self.width)
             if a < b:
                 self._text[y][a:b] = [sign] * (b - a)
-                self._ink[y][a:b] = [ink] * (b - a)
+                self._ink[y][a:b] = _CODES[ink.code] * (b - a)
 
     def write(self, x: int, y: int, text: str, ink: Ink) -> None:
         """Write cleaned text; a wide character takes two cells, and one cut by the window's edge is left out."""
         if not self.y <= y < self.y + self.height:
+            return
+        if text.isascii() and self.x <= x and x + len(text) <= self.x + self.width:
+            self._write_plain(x - self.x, y - self.y, text, ink)
             return
         for sign, width in graphemes(to_ascii(text) if self.signs.ascii else text):
             if width == 1:
@@ -128,15 +154,78 @@ class Canvas:
                 self.put(x + 1, y, " ", ink)
             x += width
 
+    def _write_plain(self, column: int, row: int, text: str, ink: Ink) -> None:
+        self._text[row][column : column + len(text)] = text
+        self._ink[row][column : column + len(text)] = _CODES[ink.code] * len(text)
+
     def lines(self) -> list[list[InkRun]]:
         """The window row by row; every row is exactly `width` cells."""
-        rows = []
-        for texts, inks in zip(self._text, self._ink, strict=True):
-            runs: list[InkRun] = []
-            start = 0
-            for at in range(1, self.width + 1):
-                if at == self.width or inks[at] is not inks[start]:
-                    runs.append(InkRun("".join(texts[start:at]), inks[start]))
-                    start = at
-            rows.append(runs if self.width else [])
-        return rows
+        return [self.line(y) for y in range(self.height)]
+
+    def line(self, row: int) -> list[InkRun]:
+        """One row of the window, counted from its top."""
+        texts = self._text[row]
+        found = _SAME.finditer(self._ink[row])
+        return [InkRun("".join(texts[m.start() : m.end()]), _INKS[m[1][0]]) for m in found]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The characters of every row; the identical list stands for a row that was taken over from another canvas."""
+        return self._text
+
+    def spans(self, row: int) -> list[InkSpan]:
+        """What is to be seen on one row of the window: cells of one ink, without those that are blank."""
+        texts = self._text[row]
+        whole = "".join(texts)
+        found: list[InkSpan] = []
+        for same in _SAME.finditer(self._ink[row]):
+            start, end = same.span()
+            # A sign of two cells is followed by an empty text, and one of several characters makes a row longer.
+            text = whole[start:end] if len(whole) == self.width else "".join(texts[start:end])
+            if not text.isspace():
+                found.append((start, text, _INKS[same[1][0]]))
+        return found
+
+
+def stacked(above: Canvas, below: Canvas, rows: slice) -> Canvas:
+    """Some of the rows of two canvases, of which the second begins where the first ends; the rows are shared."""
+    both = Canvas(above.x, above.y + (rows.start or 0), above.width, 0, above.signs)
+    both._text, both._ink = [*above._text, *below._text][rows], [*above._ink, *below._ink][rows]
+    both.height = len(both._text)
+    return both
+
+
+class OverlaidCanvas(Canvas):
+    """A canvas over another one, which stays as it is: a row is copied when something is first drawn on it."""
+
+    def __init__(self, below: Canvas) -> None:
+        self.x, self.y, self.width, self.height, self.signs = below.x, below.y, below.width, below.height, below.signs
+        self._text, self._ink = list(below._text), list(below._ink)
+        self.touched: set[int] = set()
+        """The rows that were drawn on, counted from the window's top."""
+
+    def _touch(self, row: int) -> None:
+        if row not in self.touched:
+            self.touched.add(row)
+            self._text[row], self._ink[row] = list(self._text[row]), bytearray(self._ink[row])
+
+    def put(self, x: int, y: int, sign: str, ink: Ink) -> None:
+        """Write one single-cell character."""
+        if 0 <= x - self.x < self.width and 0 <= y - self.y < self.height:
+            self._touch(y - self.y)
+            super().put(x, y, sign, ink)
+
+    def cells_of(self, row: int) -> tuple[list[str], bytearray]:
+        """The characters of a row, counted from the window's top, and the numbers of their inks, to write into."""
+        self._touch(row)
+        return super().cells_of(row)
+
+    def row(self, first: int, last: int, y: int, sign: str, ink: Ink) -> None:
+        """Write a character in every cell from `first` to `last`."""
+        if self.shows(first, last, y):
+            self._touch(y - self.y)
+            super().row(first, last, y, sign, ink)
+
+    def _write_plain(self, column: int, row: int, text: str, ink: Ink) -> None:
+        self._touch(row)
+        super()._write_plain(column, row, text, ink)

@@ -40,7 +40,8 @@ def sweep(
     place = [0.0] * len(left)
     for column in columns:
         _stand(column, place)
-    best = crossings(columns, right, place)
+    # With groups the first turn is kept whatever it crosses, so that nothing is to be compared with it.
+    best = 0 if frame_count else crossings(columns, right, place)
     kept = [list(c) for c in columns]
     centre = _centres(columns, frames, frame_count, place)
     paths = set(frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -249,7 +249,9 @@ class Router:
             if index % 100 == 99:
                 yield
 
-    def _points(self, index: int, net: Net, member: int) -> tuple[list[Point], list[tuple[int, int, int, int]]]:
+    def _points(
+        self, index: int, net: Net, member: int
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int, int, int]]]:
         """From the hub's border to the member's, with the horizontal runs that no other member shares.
 
         A run is (first x, last x, y, gap), gap -1 inside a column.
@@ -262,46 +264,49 @@ class Router:
             track = self._track_x[start][self.turns[start][index].first]
             y2 = row[index, member, 2]
             runs = [(x + 2, track - 1, y2, start)]
-            return [Point(x, y), Point(track, y), Point(track, y2), Point(x, y2)], runs
+            return [(x, y), (track, y), (track, y2), (x, y2)], runs
         alone = len(net.members) == 1
         step = net.side
         border = columns[start].x + (columns[start].width - 1 if step == 1 else 0)
-        points, runs = [Point(border, y)], []
+        points: list[tuple[int, int]] = [(border, y)]
+        runs = []
+        turns, lanes, at = self.turns, self.lane[index], border
         for column in range(start, end, step):
             gap = column if step == 1 else column - 1
-            goal = row[index, member, -step] if column + step == end else self.lane[index][column + step]
-            turn = self.turns[gap][index]
+            goal = row[index, member, -step] if column + step == end else lanes[column + step]
+            turn = turns[gap][index]
             edge_x = columns[column + step].x + (0 if step == 1 else columns[column + step].width - 1)
             xs = self._track_x[gap]
-            before, x = points[-1].x, points[-1].x
+            before = x = at
             if turn.first >= 0:
                 near, far = (turn.first, turn.last) if step == 1 else (turn.last, turn.first)
                 x = xs[near]
-                points.append(Point(x, y))
+                points.append((x, y))
                 if turn.jog is not None:
-                    points += [Point(x, turn.jog), Point(xs[far], turn.jog)]
+                    points += [(x, turn.jog), (xs[far], turn.jog)]
                     x = xs[far]
-                points.append(Point(x, goal))
+                points.append((x, goal))
                 if alone:
                     runs.append((before + step, xs[near] - step, y, gap))
             if alone or column + step == end:
                 stop = edge_x - (2 * step if column + step == end and net.hub_calls else step)
                 runs.append((x + step, stop, goal, gap))
-            y = goal
-            points.append(Point(edge_x, y))
+            y, at = goal, edge_x
+            points.append((edge_x, y))
             if column + step != end:
                 through = columns[column + step]
                 far_x = through.x + (through.width - 1 if step == 1 else 0)
                 if alone:
                     runs.append((through.x, through.x + through.width - 1, y, -1))
-                points.append(Point(far_x, y))
+                at = far_x
+                points.append((far_x, y))
         return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0]
 
     def _slot(self, runs: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int] | None:
         """The longest part of these runs that neither tracks nor frames cross."""
         best: tuple[int, int, int] | None = None
         long = 0
-        for first, last, y, gap in sorted(runs, key=lambda r: (r[0] - r[1], r)):
+        for first, last, y, gap in sorted(runs, key=lambda r: (r[0] - r[1], r)) if len(runs) > 1 else runs:
             if last - first + 1 <= long:
                 break
             if gap < 0:
@@ -313,7 +318,8 @@ class Router:
             if gap + 1 < self.count:
                 high -= 2 * self._nest(gap + 1, ends=False)
             last = min(last, high)
-            for cut in [*(x for x in self._crossed(gap, y) if first <= x <= last), last + 1]:
+            crossed = self._crossed(gap, y)
+            for cut in [*crossed[bisect_left(crossed, first) : bisect_right(crossed, last)], last + 1]:
                 if cut - first > long:
                     best, long = (first, cut - 1, y), cut - first
                 first = cut + 1
@@ -336,14 +342,19 @@ def _pitch(tracks: int) -> int:
     return 2 if tracks <= 3 else 1
 
 
-def _corners(points: Sequence[Point]) -> list[Point]:
+def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
     """The points without repetitions and without those in the middle of a straight line."""
-    kept: list[Point] = []
+    kept: list[tuple[int, int]] = []
+    # The last point that was kept, and whether the line to it goes down or across.
+    last, down, across = (-1, -1), False, False
     for p in points:
-        if kept and p == kept[-1]:
-            continue
-        if len(kept) > 1 and (kept[-2].x == kept[-1].x == p.x or kept[-2].y == kept[-1].y == p.y):
-            kept[-1] = p
-            continue
+        if kept:
+            if p == last:
+                continue
+            if (down and p[0] == last[0]) or (across and p[1] == last[1]):
+                kept[-1] = last = p
+                continue
+            down, across = p[0] == last[0], p[1] == last[1]
         kept.append(p)
-    return kept
+        last = p
+    return [Point(x, y) for x, y in kept]

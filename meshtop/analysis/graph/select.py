@@ -113,9 +113,11 @@ def _widest(
     return max(found, key=lambda pair: pair[0])[1] if found else []
 
 
+def badness(edge: GraphEdge) -> tuple[int, float, float, str]:
+    """The sort key of edges from the worst on: verdict, failed requests per second, requests, id."""
+    return (-SEVERITY[edge.health.status], -(edge.sums.errors or 0.0), -(edge.sums.requests or 0.0), edge.id)
+
+
 def worst_edges(graph: ServiceGraph) -> list[GraphEdge]:
     """Edges from the worst on: by verdict, then by failed requests per second, then by requests, then by id."""
-    return sorted(
-        graph.edges,
-        key=lambda e: (-SEVERITY[e.health.status], -(e.sums.errors or 0.0), -(e.sums.requests or 0.0), e.id),
-    )
+    return sorted(graph.edges, key=badness)

@@ -8,11 +8,16 @@ which knows no whole numbers. All in logarithms, so that millions of requests ar
 
 from __future__ import annotations
 
-from math import exp, lgamma, log, log1p
+from math import exp, lgamma, log, log1p, nan, sqrt
 
 _TINY = 1e-300
 _CLOSE = 1e-12
 _MOST_TERMS = 5_000
+_NEAR = 1e-8
+"""A step so small, as a share of the bound, ends the search for it: the next one would be its square."""
+_SURE = 1e-6
+"""So far from the bound, as a share of it, the tail's rounding decides nothing."""
+_MOST_COUNTED = 1e7
 
 
 def proves(failed: float, total: float, share: float, alpha: float) -> bool:
@@ -40,15 +45,48 @@ def at_least(failed: float, total: float, alpha: float) -> float:
         return 0.0
     failed = min(failed, total)
     low, high = 0.0, failed / total
+    # Halving asks the tail twenty times; only very near the bound, which a few steps find, does it have to.
+    near = _bound_near(failed, total, alpha)
     for _ in range(60):
         middle = (low + high) / 2
-        if binomial_tail(failed, total, middle) <= alpha:
+        sure = abs(middle - near) > _SURE * near
+        if middle < near if sure else binomial_tail(failed, total, middle) <= alpha:
             low = middle
         else:
             high = middle
         if high - low <= 1e-5 * high:
             break
     return low
+
+
+def _bound_near(failed: float, total: float, alpha: float) -> float:
+    """The share at which the tail is `alpha`, by Newton's method on its logarithm, which is concave.
+
+    NaN where that does not find it, or for so many that the tail itself is no longer exact to `_SURE`.
+    """
+    if total > _MOST_COUNTED or not 0 < alpha < 0.5:
+        return nan
+    a, b, seen = failed, total - failed + 1.0, failed / total
+    scale = lgamma(a + b) - lgamma(a) - lgamma(b)
+    # Wilson's bound is close; its quantile of the normal distribution is Hastings' (Abramowitz, Stegun 26.2.22).
+    t = sqrt(-2 * log(alpha))
+    z = t - (2.30753 + 0.27061 * t) / (1 + 0.99229 * t + 0.04481 * t * t)
+    spread = z * sqrt(seen * (1 - seen) / total + z * z / (4 * total * total))
+    share = (seen + z * z / (2 * total) - spread) / (1 + z * z / total)
+    for _ in range(30):
+        if not 0 < share < 1:
+            return nan
+        tail = binomial_tail(failed, total, share)
+        if tail <= 0:
+            return nan
+        density = exp(scale + (a - 1) * log(share) + (b - 1) * log1p(-share))
+        if density <= 0:
+            return nan
+        step = log(tail / alpha) * tail / density
+        share = share - step if step < share else share / 2
+        if abs(step) <= _NEAR * share:
+            return share
+    return nan
 
 
 def binomial_tail(failed: float, total: float, share: float) -> float:

@@ -7,6 +7,7 @@ much. No traffic is idle; idle, unknown, stale and partial are never healthy.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -17,12 +18,12 @@ from meshtop.analysis.traffic.flags import (
     connection_failed,
     flag_meaning,
 )
-from meshtop.analysis.traffic.judge import HealthJudge, Proof
+from meshtop.analysis.traffic.judge import HealthJudge, Proof, least_share
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.numbers import quantity, written_out
-from meshtop.model.state import Health, HealthStatus, State
+from meshtop.model.state import Health, HealthStatus, LateHealth, State
 from meshtop.model.thresholds import Thresholds, health_status
 from meshtop.model.traffic import UNKNOWN_THAT_MATTERS, Edge
 
@@ -113,7 +114,38 @@ def workload_health(
     traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
     which needs no window to fill; `question` tells it from others in the judge's memory.
     """
-    calls = [v for side, edges in (("in", inbound), ("out", outbound)) for v in _of_calls(edges, judge, side, question)]
+    calls = [
+        *inbound_verdicts(inbound, judge, question),
+        *outbound_verdicts(outbound, judge, question),
+    ]
+    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound} - {""}
+    return verdict_with_calls(readiness, calls, judge, states, clusters, lately, question)
+
+
+def inbound_verdicts(
+    inbound: Sequence[Edge], judge: HealthJudge = DEFAULT_JUDGE, question: Hashable = None
+) -> Sequence[Health]:
+    """The verdicts on what is asked of a workload, for `verdict_with_calls`."""
+    return _of_calls(inbound, judge, "in", question)
+
+
+def outbound_verdicts(
+    outbound: Sequence[Edge], judge: HealthJudge = DEFAULT_JUDGE, question: Hashable = None
+) -> Sequence[Health]:
+    """The verdicts on what a workload asks others, for `verdict_with_calls`."""
+    return _of_calls(outbound, judge, "out", question)
+
+
+def verdict_with_calls(
+    readiness: Health,
+    calls: Sequence[Health],
+    judge: HealthJudge,
+    states: Mapping[str, State | Silence] | None,
+    clusters: Iterable[str],
+    lately: Lately | None,
+    question: Hashable,
+) -> Health:
+    """As `workload_health`, from verdicts on its calls; `clusters` are those whose telemetry they rest on."""
     if readiness.status is HealthStatus.IDLE and not calls:
         return readiness
     verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
@@ -122,8 +154,7 @@ def workload_health(
         verdicts += _of_late(lately, judge, question, known=worst(verdicts).status if verdicts else HealthStatus.IDLE)
     if not verdicts:
         verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
-    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound}
-    return _with_doubt(worst(verdicts), clusters - {""}, states or {})
+    return _with_doubt(worst(verdicts), clusters, states or {})
 
 
 def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
@@ -133,9 +164,9 @@ def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: H
     counted = judge.share(
         lately.failed, lately.requests, bounds.http5xx_degraded, bounds.http5xx_failing, asked, seconds=lately.seconds
     )
-    verdicts = []
+    verdicts: list[Health] = []
     if counted.status is not HealthStatus.HEALTHY and SEVERITY[counted.status] > SEVERITY[known]:
-        verdicts.append(Health(counted.status, (_told(counted, _KINDS["http5xx"], judge),)))
+        verdicts.append(LateHealth(counted.status, partial(_told, counted, _KINDS["http5xx"], bounds.alpha)))
     if lately.latency_ms is not None and lately.usual_ms is not None:
         slow = f"{_ms(lately.latency_ms)} on average, {_ms(lately.usual_ms)} before"
         verdicts.append(Health(HealthStatus.DEGRADED, (f"slower than in its own past: {slow}",)))
@@ -154,18 +185,28 @@ def worst(verdicts: Iterable[Health]) -> Health:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))
     status = ordered[0].status
     telling = [v for v in ordered if v.status is status or SEVERITY[v.status] > SEVERITY[HealthStatus.HEALTHY]]
-    return Health(status, tuple(dict.fromkeys(reason for verdict in telling for reason in verdict.reasons)))
+    return LateHealth(status, partial(_all_told, telling))
+
+
+def _all_told(verdicts: Sequence[Health]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
 
 
 def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Hashable = None) -> list[Health]:
     """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
+    if not edges:
+        return []
+    if len(edges) == 1 and edges[0].protocol != "tcp":
+        only = edges[0]
+        rate = sum(only.codes.values())
+        return [_of_codes(only.protocol, only.codes, rate, judge, (edges, side, question))] if rate > 0 else []
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
         if edge.protocol != "tcp":
             into = codes.setdefault(edge.protocol, {})
             for code, rate in edge.codes.items():
                 into[code] = into.get(code, 0.0) + rate
-    verdicts = []
+    verdicts: list[Health] = []
     for protocol in sorted(codes):
         rate = sum(codes[protocol].values())
         if rate > 0:
@@ -209,7 +250,7 @@ def _of_flows(edges: Sequence[Edge], judge: HealthJudge, asked: _Asked) -> Healt
         if counted.status is not HealthStatus.HEALTHY:
             mostly = max(told, key=lambda flag: (told[flag], flag), default="")
             why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
-            return Health(counted.status, (_told(counted, "connections failed", judge) + why,))
+            return LateHealth(counted.status, partial(_told, counted, "connections failed", bounds.alpha, why))
     silent = [edge for edge in edges if not edge.sums.sent and not edge.sums.received]
     if len(silent) == len(edges) and any(edge.flags.get("") for edge in edges):
         return _UNTOLD
@@ -225,28 +266,43 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: Hea
     """Judge codes that came at `rate` requests per second in all."""
     parts: dict[tuple[str, float, float], float] = {}
     examples: dict[tuple[str, float, float], tuple[float, str]] = {}
+    bounds = judge.bounds
     for code, part in codes.items():
-        judged = _threshold(protocol, code, judge.thresholds)
+        if (protocol, code) in bounds:
+            judged = bounds[protocol, code]
+        else:
+            judged = bounds[protocol, code] = _threshold(protocol, code, judge.thresholds)
         if judged is None or part <= 0:
             continue
         parts[judged] = parts.get(judged, 0.0) + part
         examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
-    verdicts = []
+    verdicts: list[Health] = []
     for judged, part in parts.items():
         what, degraded, failing = judged
         counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
         if counted.status is HealthStatus.HEALTHY:
             continue
-        code = examples[judged][1]
-        mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
-        verdicts.append(Health(counted.status, (_told(counted, what, judge) + mostly,)))
+        told = partial(_told_of_code, counted, what, judge.thresholds.alpha, protocol, examples[judged][1])
+        verdicts.append(LateHealth(counted.status, told))
     untold = codes.get("", 0.0) / rate
     if untold > UNKNOWN_THAT_MATTERS:
-        doubt = f"how {_percent(untold)} of {_rate(rate)} req/s end is not known: the metrics hold no code"
-        verdicts.append(Health(HealthStatus.UNKNOWN, (doubt,)))
+        verdicts.append(LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate)))
     if verdicts:
         return worst(verdicts)
-    return Health(HealthStatus.HEALTHY, (f"{_rate(rate)} {protocol} req/s within the thresholds",))
+    return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol))
+
+
+def _told_of_code(counted: Proof, what: str, alpha: float, protocol: str, code: str) -> tuple[str, ...]:
+    mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
+    return _told(counted, what, alpha, mostly)
+
+
+def _doubt_of_codes(untold: float, rate: float) -> tuple[str, ...]:
+    return (f"how {_percent(untold)} of {_rate(rate)} req/s end is not known: the metrics hold no code",)
+
+
+def _well(rate: float, protocol: str) -> tuple[str, ...]:
+    return (f"{_rate(rate)} {protocol} req/s within the thresholds",)
 
 
 def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
@@ -268,14 +324,14 @@ def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) 
     return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
 
 
-def _told(counted: Proof, what: str, judge: HealthJudge) -> str:
+def _told(counted: Proof, what: str, alpha: float, why: str = "") -> tuple[str, ...]:
     """`12 of 240 requests failed in 5m: 5.0 %, at least 1.7 %`; what is only held says by which bound."""
     numbers = (
         f"{written_out(counted.failed)} of {written_out(counted.total)} {what} in {duration_text(counted.seconds)}"
     )
     if counted.held:
-        return f"{numbers}: {_percent(counted.share)}, and {_percent(counted.bound)} or more a while ago"
-    return f"{numbers}: {_percent(counted.share)}, at least {_percent(judge.least(counted))}"
+        return (f"{numbers}: {_percent(counted.share)}, and {_percent(counted.bound)} or more a while ago{why}",)
+    return (f"{numbers}: {_percent(counted.share)}, at least {_percent(least_share(counted, alpha))}{why}",)
 
 
 def _ms(milliseconds: float) -> str:
@@ -304,5 +360,10 @@ def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, S
     if not doubts:
         return verdict
     if verdict.status in (HealthStatus.HEALTHY, HealthStatus.IDLE):
-        return Health(HealthStatus.UNKNOWN, doubts + verdict.reasons)
-    return Health(verdict.status, verdict.reasons + doubts)
+        return LateHealth(HealthStatus.UNKNOWN, partial(_one_after_the_other, doubts, verdict))
+    return LateHealth(verdict.status, partial(_one_after_the_other, verdict, doubts))
+
+
+def _one_after_the_other(first: Health | tuple[str, ...], then: Health | tuple[str, ...]) -> tuple[str, ...]:
+    one, other = (part.reasons if isinstance(part, Health) else part for part in (first, then))
+    return one + other

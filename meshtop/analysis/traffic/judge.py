@@ -66,6 +66,8 @@ class HealthJudge:
     ) -> None:
         self.thresholds = thresholds
         self.window_seconds = window_seconds
+        self.bounds: dict[tuple[str, str], tuple[str, float, float] | None] = {}
+        """What a code of a protocol met so far is a failure of, and its two bounds; None of what is none."""
         self._at = at
         self._said = said if said is not None and at is not None else None
 
@@ -92,10 +94,6 @@ class HealthJudge:
             if held:
                 bound = failing if status is HealthStatus.FAILING else degraded
         return Proof(status=status, failed=failed, total=total, seconds=over, bound=bound, held=held)
-
-    def least(self, counted: Proof) -> float:
-        """The share that at least stands behind what was counted."""
-        return at_least(counted.failed, counted.total, self.thresholds.alpha)
 
     def _proven(self, failed: float, total: float, degraded: float, failing: float) -> tuple[HealthStatus, float]:
         alpha = self.thresholds.alpha
@@ -133,6 +131,11 @@ class HealthJudge:
         else:
             said[question] = Said(proven, now, now)
         return proven, False
+
+
+def least_share(counted: Proof, alpha: float) -> float:
+    """The share of failures that at least stands behind what was counted."""
+    return at_least(counted.failed, counted.total, alpha)
 
 
 def forget(said: dict[Hashable, Said], now: float) -> None:

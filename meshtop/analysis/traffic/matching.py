@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence, Set
 
 from msgspec import structs
 
-from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, UNSAID, Ledger
+from meshtop.analysis.traffic.counting import Ledger
 from meshtop.analysis.traffic.naming import BLACK_HOLE, CATCH_ALLS
-from meshtop.analysis.traffic.reports import EdgeKey, EdgeReport, SourceKey, WorkloadPlace
+from meshtop.analysis.traffic.reports import ARRIVING, DEPARTING, UNSAID, EdgeKey, EdgeReport, SourceKey, WorkloadPlace
 
 Roles = Mapping[str, EdgeReport]
 """The reports of one edge by reporter: "source", "gateway", "destination", "waypoint"."""

@@ -11,6 +11,13 @@ from msgspec.structs import fields
 
 from meshtop.model.traffic import Buckets
 
+ARRIVING = ("destination", "waypoint")
+"""Reporters at the called end."""
+DEPARTING = ("source", "gateway")
+"""Reporters at the calling end; "gateway" marks reports of requests that start at a gateway."""
+UNSAID = "?"
+"""Placeholder for a cluster that the reporter did not know, until it is resolved with the other report."""
+
 
 class WorkloadPlace(Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """Place of a workload; `workload` is "" where telemetry does not name it."""

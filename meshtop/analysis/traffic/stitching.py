@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from meshtop.analysis.traffic.counting import ARRIVING, DEPARTING, Ledger
+from meshtop.analysis.traffic.counting import Ledger
 from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.matching import (
     Reports,
@@ -24,7 +24,7 @@ from meshtop.analysis.traffic.matching import (
     merged,
     place_guessed_ends,
 )
-from meshtop.analysis.traffic.reports import EdgeKey, SourceKey, TargetKey, WorkloadPlace
+from meshtop.analysis.traffic.reports import ARRIVING, DEPARTING, EdgeKey, SourceKey, TargetKey, WorkloadPlace
 from meshtop.model.traffic import PeerKind
 
 Hops = Mapping[EdgeKey, Collection[str]]

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
@@ -19,14 +18,17 @@ from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
     EdgeSearch,
+    GraphFolding,
     GraphStep,
     Playback,
+    bad_edges,
     change_grouping,
     change_level,
     close_frame,
     crumbs_of,
     edge_after,
     focus_on,
+    only_opened,
     open_node,
     why_empty,
 )
@@ -36,7 +38,6 @@ from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.numbers import number_of
-from meshtop.model.state import HealthStatus
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
@@ -103,6 +104,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._search = EdgeSearch()
         self._searching = False
         self._playback = Playback()
+        self._folding = GraphFolding()
         self.path_from: str | None = None
         """Start of a path while its end is being chosen."""
 
@@ -146,16 +148,21 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """What is missing of the lists, and of the graph."""
         return [*super().lost(picture), lost_in_graph(picture)]
 
+    @property
+    def drawn_sight(self) -> Sight:
+        """The sight with what is folded because the graph is big."""
+        return self._folding.of(self.sight)
+
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
-        crumbs = crumbs_of(self.sight, self.view.graph)
+        crumbs = (*crumbs_of(self.sight, self.view.graph), *self._folding.crumbs(self.sight))
         return (*crumbs, "playing") if self._playback.playing else crumbs
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show a new picture; boxes keep their places unless the selection changes."""
         query = self.scope_query()
         afresh = self._shown_for is not None and self._shown_for != (self.sight, query)
-        opened = afresh and self._shown_for is not None and _only_opened(self._shown_for, (self.sight, query))
+        opened = afresh and self._shown_for is not None and only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
         self.query_one(GraphPanel).display = self.size.width >= WIDE
         self.view.explain_empty(why_empty(picture, self.sight))
@@ -177,7 +184,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
         sight, size = self.sight, self.size
         if not self._auto:
-            return lambda: service_graph(picture, query, sight)
+            at = (self._at or self.view.cursor).node
+            return lambda: service_graph(picture, query, self._folding.apply(picture, query, sight, at))
         key = (query, size, picture.snapshot.settled)
 
         def make() -> ServiceGraph:
@@ -208,20 +216,20 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def _describe(self) -> None:
         """Describe the selection in one line, and beside the graph if there is room."""
         view, line, picture = self.view, self.query_one(CellsLine), self.host.picture
-        graph, node, edge = view.graph, view.node, view.edge
-        if graph is None or node is None or picture is None:
+        scene, node, edge = view.scene, view.node, view.edge
+        if scene is None or node is None or picture is None:
             line.show([])
             return
         bounds = picture.thresholds
-        line.show(edge_line(graph, edge, bounds) if edge is not None else node_line(node, bounds))
+        line.show(edge_line(scene.lookup, edge, bounds) if edge is not None else node_line(node, bounds))
         panel = self.query_one(GraphPanel)
         if not panel.display:
             return
-        query, sight = self.scope_query(), self.sight
+        query, sight = self.scope_query(), self.drawn_sight
 
         def make() -> Detail:
             if edge is not None:
-                return edge_panel(picture, query, sight, graph, edge)
+                return edge_panel(picture, query, sight, scene.lookup, edge)
             return node_panel(picture, query, sight, node)
 
         panel.show(make, self.host.session, picture.snapshot.moment or self.host.now())
@@ -251,8 +259,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def action_worst(self) -> None:
         """Go to the worst edge; again: to the next."""
-        graph = self.view.graph
-        bad = [e for e in worst_edges(graph) if e.health.status in _BAD] if graph is not None else []
+        scene = self.view.scene
+        bad = bad_edges(scene.lookup) if scene is not None else []
         if not bad:
             self.say("Nothing here is degraded or failing.", Tone.GOOD)
             return
@@ -362,7 +370,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         picture, graph = self.host.picture, self.view.graph
         if picture is None or graph is None or not text.strip():
             return
-        self._search.find(picture, replace(self.scope_query(), filter=text), self.sight, graph)
+        self._search.find(picture, replace(self.scope_query(), filter=text), self.drawn_sight, graph)
         if prompt is not None:
             prompt.show_message(f"{len(self._search.found)} of {number_of(len(graph.edges), 'edge')}")
         if self._search.found and self.view.cursor.edge not in self._search.found:
@@ -415,30 +423,21 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def on_graph_view_edge_chosen(self) -> None:
         """Open the edge; if it combines several, list them."""
-        picture, graph, edge = self.host.picture, self.view.graph, self.view.edge
-        if picture is None or graph is None or edge is None:
+        picture, scene, edge = self.host.picture, self.view.scene, self.view.edge
+        if picture is None or scene is None or edge is None:
             return
-        found = edges_between(picture, self.scope_query(), self.sight, source=edge.source, target=edge.target)
+        found = edges_between(picture, self.scope_query(), self.drawn_sight, source=edge.source, target=edge.target)
         if len(found) == 1:
             self.host.open_detail("edges", VIEW.key(found[0][1]))
         elif found:
             from meshtop.console.screens.graph_edges import GraphEdgesScreen
 
-            name = edge_name(graph, edge)
-            self.app.push_screen(GraphEdgesScreen(name, self.sight, edge.source, edge.target))
+            name = edge_name(scene.lookup, edge)
+            self.app.push_screen(GraphEdgesScreen(name, self.drawn_sight, edge.source, edge.target))
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""
         return tuple((column.name, column.help) for column in VIEW.columns)
-
-
-_BAD = (HealthStatus.FAILING, HealthStatus.DEGRADED)
-
-
-def _only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
-    """Whether nodes were only opened, closed or hidden, so that the others keep their places."""
-    (old, query), (new, same) = before, after
-    return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
 
 
 def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:

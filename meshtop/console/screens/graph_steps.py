@@ -7,15 +7,18 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
+from meshtop.model.state import HealthStatus
 from meshtop.views.frame.unknowns import told, unknowns_of
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, service_graph, tenants
+from meshtop.views.reports.graph_fold import folded, open_namespaces
 from meshtop.views.reports.graph_words import node_name
 
 PLAY_SECONDS = 1.0
@@ -79,6 +82,17 @@ def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
     return GraphStep(changed if changed.level in changed.levels else replace(changed, level=changed.levels[0]))
 
 
+def only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
+    """Whether nodes were only opened, closed or hidden, so that the others keep their places."""
+    (old, query), (new, same) = before, after
+    return query == same and replace(old, expanded=new.expanded, collapsed=new.collapsed, hidden=new.hidden) == new
+
+
+def bad_edges(lookup: GraphLookup) -> list[GraphEdge]:
+    """The failing and degraded edges, the worst first."""
+    return [edge for edge in lookup.worst if edge.health.status in (HealthStatus.FAILING, HealthStatus.DEGRADED)]
+
+
 def edge_after(edges: Sequence[GraphEdge], current: str | None) -> GraphEdge:
     """The edge after the current one, cyclically; the first if the current one is not among them."""
     ids = [edge.id for edge in edges]
@@ -101,6 +115,34 @@ class EdgeSearch:
         there = {edge.id: edge for edge in graph.edges} if graph is not None else {}
         edges = [there[name] for name in self.found if name in there]
         return edge_after(edges, current) if edges else None
+
+
+class GraphFolding:
+    """Which namespaces of a big graph are drawn open: chosen when another graph is asked for, and kept by refreshes."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[Query, Sight] | None = None
+        self._opened: frozenset[str] | None = None
+        self._drawn: tuple[Sight, Sight] | None = None
+
+    def apply(self, picture: Picture, query: Query, sight: Sight, at: str | None) -> Sight:
+        """The sight to draw, with the cursor on node `at`. Called on the worker thread of the layout."""
+        asked = query, replace(sight, expanded=frozenset(), collapsed=frozenset(), hidden=frozenset())
+        if self._asked != asked or self._opened is None:
+            self._opened, self._asked = open_namespaces(picture, query, sight, at), asked
+        drawn = sight if self._opened is None else folded(picture, query, sight, self._opened)
+        self._drawn = sight, drawn
+        return drawn
+
+    def of(self, sight: Sight) -> Sight:
+        """What was drawn for a sight; the sight itself where nothing is folded."""
+        drawn = self._drawn
+        return drawn[1] if drawn is not None and drawn[0] == sight else sight
+
+    def crumbs(self, sight: Sight) -> tuple[str, ...]:
+        """How many namespaces are folded, where any are."""
+        count = len(self.of(sight).collapsed - sight.collapsed)
+        return (f"{count} folded",) if count else ()
 
 
 class Playback:

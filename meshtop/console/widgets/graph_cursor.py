@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.geometry import Layout
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import reading_order
 from meshtop.analysis.traffic.health import SEVERITY
 from meshtop.model.state import HealthStatus
@@ -73,8 +73,3 @@ def _groups_around(graph: ServiceGraph, node: str) -> Iterable[str]:
 def _weight(node: GraphNode) -> tuple[int, float]:
     severity = SEVERITY[node.health.status] if node.health is not None else 0
     return severity, (node.inbound.requests or 0.0) + (node.outbound.requests or 0.0)
-
-
-def edges_at(graph: ServiceGraph, node: str | None) -> list[GraphEdge]:
-    """The edges of a node, the worst first."""
-    return [edge for edge in worst_edges(graph) if node in (edge.source, edge.target)]

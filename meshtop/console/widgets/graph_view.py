@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
-from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
@@ -23,18 +22,15 @@ from textual.worker import Worker, get_current_worker
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
 from meshtop.analysis.graph.geometry import LayoutOptions, Point
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
-from meshtop.analysis.graph.walk import Direction, neighbor, reading_order
-from meshtop.console.widgets import graph_cursor
+from meshtop.analysis.graph.walk import Direction
 from meshtop.console.widgets.graph_cursor import GraphCursor
-from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, SceneJob, make_scene
+from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, SceneJob
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.notes import Note, note_lines
 
 _log = logging.getLogger(__name__)
 WHEEL_X, WHEEL_Y = 8, 3
-INLINE_EDGES = 600
-"""Up to this number of edges a cursor move is drawn at once; above, in the worker."""
 _BUSY_SECONDS = 0.4
 
 
@@ -146,16 +142,12 @@ class GraphView(LineWidget, can_focus=True):
     @property
     def node(self) -> GraphNode | None:
         """The node of the cursor."""
-        if self.scene is None or self._wanted.node is None:
-            return None
-        return self.scene.graph.node(self._wanted.node)
+        return self.scene.lookup.node(self._wanted.node) if self.scene is not None else None
 
     @property
     def edge(self) -> GraphEdge | None:
         """The chosen edge, None where a node is chosen."""
-        if self.scene is None or self._wanted.edge is None:
-            return None
-        return next((e for e in self.scene.graph.edges if e.id == self._wanted.edge), None)
+        return self.scene.lookup.edge(self._wanted.edge) if self.scene is not None else None
 
     @property
     def working(self) -> bool:
@@ -236,8 +228,8 @@ class GraphView(LineWidget, can_focus=True):
         old, scene = self.scene, message.scene
         moved = self._wanted != message.scene.cursor and old is not None and self._wanted.node in scene.layout.boxes
         if moved:  # the cursor was moved while the worker was at it
-            cursor = graph_cursor.keep(self._wanted, scene.graph, scene.graph, scene.layout)
-            scene = make_scene(scene.graph, scene.layout, cursor, self._signs)
+            edge = self._wanted.edge if scene.lookup.edge(self._wanted.edge) is not None else None
+            scene = scene.at(GraphCursor(self._wanted.node, edge))
         self.scene, self._wanted = scene, scene.cursor
         self._window.settle(old, scene, self.size)
         self.draw()
@@ -259,12 +251,7 @@ class GraphView(LineWidget, can_focus=True):
         if scene is None or cursor == self._wanted:
             return
         self._wanted = cursor
-        if len(scene.graph.edges) <= INLINE_EDGES:
-            self.scene = make_scene(scene.graph, scene.layout, cursor, self._signs)
-        else:
-            self.scene = replace(scene, cursor=cursor)  # the highlight follows from the worker
-            if self._worker is None:
-                self._start(lambda: scene.graph)
+        self.scene = scene.at(cursor)
         self._window.reveal(self.scene, self.size)
         self.draw()
         self._tell()
@@ -286,9 +273,8 @@ class GraphView(LineWidget, can_focus=True):
 
     def go_to_end(self, *, last: bool) -> None:
         """Put the cursor on the first or the last node."""
-        if self.scene is not None and self.scene.layout.boxes:
-            order = reading_order(self.scene.layout)
-            self.go_to(order[-1 if last else 0])
+        if self.scene is not None and self.scene.paths.order:
+            self.go_to(self.scene.paths.order[-1 if last else 0])
 
     def walk(self, direction: Direction) -> None:
         """Follow an edge; from a chosen edge to one of its ends, or to the next edge."""
@@ -301,7 +287,7 @@ class GraphView(LineWidget, can_focus=True):
             else:
                 self.move(GraphCursor(edge.source if direction is Direction.LEFT else edge.target))
             return
-        there = neighbor(scene.graph, scene.layout, self._wanted.node, direction)
+        there = scene.paths.neighbor(self._wanted.node, direction)
         if there is not None:
             self.go_to(there)
 
@@ -309,7 +295,7 @@ class GraphView(LineWidget, can_focus=True):
         """Choose the next edge of the node; past the last one the node itself."""
         if self.scene is None:
             return
-        ids: list[str | None] = [None, *(e.id for e in graph_cursor.edges_at(self.scene.graph, self._wanted.node))]
+        ids: list[str | None] = [None, *(e.id for e in self.scene.lookup.worst_at(self._wanted.node))]
         at = ids.index(self._wanted.edge) if self._wanted.edge in ids else 0
         self.move(GraphCursor(self._wanted.node, ids[(at + step) % len(ids)]))
 
@@ -348,7 +334,7 @@ class GraphView(LineWidget, can_focus=True):
         if hit.kind == "node":
             self.move(GraphCursor(hit.id))
         else:
-            self.go_to_edge(next(edge for edge in scene.graph.edges if edge.id == hit.id))
+            self.go_to_edge(scene.lookup.edges[hit.id])
         if twice:
             self.choose()
 

@@ -5,41 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 from textual.geometry import Size
 
-from meshtop.analysis.graph.canvas import InkRun, Signs
-from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
+from meshtop.analysis.graph.canvas import UNICODE, Ink, InkSpan, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit, PaintedWindow
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
+from meshtop.analysis.graph.walk import GraphWalk
 from meshtop.console.widgets.graph_cursor import GraphCursor, keep
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, fit
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
+_TONES = tuple(Tone(ink.value) for ink in Ink)
+_DRAWN = frozenset({*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, "▶", "◀"})
+"""Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
 class GraphScene(Struct, frozen=True):
-    """A graph with its layout, ready to be painted for a cursor."""
+    """A graph with its layout, ready to be painted for a cursor; another cursor shares everything else."""
 
     graph: ServiceGraph
     layout: Layout
     picture: GraphDrawing
+    paths: GraphWalk
     cursor: GraphCursor
+
+    @property
+    def lookup(self) -> GraphLookup:
+        """The graph's nodes and edges by id."""
+        return self.picture.lookup
 
     @property
     def edge(self) -> GraphEdge | None:
         """The edge that the cursor is on; None where it is on a node."""
-        if self.cursor.edge is None:
-            return None
-        return next((edge for edge in self.graph.edges if edge.id == self.cursor.edge), None)
+        return self.lookup.edge(self.cursor.edge)
+
+    @property
+    def highlight(self) -> Highlight:
+        """What is selected: the cursor's edge, else its node."""
+        cursor = self.cursor
+        return Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
+
+    def at(self, cursor: GraphCursor) -> GraphScene:
+        """The same drawing with the cursor elsewhere."""
+        return replace(self, cursor=cursor)
 
 
 def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: Signs) -> GraphScene:
-    """Prepare a laid out graph for painting, with the cursor's node or edge highlighted."""
-    chosen = Highlight(edge=cursor.edge) if cursor.edge is not None else Highlight(node=cursor.node)
-    return GraphScene(graph, layout, GraphDrawing(graph, layout, signs, chosen), cursor)
+    """Index a laid out graph for painting and walking."""
+    picture = GraphDrawing(graph, layout, signs)
+    return GraphScene(graph, layout, picture, GraphWalk(picture.lookup, layout), cursor)
 
 
 class SceneJob(Struct, frozen=True, kw_only=True):
@@ -71,6 +91,8 @@ class GraphWindow:
     def __init__(self) -> None:
         self.origin = Point(0, 0)
         """The cell of the drawing in the window's upper left corner."""
+        self._painted = PaintedWindow()
+        self._lines: list[tuple[list[InkSpan], TextLine]] = []
 
     def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
         """Keep the cursor's box at its place on screen, or bring a new one into view."""
@@ -114,7 +136,11 @@ class GraphWindow:
 
     def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
         """The visible rows, with arrows in the corner where the drawing continues."""
-        lines = [row_line(row) for row in scene.picture.paint(self.origin.x, self.origin.y, width, height)]
+        rows = self._painted.rows(scene.picture, Box(*self.origin, width, height), scene.highlight)
+        # A row that the last step left alone is the identical list, and its line needs no second look.
+        before = {id(row): line for row, line in self._lines}
+        self._lines = [(row, before.get(id(row)) or row_line(row)) for row in rows]
+        lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
             lines[0] = overlaid(lines[0], corner, width)
@@ -166,16 +192,13 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[InkRun]) -> TextLine:
+def row_line(row: Sequence[InkSpan]) -> TextLine:
     """A painted row as a line; characters of uncertain width are replaced cell by cell."""
     runs = []
-    x = 0
-    for text, ink in row:
-        width = cell_width(text)
-        shown = text if text.isprintable() and clean(text) == text else fit(text, width)
-        if shown.strip() or not shown.isascii():
-            runs.append(TextRun(x, shown, Tone(ink.value)))
-        x += width
+    for x, text, ink in row:
+        if not _DRAWN.issuperset(text):
+            text = text if text.isprintable() and clean(text) == text else fit(text, cell_width(text))
+        runs.append(TextRun(x, text, _TONES[ink.code]))
     return TextLine("plain", tuple(runs))
 
 

@@ -16,8 +16,8 @@ from msgspec.json import Decoder
 from meshtop.model.alerting import Alert, Alerts, AlertState
 from meshtop.model.evidence import READ, Evidence, WhyUnknown, not_read
 from meshtop.model.state import State
-from meshtop.sources.problem import NOT_UNDERSTOOD, error_text
-from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
+from meshtop.sources.problem import NOT_UNDERSTOOD
+from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars, unreadable_answer
 from meshtop.sources.prometheus.engine import Engine
 from meshtop.sources.prometheus.promql import equal, one_of, selector
 
@@ -157,11 +157,9 @@ def _believable(body: bytes, matchers: Mapping[str, str]) -> tuple[Alert, ...]:
     try:
         answer = _alerts.decode(body)
     except NOT_UNDERSTOOD as error:
-        raise QueryFailed(
-            State.UNREACHABLE, f"The list of alerts is not what Prometheus writes ({error_text(error)})."
-        ) from error
+        raise unreadable_answer(error, body) from error
     if answer.status != "success" or answer.data is None:
-        raise QueryFailed(State.UNREACHABLE, "The list of alerts is not what Prometheus writes.")
+        raise unreadable_answer(ValueError("it holds no list of alerts"))
     found = []
     for told in answer.data.alerts or ():
         if told.state not in _STATES or any(told.labels.get(k, v) != v for k, v in matchers.items()):

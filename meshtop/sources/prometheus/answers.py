@@ -153,7 +153,7 @@ def decode_matrix(body: bytes) -> list[list[tuple[float, float]]]:
             for raw in _open(body, "matrix", frame)
         ]
     except NOT_UNDERSTOOD as error:
-        raise _unreadable(error) from error
+        raise unreadable_answer(error) from error
 
 
 def decode_labelled_matrix(body: bytes) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
@@ -163,7 +163,7 @@ def decode_labelled_matrix(body: bytes) -> list[tuple[dict[str, str], list[tuple
         series = [_range_series.decode(raw) for raw in _open(body, "matrix", frame)]
         return [(s.metric, [(at, v) for at, text in s.values if math.isfinite(v := float(text))]) for s in series]
     except ValueError as error:
-        raise _unreadable(error) from error
+        raise unreadable_answer(error) from error
 
 
 class Split(Struct, Generic[Item]):
@@ -215,7 +215,7 @@ def _leave_out(vector: Vector[Item], error: Exception, series: int) -> None:
     vector.odd += 1
     vector.partial = True
     if vector.odd == series:
-        raise _unreadable(error) from error
+        raise unreadable_answer(error) from error
 
 
 def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]:
@@ -223,11 +223,11 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
     try:
         envelope = _envelope.decode(body)
     except NOT_UNDERSTOOD as error:
-        raise _unreadable(error, body) from error
+        raise unreadable_answer(error, body) from error
     if envelope.status != "success" or envelope.data is None:
         raise query_refused(envelope.error or "no reason given", None)
     if envelope.data.result_type not in (expected, ""):
-        raise _unreadable(ValueError(f"expected a {expected}, not a {envelope.data.result_type}"))
+        raise unreadable_answer(ValueError(f"expected a {expected}, not a {envelope.data.result_type}"))
     vector.notes = tuple(dict.fromkeys((*envelope.warnings, *envelope.infos)))
     vector.partial = envelope.is_partial or bool(envelope.warnings)
     return envelope.data.result
@@ -261,7 +261,8 @@ def looks_like_page(body: bytes) -> bool:
     return start.startswith((b"<!doctype", b"<html", b"<?xml")) or b"<html" in start
 
 
-def _unreadable(error: Exception, body: bytes = b"") -> QueryFailed:
+def unreadable_answer(error: Exception, body: bytes = b"") -> QueryFailed:
+    """The failure of an answer that is not what Prometheus writes: a login page denies, anything else is no engine."""
     if looks_like_page(body):
         return QueryFailed(
             State.DENIED,

@@ -57,6 +57,15 @@ def held_query(spans: Collection[float], matchers: Mapping[str, str]) -> str:
     return " or ".join(f'label_replace(count({up} offset {back}), "{BACK}", "{back}", "", "")' for back in words)
 
 
+def recorded_since_query(spans: Collection[float], matchers: Mapping[str, str]) -> str:
+    """Which of these spans (seconds) Sloth's rules have recorded: a budget over more is of what there is."""
+    short = selector(SLOTH_SERIES[0], equal(matchers))
+    words = map(duration_text, spans)
+    return " or ".join(
+        f'label_replace(count by (sloth_id) ({short} offset {back}), "{BACK}", "{back}", "", "")' for back in words
+    )
+
+
 def recorded_slos_query(matchers: Mapping[str, str]) -> str:
     """The query for objectives that recording rules measure: all their series but Pyrra's burn rates."""
     return selector("", (one_of("__name__", (*SLOTH_SERIES, *PYRRA_SERIES)), *equal(matchers)))

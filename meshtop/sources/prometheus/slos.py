@@ -30,6 +30,7 @@ from meshtop.sources.prometheus.slo_queries import (
     counted_query,
     held_query,
     pyrra_burn_query,
+    recorded_since_query,
     recorded_slos_query,
 )
 
@@ -54,6 +55,8 @@ class SloReader:
         self._slow_asked: float | None = None
         self._kept: dict[tuple[int, float], _Counts] = {}
         self._spans: dict[int, float | None] = {}
+        self._recorded_asked: float | None = None
+        self._recorded_spans: dict[str, float] = {}
 
     async def read(
         self, engine: Engine, matchers: Mapping[str, str], before: Slos | None, *, at: float | None, now: float
@@ -66,7 +69,7 @@ class SloReader:
             return before
         self._asked = now
         try:
-            recorded = await self._recorded(engine, matchers, at)
+            recorded = await self._dated(engine, matchers, at, now, await self._recorded(engine, matchers, at))
             ids = {one.labels.get("sloth_id", "") for one in recorded}
             counted = await self._counted(engine, matchers, at, now, ids)
         except QueryFailed as failure:
@@ -88,6 +91,36 @@ class SloReader:
         if any(one.metric == PYRRA_OBJECTIVE for one in series):
             series += (await decode_scalars(await engine.query(pyrra_burn_query(matchers), at=at), "")).items
         return recorded_slos(series)
+
+    async def _dated(
+        self,
+        engine: Engine,
+        matchers: Mapping[str, str],
+        at: float | None,
+        now: float,
+        recorded: Sequence[SloReading],
+    ) -> list[SloReading]:
+        """Readings with the span that their budgets are known over: how long their rules have recorded, at most."""
+        windows = {one.window_seconds for one in recorded if one.budget_left is not None and one.window_seconds}
+        if not windows:
+            return list(recorded)
+        if self._recorded_asked is None or abs(now - self._recorded_asked) >= SLOW_EVERY_SECONDS:
+            self._recorded_asked = now
+            words = {duration_text(span): span for span in _ladder(windows)}
+            answer = await decode_scalars(
+                await engine.query(recorded_since_query(_ladder(windows), matchers), at=at), ""
+            )
+            self._recorded_spans = {}
+            for one in answer.items:
+                identity, span = one.labels.get("sloth_id", ""), words.get(one.labels.get(BACK, ""), 0.0)
+                self._recorded_spans[identity] = max(span, self._recorded_spans.get(identity, 0.0))
+        return [self._with_span(one) for one in recorded]
+
+    def _with_span(self, reading: SloReading) -> SloReading:
+        span = self._recorded_spans.get(reading.labels.get("sloth_id", ""))
+        if reading.budget_left is None or reading.window_seconds is None or span is None:
+            return structs.replace(reading, budget_seconds=None)
+        return structs.replace(reading, budget_seconds=min(span, reading.window_seconds))
 
     async def _counted(
         self, engine: Engine, matchers: Mapping[str, str], at: float | None, now: float, recorded: Collection[str]
@@ -138,7 +171,7 @@ class SloReader:
     async def _held(self, engine: Engine, matchers: Mapping[str, str], at: float | None) -> dict[int, float | None]:
         """For each target the longest span up to its window of which the engine holds the beginning; None for none."""
         wanted = {one.window_seconds for one in self._targets}
-        spans = sorted({*wanted, *(span for span in SPANS if span < max(wanted))}, reverse=True)
+        spans = _ladder(wanted)
         words = {duration_text(span): span for span in spans}
         try:
             answer = await decode_scalars(await engine.query(held_query(spans, matchers), at=at), "")
@@ -165,6 +198,11 @@ class SloReader:
             for where, all_ in every.items()
             if target.latency_ms is None or where in bad
         }
+
+
+def _ladder(windows: Collection[float]) -> list[float]:
+    """These windows, and what is looked for where they are not held, the longest first."""
+    return sorted({*windows, *(span for span in SPANS if span < max(windows))}, reverse=True)
 
 
 def _readings(target: SloTarget, counts: Mapping[float, _Counts], span: float | None) -> list[SloReading]:

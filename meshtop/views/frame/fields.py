@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from types import NoneType
@@ -25,15 +26,24 @@ def field_columns(item: type[Any]) -> tuple[AnyColumn, ...]:
     return tuple(_columns(item, (), lambda found: found))
 
 
+def json_fields(item: type[Any]) -> tuple[tuple[str, str], ...]:
+    """The fields of a type that is a JSON object, each as (name, name in JSON); () of any other type."""
+    if issubclass(item, Struct):
+        return tuple((field.name, field.encode_name) for field in msgspec.structs.fields(item))
+    if is_dataclass(item):
+        return tuple((field.name, field.name) for field in fields(item))
+    return ()
+
+
 def _columns(item: type[Any], path: tuple[str, ...], read: Read) -> Iterator[AnyColumn]:
     hints = get_type_hints(item)
-    for field in msgspec.structs.fields(item):
-        at = (*path, field.encode_name)
-        inner = _reader(read, field.name)
-        kind = _known(hints[field.name])
+    for name, encoded in json_fields(item):
+        at = (*path, encoded)
+        inner = _reader(read, name)
+        kind = _known(hints[name])
         if kind is None:
             continue
-        if issubclass(kind, Struct):
+        if json_fields(kind):
             yield from _columns(kind, at, inner)
         else:
             yield _column(at, inner, numeric=issubclass(kind, int | float) and kind is not bool)

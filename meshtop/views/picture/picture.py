@@ -21,7 +21,7 @@ from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
-from meshtop.analysis.traffic.edges import edges
+from meshtop.analysis.traffic.edges import EdgeCounter
 from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.naming import seen_domain
@@ -56,6 +56,8 @@ _MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
+_COUNTER: Key[EdgeCounter] = Key("counter of edges")
+_TRAFFIC_FACTS: Key[ClusterTraffic] = Key("what calls are read with")
 _JUDGEMENTS: Key[Judgements] = Key("canary judgements")
 _STANDING: Key[Standing] = Key("what was said of canaries")
 _BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
@@ -215,17 +217,24 @@ class Picture:
         return self.memory.get_or_make(_EDGES, inputs, self._count_edges)
 
     def _count_edges(self) -> tuple[Edge, ...]:
-        return edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
+        counter = self.memory.get_or_make(_COUNTER, (), EdgeCounter)
+        return counter.edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
 
     def _traffic(self, cluster: ClusterSnapshot) -> ClusterTraffic:
-        return cluster_traffic(
-            cluster.name,
-            telemetry=cluster.telemetry,
-            facts=self.facts.get(cluster.name),
-            inventory=cluster.inventory,
-            workloads=self.workloads_in(cluster.name),
-            machines=self.machines_in(cluster.name),
-        )
+        name, inventory, facts = cluster.name, cluster.inventory, self.facts.get(cluster.name)
+
+        def known() -> ClusterTraffic:
+            return cluster_traffic(
+                name,
+                telemetry=None,
+                facts=facts,
+                inventory=inventory,
+                workloads=self.workloads_in(name),
+                machines=self.machines_in(name),
+            )
+
+        kept = self.memory.get_or_make(_TRAFFIC_FACTS.at(name), (inventory, facts), known)
+        return structs.replace(kept, telemetry=cluster.telemetry)
 
     @cached_property
     def canaries(self) -> Board:
@@ -328,7 +337,7 @@ class Picture:
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
+        return _figures_by_workload(self.memory, self.edges)
 
     def cluster_id(self, cluster: str) -> str | None:
         """What telemetry's labels call a cluster; None where that is not known."""
@@ -359,13 +368,14 @@ class Picture:
 
         An east-west gateway only passes TLS through, and of several nothing tells which one.
         """
-        if not self._edges_by_hop or where not in self._waypoints:
-            return []
-        return self._edges_by_hop.get("/".join(where), [])
+        return self._edges_through.get(where, [])
 
     @cached_property
-    def _edges_by_hop(self) -> dict[str, list[Edge]]:
-        return _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+    def _edges_through(self) -> dict[WorkloadId, list[Edge]]:
+        by_hop = _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+        if not by_hop:
+            return {}
+        return {where: by_hop[hop] for where in self._waypoints if (hop := "/".join(where)) in by_hop}
 
     @cached_property
     def _waypoints(self) -> frozenset[WorkloadId]:
@@ -459,15 +469,22 @@ class Picture:
     @cached_property
     def verdicts(self) -> Verdicts:
         """What is said of the health of all that this Picture shows."""
+        # Nothing here may hold this Picture: it would live until a full garbage collection, and with it all its rows.
+        memory, edges, edges_to, edges_from = self.memory, self.edges, self._edges_to, self._edges_from
+        through, courses = self._edges_through, self.courses
+
+        def figures() -> dict[WorkloadId, Figures]:
+            return _figures_by_workload(memory, edges)
+
         return Verdicts(
             self.snapshot,
             self.thresholds,
-            self.memory,
+            memory,
             states=self.telemetry_states,
-            edges_to=self.edges_to,
-            edges_from=lambda where: [*self.edges_from(where), *self.edges_through(where)],
-            courses=lambda: self.courses,
-            asked_of=lambda where: self.workload_figures(*where).received.requests or 0.0,
+            edges_to=lambda where: edges_to.get(where, []),
+            edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
+            courses=lambda: courses,
+            asked_of=lambda where: figures().get(where, Figures()).received.requests or 0.0,
         )
 
     @cached_property
@@ -530,6 +547,10 @@ class Picture:
     def machine_readiness(self, machine: VirtualMachine) -> Health:
         """What a virtual machine's probe says; unknown where none reports."""
         return self.verdicts.machine_readiness(machine)
+
+
+def _figures_by_workload(memory: Memory, edges: tuple[Edge, ...]) -> dict[WorkloadId, Figures]:
+    return memory.get_or_make(_BY_WORKLOAD, (edges,), lambda: by_workload(edges))
 
 
 def _workload_id(end: Peer | Target) -> WorkloadId:

@@ -8,7 +8,15 @@ from msgspec import structs
 
 from meshtop.analysis.traffic.courses import WorkloadCourse
 from meshtop.analysis.traffic.groups import GroupMember, group_health
-from meshtop.analysis.traffic.health import Lately, calls_health, edge_health, workload_health
+from meshtop.analysis.traffic.health import (
+    Lately,
+    calls_health,
+    edge_health,
+    inbound_verdicts,
+    outbound_verdicts,
+    verdict_with_calls,
+    workload_health,
+)
 from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
 from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.mesh import VirtualMachine, Workload
@@ -59,6 +67,7 @@ class Verdicts:
             thresholds, window_seconds=snapshot.window_seconds, at=None if past else snapshot.at, said=said
         )
         self._made: dict[_WorkloadId, Health] = {}
+        self._asked_in: dict[_WorkloadId, Sequence[Health]] = {}
 
     def edge(self, edge: Edge) -> Health:
         """An edge's health, with the confidence of both ends' telemetry."""
@@ -78,28 +87,23 @@ class Verdicts:
     def own_fault(self, workload: Workload) -> Health:
         """A workload's health by its pods and what it is asked alone, not by what others answer it."""
         where = (workload.cluster, workload.namespace, workload.name)
-        return workload_health(
-            workload.readiness,
-            self._edges_to(where),
-            (),
-            self._judge,
-            self._states,
-            where[0],
-            self._lately(where),
-            where,
-        )
+        return self._with_calls(where, workload.readiness, self._inbound(where))
 
     def of(self, where: _WorkloadId, readiness: Health) -> Health:
         """The health of what telemetry knows by this name, and whose probe says so."""
-        return workload_health(
-            readiness,
-            self._edges_to(where),
-            self._edges_from(where),
-            self._judge,
-            self._states,
-            where[0],
-            self._lately(where),
-            where,
+        outbound = outbound_verdicts(self._edges_from(where), self._judge, where)
+        return self._with_calls(where, readiness, (*self._inbound(where), *outbound))
+
+    def _inbound(self, where: _WorkloadId) -> Sequence[Health]:
+        """The verdicts on what a workload is asked, which several questions about it rest on."""
+        found = self._asked_in.get(where)
+        if found is None:
+            found = self._asked_in[where] = inbound_verdicts(self._edges_to(where), self._judge, where)
+        return found
+
+    def _with_calls(self, where: _WorkloadId, readiness: Health, calls: Sequence[Health]) -> Health:
+        return verdict_with_calls(
+            readiness, calls, self._judge, self._states, {where[0]} - {""}, self._lately(where), where
         )
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, make_id
+from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, has_more_nodes, make_id
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
@@ -27,6 +27,7 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.kinds.edges import VIEW, CallId, EdgeItem, identity
 from meshtop.views.kinds.services import health_of_service
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Query, name_matches
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ _OVER = 1.25
 """Maximum size of an initial drawing relative to the screen."""
 
 
+_GRAPH: Key[ServiceGraph] = Key("the graph")
+_TENANTS: Key[dict[tuple[str, str], str]] = Key("the graph's tenants")
+_BEHIND: Key[_Behind] = Key("the edges behind the graph")
 _KIND = "graph"
 """Under which the picture keeps what a defect kept out of the graph."""
 UNTOLD = Health(HealthStatus.UNKNOWN, ("A defect of meshtop: its health could not be told. The log has it.",))
@@ -93,6 +97,10 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
 
     An edge or a node that a defect concerns is missing, or of unknown health; `lost_in_graph` says so.
     """
+    return picture.cached(_GRAPH.at(query, sight), lambda: _service_graph(picture, query, sight))
+
+
+def _service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -219,6 +227,10 @@ def groups_around(graph: ServiceGraph, node: GraphNode) -> tuple[str, ...]:
 
 def tenants(picture: Picture) -> dict[tuple[str, str], str]:
     """The tenant of each (cluster, namespace) that has one; of several the first."""
+    return picture.cached(_TENANTS, lambda: _tenants_of(picture))
+
+
+def _tenants_of(picture: Picture) -> dict[tuple[str, str], str]:
     places = {(end.cluster, end.namespace) for edge in picture.edges for end in (edge.source, edge.destination)}
     found = {place: picture.tenants(*place) for place in sorted(places)}
     return {place: names[0] for place, names in found.items() if names}
@@ -229,12 +241,11 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
 
     Raises FilterError.
     """
-    kept = _kept(picture, query)
-    edges = [edge for edge in picture.edges if kept is None or identity(edge) in kept]
+    edges = edges_in(picture, query)
     most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
-        if len({end for ends in ends_of(edges, options) for end in ends}) > most:
+        if has_more_nodes(edges, options, most):
             continue
         placed = layout(service_graph(picture, query, replace(sight, level=level)), LayoutOptions(width=width))
         if placed.width <= _OVER * width and (height is None or placed.height <= _OVER * height):
@@ -242,10 +253,36 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     return sight.levels[0]
 
 
+def edges_in(picture: Picture, query: Query) -> Sequence[Edge]:
+    """The observed edges of the scope. Raises FilterError."""
+    kept = _kept(picture, query)
+    return picture.edges if kept is None else [edge for edge in picture.edges if identity(edge) in kept]
+
+
+class _Behind(NamedTuple):
+    """The observed edges behind the nodes of a graph: those that leave each and that enter it, with the far end."""
+
+    leaving: dict[str, list[tuple[str, tuple[Edge, EdgeItem]]]]
+    entering: dict[str, list[tuple[str, tuple[Edge, EdgeItem]]]]
+
+
 def edges_between(
     picture: Picture, query: Query, sight: Sight, *, source: str | None = None, target: str | None = None
 ) -> list[tuple[Edge, EdgeItem]]:
-    """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node."""
+    """The observed edges behind an edge of the graph, or, with one end only, all that leave or enter a node.
+
+    They are sorted into their nodes once for a picture, so that a step of a cursor does not look at every edge.
+    """
+    placed = (sight.level, sight.grouping, sight.expanded, sight.collapsed)
+    behind = picture.cached(_BEHIND.at(query, *placed), lambda: _behind(picture, query, sight))
+    if source is not None:
+        return [one for end, one in behind.leaving.get(source, ()) if target in (None, end)]
+    if target is not None:
+        return [one for _, one in behind.entering.get(target, ())]
+    return [one for ends in behind.leaving.values() for _, one in ends]
+
+
+def _behind(picture: Picture, query: Query, sight: Sight) -> _Behind:
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -254,12 +291,13 @@ def edges_between(
         collapsed=sight.collapsed,
         tenants=tenants(picture),
     )
+    behind = _Behind({}, {})
     found = zip(picture.edges, VIEW.all_items(picture), ends_of(picture.edges, options), strict=True)
-    return [
-        (edge, item)
-        for edge, item, (a, b) in found
-        if source in (None, a) and target in (None, b) and (kept is None or identity(edge) in kept)
-    ]
+    for edge, item, (a, b) in found:
+        if kept is None or identity(edge) in kept:
+            behind.leaving.setdefault(a, []).append((b, (edge, item)))
+            behind.entering.setdefault(b, []).append((a, (edge, item)))
+    return behind
 
 
 def resolve(graph: ServiceGraph, text: str) -> GraphNode:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
+from meshtop.analysis.graph.lookup import GraphLookup
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.visibility.shaping import ApplicableConfig, ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN, CONTRADICTED_FROM
@@ -42,13 +43,13 @@ _MOST_NAMES = 40
 _MOST_LISTED = 8
 
 
-def edge_panel(picture: Picture, query: Query, sight: Sight, graph: ServiceGraph, edge: GraphEdge) -> Detail:
+def edge_panel(picture: Picture, query: Query, sight: Sight, lookup: GraphLookup, edge: GraphEdge) -> Detail:
     """The detail of one edge of the graph."""
     found = edges_between(picture, query, sight, source=edge.source, target=edge.target)
     return Detail(
         kind="edges",
         key=edge.id,
-        title=edge_name(graph, edge),
+        title=edge_name(lookup, edge),
         health=edge.health,
         sections=(
             Section("Health", (*verdict(edge.health), *_golden(picture, edge.sums, protocol_of(edge)))),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.lookup import GraphLookup
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode
 from meshtop.analysis.traffic.flags import GRPC_STATUS, is_error
 from meshtop.model.constants import CONTRADICTED_FROM
 from meshtop.model.numbers import latency, percent, quantity
@@ -28,9 +29,9 @@ def node_name(node: GraphNode | None, beside: GraphNode | None = None) -> str:
     return "/".join(parts)
 
 
-def edge_name(graph: ServiceGraph, edge: GraphEdge) -> str:
+def edge_name(lookup: GraphLookup, edge: GraphEdge) -> str:
     """`reviews → ratings`."""
-    source, target = graph.node(edge.source), graph.node(edge.target)
+    source, target = lookup.node(edge.source), lookup.node(edge.target)
     return f"{node_name(source, target)} → {node_name(target, source)}"
 
 
@@ -52,9 +53,9 @@ def _code(protocol: str, code: str) -> str:
     return GRPC_STATUS.get(code, clean(code)) if protocol == "grpc" else clean(code)
 
 
-def edge_line(graph: ServiceGraph, edge: GraphEdge, thresholds: Thresholds) -> list[Cell]:
+def edge_line(lookup: GraphLookup, edge: GraphEdge, thresholds: Thresholds) -> list[Cell]:
     """An edge in one line, the most important parts first."""
-    cells = [Cell(edge_name(graph, edge), Tone.STRONG)]
+    cells = [Cell(edge_name(lookup, edge), Tone.STRONG)]
     cells += _sign(edge.health)
     protocols = "+".join(clean(name).upper() for name, _ in edge.protocols)
     cells += _traffic(edge.sums, protocols, bad_codes(edge), thresholds, protocol_of(edge))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from wcwidth import wcswidth
 
 from meshtop.analysis.graph.build import GraphOptions
-from meshtop.analysis.graph.canvas import ASCII, UNICODE, Canvas, Ink, InkRun, Signs
-from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit
-from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.canvas import ASCII, UNICODE, Canvas, Ink, InkRun, InkSpan, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit, PaintedWindow
+from meshtop.analysis.graph.geometry import Box, LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import GraphEdge, Level
 from meshtop.analysis.graph.wording import edge_labels, percent_text, rate
@@ -115,6 +115,69 @@ def test_a_choice_lights_its_edges_and_dims_the_rest() -> None:
         "ratings": Ink.FAILING,
     }
     assert "┏" in text(p.paint())
+
+
+def cells(rows: list[list[InkRun]]) -> list[list[tuple[str, Ink]]]:
+    return [[(sign, run.ink) for run in row for sign in run.text] for row in rows]
+
+
+def seen(rows: list[list[InkRun]]) -> list[list[InkSpan]]:
+    """Painted rows without their blank runs, as a remembered window gives them."""
+    found = []
+    for row in rows:
+        starts = accumulate((cell_width(run.text) for run in row), initial=0)
+        runs = [(x, run.text, run.ink) for x, run in zip(starts, row, strict=False) if not run.text.isspace()]
+        found.append(runs)
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(meshes(), st.booleans(), st.sampled_from([UNICODE, ASCII]), st.data())
+def test_a_walk_shows_the_cells_of_a_drawing_made_anew(
+    edges: list[Edge], compact: bool, signs: Signs, data: st.DataObject
+) -> None:
+    g = graph(edges)
+    drawn = layout(g, LayoutOptions(width=80, compact=compact))
+    choices = [Highlight(), *(Highlight(node=n.id) for n in g.nodes), *(Highlight(edge=e.id) for e in g.edges)]
+    choices += [Highlight(node="gone"), Highlight(edge="gone")]
+    window = Box(data.draw(st.integers(-3, drawn.width)), data.draw(st.integers(-3, drawn.height)), 40, 15)
+    kept, painted = GraphDrawing(g, drawn, signs), PaintedWindow()
+    for highlight in data.draw(st.lists(st.sampled_from(choices), min_size=1, max_size=6)):
+        right, down = data.draw(st.sampled_from([(0, 0), (0, 0), (0, 1), (0, -2), (0, 9), (0, -14), (0, 30), (5, 1)]))
+        window = Box(window.x + right, window.y + down, window.width, window.height)
+        afresh = GraphDrawing(g, drawn, signs, highlight).paint(window.x, window.y, window.width, window.height)
+        assert painted.rows(kept, window, highlight) == seen(afresh)
+
+
+@settings(max_examples=40, deadline=None)
+@given(meshes(), st.booleans(), st.data())
+def test_a_selection_changes_only_colours_and_the_chosen_box(
+    edges: list[Edge], compact: bool, data: st.DataObject
+) -> None:
+    g = graph(edges)
+    drawn = layout(g, LayoutOptions(width=80, compact=compact))
+    chosen = data.draw(st.sampled_from(g.edges))
+    drawing = GraphDrawing(g, drawn, ASCII)  # a character is a cell
+    window = Box(0, 0, drawn.width, drawn.height)
+    before = cells(drawing.ground(window, faded=True).canvas.lines())
+    after = cells(GraphDrawing(g, drawn, ASCII, Highlight(edge=chosen.id)).paint())
+    lit = {(x, y) for y, row in enumerate(after) for x, cell in enumerate(row) if cell != before[y][x]}
+    route = drawn.routes[chosen.id]
+    rim = [(x, y) for a, b in pairwise(route.points) for x in range(min(a.x, b.x), max(a.x, b.x) + 1)
+           for y in range(min(a.y, b.y), max(a.y, b.y) + 1)]  # fmt: skip
+    boxes = [drawn.boxes[chosen.source], drawn.boxes[chosen.target]]
+    assert lit <= {*rim, *((x, y) for x, y in lit if any(box.holds(x, y) for box in boxes))}
+
+
+def test_a_step_leaves_the_rows_of_the_rest_alone() -> None:
+    p = picture([call(f"c/n/caller-{i}", f"c/n/called-{i}") for i in range(30)])
+    painted, window = PaintedWindow(), Box(0, 0, p.width, p.height)
+    first = painted.rows(p, window, Highlight(node="service/c/n/caller-3"))
+    second = painted.rows(p, window, Highlight(node="service/c/n/caller-4"))
+    differ = [y for y, (a, b) in enumerate(zip(first, second, strict=True)) if a is not b]
+    ends = [p.layout.boxes[f"service/c/n/{name}"] for name in ("caller-3", "called-3", "caller-4", "called-4")]
+    assert set(differ) <= {y for box in ends for y in range(box.y, box.bottom + 1)}
+    assert 0 < len(differ) < len(first) / 2
 
 
 def test_what_stands_on_a_cell() -> None:

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from meshtop.analysis.graph.build import GraphOptions
 from meshtop.analysis.graph.layout import layout
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.select import focus, paths_between, worst_edges
 from meshtop.analysis.graph.service_graph import Level
-from meshtop.analysis.graph.walk import Direction, neighbor
+from meshtop.analysis.graph.walk import Direction, GraphWalk
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import BOOKINFO, SHOP, call, graph, meshes
 
@@ -74,29 +75,29 @@ def test_the_worst_edge_comes_first() -> None:
 
 def test_keys_follow_edges() -> None:
     g = graph(SHOP)
-    drawn = layout(g)
+    walk = GraphWalk(GraphLookup(g), layout(g))
     here = "service/us-east/shop/gateway"
     for expected in ("storefront", "reviews", "ratings"):
-        found = neighbor(g, drawn, here, Direction.RIGHT) if expected != "reviews" else "service/us-east/shop/reviews"
+        found = walk.neighbor(here, Direction.RIGHT) if expected != "reviews" else "service/us-east/shop/reviews"
         assert found is not None
         assert found.endswith(expected)
         here = found
-    assert neighbor(g, drawn, here, Direction.RIGHT) is None
-    assert neighbor(g, drawn, here, Direction.LEFT) == "service/us-east/shop/reviews"
-    assert neighbor(g, drawn, "nowhere", Direction.LEFT) is None
+    assert walk.neighbor(here, Direction.RIGHT) is None
+    assert walk.neighbor(here, Direction.LEFT) == "service/us-east/shop/reviews"
+    assert walk.neighbor("nowhere", Direction.LEFT) is None
 
 
 @settings(max_examples=40, deadline=None)
 @given(meshes())
 def test_every_node_is_reached_with_the_arrow_keys(edges: list[Edge]) -> None:
     g = graph(edges)
-    drawn = layout(g)
+    walk = GraphWalk(GraphLookup(g), layout(g))
     for start in (g.nodes[0].id, g.nodes[-1].id):
         seen, todo = {start}, [start]
         while todo:
             node = todo.pop()
             for direction in Direction:
-                other = neighbor(g, drawn, node, direction)
+                other = walk.neighbor(node, direction)
                 if other is not None and other not in seen:
                     seen.add(other)
                     todo.append(other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import comb, isclose
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshtop.analysis.traffic.bounds import at_least, binomial_tail, proves
@@ -38,6 +38,39 @@ def test_the_short_cuts_say_what_the_exact_tail_says(
 )
 def test_the_bound(failed: int, total: int, alpha: float, least: float) -> None:
     assert at_least(failed, total, alpha) == pytest.approx(least, abs=1e-4)
+
+
+def halved(failed: float, total: float, alpha: float) -> float:
+    """The bound by halving alone."""
+    low, high = 0.0, failed / total
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if binomial_tail(failed, total, middle) <= alpha else (low, middle)
+        if high - low <= 1e-5 * high:
+            break
+    return low
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.floats(0.01, 1.0), st.floats(-2.0, 6.0), st.sampled_from([0.05, 0.001, 1e-6, 0.3, 0.7]))
+def test_the_bound_is_to_the_last_digit_the_one_that_halving_finds(share: float, size: float, alpha: float) -> None:
+    total = 10.0**size
+    failed = share**3 * total
+    assert at_least(failed, total, alpha) == halved(failed, total, alpha)
+
+
+def test_the_bound_asks_the_tail_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def counted(failed: float, total: float, share: float) -> float:
+        asked.append(share)
+        return binomial_tail(failed, total, share)
+
+    monkeypatch.setattr("meshtop.analysis.traffic.bounds.binomial_tail", counted)
+    for failed, total in ((3.0, 95.0), (12.0, 240.0), (5.0, 5.0), (9_000.0, 26_000.0)):
+        asked.clear()
+        at_least(failed, total, 0.001)
+        assert len(asked) <= 9
 
 
 def test_millions_of_requests_and_fractions_of_them() -> None:

@@ -253,3 +253,19 @@ def test_what_is_scaled_to_0_idles_whatever_is_known_of_its_traffic() -> None:
     ready = workload_health(Health(HealthStatus.HEALTHY), [], states={"east": State.NONE}, cluster="east")
     assert ready.status is HealthStatus.UNKNOWN
     assert ready.reasons[0] == "the traffic of east is not known"
+
+
+def test_no_sentence_is_made_of_a_verdict_whose_reasons_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The share that stands behind a count takes longer than all the rest of judging."""
+    asked: list[object] = []
+
+    def least_share(counted: object, alpha: float) -> float:
+        asked.append(counted)
+        return 0.25
+
+    monkeypatch.setattr("meshtop.analysis.traffic.health.least_share", least_share)
+    verdict = edge_health(edge(c200=1.0, c404=1.0, c503=2.0))
+    assert verdict.status is HealthStatus.FAILING
+    assert not asked
+    assert any("at least 25 %" in reason for reason in verdict.reasons)
+    assert asked

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from meshtop.analysis.graph.walk import Direction
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets import graph_view
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.line_widget import CellsLine
@@ -22,6 +22,7 @@ from meshtop.views.picture.query import Query
 from tests import worlds
 from tests.console.graph.walking import drawn, open_graph, press, rows, screen_of, shown, until, view_of
 from tests.console.stage import StillApp, session_of, stage
+from tests.views.reports.test_graph_fold import called
 
 SIZE = (100, 30)
 WEB, REVIEWS = "service/east/shop/web", "service/east/shop/reviews"
@@ -366,8 +367,7 @@ async def test_help_and_back_to_the_fleet() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
 
 
-async def test_a_big_mesh_is_drawn_off_the_loop_and_walked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph_view, "INLINE_EDGES", 50)
+async def test_a_big_mesh_is_drawn_off_the_loop_and_walked() -> None:
     calls = [worlds.request(f"east/web{n}", f"east/v{n % 30}", 1.0) for n in range(200)]
     async with stage(worlds.world(worlds.cluster("east", calls))).run_test(size=(120, 40)) as pilot:
         view = await open_graph(pilot)
@@ -378,3 +378,41 @@ async def test_a_big_mesh_is_drawn_off_the_loop_and_walked(monkeypatch: pytest.M
         assert view.cursor.node != node
         assert view.cursor.node is not None
         await until(pilot, lambda: not view_of(pilot).working)
+
+
+async def test_a_level_of_many_boxes_is_folded_and_opened_where_one_looks() -> None:
+    calls = [called(f"team-{n % 9}", f"app-{n}", "503" if n == 5 else "200") for n in range(540)]
+    async with stage(worlds.world(worlds.cluster("east", calls))).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        view.go_to("namespace/east/team-3")
+        await press(pilot, "greater_than_sign")
+        assert len(shown(view)) <= 400
+        assert "east/team-3/app-3" in shown(view)
+        assert "east/team-5/app-5" in shown(view)
+        assert "folded" in top(pilot)
+        folded = next(node for node in shown(view) if "/app-" not in node and "/team-" in node)
+        view.go_to(f"namespace/{folded}")
+        before = len(shown(view))
+        await press(pilot, "down", "up", "tab", "tab")
+        assert len(shown(view)) == before
+        view.go_to(f"namespace/{folded}")
+        await press(pilot, "plus")
+        assert len(shown(view)) == before + 59
+        assert "east/team-3/app-3" in shown(view)
+
+
+async def test_no_key_of_a_quick_walk_is_lost() -> None:
+    """Keys that come faster than frames take effect one by one, in their order."""
+    calls = [called(f"team-{n % 3}", f"app-{n}", "200") for n in range(30)]
+    async with stage(worlds.world(worlds.cluster("east", calls))).run_test(size=(100, 30)) as pilot:
+        view = await open_graph(pilot)
+        await press(pilot, "greater_than_sign", "home")
+        assert view.scene is not None
+        order = view.scene.paths.order
+        for _ in range(12):
+            view.walk(Direction.DOWN)
+        for _ in range(5):
+            view.walk(Direction.UP)
+        await pilot.press(*["down"] * 6)
+        await drawn(pilot)
+        assert view.cursor.node == order[order.index(view.scene.paths.order[0]) + 13]

@@ -147,7 +147,8 @@ async def test_series_of_the_last_day_show_that_somebody_evaluates_rules(httpser
     [
         (Response('{"error":"forbidden"}', 403), WhyUnknown.DENIED),
         (Response("oops", 503), WhyUnknown.UNREACHABLE),
-        ("<html>log in</html>", WhyUnknown.UNREACHABLE),
+        ("<html>log in</html>", WhyUnknown.DENIED),
+        ({"status": "error", "error": "no"}, WhyUnknown.UNREACHABLE),
         ({"status": "success", "data": {"alerts": [{"labels": 7}]}}, WhyUnknown.UNREACHABLE),
     ],
 )

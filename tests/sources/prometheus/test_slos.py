@@ -36,6 +36,8 @@ class Engine:
         self.fake = FakePrometheus(server, self._decide)
 
     def _decide(self, query: str) -> Any:
+        if "by (sloth_id)" in query:
+            return vector(*(series("1", back=span, sloth_id="a-b") for span in self.held))
         if "slo:" in query:
             return self.recorded
         if "offset" in query:
@@ -153,6 +155,27 @@ async def test_what_its_own_rules_record_is_not_counted(httpserver: HTTPServer) 
     found = only(await read(engine.source(TARGET)))
     assert (found.name, found.recorded, found.ratios, found.objective) == ("fine", "sloth", {300.0: 0.02}, 0.99)
     assert engine.asked() == 1
+
+
+@pytest.mark.parametrize(("held", "days"), [(("720h", "24h"), 30.0), (("168h", "24h"), 7.0), ((), None)])
+async def test_a_recorded_budget_is_of_what_its_rules_have_recorded(
+    httpserver: HTTPServer, held: tuple[str, ...], days: float | None
+) -> None:
+    own = {"sloth_id": "a-b", "sloth_slo": "b", "sloth_service": "a"}
+    told = {
+        "slo:objective:ratio": "0.99",
+        "slo:time_period:days": "30",
+        "slo:period_error_budget_remaining:ratio": "0.9",
+    }
+    engine = Engine(httpserver, held, vector(*(series(value, __name__=name, **own) for name, value in told.items())))
+    source = engine.source()
+    found = only(await read(source))
+    assert (found.budget_left, found.window_seconds) == (0.9, 30 * DAY)
+    assert found.budget_seconds == (None if days is None else days * DAY)
+    assert engine.asked() == 2
+    engine.now += FAST_EVERY_SECONDS
+    assert only(await read(source)) == found
+    assert engine.asked() == 1, "how long they have recorded is looked at rarely"
 
 
 async def test_an_objective_of_another_cluster_is_not_counted(httpserver: HTTPServer) -> None:

@@ -10,6 +10,7 @@ from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import HealthStatus, SourceStatus, State
 from meshtop.views.frame.document import document, kind_schema, missing
+from meshtop.views.frame.ends import call_path
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import KINDS, find_kind, names, view
 from meshtop.views.frame.table import Tone
@@ -293,3 +294,9 @@ def test_clusters_that_refuse_the_same_share_a_sentence() -> None:
         "east, west do not let you list nodes (and 2 more kinds). Ask for 3 rights.",
         "south does not let you list pods (and 2 more kinds). Ask for 3 rights.",
     ]
+
+
+def test_the_key_of_a_call_is_told_without_its_row(picture: Picture) -> None:
+    """What needs attention names single calls, and has no need of all the others' rows for that."""
+    rows = view("edges").all_items(picture)
+    assert [view("edges").key(row) for row in rows] == ["/".join(call_path(e, e.protocol)) for e in picture.edges]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.sources.prometheus.promql import Matcher, one_of
@@ -176,9 +177,10 @@ def test_words(picture: Picture) -> None:
     across = graph.edge("service/east/shop/web", "service/west/shop/reviews")
     assert edge is not None
     assert across is not None
-    said = joined(edge_line(graph, edge, DEFAULT_THRESHOLDS))
+    lookup = GraphLookup(graph)
+    said = joined(edge_line(lookup, edge, DEFAULT_THRESHOLDS))
     assert said.startswith("web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %")
-    assert joined(edge_line(graph, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
+    assert joined(edge_line(lookup, across, DEFAULT_THRESHOLDS)).startswith("east/web → west/reviews  HTTP 10/s")
     node = graph.node("service/east/shop/web")
     assert node is not None
     assert joined(node_line(node, DEFAULT_THRESHOLDS)) == "web  in east/shop  out 110/s  1.36 % errors  p99 98.2 ms"
@@ -188,7 +190,7 @@ def test_the_panel_of_an_edge(picture: Picture) -> None:
     graph = service_graph(picture, Query(), SERVICES)
     edge = graph.edge("service/east/shop/web", REVIEWS)
     assert edge is not None
-    panel = edge_panel(picture, Query(), SERVICES, graph, edge)
+    panel = edge_panel(picture, Query(), SERVICES, GraphLookup(graph), edge)
     said = {s.title: [(f.label, f.cell.text) for f in s.facts] for s in panel.sections}
     assert ("1.50 %", "503 Service Unavailable, 1.50/s") in said["Answers"]
     assert said["Reporters"][:2] == [("destination", "100/s"), ("source", "78/s")]

@@ -71,10 +71,14 @@ def build(picture: Picture) -> list[AttentionItem]:
     places: dict[str, tuple[Place, ...]] = {}
     since = now - CHANGED_BEFORE_SECONDS - 1800.0
     changes = picture.attention_log.changes(since, now)
+    followers: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        if draft.id in parents:
+            followers.setdefault(parents[draft.id], []).append(draft)
     for draft in drafts:
         if draft.id in parents:
             continue
-        below = consequences_of(draft.id, drafts, parents)
+        below = consequences_of(draft.id, followers.get(draft.id, ()), parents)
         places[draft.id] = tuple(dict.fromkeys(place for one in (draft, *below) for place in one.places))
         items.append(_item(picture, draft, below, places[draft.id], changes, now))
     picture.cached(_PLACES, lambda: places)

@@ -11,7 +11,7 @@ from meshtop.model.numbers import quantity
 from meshtop.model.state import HealthStatus, Severity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge
-from meshtop.views.frame.registry import view
+from meshtop.views.frame.ends import call_path
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
@@ -133,7 +133,7 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
             severity=Severity.ERROR,
             title=f"calls to {clean(name or 'nobody known')} {who} in {cluster} fail: {clean(verdict.reasons[0])}",
             kind="edges",
-            key=_edge_key(picture, edges[0]),
+            key="/".join(call_path(edges[0], edges[0].protocol)),
             places=_places(picture, callers) or (Place(cluster=cluster),),
             onset=onset.at if onset is not None and onset.exact else None,
             no_later=onset.at if onset is not None and not onset.exact else None,
@@ -142,13 +142,6 @@ def of_calls(picture: Picture, ill: Iterable[Draft]) -> Iterator[Draft]:
             callers=callers,
             service=name,
         )
-
-
-def _edge_key(picture: Picture, edge: Edge) -> str:
-    of_kind = view("edges")
-    ends = (edge.source, edge.destination, edge.protocol)
-    found = (i for i in of_kind.all_items(picture) if (i.source, i.destination, i.protocol) == ends)
-    return next((of_kind.key(item) for item in found), "")
 
 
 def _calls_onset(picture: Picture, cluster: str, service: str) -> Onset | None:

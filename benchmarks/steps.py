@@ -1,0 +1,89 @@
+"""A step of the cursor in the graph of the console, at 300, 3,000 and 10,000 nodes, and the picture that it walks in.
+
+    python -m benchmarks.steps [STEPS]
+
+The widget runs in an application without a terminal, 200 × 60 cells. A step is the CPU from an arrow key's action to
+the lines that Textual is told to redraw, scrolling included; what Textual does with them then is the same for every
+size and is the second figure. Walks are random with a seed: sideways along edges, up, down, through edges, and jumps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from functools import partial
+
+from textual.app import App, ComposeResult
+
+from benchmarks._graphs import judge, mesh
+from benchmarks._rows import Goal, Row, middle, part, report
+from meshtop import process
+from meshtop.analysis.graph.build import GraphOptions, build_graph
+from meshtop.analysis.graph.service_graph import ServiceGraph
+from meshtop.analysis.graph.walk import Direction
+from meshtop.console.widgets.graph_cursor import GraphCursor
+from meshtop.console.widgets.graph_view import GraphView
+
+SIZES = ((300, 900), (3_000, 9_000), (10_000, 30_000))
+STEPS = 200
+GOAL = Goal(10, "ms")
+
+
+class _Stage(App[None]):
+    """The graph's widget alone."""
+
+    CSS = "GraphView { width: 1fr; height: 1fr; }"
+
+    def compose(self) -> ComposeResult:
+        """Nothing else."""
+        yield GraphView()
+
+
+async def walked(graph: ServiceGraph, steps: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of CPU of each step, and of each step with Textual's drawing of it."""
+    app, rng = _Stage(), random.Random(7)
+    own, whole = [], []
+    async with app.run_test(size=(200, 60)) as pilot:
+        view = app.query_one(GraphView)
+        view.show(lambda: graph)
+        while view.scene is None or view.working:
+            await asyncio.sleep(0.05)
+        await pilot.pause()
+        process.collect_all()
+        for step in range(steps):
+            if step % 40 == 0:
+                view.go_to(rng.choice(graph.nodes).id)
+                await pilot.pause()
+            way = rng.choice((*Direction, *Direction, None))
+            began = time.process_time()
+            if way is None:
+                view.next_edge(1)
+            elif view.cursor.edge is not None:
+                view.move(GraphCursor(view.cursor.node))
+            else:
+                view.walk(way)
+            own.append(1000 * (time.process_time() - began))
+            await pilot.pause()
+            whole.append(1000 * (time.process_time() - began))
+    return own, whole
+
+
+def main() -> None:
+    """Measure each size and print its rows."""
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
+    process.prepare_process()
+    rows = []
+    for services, calls in SIZES:
+        graph = build_graph(mesh(services, calls), judge, GraphOptions())
+        own, whole = asyncio.run(walked(graph, steps))
+        name = partial("cursor step in the graph, {:,} nodes{}".format, services)
+        rows.append(Row(name(""), middle(own), GOAL, note=f"worst {max(own):.1f} ms"))
+        rows.append(Row(name(", p99"), part(own, 0.99), GOAL))
+        rows.append(Row(name(", with Textual's drawing"), middle(whole), Goal(None, "ms")))
+    report(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The lines of a drawing: indexed once for a layout, and turned into cells one window at a time."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import NamedTuple
+
+from meshtop.analysis.graph.canvas import EAST, NORTH, SOUTH, WEST
+from meshtop.analysis.graph.geometry import Box, Route
+from meshtop.analysis.graph.service_graph import GraphEdge
+from meshtop.model.state import HealthStatus
+
+_LOOKS = {status: look for look, status in enumerate(HealthStatus)}
+STRAIGHT_ACROSS, STRAIGHT_DOWN = EAST | WEST, NORTH | SOUTH
+
+
+class Stroke(NamedTuple):
+    """One straight line of a bundle; of several on a cell the one of the lowest `rank` gives its colour.
+
+    `x1` ≤ `x2` and `y1` ≤ `y2`; either both x or both y are equal.
+    """
+
+    rank: int
+    net: int
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    look: int
+    """The place of its edge's verdict among all."""
+    edge: str
+
+
+class LineCells:
+    """The line cells of one window: on each the stroke that is seen, and the directions in which its bundle goes on.
+
+    Which bundle owns a cell, and in which directions it goes, does not depend on what is selected: a selected edge only
+    takes over the colour.
+    """
+
+    def __init__(self, window: Box) -> None:
+        self.window = window
+        self.owners: list[list[Stroke | None]] = [[None] * window.width for _ in range(window.height)]
+        self.masks = [bytearray(window.width) for _ in range(window.height)]
+
+    def add_across(self, s: Stroke) -> None:
+        """Add the part of a horizontal stroke that is in the window."""
+        window = self.window
+        first, last = max(s.x1 - window.x, 0), min(s.x2 - window.x, window.width - 1)
+        if first > last:
+            return
+        owners, masks = self.owners[s.y1 - window.y], self.masks[s.y1 - window.y]
+        if not any(masks[first : last + 1]):
+            count = last - first + 1
+            owners[first : last + 1] = [s] * count
+            masks[first : last + 1] = bytes((STRAIGHT_ACROSS,)) * count
+            if s.x1 - window.x == first:
+                masks[first] &= EAST
+            if s.x2 - window.x == last:
+                masks[last] &= WEST
+            return
+        for x in range(first, last + 1):
+            at = x + window.x
+            self._mark(owners, masks, x, (WEST if at > s.x1 else 0) | (EAST if at < s.x2 else 0), s)
+
+    def add_down(self, s: Stroke) -> None:
+        """Add the part of a vertical stroke that is in the window."""
+        window = self.window
+        x = s.x1 - window.x
+        for y in range(max(s.y1, window.y), min(s.y2, window.bottom) + 1):
+            mask = STRAIGHT_DOWN if s.y1 < y < s.y2 else SOUTH if y == s.y1 else NORTH
+            owners, masks = self.owners[y - window.y], self.masks[y - window.y]
+            if owners[x] is None:
+                owners[x], masks[x] = s, mask
+            else:
+                self._mark(owners, masks, x, mask, s)
+
+    @staticmethod
+    def _mark(owners: list[Stroke | None], masks: bytearray, x: int, mask: int, s: Stroke) -> None:
+        old = owners[x]
+        if old is None:
+            owners[x], masks[x] = s, mask
+        elif old.net == s.net:
+            masks[x] |= mask
+            if s.rank < old.rank:
+                owners[x] = s
+        # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction.
+        elif masks[x] == STRAIGHT_ACROSS:
+            owners[x], masks[x] = s, mask
+        elif mask != STRAIGHT_ACROSS:
+            masks[x] |= mask
+
+    def stacked(self, below: LineCells, window: Box, rows: slice) -> LineCells:
+        """Some of the rows of these cells and of those that begin where they end."""
+        both = LineCells(Box(window.x, window.y, 0, 0))
+        both.window = window
+        both.owners, both.masks = [*self.owners, *below.owners][rows], [*self.masks, *below.masks][rows]
+        return both
+
+    def owner(self, x: int, y: int) -> tuple[int, int]:
+        """The bundle and the directions on a cell of the window; bundle -1 where no line is."""
+        stroke = self.owners[y - self.window.y][x - self.window.x]
+        return (-1, 0) if stroke is None else (stroke.net, self.masks[y - self.window.y][x - self.window.x])
+
+
+class LineIndex:
+    """All strokes of a drawing, found by row and by column of cells."""
+
+    def __init__(self, edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> None:
+        self._across: dict[int, list[Stroke]] = {}
+        self._down: dict[int, list[Stroke]] = {}
+        for stroke in _strokes(edges, routes):
+            if stroke.y1 == stroke.y2:
+                self._across.setdefault(stroke.y1, []).append(stroke)
+            else:
+                self._down.setdefault(stroke.x1, []).append(stroke)
+        self._columns = sorted(self._down)
+
+    def cells(self, window: Box) -> LineCells:
+        """The line cells of a window."""
+        found = LineCells(window)
+        for y in range(window.y, window.bottom + 1):
+            for stroke in self._across.get(y, ()):
+                found.add_across(stroke)
+        for x in self._columns_in(window.x, window.right):
+            for stroke in self._down[x]:
+                if stroke.y1 <= window.bottom and window.y <= stroke.y2:
+                    found.add_down(stroke)
+        return found
+
+    def _columns_in(self, first: int, last: int) -> list[int]:
+        return self._columns[bisect_left(self._columns, first) : bisect_right(self._columns, last)]
+
+    def crossings(self, y: int, first: int, last: int) -> list[int]:
+        """The x of the cells from `first` to `last` on row `y` that hold a line, sorted."""
+        crossed = {x for x in self._columns_in(first, last) if any(s.y1 <= y <= s.y2 for s in self._down[x])}
+        for s in self._across.get(y, ()):
+            crossed.update(range(max(s.x1, first), min(s.x2, last) + 1))
+        return sorted(crossed)
+
+    def at(self, x: int, y: int) -> str | None:
+        """The edge whose line is on a cell; of several the worst. None where no line is."""
+        there = [s for s in self._across.get(y, ()) if s.x1 <= x <= s.x2]
+        there += [s for s in self._down.get(x, ()) if s.y1 <= y <= s.y2]
+        return min(there).edge if there else None
+
+
+def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterator[Stroke]:
+    """Every line once: what a bundle shares belongs to the first of `edges` on it."""
+    covered: dict[tuple[int, int], tuple[int, int]] = {}
+    seen: set[tuple[int, int, int, int, int]] = set()
+    rank = 0
+    for edge in edges:
+        route = routes.get(edge.id)
+        if route is None:
+            continue
+        look, name = _LOOKS[edge.health.status], edge.id
+        for a, b in pairwise(route.points):
+            low, high = (a, b) if a <= b else (b, a)
+            spans = [(low.y, high.y)]
+            if low.x == high.x:
+                old = covered.get((route.net, low.x))
+                if old is None:
+                    covered[route.net, low.x] = (low.y, high.y)
+                elif old[0] <= high.y and low.y <= old[1]:
+                    spans = [s for s in ((low.y, old[0]), (old[1], high.y)) if s[0] < s[1]]
+                    covered[route.net, low.x] = (min(old[0], low.y), max(old[1], high.y))
+            for y1, y2 in spans:
+                key = (route.net, low.x, y1, high.x, y2)
+                if key not in seen:
+                    seen.add(key)
+                    yield Stroke(rank, route.net, low.x, y1, high.x, y2, look, name)
+                    rank += 1
+
+
+def segments(route: Route, window: Box) -> Iterator[tuple[int, int, int, int]]:
+    """The straight parts of a route that meet a window, cut to it: (first x, first y, last x, last y)."""
+    for a, b in pairwise(route.points):
+        x1, x2 = (a.x, b.x) if a.x <= b.x else (b.x, a.x)
+        y1, y2 = (a.y, b.y) if a.y <= b.y else (b.y, a.y)
+        if x1 <= window.right and window.x <= x2 and y1 <= window.bottom and window.y <= y2:
+            yield max(x1, window.x), max(y1, window.y), min(x2, window.right), min(y2, window.bottom)
