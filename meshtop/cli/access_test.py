@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 
 from meshtop.cli.exits import say
+from meshtop.cli.manifest_files import STDIN, bytes_of, file_name, listed_files
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, open_session, write
 from meshtop.model.errors import Exit
@@ -33,16 +34,17 @@ class AccessTestDocument(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 @click.command("test", short_help="Unit tests of AuthorizationPolicies, for CI.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("-o", "--output", type=click.Choice(("text", "json", "yaml")), default="text", help="How to print.")
 @click.option("--all", "all_", is_flag=True, help="Text: include cases that are as expected.")
 @common_options
 @click.pass_context
-def command(ctx: click.Context, files: tuple[Path, ...], output: str, all_: bool) -> int:
+def command(ctx: click.Context, files: tuple[str, ...], output: str, all_: bool) -> int:
     """Judge the calls of test files by the policies beside them, and compare with the verdict each should get.
 
     A FILE has `cases` with policies, workloads, a call and the expected allow, deny, custom or depends; or it is a
-    manifest, whose policies count for all cases. No cluster is asked. Exits with 1 where a verdict differs.
+    manifest, whose policies count for all cases; or a folder of such files, or - for stdin. No cluster is asked. Exits
+    with 1 where a verdict differs.
     """
     import time
 
@@ -51,7 +53,12 @@ def command(ctx: click.Context, files: tuple[Path, ...], output: str, all_: bool
 
     session = open_session(ctx)
     now = session.common.at if session.common.at is not None else time.time()
-    answers = tuple(judge_test(test, now=now) for test in read_access_tests(files))
+    paths = [path for one in files for path in listed_files(one)]
+    if paths.count(STDIN) > 1:
+        raise click.UsageError("- is stdin, which can be read once.", ctx)
+    given = {Path(file_name(STDIN)): bytes_of(STDIN)} if STDIN in paths else {}
+    tests = read_access_tests([Path(file_name(path)) for path in paths], given)
+    answers = tuple(judge_test(test, now=now) for test in tests)
     failed = sum(not answer.passed for answer in answers)
     if output == "text":
         _print_text(session, answers, everything=all_)

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from meshtop.cli.exits import CommandError, say
+from meshtop.cli.manifest_files import bytes_of, given_objects, home_of, listed_files
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
-    from meshtop.analysis.findings.revisions import MisreadObject
     from meshtop.analysis.findings.suppression import Suppression
     from meshtop.model.snapshot import Snapshot
     from meshtop.views.picture.query import Query
     from meshtop.views.reports.analyze import Analysis, ReadFiles
-
-_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 @click.command("analyze", short_help="Findings on the configuration of clusters, or of files before they are applied.")
@@ -90,11 +88,14 @@ def command(
 
 
 def _ignored(session: Session, suppress: tuple[str, ...]) -> tuple[Suppression, ...]:
-    from meshtop.analysis.findings.suppression import suppression
+    from meshtop.analysis.findings.suppression import check_code, suppression
     from meshtop.views.picture.factory import ignored_findings
 
     try:
-        return (*ignored_findings(session.settings), *(suppression(text) for text in suppress))
+        given = [suppression(text) for text in suppress]
+        for one in given:
+            check_code(one)
+        return (*ignored_findings(session.settings), *given)
     except ValueError as error:
         raise CommandError(f"--suppress {error}.") from error
 
@@ -179,44 +180,26 @@ def _read(
     session: Session, files: tuple[str, ...], mesh: tuple[str | None, str | None] = (None, None), *, alone: bool = False
 ) -> list[ReadFiles]:
     """The objects of the files by the cluster that they are for. Raises CommandError for what cannot be read."""
-    from meshtop.model.yaml_input import YamlRefused
-    from meshtop.sources.kubernetes.manifests import Manifests, manifests
     from meshtop.views.reports.analyze import ReadFiles
 
-    namespaces = session.common.namespace
-    home = namespaces[0] if len(namespaces) == 1 and not set(namespaces[0]) & set("*?[") else "default"
-    texts: dict[str, list[bytes]] = {}
-    misread: dict[str, list[MisreadObject]] = {}
-    nothing = Manifests()
+    paths: dict[str, list[str]] = {}
     for written in files:
         cluster, path = _target(written)
-        for file in _listed(path, written):
-            data = _bytes(file)
-            try:
-                # Each file for itself, so that what is wrong is told by the name of its file.
-                alone_read = manifests([data], namespace=home)
-            except YamlRefused as error:
-                line = f" (line {error.line})" if error.line else ""
-                raise CommandError(f"{file} {error.why}{line}.") from error
-            if alone_read == nothing:
-                say(f"meshtop: {'stdin' if file == '-' else file} holds no object.")
-            misread.setdefault(cluster, []).extend(_in_file(one, file) for one in alone_read.misread)
-            texts.setdefault(cluster, []).append(data)
+        paths.setdefault(cluster, []).extend(listed_files(path, written))
+    if alone and "" in paths and len(paths) > 1:
+        named = ", ".join(cluster for cluster in paths if cluster)
+        raise CommandError(
+            f"{', '.join(paths[''][:3])} {'is' if len(paths['']) == 1 else 'are'} for no cluster, and {named} "
+            f"{'is' if len(paths) == 2 else 'are'} named: write CLUSTER=FILE for every file, or for none."
+        )
     settings = _settings(mesh)
     found = []
-    for cluster, parts in texts.items():
-        read = manifests([*parts, *settings], namespace=home, now=time.time(), default_gateway=alone)
+    for cluster, several in paths.items():
+        read = given_objects(several, home_of(session.common.namespace), more=settings, default_gateway=alone)
         for kind in read.passed_over:
             say(f"meshtop: {kind} is a kind that nothing judges; it was passed over.")
-        found.append(ReadFiles(cluster=cluster, inventory=read.inventory, misread=tuple(misread[cluster])))
+        found.append(ReadFiles(cluster=cluster, inventory=read.inventory, misread=read.misread))
     return found
-
-
-def _in_file(one: MisreadObject, file: str) -> MisreadObject:
-    """What could not be read, with its file where it has no name by which it could be looked for."""
-    from msgspec import structs
-
-    return one if one.name else structs.replace(one, why=f"{one.why} ({'stdin' if file == '-' else file})")
 
 
 def _target(written: str) -> tuple[str, str]:
@@ -225,31 +208,6 @@ def _target(written: str) -> tuple[str, str]:
     if equals and cluster and path and "/" not in cluster and not Path(written).exists():
         return cluster, path
     return "", written
-
-
-def _listed(path: str, written: str) -> list[str]:
-    if path == "-" or not Path(path).is_dir():
-        return [path]
-    found = sorted(str(one) for one in Path(path).rglob("*") if one.suffix in _SUFFIXES and one.is_file())
-    if not found:
-        raise CommandError(f"{written} holds no file that ends with {', '.join(_SUFFIXES)}.")
-    return found
-
-
-def _bytes(path: str) -> bytes:
-    from meshtop.model.yaml_input import MAX_BYTES, YamlRefused, read_bounded
-
-    if path == "-":
-        data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise CommandError(f"stdin is larger than {MAX_BYTES // 1024 // 1024} MB.")
-        return data
-    try:
-        return read_bounded(Path(path))
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except YamlRefused as error:
-        raise CommandError(f"{path} {error.why}.") from error
 
 
 def _settings(mesh: tuple[str | None, str | None]) -> list[bytes]:
@@ -269,7 +227,7 @@ def _mesh_text(path: str, kind: str) -> str:
     """The text of a MeshConfig or MeshNetworks. Raises CommandError for what is none, which would change nothing."""
     from meshtop.model.yaml_input import YamlRefused, load_yaml, text_of_yaml
 
-    data = _bytes(path)
+    data = bytes_of(path)
     try:
         content, text = load_yaml(data), text_of_yaml(data)
     except YamlRefused as error:

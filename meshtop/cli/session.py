@@ -68,11 +68,14 @@ class Session:
         slos: bool = False,
         judged: bool = False,
         asked: Asked = EVERYTHING_ASKED,
+        window_seconds: float | None = None,
+        least_timeout: float | None = None,
     ) -> Observatory:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
-        kept, `judged` what findings on the configuration need; `asked` is what is read at all.
+        kept, `judged` what findings on the configuration need; `asked` is what is read at all. `window_seconds` takes
+        the place of the settings' window, and `least_timeout` (seconds) is what a cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -91,9 +94,9 @@ class Session:
             contexts=self.common.context,
             only=self.common.cluster,
             read_only=self.settings.read_only,
-            window_seconds=self.settings.window,
+            window_seconds=self.settings.window if window_seconds is None else window_seconds,
             moment=self.common.at,
-            timeout_seconds=self.settings.timeout,
+            timeout_seconds=max(self.settings.timeout, least_timeout or 0.0),
             canaries=canaries,
             courses=courses,
             alerts=alerts,
@@ -183,6 +186,8 @@ def once(
     judged: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
+    window_seconds: float | None = None,
+    least_timeout: float | None = None,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> Snapshot:
     """One settled snapshot of every cluster, without what the access policy hides from the user.
@@ -191,7 +196,8 @@ def once(
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
     how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
     `judged` for what findings on the configuration need. `asked` is what is read at all: what the answer is worked out
-    from. `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
+    from. `window_seconds` and `least_timeout` as in `Session.observatory`. `meanwhile` is done on another thread while
+    answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -205,7 +211,14 @@ def once(
 
     async def ask() -> None:
         observatory = session.observatory(
-            canaries=canaries, courses=courses, alerts=alerts, slos=slos, judged=judged, asked=asked
+            canaries=canaries,
+            courses=courses,
+            alerts=alerts,
+            slos=slos,
+            judged=judged,
+            asked=asked,
+            window_seconds=window_seconds,
+            least_timeout=least_timeout,
         )
         try:
             snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from meshtop.cli import whatif_apply
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options, complete_names
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-@click.group("whatif", short_help="Effects of a change before it is made: strict, evacuate.")
+@click.group("whatif", short_help="Effects of a change before it is made: apply, strict, evacuate.")
 @common_options
 def command() -> None:
     """What a change would do. Nothing is written."""
+
+
+command.add_command(whatif_apply.command)
 
 
 @command.command("strict", short_help="Which calls would break if mutual TLS were required.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -163,12 +164,15 @@ class AccessTest(Struct, frozen=True, kw_only=True):
     call: CallUnderTest
 
 
-def read_access_tests(paths: Sequence[Path]) -> list[AccessTest]:
-    """The cases of all files. Raises ConfigError with file, line and key, also where no file holds a case."""
+def read_access_tests(paths: Sequence[Path], given: Mapping[Path, bytes] = MappingProxyType({})) -> list[AccessTest]:
+    """The cases of all files. Raises ConfigError with file, line and key, also where no file holds a case.
+
+    `given` is what was read already, by the name that it has in errors: stdin, for example.
+    """
     shared: list[Mapping[str, Any]] = []
     files: list[tuple[AccessTestFile, Where]] = []
     for path in paths:
-        text = _text(path)
+        text = _text(path, given)
         if _is_manifest(text):
             shared += _manifests(text, path)
         else:
@@ -192,9 +196,9 @@ def _is_manifest(text: str) -> bool:
     return isinstance(data, dict) and "kind" in data and "cases" not in data
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, given: Mapping[Path, bytes]) -> str:
     try:
-        return text_of_yaml(read_bounded(path, most=MAX_BYTES))
+        return text_of_yaml(given[path] if path in given else read_bounded(path, most=MAX_BYTES))
     except YamlRefused as refusal:
         raise ConfigError(f"{path}{f', line {refusal.line}' if refusal.line else ''}: this {refusal.why}.") from refusal
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -152,3 +153,21 @@ def test_an_odd_spec_costs_its_policy_and_not_the_run(meshtop: Program, tmp_path
     outcome = meshtop("access", "test", files[0], write(tmp_path, "odd.yaml", odd))
     assert outcome.code == 1
     assert "cannot be judged: spec.rules[0].to[0].operation.methods is no list" in outcome.out
+
+
+def test_folders_and_stdin_are_read_too(
+    meshtop: Program, tmp_path: Path, files: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert meshtop("access", "test", str(tmp_path)).code == 0
+    cases, policies = files
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(policies).read_bytes())))
+    assert meshtop("access", "test", cases, "-").code == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(CASES.replace("path:", "pth:", 1).encode())))
+    wrong = meshtop("access", "test", "-", policies)
+    assert wrong.code == 2
+    assert "stdin, line 7: cases[0].call.pth" in wrong.err
+    twice = meshtop("access", "test", "-", "-")
+    assert (twice.code, "- is stdin, which can be read once." in twice.err) == (2, True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "empty holds no file that ends with .yaml" in meshtop("access", "test", str(empty)).err

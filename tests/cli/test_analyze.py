@@ -209,3 +209,28 @@ def test_files_over_clusters_show_what_comes_with_them(meshtop: Program, files: 
     refused = meshtop("analyze", "--over-clusters", f"nowhere={files / 'route.yaml'}")
     assert refused.code == 2
     assert "There is no cluster nowhere" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("IST9999", "--suppress IST9999 is the code of no finding on the configuration"),
+        ("ist0101", "--suppress ist0101 is the code of no finding on the configuration (IST0101 is)."),
+        ("MTLS-*", "--suppress MTLS-* is the code of no finding on the configuration"),
+    ],
+)
+def test_a_code_that_no_finding_has_cannot_be_suppressed(meshtop: Program, files: Path, code: str, said: str) -> None:
+    refused = meshtop("analyze", str(files / "route.yaml"), "--suppress", code)
+    assert refused.code == 2
+    assert said in refused.err
+    assert meshtop("analyze", str(files / "route.yaml"), "--suppress", "IST01*").code == 0
+
+
+def test_files_of_named_and_unnamed_clusters_are_not_mixed(meshtop: Program, files: Path) -> None:
+    route, fine = files / "route.yaml", files / "fine.yaml"
+    mixed = meshtop("analyze", f"east={route}", str(fine))
+    assert (mixed.code, mixed.out) == (2, "")
+    assert mixed.err == (
+        f"meshtop: {fine} is for no cluster, and east is named: write CLUSTER=FILE for every file, or for none.\n"
+    )
+    assert meshtop("analyze", f"east={route}", f"west={fine}").code in (0, 1)

@@ -25,8 +25,17 @@ KINDS = (
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
+<<<<<<< HEAD
     "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
+||||||| dffca86
+    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
+    "shift", "propagate", "rollback", "resume",
+=======
+    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif apply", "whatif strict",
+    "whatif evacuate",
+    "shift", "propagate", "rollback", "resume",
+>>>>>>> main
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
@@ -171,7 +180,7 @@ def mistakes() -> Iterator[Case]:
         "get edges --filter errorRatio:>x", "get edges --filter source:~[", "get edges --sort nosuch",
         "graph -o nosuch", "graph --level nosuch", "graph --hops 99", "graph --filter nosuch:1", "whatif",
         "whatif nosuch",
-        "whatif strict", "whatif evacuate", "shift shop/reviews", "shift shop/reviews --to v3=lots",
+        "whatif apply", "whatif strict", "whatif evacuate", "shift shop/reviews", "shift shop/reviews --to v3=lots",
         "shift shop/reviews --to v3=20 --guard nosuch", "shift shop/reviews --to v3=20,v2=90 --plan 5,25",
         "shift shop/reviews --to v3=20 --plan 25,5 --no-wait", "shift shop/reviews --to v3=20 --every never",
         "propagate virtualservice shop/reviews", "rollback", "rollback nosuch", "resume", "resume nosuch", "journal",

@@ -82,19 +82,26 @@ def policy_applies(obj: ConfigObject, point: EnforcementPoint, root_namespace: s
     return "the whole mesh" if namespace == root_namespace else "its whole namespace"
 
 
-def unsure_target(obj: ConfigObject, point: EnforcementPoint) -> str | None:
-    """The target of a policy that may be a gateway's: one of Istio's own Gateway objects (newest releases).
+_ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute")
 
-    Which Gateways of that kind a gateway serves is not looked at here.
+
+def unsure_target(obj: ConfigObject, point: EnforcementPoint) -> str | None:
+    """The target of a policy that may be a gateway's or waypoint's, with its kind, though that is not worked out.
+
+    That is one of Istio's own Gateway objects at a gateway (newest releases), as which of them it serves is not looked
+    at here; and a route of Gateway API, as which of a route's requests a policy is for is not.
     """
-    if point.enforcer is not Enforcer.GATEWAY or obj.meta.namespace != point.namespace:
+    if point.enforcer not in (Enforcer.GATEWAY, Enforcer.WAYPOINT):
         return None
-    names = (
-        str(target.get("name"))
-        for target in _targets(obj.spec)
-        if (target.get("kind"), target.get("group")) == ("Gateway", _ISTIO)
-    )
-    return next(names, None)
+    homes = {point.namespace, *(service.namespace for service in point.services)}
+    for target in _targets(obj.spec):
+        kind, group = target.get("kind"), target.get("group")
+        at_home = point.enforcer is Enforcer.GATEWAY and obj.meta.namespace == point.namespace
+        if at_home and (kind, group) == ("Gateway", _ISTIO):
+            return f"Gateway {target.get('name')}"
+        if kind in _ROUTES and group == _GATEWAY_API and obj.meta.namespace in homes:
+            return f"{kind} {target.get('name')}"
+    return None
 
 
 def odd_attachment(spec: Mapping[str, Any]) -> str | None:

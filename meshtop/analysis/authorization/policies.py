@@ -180,7 +180,7 @@ class AuthorizationConfig:
         target = unsure_target(policy.obj, point)
         if target is None:
             return None
-        return structs.replace(policy, problem=f"whether {point.title} serves its target Gateway {target} is not known")
+        return structs.replace(policy, problem=f"whether {point.title} serves its target {target} is not known")
 
     def _may_apply(self, obj: ConfigObject, point: EnforcementPoint) -> bool:
         """Whether a policy applies, or says so oddly that it may."""

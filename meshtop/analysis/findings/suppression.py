@@ -7,10 +7,13 @@ a code, alone or with the objects for which it is ignored: `IST0102`, `IST0108=P
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from meshtop.analysis.findings.codes import CODES
 
 if TYPE_CHECKING:
     from meshtop.analysis.findings.finding import ConfigFinding, ObjectKey
@@ -52,6 +55,15 @@ def suppression(text: str) -> Suppression:
     if not slash:
         namespace, name = "*", namespace or "*"
     return Suppression(code, kind, namespace, name or "*")
+
+
+def check_code(one: Suppression) -> None:
+    """Raises ValueError for a code, or pattern of codes, that no finding has."""
+    if any(fnmatchcase(code, one.code) for code in CODES):
+        return
+    near = get_close_matches(one.code.upper(), CODES, n=1)
+    hint = f" ({near[0]} is)" if near else "; docs/findings.md has them all"
+    raise ValueError(f"{one.code} is the code of no finding on the configuration{hint}")
 
 
 def not_suppressed(

@@ -83,6 +83,14 @@ class _Obedience:
         if silent := self._unread(name, "Deployment", "Namespace", *(() if facts.roles else ("ConfigMap",))):
             kind, why = silent
             return _unknown(f"Which control plane {name} obeys is not known: {why_not_read(kind, name, why)}", why)
+        if readers:
+            # A control plane names this id. Whether it means this cluster decides before what the cluster itself says.
+            who = ", ".join(sorted(readers))
+            silent = self._unread(name, "ConfigMap")
+            return _unknown(
+                f"Whether {name} is the cluster {self._id(name)} that the control plane of {who} reads is not known.",
+                silent[1] if silent else WhyUnknown.UNSUPPORTED,
+            )
         if facts.config_cluster or not facts.roles:
             return Obeyed(cluster=name)
         named = facts.served_by

@@ -92,3 +92,8 @@ def tcp(
             localities
         )
     return labels
+
+
+def home_zone(region: str) -> str:
+    """The zone that a ztunnel writes for a region: the first one, `unknown` for a region that is not known."""
+    return region if region == UNKNOWN else f"{region}a"

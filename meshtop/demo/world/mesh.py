@@ -12,7 +12,7 @@ from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.curve import DAY, Curve
 from meshtop.demo.world.inventory import Inventory
 from meshtop.demo.world.plan import Cluster, Mesh, Plan, Workload
-from meshtop.demo.world.routing import CONTROLLERS, Config
+from meshtop.demo.world.routing import OF_ITS_CLUSTER, Config
 from meshtop.demo.world.stream import INTERVAL_MS, Stream, Target
 from meshtop.demo.world.traffic import Key, Report, Traffic
 
@@ -67,7 +67,7 @@ class MeshState:
 
     def _apply(self, cluster: str, event: str, obj: Json) -> None:
         """Tell an object to the proxies that it concerns: pods are their own cluster's, configuration its home's."""
-        if obj.get("kind") in CONTROLLERS:
+        if obj.get("kind") in OF_ITS_CLUSTER:
             self.configs[cluster].apply(event, obj)
             return
         for member in self.plan.members(self.mesh.name):

@@ -253,12 +253,20 @@ class Author:
             rules = [
                 {"from": [{"source": {"principals": principals}}], "to": [{"operation": {"methods": ["GET", "POST"]}}]}
             ]
+            modes = {one.name: one.mode for one in self._plan.namespaces(self._cluster)}
+            where: Json = {"selector": {"matchLabels": {"app": "payments"}}}
+            if modes.get("checkout") == "ambient":
+                # A ztunnel knows no methods, and would refuse everything: the waypoint knows them.
+                if "checkout" in self._plan.waypoints(self._cluster):
+                    where = {"targetRefs": [{"group": "", "kind": "Service", "name": "payments"}]}
+                else:
+                    rules = [{"from": rules[0]["from"]}]
             yield self._object(
                 SECURITY,
                 "AuthorizationPolicy",
                 "payments-callers",
                 "checkout",
-                {"selector": {"matchLabels": {"app": "payments"}}, "action": "ALLOW", "rules": rules},
+                {**where, "action": "ALLOW", "rules": rules},
                 days=120,
             )
         if "auth" in self._here:

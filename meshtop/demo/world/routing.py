@@ -1,8 +1,9 @@
 """How a proxy decides: routes, subsets, TLS and policies, read from one cluster's configuration objects.
 
 Only what the demo's traffic needs is understood: routes without a match (or the last route), one level of delegates,
-DestinationRules by namespace order and host, PeerAuthentication by level, ties by age. Sources: Istio's reference of
-traffic management and of PeerAuthentication.
+aborting faults, DestinationRules by namespace order and host, PeerAuthentication by level, AuthorizationPolicies,
+Sidecars, `exportTo`, and Services that were changed or deleted; ties by age. Sources: Istio's reference of traffic
+management and of PeerAuthentication.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from meshtop.demo.world.sight import EXPORTED, exported, exported_by, imports, sidecar_of
 
 Json = dict[str, Any]
 SUFFIX = ".svc.cluster.local"
@@ -23,9 +26,15 @@ WATCHED = frozenset(
         "HTTPRoute",
         "TCPRoute",
         "GRPCRoute",
+        "AuthorizationPolicy",
+        "Sidecar",
+        "ServiceEntry",
+        "Service",
     }
     | CONTROLLERS
 )
+OF_ITS_CLUSTER = CONTROLLERS | {"Service"}
+"""What counts for the pods and endpoints of its own cluster, wherever configuration is read."""
 
 
 class Destination(NamedTuple):
@@ -44,6 +53,7 @@ class Rule:
     tls: str | None
     subset_tls: Mapping[str, str]
     port_tls: Mapping[int, str | None]
+    exports: tuple[str, ...] = ()
 
     def mode(self, subset: str, port: int) -> str | None:
         """The client's TLS mode toward a subset and port; None leaves it to auto mTLS."""
@@ -71,6 +81,7 @@ class Config:
         self._root = root_namespace
         self._suffix = suffix
         self._objects: dict[str, dict[tuple[str, str], Json]] = {kind: {} for kind in WATCHED}
+        self._deleted: set[tuple[str, str]] = set()
         self._views: dict[str, Any] = {}
 
     def apply(self, event: str, obj: Json) -> bool:
@@ -80,9 +91,11 @@ class Config:
             return False
         key = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
         known = self._objects[kind].get(key)
+        if kind == "Service":
+            (self._deleted.add if event == "DELETED" else self._deleted.discard)(key)
         if event == "DELETED":
             self._objects[kind].pop(key, None)
-        elif known is not None and known.get("spec") == obj.get("spec"):
+        elif known is not None and known.get("spec") == obj.get("spec") and _audience(known) == _audience(obj):
             return False
         else:
             self._objects[kind][key] = obj
@@ -98,25 +111,16 @@ class Config:
         """How many objects of a kind there are."""
         return len(self._objects.get(kind, {}))
 
-    def route(self, host: str, protocol: str) -> list[Destination]:
+    def route(self, host: str, protocol: str, client: str | None = None) -> list[Destination]:
         """Where the mesh sends requests for a host: itself where no route says otherwise, nowhere without weight.
 
-        A Gateway API route that hangs on the Service comes first.
+        A Gateway API route that hangs on the Service comes first. `client` is the namespace of the caller, which sees
+        what is exported to it; None sees everything.
         """
         parent = self._view("parents", self._parents).get(host)
         if parent is not None:
             return parent  # type: ignore[no-any-return]
-        known = self._view("routes", self._routes).get(host)
-        if known is None:
-            return [Destination(host, "", 1.0)]
-        namespace, spec = known
-        routes = spec.get("tcp" if protocol == "tcp" else "http") or []
-        route = next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
-        if route is not None and "delegate" in route:
-            key = (route["delegate"].get("namespace", namespace), route["delegate"]["name"])
-            delegate = self._objects["VirtualService"].get(key)
-            routes = (delegate or {}).get("spec", {}).get("http") or []
-            namespace, route = key[0], next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
+        namespace, route = self._rule_for(host, protocol, client)
         if route is None or not route.get("route"):
             return [Destination(host, "", 1.0)]
         listed = [
@@ -129,6 +133,91 @@ class Config:
         ]
         return _shares([(h, s, 1.0) for h, s, _ in listed] if len(listed) == 1 else listed)
 
+    def _rule_for(self, host: str, protocol: str, client: str | None) -> tuple[str, Json | None]:
+        """The rule of a VirtualService that takes requests for a host, and the namespace in which it names hosts."""
+        seen = self._view("routes", self._routes).get(host, ())
+        known = next((one for one in seen if client is None or _exported(one, client)), None)
+        if known is None:
+            return "", None
+        namespace, spec = known
+        routes = spec.get("tcp" if protocol == "tcp" else "http") or []
+        route = next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
+        if route is not None and "delegate" in route:
+            key = (route["delegate"].get("namespace", namespace), route["delegate"]["name"])
+            delegate = self._objects["VirtualService"].get(key)
+            routes = (delegate or {}).get("spec", {}).get("http") or []
+            namespace, route = key[0], next((r for r in routes if not _picky(r)), routes[-1] if routes else None)
+        return namespace, route
+
+    def abort(self, host: str, protocol: str, client: str) -> tuple[float, str] | None:
+        """The share of requests that a route's fault ends, and the status it answers; None where it ends none."""
+        _, route = self._rule_for(host, protocol, client)
+        fault = ((route or {}).get("fault") or {}).get("abort") or {}
+        share = float((fault.get("percentage") or {}).get("value", 0)) / 100
+        return (min(share, 1.0), str(fault.get("httpStatus", 503))) if share > 0 else None
+
+    def policies(self) -> list[tuple[str, Json]]:
+        """The AuthorizationPolicies, each with its namespace."""
+        return self._view("authorization", lambda: list(self._oldest("AuthorizationPolicy")))  # type: ignore[no-any-return]
+
+    @property
+    def root(self) -> str:
+        """The root namespace."""
+        return self._root
+
+    def sidecar(self, namespace: str, labels: Mapping[str, str]) -> Json | None:
+        """The Sidecar that a workload has."""
+        listed = self._view("sidecars", lambda: list(self._oldest("Sidecar")))
+        return sidecar_of(listed, namespace, labels, self._root) if listed else None
+
+    def knows(self, host: str, home: str, name: str, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Whether the sidecar of a workload knows the host of a Service: exported to it, and imported.
+
+        A host that a visible route sends to is known as well.
+        """
+        written = self._objects["Service"].get((home, name))
+        if (written is None or exported_by(written, namespace)) and imports(
+            self.sidecar(namespace, labels), namespace, home, host
+        ):
+            return True
+        sidecar = self.sidecar(namespace, labels)
+        for where, spec in self._view("vs", lambda: list(self._oldest("VirtualService"))):
+            if "mesh" not in (spec.get("gateways") or ["mesh"]):
+                continue
+            sent = {
+                self._full(d["destination"]["host"], where)
+                for r in spec.get("http") or []
+                for d in r.get("route") or []
+            }
+            named = [self._full(one, where) for one in spec.get("hosts") or []]
+            if host in sent and _exported((where, spec), namespace) and any(
+                imports(sidecar, namespace, where, one) for one in named
+            ):  # fmt: skip
+                return True
+        return False
+
+    def declares(self, host: str, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Whether a ServiceEntry that the sidecar of a workload sees declares a host outside of the mesh."""
+        sidecar = self.sidecar(namespace, labels)
+        return any(
+            host in (spec.get("hosts") or [])
+            and _exported((home, spec), namespace)
+            and imports(sidecar, namespace, home, host)
+            for home, spec in self._view("entries", lambda: list(self._oldest("ServiceEntry")))
+        )
+
+    def deleted(self, namespace: str, name: str) -> bool:
+        """Whether the Service of that name was deleted in this cluster."""
+        return (namespace, name) in self._deleted
+
+    def selects(self, namespace: str, name: str, labels: Mapping[str, str]) -> bool:
+        """Whether a Service has a workload of this cluster behind it; one that nobody changed has its own."""
+        if self.deleted(namespace, name):
+            return False
+        written = self._objects["Service"].get((namespace, name))
+        wanted = ((written or {}).get("spec") or {}).get("selector") or {}
+        return wanted.items() <= labels.items()
+
     def ingress(self, gateway: str, host: str) -> list[Destination]:
         """Where an ingress gateway (NAMESPACE/NAME) sends requests for a service: the first route that names it."""
         return self._view("ingress", self._ingress).get((gateway, host)) or [Destination(host, "", 1.0)]
@@ -137,9 +226,9 @@ class Config:
         """The DestinationRule that a client uses for a host: the client's namespace, the service's, the root's."""
         rules = self._view("rules", self._rules)
         for namespace in (client_namespace, service_namespace, self._root):
-            exact = rules.get((namespace, host))
-            if exact is not None:
-                return exact  # type: ignore[no-any-return]
+            exact: Rule | None = rules.get((namespace, host))
+            if exact is not None and exported(exact.exports, namespace, client_namespace):
+                return exact
             wild = [h for n, h in rules if n == namespace and h.startswith("*") and host.endswith(h[1:])]
             if wild:
                 return rules[(namespace, max(wild, key=len))]  # type: ignore[no-any-return]
@@ -174,12 +263,12 @@ class Config:
         )
         return [(namespace, obj.get("spec") or {}) for (namespace, _), obj in aged]
 
-    def _routes(self) -> dict[str, tuple[str, Json]]:
-        found: dict[str, tuple[str, Json]] = {}
+    def _routes(self) -> dict[str, list[tuple[str, Json]]]:
+        found: dict[str, list[tuple[str, Json]]] = {}
         for namespace, spec in self._oldest("VirtualService"):
             if "mesh" in (spec.get("gateways") or ["mesh"]):
                 for host in spec.get("hosts") or []:
-                    found.setdefault(self._full(host, namespace), (namespace, spec))
+                    found.setdefault(self._full(host, namespace), []).append((namespace, spec))
         return found
 
     def _ingress(self) -> dict[tuple[str, str], list[Destination]]:
@@ -228,6 +317,7 @@ class Config:
                 _tls(policy),
                 {s["name"]: mode for s in subsets if (mode := _tls(s.get("trafficPolicy") or {})) is not None},
                 {int(p["port"]["number"]): _tls(p) for p in policy.get("portLevelSettings") or [] if "port" in p},
+                tuple(spec.get("exportTo") or ()),
             )
             known = found.get(key)
             if known is not None:
@@ -236,6 +326,7 @@ class Config:
                     known.tls,
                     {**rule.subset_tls, **known.subset_tls},
                     known.port_tls,
+                    known.exports,
                 )
             found[key] = rule
         return found
@@ -246,6 +337,14 @@ class Config:
             selected = bool((spec.get("selector") or {}).get("matchLabels"))
             found.setdefault((namespace, selected), []).append(spec)
         return found
+
+
+def _exported(one: tuple[str, Json], client: str) -> bool:
+    return exported(one[1].get("exportTo") or [], one[0], client)
+
+
+def _audience(obj: Json) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(EXPORTED, ""))
 
 
 def _picky(route: Json) -> bool:

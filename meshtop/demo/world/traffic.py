@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from meshtop.demo.world import company, labels
-from meshtop.demo.world.company import External, Service, Version
+from meshtop.demo.world.answering import DENIED, DENIED_IN_GRPC, Outcome, allows, machine_service, refused, with_success
+from meshtop.demo.world.company import External, Service
 from meshtop.demo.world.conditions import Conditions
 from meshtop.demo.world.plan import EASTWEST, Cluster, Mesh, Plan, Workload
 from meshtop.demo.world.routing import Config, Destination
+from meshtop.demo.world.sight import registry_only
 from meshtop.demo.world.stream import Profile
 
 CROSSING_MS = 82.0
@@ -23,8 +25,6 @@ CROSSING_MS = 82.0
 REQUESTS_PER_CONNECTION = 60.0
 
 Key = tuple[str, str, str]
-Outcome = tuple[str, str, str, float]
-"""Code, gRPC status, flags and the share of requests that end so."""
 
 
 class Report(NamedTuple):
@@ -87,10 +87,8 @@ class Traffic:
         if rate and own and own[0].proxy == "none":
             self._load[own[0].key] += rate
         elif rate:
-            gateway = self._plan.gateway(cluster)
-            self._send(
-                gateway, service, rate, self._configs[cluster.name].ingress(self._mesh.public, self._host(service))
-            )
+            route = self._configs[cluster.name].ingress(self._mesh.public, self._host(service))
+            self._send(self._plan.gateway(cluster), service, rate, route)
         intruder = self._conditions.intruder.get((cluster.name, service.name))
         if intruder:
             for target in own[:1]:
@@ -103,16 +101,88 @@ class Traffic:
             if external is not None:
                 self._leave(client, external, rate)
             elif self._workloads.get(call.service):
-                target = self._services.get(call.service) or _machine_service(call.service)
-                config = self._configs[client.cluster]
-                route = [Destination(self._host(target), "", 1.0)]
-                if client.proxy != "ambient" or target.namespace in self._waypoints:
-                    # A ztunnel knows no routes; sidecars and waypoints obey both APIs'.
-                    route = config.route(self._host(target), target.protocol)
-                self._send(client, target, rate, self._split(client, target, route))
+                self._ask(client, self._services.get(call.service) or machine_service(call.service), rate)
         for stray in company.STRAYS:
             if stray.caller == service.name and client.proxy == "sidecar":
                 self._stray(client, stray.host, load * stray.fanout)
+
+    def _ask(self, client: Workload, target: Service, rate: float) -> None:
+        """A workload's requests to a Service of the mesh, as far as its proxy knows it."""
+        config, host = self._configs[client.cluster], self._host(target)
+        if all(self._configs[c.name].deleted(target.namespace, target.name) for c in self._clusters):
+            return  # Its name does not resolve, and no proxy sees a request.
+        if client.proxy == "sidecar" and not config.knows(
+            host, target.namespace, target.name, client.namespace, client.labels
+        ):
+            self._unseen(client, target, rate)
+            return
+        route = [Destination(host, "", 1.0)]
+        if client.proxy != "ambient" or target.namespace in self._waypoints:
+            # A ztunnel knows no routes; sidecars and waypoints obey both APIs'.
+            seen_by = client.namespace if client.proxy == "sidecar" else None
+            route = config.route(host, target.protocol, seen_by)
+            aborted = config.abort(host, target.protocol, client.namespace) if client.proxy == "sidecar" else None
+            if aborted is not None and target.protocol != "tcp":
+                share, status = aborted
+                self._local_reply(client, target, rate * share, (status, "14", "FI", 1.0))
+                rate *= 1.0 - share
+        if rate > 0:
+            self._send(client, target, rate, self._split(client, target, route))
+
+    def _unseen(self, client: Workload, target: Service, rate: float) -> None:
+        """Requests to a Service that the client's sidecar does not know: stopped, or passed on in plaintext."""
+        config, host = self._configs[client.cluster], self._host(target)
+        if registry_only(config.sidecar(client.namespace, client.labels), self._mesh.registry_only):
+            self._caught(client, target, host, "BlackHoleCluster", rate, [("502", "14", "-", 1.0)])
+            return
+        pods = {w.key: self.ready(w) for w in self._behind(target, "") if w.cluster == client.cluster}
+        ready = [w for w in self._behind(target, "") if pods.get(w.key)]
+        total = sum(pods[w.key] for w in ready)
+        if not total:
+            self._caught(client, target, host, "PassthroughCluster", rate, [("503", "14", "UF", 1.0)])
+        for endpoint in ready:
+            part = rate * pods[endpoint.key] / total
+            server = self._configs[endpoint.cluster].server_mode(endpoint.namespace, endpoint.labels, target.port)
+            if endpoint.proxy != "none" and server == "STRICT":
+                self._caught(client, target, host, "PassthroughCluster", part, [("503", "14", "UF", 1.0)])
+                continue
+            outcomes = self._answers(None, endpoint, target, False)
+            self._caught(client, target, host, "PassthroughCluster", part, outcomes)
+            if endpoint.proxy != "none":
+                flow = f"{client.cluster}/{client.namespace}/{client.name}>{target.name}"
+                self._exchange(None, endpoint, target, part, False, flow)
+            if not refused(outcomes):
+                self._load[endpoint.key] += part
+
+    def _caught(
+        self, client: Workload, target: Service, host: str, name: str, rate: float, outcomes: list[Outcome]
+    ) -> None:
+        """What a sidecar reports of calls that its catch-all takes."""
+        base = labels.peers("source", client, None, (host, name, labels.UNKNOWN), False)
+        flow = f"{client.cluster}/{client.namespace}/{client.name}>{target.name}"
+        if target.protocol == "tcp":
+            flags = "UH" if name == "BlackHoleCluster" else outcomes[0][2]
+            listed = labels.tcp(base, flags=flags, policy=labels.UNKNOWN)
+            profile = Profile(0, 1, 0.0, 0.0) if flags != "-" else Profile(0, 1, target.sent, target.received)
+            self.reports.append(Report(client.key, "tcp", listed, rate, profile, flow))
+            return
+        profile = Profile(1.0, 0.4, target.request_bytes, 0.0)
+        self._requests(client.key, base, target, rate, profile, outcomes, labels.UNKNOWN, flow)
+
+    def _answers(self, client: Workload | None, endpoint: Workload, service: Service, secured: bool) -> list[Outcome]:
+        """How requests that arrive at an endpoint are answered: by policies, if they refuse them, else by itself."""
+        if self._allows(client, endpoint, service, secured):
+            return self._outcomes(endpoint, service)
+        return [DENIED_IN_GRPC if service.protocol == "grpc" else DENIED]
+
+    def _allows(self, client: Workload | None, endpoint: Workload, service: Service, secured: bool) -> bool:
+        """Whether the policies on the way let a client's requests pass."""
+        waypoint = None
+        ambient = client is not None and client.proxy == "ambient"
+        if ambient and endpoint.namespace in self._waypoints and service.protocol != "tcp":
+            waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
+        config = self._configs[endpoint.cluster]
+        return allows(config, client if secured else None, endpoint, service, self._host(service), waypoint)
 
     def _split(self, client: Workload, target: Service, route: list[Destination]) -> list[Destination]:
         """The route, with the weights that it had at this time."""
@@ -158,7 +228,12 @@ class Traffic:
 
     def _behind(self, service: Service, version: str) -> list[Workload]:
         """The workloads behind a Service, or that of one version; Flagger's plain one selects its primary."""
-        found = self._workloads[service.name]
+        name = f"{service.name}-{version}" if version else service.name
+        found = [
+            w
+            for w in self._workloads[service.name]
+            if self._configs[w.cluster].selects(service.namespace, name, w.labels)
+        ]
         if not version:
             return [w for w in found if w.track == "primary"] or found
         return [w for w in found if version in (w.version, w.track)]
@@ -182,7 +257,8 @@ class Traffic:
         elif client is not None and client.kind != "WorkloadGroup":
             self._fail(client, None if crossing else endpoint, service, rate, flow)
         if works:
-            self._load[endpoint.key] += rate
+            if not refused(self._answers(client, endpoint, service, secured)):
+                self._load[endpoint.key] += rate
             if crossing:
                 self._cross(endpoint, service, rate)
 
@@ -218,9 +294,16 @@ class Traffic:
         crossing = client is not None and client.cluster != endpoint.cluster
         served = self._profile(endpoint, service)
         seen = served._replace(median_ms=served.median_ms * 1.04 + 0.4 + (CROSSING_MS if crossing else 0.0))
-        outcomes = self._outcomes(endpoint, service)
+        outcomes = self._answers(client, endpoint, service, secured)
         ambient_client = client is not None and client.proxy == "ambient"
+        if refused(outcomes):
+            served = served._replace(median_ms=1.0)
         through_waypoint = ambient_client and endpoint.namespace in self._waypoints and service.protocol != "tcp"
+        if refused(outcomes) and endpoint.proxy == "ambient" and not through_waypoint:
+            # A ztunnel refuses the connection, of which it reports nothing.
+            if client is not None and client.proxy == "sidecar":
+                self._fail(client, None if crossing else endpoint, service, rate, flow)
+            return
         if through_waypoint and client is not None:
             waypoint = self._plan.waypoint(self._plan.cluster(endpoint.cluster), endpoint.namespace)
             self._ztunnel(client, waypoint, service, rate, "source", flow)
@@ -274,20 +357,14 @@ class Traffic:
             self.reports.append(Report(target, "messages", base, rate, profile, flow))
 
     def _ztunnel(
-        self,
-        client: Workload | None,
-        endpoint: Workload,
-        service: Service,
-        rate: float,
-        reporter: str,
-        flow: str,
+        self, client: Workload | None, endpoint: Workload, service: Service, rate: float, reporter: str, flow: str,
         secured: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """A ztunnel's report: connections and bytes, whatever is spoken inside."""
         reporting = client if reporter == "source" and client is not None else endpoint
         base = labels.peers(reporter, client, endpoint, self._service(service, endpoint), secured)
         ends = [self._plan.cluster(w.cluster).region if w is not None else labels.UNKNOWN for w in (client, endpoint)]
-        localities = (ends[0], _zone(ends[0]), ends[1], _zone(ends[1]))
+        localities = (ends[0], labels.home_zone(ends[0]), ends[1], labels.home_zone(ends[1]))
         listed = labels.tcp(
             base, flags="-", policy=labels.security(reporter, secured, ztunnel=True), localities=localities
         )
@@ -317,15 +394,9 @@ class Traffic:
         """Connections that do not come about: the source alone knows."""
         if client.proxy == "ambient":
             return
-        profile = Profile(
-            4.0,
-            0.8,
-            0.0 if service.protocol == "tcp" else service.request_bytes,
-            0.0 if service.protocol == "tcp" else 180.0,
-        )
-        self._report(
-            "source", client.key, client, endpoint, service, rate, profile, [("503", "14", "UF", 1.0)], False, flow
-        )
+        profile = Profile(4.0, 0.8, *((0.0, 0.0) if service.protocol == "tcp" else (service.request_bytes, 180.0)))
+        outcomes: list[Outcome] = [("503", "14", "UF", 1.0)]
+        self._report("source", client.key, client, endpoint, service, rate, profile, outcomes, False, flow)
 
     def _local_reply(self, client: Workload, service: Service, rate: float, outcome: Outcome) -> None:
         """What a proxy answers by itself because there is nowhere to send a request."""
@@ -333,32 +404,27 @@ class Traffic:
             return
         flow = f"{client.cluster}/{client.namespace}/{client.name}>{service.name}"
         sizes = (0.0, 0.0) if service.protocol == "tcp" else (service.request_bytes, 90.0)
-        self._report(
-            "source", client.key, client, None, service, rate, Profile(0.4, 0.4, *sizes), [outcome], False, flow
-        )
+        profile = Profile(0.4, 0.4, *sizes)
+        self._report("source", client.key, client, None, service, rate, profile, [outcome], False, flow)
 
     def _leave(self, client: Workload, external: External, rate: float) -> None:
         """Calls to a host that a ServiceEntry declares: no workload answers in the mesh."""
         if client.proxy != "sidecar":
             return
+        if not self._configs[client.cluster].declares(external.host, client.namespace, client.labels):
+            self._stray(client, external.host, rate)
+            return
         base = labels.peers("source", client, None, (external.host, external.host, external.namespace), False)
-        outcomes = _with_success(external.errors, "http")
+        outcomes = with_success(external.errors, "http")
         service = Service(external.name, external.namespace, external.port, ())
         flow = f"{client.cluster}/{client.namespace}/{client.name}>{external.host}"
-        self._requests(
-            client.key,
-            base,
-            service,
-            rate,
-            Profile(external.median_ms, 0.5, 1_100, 700),
-            outcomes,
-            labels.UNKNOWN,
-            flow,
-        )
+        profile = Profile(external.median_ms, 0.5, 1_100, 700)
+        self._requests(client.key, base, service, rate, profile, outcomes, labels.UNKNOWN, flow)
 
     def _stray(self, client: Workload, host: str, rate: float) -> None:
         """Calls to an undeclared host."""
-        stopped = self._mesh.registry_only
+        sidecar = self._configs[client.cluster].sidecar(client.namespace, client.labels)
+        stopped = registry_only(sidecar, self._mesh.registry_only)
         name = "BlackHoleCluster" if stopped else "PassthroughCluster"
         base = labels.peers("source", client, None, (host, name, labels.UNKNOWN), False)
         profile = Profile(0.3, 0.4, 200, 0) if stopped else Profile(120.0, 0.8, 200, 64_000)
@@ -381,25 +447,4 @@ class Traffic:
 
     def _outcomes(self, endpoint: Workload, service: Service) -> list[Outcome]:
         errors = self._conditions.errors_of(endpoint.cluster, service.name, endpoint.version, endpoint.serving.errors)
-        return _with_success(errors, service.protocol)
-
-
-def _with_success(errors: tuple[tuple[str, float], ...], protocol: str) -> list[Outcome]:
-    """Error shares as outcomes, after what is left for success; in gRPC the numbers are statuses of an HTTP 200."""
-    fine = 1.0 - sum(share for _, share in errors)
-    if protocol == "grpc":
-        return [("200", "0", "-", fine), *(("200", status, "-", share) for status, share in errors)]
-    return [("200", "", "-", fine), *((code, "", "-", share) for code, share in errors if code != "0"),
-            *(("0", "", "DC", share) for code, share in errors if code == "0")]  # fmt: skip
-
-
-def _machine_service(name: str) -> Service:
-    machine = next(m for m in company.MACHINES if m.name == name)
-    return Service(
-        machine.name, machine.namespace, machine.port, (Version(machine.version.name),), protocol=machine.protocol,
-        request_bytes=machine.request_bytes, response_bytes=machine.response_bytes,
-    )  # fmt: skip
-
-
-def _zone(region: str) -> str:
-    return region if region == labels.UNKNOWN else f"{region}a"
+        return with_success(errors, service.protocol)

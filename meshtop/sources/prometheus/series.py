@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -19,7 +20,9 @@ from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine
 from meshtop.sources.prometheus.history import read_history
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
-from meshtop.sources.prometheus.slos import SloReader
+
+if TYPE_CHECKING:
+    from meshtop.sources.prometheus.slos import SloReader
 
 _LONGEST_HISTORY_WINDOW_SECONDS = 300.0
 """Maximum window of a sparkline's rates in seconds: a longer one would flatten it."""
@@ -52,7 +55,7 @@ class SeriesReader:
         self.slos: Slos | None = None
         self._alerts = AlertReader()
         self._targets = tuple(slos)
-        self._slos = SloReader(cluster, self._targets)
+        self._slos: SloReader | None = None
         self._courses = CourseReader()
         self._courses_asked: float | None = None
         self._headers = headers
@@ -109,6 +112,11 @@ class SeriesReader:
         """Ask how objectives are kept, now or at `at`, at most once a minute; keeps the last answer on failure."""
         if self._engine is None:
             return
+        if self._slos is None:
+            # Only who asks for objectives loads what judges them.
+            from meshtop.sources.prometheus.slos import SloReader
+
+            self._slos = SloReader(self.cluster, self._targets)
         self.slos = await self._slos.read(self._engine, self.matchers, self.slos, at=at, now=self._moment(at))
 
     async def refresh_plaintext(self, *, at: float | None = None) -> None:
@@ -147,7 +155,7 @@ class SeriesReader:
         self._close_charts()
         self._engine = engine
         self._courses, self._courses_asked = CourseReader(), None
-        self._alerts, self._slos = AlertReader(), SloReader(self.cluster, self._targets)
+        self._alerts, self._slos = AlertReader(), None
 
     def _close_charts(self) -> None:
         if self._charts is not None:

@@ -286,9 +286,9 @@ def about(item: FindingItem) -> str:
 
 
 def _object(item: FindingItem) -> str:
-    """The object and its cluster; what is not about one object says in its sentence where it is."""
-    if not item.on_configuration:
-        return ""
+    """What it is about, and its cluster: an object, or the workload, namespace or cluster that it is found in."""
+    if not item.kind:
+        return "between clusters"
     place = f"{item.namespace}/" if item.namespace and item.kind != "Namespace" else ""
     return f"{item.kind} {place}{item.name}" + (f" in {item.cluster}" if item.cluster not in ("", item.name) else "")
 

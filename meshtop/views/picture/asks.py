@@ -88,6 +88,8 @@ GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
 EVACUATE = _asking("EndpointSlice")
+APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)))
+"""All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
 
 
 _JUDGED = frozenset({"findings"})

@@ -6,15 +6,15 @@ Nothing is sent. Files alone are judged as a cluster of their own, with the ingr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec import Struct, structs
 
 from meshtop.analysis.findings.judge import judge_config
 from meshtop.analysis.findings.revisions import JudgedCluster, MisreadObject
 from meshtop.analysis.findings.suppression import Suppression
+from meshtop.analysis.inventory.overlay import OverlaidObject, objects_in, with_objects
 from meshtop.model.evidence import Unknown
-from meshtop.model.kube import ConfigObject, Inventory
+from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Severity
@@ -31,7 +31,6 @@ FAIL_ON: Mapping[str, frozenset[Severity]] = {
     "info": frozenset(Severity),
 }
 """From which severity on findings are a bad answer."""
-_PARTS = ("nodes", "namespaces", "services", "endpoint_slices", "pods", "controllers", "credentials", "webhooks")
 
 
 class ReadFiles(Struct, frozen=True, kw_only=True):
@@ -104,52 +103,32 @@ def _chosen(items: list[FindingItem], query: Query) -> tuple[FindingItem, ...]:
 
 
 def _keys(inventory: Inventory) -> Iterable[tuple[str, str, str]]:
-    for part in _PARTS:
-        for obj in getattr(inventory, part):
-            kind = getattr(obj, "kind", type(obj).__name__)
-            meta = getattr(obj, "meta", obj)
-            yield kind, meta.namespace, meta.name
-    for objects in inventory.config.values():
-        for obj in objects:
-            yield obj.kind, obj.meta.namespace, obj.meta.name
+    return ((name.kind, name.namespace, name.name) for name, _ in objects_in(inventory))
 
 
-def laid_over(snapshot: Snapshot, files: Sequence[ReadFiles]) -> Snapshot:
-    """A snapshot as it would be with the objects of files in place: those of the same name are replaced."""
-    return structs.replace(snapshot, clusters=tuple(_with(cluster, files) for cluster in snapshot.clusters))
-
-
-def _with(cluster: ClusterSnapshot, files: Sequence[ReadFiles]) -> ClusterSnapshot:
-    inventory = cluster.inventory
-    for one in files:
-        if inventory is not None and one.cluster in ("", cluster.name):
-            inventory = _merged(inventory, one.inventory)
-    return cluster if inventory is cluster.inventory else structs.replace(cluster, inventory=inventory)
-
-
-def _merged(inventory: Inventory, files: Inventory) -> Inventory:
-    parts: dict[str, Any] = {}
-    for part in _PARTS:
-        new = getattr(files, part)
-        if new:
-            names = {_identity(obj) for obj in new}
-            kept = [obj for obj in getattr(inventory, part) if _identity(obj) not in names]
-            parts[part] = (*kept, *new)
-    config: dict[str, tuple[ConfigObject, ...]] = dict(inventory.config)
-    for kind, objects in files.config.items():
-        replaced = {obj.meta.key for obj in objects}
-        config[kind] = (*(obj for obj in config.get(kind, ()) if obj.meta.key not in replaced), *objects)
-    maps = {**inventory.config_maps, **files.config_maps}
-    kinds = tuple(
-        structs.replace(status, state="fresh") if status.state == "missing" and status.kind in files.config else status
-        for status in inventory.kinds
+def laid_over(
+    snapshot: Snapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, OverlaidObject]] = ()
+) -> Snapshot:
+    """A snapshot as it would be with the objects of files applied and others removed ("" is every cluster)."""
+    now = snapshot.at if snapshot.moment is None else snapshot.moment
+    return structs.replace(
+        snapshot, clusters=tuple(_with(cluster, files, removed, now) for cluster in snapshot.clusters)
     )
-    return structs.replace(inventory, config=config, config_maps=maps, kinds=kinds, **parts)
 
 
-def _identity(obj: Any) -> tuple[str, str, str]:
-    meta = getattr(obj, "meta", obj)
-    return getattr(obj, "kind", ""), meta.namespace, meta.name
+def _with(
+    cluster: ClusterSnapshot, files: Sequence[ReadFiles], removed: Sequence[tuple[str, OverlaidObject]], now: float
+) -> ClusterSnapshot:
+    inventory = cluster.inventory
+    if inventory is None:
+        return cluster
+    gone = [name for where, name in removed if where in ("", cluster.name)]
+    if gone:
+        inventory = with_objects(inventory, Inventory(), gone, now=now)
+    for one in files:
+        if one.cluster in ("", cluster.name):
+            inventory = with_objects(inventory, one.inventory, now=now)
+    return cluster if inventory is cluster.inventory else structs.replace(cluster, inventory=inventory)
 
 
 def analysis_document(

@@ -229,3 +229,15 @@ def test_strict_mutual_tls_is_asked_first() -> None:
     assert judge(strict, of=call(principal=None), at=point(Enforcer.GATEWAY)).permission is ALLOWED
     foreign = call(principal="elsewhere/ns/shop/sa/web")
     assert judge(of=foreign).why == "shop/api does not trust the trust domain elsewhere."
+
+
+@pytest.mark.parametrize("enforcer", [Enforcer.GATEWAY, Enforcer.WAYPOINT])
+def test_a_policy_for_one_route_of_gateway_api_cannot_be_judged_where_it_may_count(enforcer: Enforcer) -> None:
+    refs = [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "api"}]
+    bound = policy("r", action="DENY", rules=[{}], targetRefs=refs)
+    found = judge(bound, at=point(enforcer))
+    assert found.permission is DEPENDS
+    assert "serves its target HTTPRoute api is not known" in found.why
+    assert judge(bound, at=point(Enforcer.SIDECAR)).permission is ALLOWED
+    other = policy("r", action="DENY", rules=[{}], targetRefs=[{**refs[0], "group": "other.example"}])
+    assert judge(other, at=point(enforcer)).permission is ALLOWED

@@ -238,10 +238,17 @@ def claims(fleet: Fleet, names: Mapping[str, str] | None = None) -> dict[Any, ob
 MORE_OR_LESS = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+OUTSIDE = Recipe(
+    name="north",
+    plane=True,
+    environment=(("EXTERNAL_ISTIOD", "true"), ("LOCAL_CLUSTER_SECRET_WATCHER", "true"), ("CLUSTER_ID", "west")),
+)
+"""An istiod that reads the cluster `west` from outside."""
 SERVED = Recipe(name="east", mesh=mesh_config({"rootNamespace": "one", "trustDomain": "one"}), served_by="west")
 
 
 @example((SERVED, Recipe(name="west", plane=True), Recipe(name="north")), "east", ["Namespace"])
+@example((Recipe(name="east"), Recipe(name="west", served_by="east"), OUTSIDE), "west", ["ConfigMap"])
 @given(FLEETS, st.sampled_from(NAMES), st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True))
 @MORE_OR_LESS
 def test_what_is_no_longer_read_never_makes_another_claim(

@@ -109,6 +109,10 @@ class MeshTls:
             return home
         return home.no_policies or home.server(party.namespace, party.labels)
 
+    def mesh_of(self, cluster: str) -> tuple[str, ...]:
+        """The clusters whose endpoints a cluster's istiod knows, itself first."""
+        return self._meshes.get(cluster, (cluster,))
+
     def hosts_of(self, cluster: str) -> Hosts | None:
         """The hosts of a cluster."""
         return self._hosts.get(cluster)
@@ -194,8 +198,19 @@ class MeshTls:
                 return found
         return None
 
-    def calls(self, client: Party, server: Party, host: Host | None, protocol: str = "tcp") -> list[TlsVerdict]:
-        """The verdict for each port of a host that fits the protocol, and each subset that routes lead to."""
+    def calls(
+        self,
+        client: Party,
+        server: Party,
+        host: Host | None,
+        protocol: str = "tcp",
+        *,
+        through: Sequence[str | None] | None = None,
+    ) -> list[TlsVerdict]:
+        """The verdict for each port of a host that fits the protocol, and each subset that routes lead to.
+
+        `through` are the subsets (None: none) where a caller knows which one a route leads through.
+        """
         policy = self.policy(server)
         if isinstance(policy, str):
             return [_unknown(policy)]
@@ -206,7 +221,7 @@ class MeshTls:
             if port is not None and target is None and policy.ports:
                 found.append(_unknown(f"Where port {port.number} of {host.name if host else ''} leads is not known."))
                 continue
-            for subset in self._subsets(client, server, host):
+            for subset in self._subsets(client, server, host) if through is None else through:
                 found.append(self._call(client, server, policy, host, port, subset))
         return found
 

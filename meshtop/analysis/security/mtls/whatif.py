@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
+from meshtop.analysis.inventory.overlay import OverlaidObject, with_objects
 from meshtop.analysis.security.mtls.config import MeshMember
 from meshtop.analysis.security.mtls.mesh import MeshTls, TlsVerdict
 from meshtop.analysis.security.mtls.observed import PlaintextSource, WorkloadId, plaintext
@@ -18,7 +19,7 @@ from meshtop.analysis.security.mtls.posture import WorkloadPosture
 from meshtop.analysis.security.mtls.server import Mode
 from meshtop.analysis.security.trust import TrustPair
 from meshtop.analysis.visibility.selection import match_labels
-from meshtop.model.kube import ConfigObject, Meta
+from meshtop.model.kube import ConfigObject, Inventory, Meta
 from meshtop.model.mesh import MeshFacts, Proxy
 from meshtop.model.row_maker import RowMaker, all_or_none
 from meshtop.model.traffic import Edge
@@ -84,7 +85,9 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
     root = facts.root_namespace or ""
     # Where the root namespace is not known, nothing is laid over the mesh: what that policy meets there is not known.
     home = root or _SOME_ROOT if scope == MESH else scope
-    kept = [_obeying(p, root, scope) for p in inventory.config.get("PeerAuthentication", ())]
+    held = inventory.config.get("PeerAuthentication", ())
+    kept = [(p, _obeying(p, root, scope)) for p in held]
+    gone = [OverlaidObject(p.kind, *p.meta.key) for p, left in kept if left is None]
     new = ConfigObject(
         group="security.istio.io",
         version="v1",
@@ -93,8 +96,9 @@ def _strict(member: MeshMember, scope: str) -> MeshMember:
         meta=Meta(name="default", namespace=home, created=-1.0),
         spec={"mtls": {"mode": Mode.STRICT.value}},
     )
-    config = {**inventory.config, "PeerAuthentication": (*(p for p in kept if p is not None), new)}
-    return structs.replace(member, inventory=structs.replace(inventory, config=config))
+    changed = (*(left for p, left in kept if left is not None and left is not p), new)
+    applied = Inventory(config={"PeerAuthentication": changed})
+    return structs.replace(member, inventory=with_objects(inventory, applied, gone))
 
 
 def _obeying(policy: ConfigObject, root: str, scope: str) -> ConfigObject | None:
