@@ -83,7 +83,8 @@ class Session:
             from meshtop.observatory.narrowing import WhatIsRead
 
             return self._replayed(
-                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos)
+                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos),
+                window_seconds,
             )
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
@@ -107,7 +108,7 @@ class Session:
             discovery_folder=discovery_folder(os.environ),
         )
 
-    def _replayed(self, wanted: WhatIsRead) -> Observatory:
+    def _replayed(self, wanted: WhatIsRead, window_seconds: float | None) -> Observatory:
         """The observatory on a recording. Raises RecordingError for a moment or window that is not in it."""
         from meshtop.observatory.replay import RecordedObservatory
         from meshtop.settings.durations import format_duration
@@ -121,9 +122,11 @@ class Session:
             raise RecordingError(
                 f"{recording.path} begins at {rfc3339(recording.moments[0])}, after {rfc3339(moment)}."
             )
-        if self.common.window is not None and self.settings.window != window:
+        other = window_seconds or (self.settings.window if self.common.window is not None else window)
+        if other != window:
             raise RecordingError(
-                f"{recording.path} was recorded with a window of {format_duration(window)}; leave --window out."
+                f"{recording.path} was recorded with a window of {format_duration(window)} and not"
+                f" {format_duration(other)}; leave the window out."
             )
         return RecordedObservatory(
             recording, wanted=wanted, moment=moment, only=self.common.cluster, contexts=self.common.context, play=True

@@ -130,7 +130,7 @@ def test_what_has_nothing_to_do_with_it_is_refused(run: RecordedRun, file: str, 
     [
         (("--at", "2026-08-01T13:00:00Z"), "begins at 2026-08-01T14:00:00Z"),
         (("--at", "2026-08-01T15:00:00Z"), "is in the future"),
-        (("--window", "1m"), "recorded with a window of 5m; leave --window out"),
+        (("--window", "1m"), "recorded with a window of 5m and not 1m; leave the window out"),
         (("--cluster", "est"), "There is no cluster est in"),
         (("--context", "est"), "There is no context est in"),
     ],
@@ -288,3 +288,15 @@ def test_a_moment_that_is_being_written_when_time_is_over_is_finished(
     _fed(monkeypatch, told)
     assert run("record", str(run.folder / "x.rec"), "--for", "200ms").code == 0
     assert read(run.folder / "x.rec") == [told[0], told[2]]
+
+
+def test_a_forecast_is_of_the_window_that_was_recorded(run: RecordedRun, file: str) -> None:
+    policy = run.folder / "deny.yaml"
+    meta = "metadata: {name: none, namespace: shop}"
+    policy.write_text(f"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n{meta}\nspec: {{}}\n")
+    done = run("replay", file, "--", "whatif", "apply", "-f", str(policy), "-o", "json")
+    assert done.code in (0, 1, 3), done.err
+    assert json.loads(done.out)["window"] == "5m"
+    longer = run("replay", file, "--", "whatif", "apply", "-f", str(policy), "--last", "1d")
+    assert longer.code == 2
+    assert "recorded with a window of 5m and not 24h" in longer.err

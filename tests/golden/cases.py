@@ -25,17 +25,9 @@ KINDS = (
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-<<<<<<< HEAD
-    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
-    "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
-||||||| dffca86
-    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif strict", "whatif evacuate",
-    "shift", "propagate", "rollback", "resume",
-=======
     "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif apply", "whatif strict",
     "whatif evacuate",
-    "shift", "propagate", "rollback", "resume",
->>>>>>> main
+    "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
