@@ -154,7 +154,8 @@ def _print(session: Session, analysis: Analysis, output: str, fail_on: str, snap
     items = analysis.items
     if output in ("json", "yaml"):
         at = snapshot.at if snapshot is not None else time.time()
-        document = analysis_document(analysis, at=at, window_seconds=session.settings.window, snapshot=snapshot)
+        window = snapshot.window_seconds if snapshot is not None else session.settings.window
+        document = analysis_document(analysis, at=at, window_seconds=window, snapshot=snapshot)
         write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     elif output == "csv":
         write(to_csv(VIEW.item, items).rstrip("\n"))

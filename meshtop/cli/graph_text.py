@@ -34,7 +34,7 @@ def graph_text(picture: Picture, graph: ServiceGraph, query: Query, sight: Sight
     lines = [
         style.paint(style.plain(_title(graph, picture.snapshot, query, sight)), Tone.DIM),
         "",
-        *_drawing(graph, style),
+        *graph_lines(graph, style),
     ]
     lookup = GraphLookup(graph)
     hurt = [edge for edge in lookup.worst if edge.health.status in _HURT]
@@ -59,7 +59,8 @@ def _title(graph: ServiceGraph, snapshot: Snapshot, query: Query, sight: Sight) 
     return " · ".join(told)
 
 
-def _drawing(graph: ServiceGraph, style: Style) -> list[str]:
+def graph_lines(graph: ServiceGraph, style: Style) -> list[str]:
+    """The drawing alone, line by line."""
     placed = layout(graph, LayoutOptions(width=style.width or WIDTH))
     rows = GraphDrawing(graph, placed, ASCII if style.ascii_only else UNICODE).paint()
     return [_row(row, style) for row in rows]

@@ -30,6 +30,10 @@ COMMANDS = {
     "doctor": "meshtop.cli.doctor",
     "rules": "meshtop.cli.rules",
     "access": "meshtop.cli.access",
+    "record": "meshtop.cli.record",
+    "replay": "meshtop.cli.replay",
+    "diff": "meshtop.cli.diff",
+    "incident": "meshtop.cli.incident",
     "serve": "meshtop.cli.serve",
     "mcp": "meshtop.cli.mcp",
     "demo": "meshtop.cli.demo",
@@ -100,6 +104,10 @@ def cli(ctx: click.Context, no_diff: bool, no_mouse: bool, opening: str | None) 
     Without a command: the console, on every cluster of the kubeconfig.
     """
     if ctx.invoked_subcommand is not None:
+        if common_of(ctx).recording is not None:
+            from meshtop.cli.replay import check_reads
+
+            check_reads(ctx.invoked_subcommand)
         return None
     from meshtop.cli.open_console import open_console
 

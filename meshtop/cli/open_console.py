@@ -43,6 +43,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True, openi
         moment=common.at,
         diff=diff,
         opening=opening,
+        recording=common.recording,
     )
 
 

@@ -18,6 +18,7 @@ from meshtop.settings.document import KeyPath
 
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
+    from meshtop.sources.recording.recorded import RecordedSnapshots
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,6 +38,7 @@ class Console(Protocol):
         moment: float | None,
         diff: bool,
         opening: str | None,
+        recording: RecordedSnapshots | None = None,
     ) -> int:
         """Open the console on these clusters, in this scope."""
 
@@ -60,6 +62,8 @@ class Common:
         self.ascii = False
         self.verbose = 0
         self.log: str | None = None
+        self.recording: RecordedSnapshots | None = None
+        """The recording that is read instead of clusters (`meshtop replay`)."""
         self.console: Console | None = None
         """Opens the console; set by the program's entry point, as the command line does not import the console."""
 

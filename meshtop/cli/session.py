@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshtop.actions.attention import AttentionStore
     from meshtop.actions.change_ring import ChangeRing
     from meshtop.model.snapshot import Snapshot
+    from meshtop.observatory.narrowing import WhatIsRead
     from meshtop.observatory.observatory import Observatory
     from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
@@ -81,6 +82,13 @@ class Session:
 
         Raises KubeconfigError and ConfigError.
         """
+        if self.common.recording is not None:
+            from meshtop.observatory.narrowing import WhatIsRead
+
+            return self._replayed(
+                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos),
+                window_seconds,
+            )
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
 
@@ -104,6 +112,30 @@ class Session:
             discovery_folder=discovery_folder(os.environ),
         )
 
+    def _replayed(self, wanted: WhatIsRead, window_seconds: float | None) -> Observatory:
+        """The observatory on a recording. Raises RecordingError for a moment or window that is not in it."""
+        from meshtop.observatory.replay import RecordedObservatory
+        from meshtop.settings.durations import format_duration
+        from meshtop.sources.recording.frames import RecordingError
+        from meshtop.views.frame.document import rfc3339
+
+        recording = self.common.recording
+        assert recording is not None
+        moment, window = self.common.at, recording.header.window_seconds
+        if moment is not None and moment < recording.moments[0]:
+            raise RecordingError(
+                f"{recording.path} begins at {rfc3339(recording.moments[0])}, after {rfc3339(moment)}."
+            )
+        other = window_seconds or (self.settings.window if self.common.window is not None else window)
+        if other != window:
+            raise RecordingError(
+                f"{recording.path} was recorded with a window of {format_duration(window)} and not"
+                f" {format_duration(other)}; leave the window out."
+            )
+        return RecordedObservatory(
+            recording, wanted=wanted, moment=moment, only=self.common.cluster, contexts=self.common.context, play=True
+        )
+
     @cached_property
     def pictures(self) -> PictureFactory:
         """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
@@ -124,8 +156,10 @@ class Session:
     def remember(self) -> None:
         """Open the memories of what needed attention and what changed, before the first picture.
 
-        They are closed at the end of the run.
+        They are closed at the end of the run. What this machine remembers is nothing that a recording knows of.
         """
+        if self.common.recording is not None:
+            return
         from meshtop.actions.attention import AttentionStore, attention_path
         from meshtop.actions.change_ring import ChangeRing, ring_path
         from meshtop.cli.exits import at_end

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, TextIO
 
 from meshtop.cli.exits import OutputClosed, say
@@ -54,7 +54,7 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     try:
         async with (
             contextlib.aclosing(observatory.follow()) as snapshots,
-            contextlib.aclosing(latest(snapshots, pause, lambda s: live or s.settled)) as shown,
+            contextlib.aclosing(shown_snapshots(session, snapshots, pause, lambda s: live or s.settled)) as shown,
         ):
             async for snapshot in shown:
                 said = _shown(face, snapshot, said)
@@ -79,6 +79,21 @@ def _shown(face: Redraw | Stream, snapshot: Snapshot, said: str) -> str:
             say(f"meshtop: {sentence}")
         return sentence
     return ""
+
+
+def shown_snapshots(
+    session: Session, snapshots: AsyncIterator[Snapshot], pause: float, wanted: Callable[[Snapshot], bool]
+) -> AsyncGenerator[Snapshot, None]:
+    """The Snapshots to show: of clusters the latest ones, of a recording, which waits for nobody, every one."""
+    if session.common.recording is None:
+        return latest(snapshots, pause, wanted)
+
+    async def every() -> AsyncGenerator[Snapshot, None]:
+        async for snapshot in snapshots:
+            if wanted(snapshot):
+                yield snapshot
+
+    return every()
 
 
 async def latest(snapshots: AsyncIterator[Snapshot], pause: float, wanted: Any) -> AsyncGenerator[Snapshot, None]:

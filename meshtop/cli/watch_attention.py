@@ -74,14 +74,16 @@ class _Watch:
 
     async def run(self) -> int:
         """Follow until interrupted, or until it is as asked for."""
-        from meshtop.cli.watch import latest
+        from meshtop.cli.watch import shown_snapshots
 
         observatory = self._session.observatory(courses=True, alerts=True, slos=True)
         last: Snapshot | None = None
         try:
             async with (
                 contextlib.aclosing(observatory.follow()) as snapshots,
-                contextlib.aclosing(latest(snapshots, self._session.settings.refresh, lambda s: s.settled)) as shown,
+                contextlib.aclosing(
+                    shown_snapshots(self._session, snapshots, self._session.settings.refresh, lambda s: s.settled)
+                ) as shown,
             ):
                 async for snapshot in shown:
                     last = snapshot

@@ -60,7 +60,7 @@ def command(
     if [*files, *deletes].count("-") > 1:
         raise click.UsageError("- is stdin, which can be read once.", ctx)
     change = _change(session, files, deletes, removes, session.common.cluster)
-    span = last or session.common.window or DAY
+    span = last or session.common.window or _usual_span(session)
     # The clusters that are named are those in which objects are applied; who calls there may be in any other one.
     targets, session.common.cluster = session.common.cluster, ()
     snapshot = _snapshot(session, span)
@@ -77,6 +77,14 @@ def command(
     _print(session, before, answer, output, question, span)
     say_missing(session, snapshot)
     return _ended(before, answer)
+
+
+def _usual_span(session: Session) -> str:
+    """A day; of a recording the window over which its rates were measured."""
+    from meshtop.settings.durations import format_duration
+
+    recording = session.common.recording
+    return DAY if recording is None else format_duration(recording.header.window_seconds)
 
 
 def _snapshot(session: Session, span: str) -> Snapshot:

@@ -28,6 +28,7 @@ from meshtop.console.places import (
     load_screen,
     place_screen,
 )
+from meshtop.console.replay import NOT_OF_A_RECORDING, Replay
 from meshtop.console.running import BackgroundRuns
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
@@ -81,6 +82,7 @@ class MeshtopApp(Shell):
         self.scope = Scope(query=options.query)
         self.session = session or ConsoleSession(options, self)
         self.rights = Rights(self.session)
+        self.replay = Replay(options.recording) if options.recording is not None else None
         self.window_seconds = DEFAULT_WINDOW_SECONDS
         self.exit_message = ""
         self.journal = JournalWatch(self)
@@ -96,12 +98,16 @@ class MeshtopApp(Shell):
         return place_screen(FLEET)
 
     def now(self) -> float:
-        """The present, in Unix seconds."""
+        """The present, in Unix seconds; in a recording the moment at which what is shown was read."""
+        if self.replay is not None and self.picture is not None:
+            return self.picture.snapshot.at
         return time.time()
 
     @property
     def read_only(self) -> bool:
         """Whether nothing can be written to any cluster."""
+        if self.replay is not None:
+            return True
         if self.picture is not None and self.picture.snapshot.clusters:
             return all(cluster.read_only for cluster in self.picture.snapshot.clusters)
         return self.options.read_only
@@ -135,7 +141,7 @@ class MeshtopApp(Shell):
 
     def _tick(self) -> None:
         """Let the screen in front do what it repeats, and check the journal, to which other processes may write."""
-        if self.picture is not None:
+        if self.picture is not None and self.replay is None:
             self.journal.check()
         self._collector.look()
         # A tick that was due while everything is closed finds no screen.
@@ -164,6 +170,9 @@ class MeshtopApp(Shell):
 
     def open_journal(self) -> None:
         """Open the journal screen, unless it is open."""
+        if self.replay is not None:
+            self._say(NOT_OF_A_RECORDING, Tone.PLAIN)
+            return
         journal = load_screen(SCREENS[JOURNAL].path)
         if not isinstance(self.screen, journal):
             self.push_screen(journal())
@@ -300,6 +309,9 @@ class MeshtopApp(Shell):
 
     def roll_back_last(self) -> None:
         """Open the last shift and ask whether to roll it back."""
+        if self.replay is not None:
+            self._say(NOT_OF_A_RECORDING, Tone.PLAIN)
+            return
         clusters = self.picture.snapshot.clusters if self.picture is not None else ()
         last = last_shift(clusters_at_hand(clusters))
         if last is None and self.journal.problems:
@@ -346,6 +358,10 @@ class MeshtopApp(Shell):
     def travel(self, steps: int) -> None:
         """Go back or forward in time by steps of a minute; beyond the present it is live again."""
         snapshot = self.picture.snapshot if self.picture is not None else None
+        if self.replay is not None:
+            if snapshot is not None:
+                self.session.change(moment=self.replay.travelled(snapshot, steps * STEP_SECONDS))
+            return
         at = snapshot.moment if snapshot is not None and snapshot.moment is not None else self.now()
         moment = at + steps * STEP_SECONDS
         if moment >= self.now() - STEP_SECONDS / 2:

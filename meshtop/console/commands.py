@@ -77,13 +77,17 @@ def _set_tenant(host: ConsoleHost, argument: str) -> None:
 def _set_window(host: ConsoleHost, argument: str) -> None:
     from meshtop.settings.durations import positive_duration
 
+    if host.replay is not None:
+        raise ValueError("a recording has the window that it was made with")
     host.session.change(window_seconds=positive_duration(argument))
 
 
 def _go_to_moment(host: ConsoleHost, argument: str) -> None:
     from meshtop.views.frame.moments import parse_moment
 
-    host.session.change(moment=parse_moment(argument, datetime.now().astimezone()))
+    # In a recording, its last moment stands for the present.
+    now = datetime.now() if host.replay is None else datetime.fromtimestamp(host.replay.end)
+    host.session.change(moment=parse_moment(argument, now.astimezone()))
 
 
 _RUN: dict[str, Callable[[ConsoleHost, str], None]] = {

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
     from meshtop.console.desk.rights import Rights
+    from meshtop.console.replay import Replay
     from meshtop.console.running import BackgroundRuns
     from meshtop.console.scope import Scope
     from meshtop.console.session import ConsoleSession
@@ -32,8 +33,12 @@ class ConsoleHost(Protocol):
     def read_only(self) -> bool:
         """Whether nothing can be written to any cluster."""
 
+    @property
+    def replay(self) -> Replay | None:
+        """The recording that is shown; None where clusters are."""
+
     def now(self) -> float:
-        """The present, in Unix seconds."""
+        """The present, in Unix seconds; in a recording the moment at which what is shown was read."""
 
     def set_scope(self, scope: Scope) -> None:
         """Change the scope for all screens."""

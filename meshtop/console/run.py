@@ -12,6 +12,7 @@ from meshtop.process import answer_keys_first, end_with_parent
 if TYPE_CHECKING:
     from meshtop.settings.load import Loaded
     from meshtop.settings.schema import Settings
+    from meshtop.sources.recording.recorded import RecordedSnapshots
 
 
 def run_console(
@@ -25,6 +26,7 @@ def run_console(
     moment: float | None = None,
     diff: bool = True,
     opening: str | None = None,
+    recording: RecordedSnapshots | None = None,
 ) -> int:
     """Open the console and return its exit code; `opening` names what it shows first (KIND/NAMESPACE/NAME).
 
@@ -69,6 +71,7 @@ def run_console(
         read_only=bool(data.get("readOnly")),
         keymap=data.get("keymap") or {},
         cell_diff=diff,
+        recording=recording,
     )
     app = MeshtopApp(options, look, opening=first)
     answer_keys_first()

@@ -80,12 +80,13 @@ class Scope(Struct, frozen=True, kw_only=True):
         return tuple(parts)
 
 
-def freshness(snapshot: Snapshot | None, now: float) -> tuple[str, Tone]:
-    """The age of the picture, or the moment it shows, with a tone."""
+def freshness(snapshot: Snapshot | None, now: float, *, recorded: bool = False) -> tuple[str, Tone]:
+    """The age of the picture, or the moment it shows, with a tone; one that was recorded is of its moment."""
     if snapshot is None:
         return "starting", Tone.DIM
-    if snapshot.moment is not None:
-        return f"at {datetime.fromtimestamp(snapshot.moment, UTC):%Y-%m-%d %H:%M:%S} UTC", Tone.ACCENT
+    moment = snapshot.at if recorded and snapshot.moment is None else snapshot.moment
+    if moment is not None:
+        return f"at {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC", Tone.ACCENT
     from meshtop.views.kinds.clusters import (
         cluster_state,  # Brings all of the analysis, which the first frame does not need.
     )

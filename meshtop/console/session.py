@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meshtop.observatory.observatory import Observatory
     from meshtop.observatory.thread import ObservatoryThread
     from meshtop.settings.schema import Settings
+    from meshtop.sources.recording.recorded import RecordedSnapshots
     from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.factory import PictureFactory
     from meshtop.views.picture.picture import Picture
@@ -53,6 +54,8 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
     cell_diff: bool = True
     read_only: bool = False
     keymap: dict[str, str] = field(default_factory=dict)
+    recording: RecordedSnapshots | None = None
+    """The recording that is shown instead of clusters."""
 
 
 Answer = TypeVar("Answer")
@@ -200,8 +203,10 @@ class ConsoleSession:
             from meshtop.actions.change_ring import ChangeRing, ring_path
             from meshtop.views.picture.factory import picture_factory
 
-            self._attention = AttentionStore(attention_path())
-            self._ring = ChangeRing(ring_path())
+            # What this machine remembers is nothing that a recording knows of.
+            if self._options.recording is None:
+                self._attention = AttentionStore(attention_path())
+                self._ring = ChangeRing(ring_path())
             self._pictures.set_result(
                 picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
             )
@@ -211,6 +216,18 @@ class ConsoleSession:
             self._pictures.cancel()
 
     def _open(self) -> Observatory:
+        recording = self._options.recording
+        if recording is not None:
+            from meshtop.observatory.narrowing import WhatIsRead
+            from meshtop.observatory.replay import RecordedObservatory
+
+            return RecordedObservatory(
+                recording,
+                wanted=WhatIsRead(),
+                moment=self._options.moment,
+                only=self._options.query.clusters,
+                contexts=self._options.contexts,
+            )
         from meshtop.observatory.build import open_observatory
         from meshtop.settings.environment import discovery_folder
         from meshtop.views.picture.asks import asked_for
@@ -285,10 +302,9 @@ class ConsoleSession:
             from meshtop.sources.prometheus.charts import LineQuery
 
             async def of(cluster: str) -> tuple[Line, ...]:
-                feed = observatory.feed(cluster)
                 mine = [line for line in chart.lines if (line.cluster or chart.cluster) == cluster]
                 queries = [LineQuery(line.name, line.expression, line.unit) for line in mine]
-                return () if feed is None else await feed.prometheus.lines(queries, start=start, end=end, step=step)
+                return await observatory.lines(cluster, queries, start=start, end=end, step=step)
 
             clusters = dict.fromkeys(line.cluster or chart.cluster for line in chart.lines)
             answers = await asyncio.gather(*map(of, clusters), return_exceptions=True)

@@ -287,6 +287,24 @@ class ClusterFeed:
                 await asyncio.wait_for(self.prometheus.refresh_plaintext(at=schedule.moment), timeout_seconds)
         self._listed = self._measured = True
 
+    async def remeasure(self, schedule: Schedule, *, timeout_seconds: float) -> None:
+        """Read the metrics once more, at the schedule's moment; the objects stay as they were read."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._measure(schedule)
+                self._overdue.pop("prometheus", None)
+                if schedule.courses:
+                    await self.prometheus.refresh_courses(at=schedule.moment)
+                await self.prometheus.refresh_history(at=schedule.moment)
+                if schedule.alerts:
+                    await self.prometheus.refresh_alerts(at=schedule.moment)
+                if schedule.slos:
+                    await self.prometheus.refresh_slos(at=schedule.moment)
+        except TimeoutError:
+            self._overdue["prometheus"] = self._overdue_status("prometheus", timeout_seconds)
+        except Exception as defect:  # noqa: BLE001 - one cluster must never cost another anything
+            self._report_defect("prometheus", defect)
+
     async def follow(self, schedule: Schedule, changed: Callable[[], None]) -> None:
         """Keep both sources up to date until cancelled; `changed` is called after each change."""
         self._refresh_seconds = schedule.refresh_seconds

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -15,6 +16,10 @@ from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
 from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.sources.kubernetes.pacing import wait_at_most
+
+if TYPE_CHECKING:
+    from meshtop.model.telemetry import Line
+    from meshtop.sources.prometheus.charts import LineQuery
 
 FIRST_GAP_SECONDS = 0.05
 """Seconds between Snapshots until everything has answered once, so that first answers show early."""
@@ -64,6 +69,13 @@ class Observatory:
     def feed(self, cluster: str) -> ClusterFeed | None:
         """The feed of a cluster, None when it is not followed."""
         return next((feed for feed in self.feeds if feed.name == cluster), None)
+
+    async def lines(
+        self, cluster: str, queries: Sequence[LineQuery], *, start: float, end: float, step: float
+    ) -> tuple[Line, ...]:
+        """Series over time of one cluster, for charts; none for a cluster that is not followed."""
+        feed = self.feed(cluster)
+        return () if feed is None else await feed.prometheus.lines(queries, start=start, end=end, step=step)
 
     def attend(self, attended: Asked, *, judged: bool = False) -> None:
         """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it.
@@ -128,6 +140,16 @@ class Observatory:
                 return ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
 
         return tuple(await asyncio.gather(*map(read, self.feeds)))
+
+    async def remeasure(self, moment: float) -> Snapshot:
+        """A Snapshot of another moment (Unix seconds), with the objects that `once` has read."""
+        self.schedule.moment = moment
+        async with asyncio.TaskGroup() as group:
+            for feed in self.feeds:
+                group.create_task(feed.remeasure(self.schedule, timeout_seconds=self._timeout_seconds))
+        if self.schedule.canaries:
+            await self._count_canaries()
+        return self._snapshot()
 
     async def _count_canaries(self) -> bool:
         """Let every cluster count the requests of all weighted routes; False when there are none."""

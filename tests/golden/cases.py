@@ -28,7 +28,7 @@ FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
     "", "get", "graph", "show", "watch", "ack", "suggest", "suggest policies",
     "whatif", "whatif apply", "whatif strict", "whatif evacuate",
-    "shift", "propagate", "rollback", "resume",
+    "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
     "access reach", "serve", "mcp", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",

@@ -166,10 +166,11 @@ class MeshScreen(Guarded, Screen[object]):
             return
         app = self.host
         snapshot = app.picture.snapshot if app.picture is not None else None
-        state, tone = freshness(snapshot, app.now())
+        replay = app.replay
+        state, tone = freshness(snapshot, app.now(), recorded=replay is not None)
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
-        chip, chip_tone = app.runs.chip(app.now())
+        chip, chip_tone = app.runs.chip(app.now()) if replay is None else (replay.chip, Tone.ACCENT)
         self._top_bar.show(
             TopBarState(
                 tabs=tabs_with(self.place),

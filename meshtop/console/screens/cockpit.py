@@ -215,7 +215,7 @@ class CockpitScreen(ShiftingScreen):
         if self._run_of_route() is not None:
             self._show(self.host.picture)
             self.refresh_bindings()
-        if self._asked_at and self.host.now() - self._asked_at >= COURSE_AGAIN_SECONDS:
+        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
             self._ask_courses(self.host.picture)
 
     # The courses

@@ -134,7 +134,7 @@ class DetailScreen(MeshScreen):
     def tick(self) -> None:
         """Refresh charts when they are old."""
         super().tick()
-        if self._asked_at and self.host.now() - self._asked_at >= COURSE_AGAIN_SECONDS:
+        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
             self._ask_charts()
 
     def kinds(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
+from meshtop.console.replay import NOT_OF_A_RECORDING
 from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.session import PictureRequest
@@ -222,6 +223,9 @@ class FleetScreen(TableScreen):
         """Step what the cursor is on back, until it goes away; or forward again."""
         from meshtop.actions.attention import AttentionError
 
+        if self.host.replay is not None:
+            self.say(NOT_OF_A_RECORDING, Tone.PLAIN)
+            return
         needs = self.query_one("#needs", LiveTable)
         one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
         store = self.host.session.attention_store

@@ -1,0 +1,125 @@
+"""Recording fifty clusters with 100,000 series: bytes an hour, and processor time.
+
+    python -m benchmarks.recording [REFRESHES]
+
+The clock is a pretended one: a refresh comes every 15 seconds, as Prometheus scrapes, every value of every series is
+another, and the recorder takes those for which its pace has room. What an hour takes is that of the refreshes after the
+first, which writes everything once. A refresh in which one value of ten changed is measured besides: so it is in a mesh
+that is not busy everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from msgspec import structs
+
+from benchmarks._big_fleet import Fleet
+from meshtop.model.snapshot import Snapshot
+from meshtop.model.telemetry import Sample
+from meshtop.sources.recording.frames import RecordingHeader
+from meshtop.sources.recording.recorded import RecordedSnapshots
+from meshtop.sources.recording.redaction import cleaner
+from meshtop.sources.recording.writer import RecordingWriter
+
+EVERY = 15.0
+REFRESHES = 60
+HOUR = 3600.0
+
+
+def _busier(snapshot: Snapshot, random: Random) -> Snapshot:
+    """The Snapshot with values that nothing can be known of: doubles of which every digit is another."""
+    clusters = []
+    for one in snapshot.clusters:
+        assert one.telemetry is not None
+        samples = tuple(Sample(sample.labels, sample.value * random.random()) for sample in one.telemetry.requests)
+        clusters.append(structs.replace(one, telemetry=structs.replace(one.telemetry, requests=samples)))
+    return structs.replace(snapshot, clusters=tuple(clusters))
+
+
+def _calmer(before: Snapshot, now: Snapshot) -> Snapshot:
+    """The next Snapshot with one value of ten of its own, and the others of the one before."""
+    clusters = []
+    for one, other in zip(before.clusters, now.clusters, strict=True):
+        assert one.telemetry is not None
+        assert other.telemetry is not None
+        samples = tuple(
+            new if i % 10 == 0 else Sample(new.labels, old.value)
+            for i, (old, new) in enumerate(zip(one.telemetry.requests, other.telemetry.requests, strict=True))
+        )
+        clusters.append(structs.replace(other, telemetry=structs.replace(other.telemetry, requests=samples)))
+    return structs.replace(now, clusters=tuple(clusters))
+
+
+def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, redact: bool = False) -> str:
+    """Record these refreshes, and say in a line what that took."""
+    now = 0.0
+    header = RecordingHeader(meshtop="0", begun=0.0, window_seconds=300.0)
+    writer = RecordingWriter(
+        path, header, cleaner(redact=redact), every=EVERY, clock=lambda: now, processor_time=time.process_time
+    )
+    first = (0, 0.0)
+    for i in range(refreshes + 1):
+        now = i * EVERY
+        if writer.is_due:
+            writer.add(structs.replace(snapshot(i), at=now))
+        if i == 0:
+            first = (writer.bytes, writer.seconds)
+    writer.close()
+    span = max(1, refreshes) * EVERY
+    size, seconds = writer.bytes - first[0], writer.seconds - first[1]
+    count = max(1, writer.moments - 1)
+    return (
+        f"first moment {first[0] / 1e6:.1f} MB, {first[1]:.2f} s; then {writer.moments - 1} of {refreshes} refreshes"
+        f" written, {size / count / 1e3:.0f} kB and {1000 * seconds / count:.0f} ms of CPU each: an hour"
+        f" {(first[0] + size * HOUR / span) / 1e6:.1f} MB,"
+        f" {100 * (first[1] + seconds * HOUR / span) / HOUR:.2f} % of a processor"
+    )
+
+
+def main(refreshes: int) -> None:
+    """Measure, and print a line for each way of recording."""
+    gc.set_threshold(50_000, 20, 100)  # As the program itself does.
+    fleet = Fleet()
+    loop = asyncio.new_event_loop()
+    base = loop.run_until_complete(fleet.refresh())
+    loop.close()
+    random = Random(1)
+    series = sum(len(one.telemetry.requests) for one in base.clusters if one.telemetry is not None)
+    print(f"{len(base.clusters)} clusters, {series} series")
+    last = base
+
+    def busy(_: int) -> Snapshot:
+        return _busier(base, random)
+
+    def calm(number: int) -> Snapshot:
+        nonlocal last
+        last = _calmer(last, _busier(base, random)) if number else _busier(base, random)
+        return last
+
+    with tempfile.TemporaryDirectory() as folder:
+        print("every value changes:  ", measure(Path(folder, "busy.rec"), busy, refreshes))
+        print("one of ten changes:   ", measure(Path(folder, "calm.rec"), calm, refreshes))
+        print("the first, redacted:  ", measure(Path(folder, "redacted.rec"), busy, 0, redact=True))
+        recording = RecordedSnapshots(Path(folder, "busy.rec"))
+        began = time.process_time()
+        recording.snapshot(0)
+        opened = time.process_time()
+        recording.snapshot(len(recording.moments) - 1)
+        ended = time.process_time()
+        print(
+            f"read:                  the first moment {opened - began:.2f} s of CPU, then each"
+            f" {1000 * (ended - opened) / max(1, len(recording.moments) - 1):.0f} ms"
+        )
+        recording.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else REFRESHES)
