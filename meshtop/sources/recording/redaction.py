@@ -23,7 +23,7 @@ from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import ConfigObject, Controller, Endpoint, KindStatus, Manager, Owner, Pod, Service, ServicePort
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.telemetry import Labels
-from meshtop.sources.recording.secrecy import without_secrets
+from meshtop.sources.recording.secrecy import secrets_hidden
 from meshtop.sources.recording.vocabulary import KEPT_WORDS
 
 _KEPT_FIELDS: Mapping[type, frozenset[str]] = {
@@ -186,7 +186,7 @@ def cleaner(*, redact: bool) -> Callable[[Any], Any]:
 
     def clean(thing: Any) -> Any:
         # Label sets are of Istio's own labels, and too many to search.
-        told = thing if isinstance(thing, Labels) else without_secrets(thing)
+        told = thing if isinstance(thing, Labels) else secrets_hidden(thing)
         if names is None:
             return told
         if told is not thing and isinstance(thing, Struct):

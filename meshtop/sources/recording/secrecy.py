@@ -48,7 +48,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def without_secrets(thing: Any) -> Any:
+def secrets_hidden(thing: Any) -> Any:
     """The same thing, or, where it holds what may be a secret, its plain form with `(hidden)` in that place."""
     if thing is None or not _may_hold_one(thing):
         return thing
