@@ -67,15 +67,15 @@ def test_every_story_is_here() -> None:
 def test_the_cause_is_the_first_suspect(story: str) -> None:
     picture = PictureFactory().picture(five_minutes_later(story))
     items = _changes(picture)
-    suspected = sorted((i for i in items if i.suspicion is not None), key=lambda i: i.suspicion.rank)
-    assert suspected, [item.title for item in items]
-    first = suspected[0]
+    found = [(i.suspicion, i) for i in items if i.suspicion is not None]
+    assert found, [item.title for item in items]
+    suspicion, first = min(found, key=lambda pair: pair[0].rank)
     for said, wanted in zip((first.cluster, first.kind, first.name, first.how), FIRST[story], strict=True):
-        assert said in (wanted if isinstance(wanted, tuple) else (wanted,)), [i.suspicion.why for i in suspected]
-    assert first.suspicion.rank == 0
-    assert first.title in first.suspicion.why
+        assert said in (wanted if isinstance(wanted, tuple) else (wanted,)), [one.why for one, _ in found]
+    assert suspicion.rank == 0
+    assert first.title in suspicion.why
     # What needs attention names it too, and it is what the story is about.
-    of = next(item for item in attention(picture) if item.id == first.suspicion.attention)
+    of = next(item for item in attention(picture) if item.id == suspicion.attention)
     assert of.changes[0].key == first.key
     # That a cluster ceased to answer is what the item says itself.
     assert (of.cause and of.cause.title) == (None if first.how == "lost" else first.title)

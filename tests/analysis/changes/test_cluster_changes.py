@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -44,8 +45,10 @@ def replica_set(name: str, revision: int, image: str, created: float, replicas: 
 
 
 WEB = Controller(kind="Deployment", meta=meta("web"), desired=2, containers=(Container("web", "r/web:2"),))
-TEMPLATE = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}}}
-SCALED = {"f:spec": {"f:replicas": {}}}
+TEMPLATE: dict[str, Any] = {
+    "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}}
+}
+SCALED: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
 
 
 def scaling(message: str, at: float, name: str = "web") -> KubeEvent:
@@ -175,14 +178,14 @@ def test_an_object_that_is_new_is_created_once() -> None:
     ],
 )
 def test_secrets_are_told_apart_by_their_names_and_keys(name: str, keys: tuple[str, ...], how: ChangeHow) -> None:
-    fields = {"f:data": {f"f:{key}": {} for key in keys}}
+    fields: dict[str, Any] = {"f:data": {f"f:{key}": {} for key in keys}}
     (found,) = changes(Inventory(), trace("Secret", name, write("helm", NOW - 60, fields), namespace="istio-system"))
     assert (found.how, found.wide) == (how, True)
 
 
 def test_of_a_node_only_that_it_takes_no_pods_is_a_change() -> None:
-    labelled = {"f:metadata": {"f:labels": {"f:feature.node.kubernetes.io/cpu": {}}}}
-    cordoned = {"f:spec": {"f:unschedulable": {}}}
+    labelled: dict[str, Any] = {"f:metadata": {"f:labels": {"f:feature.node.kubernetes.io/cpu": {}}}}
+    cordoned: dict[str, Any] = {"f:spec": {"f:unschedulable": {}}}
     marks = (write("nfd-master", NOW - 60, labelled), write("kubectl-cordon", NOW - 600, cordoned))
     found = changes(Inventory(), trace("Node", "n1", *marks, namespace=""))
     assert [(one.who, one.what) for one in found] == [("kubectl-cordon", ("spec.unschedulable",))]

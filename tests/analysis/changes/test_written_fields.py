@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,9 +29,11 @@ JSON = st.recursive(
 STEPS = st.sampled_from(
     ["f:spec", "f:status", "f:a/b.c", 'k:{"name":"web"}', 'k:{"port":80,"protocol":"TCP"}', 'v:"x"', "v:3", "i:0", "."]
 )
-TREES = st.recursive(st.just({}), lambda inner: st.dictionaries(STEPS, inner, max_size=4), max_leaves=20)
+TREES: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.just({}), lambda inner: st.dictionaries(STEPS, inner, max_size=4), max_leaves=20
+)
 
-KUBECTL_SET_IMAGE = {
+KUBECTL_SET_IMAGE: dict[str, Any] = {
     "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {".": {}, "f:image": {}}}}}}
 }
 KUBECTL_APPLY = {
@@ -44,8 +47,10 @@ CONTROLLER_MANAGER = {
     "f:metadata": {"f:annotations": {".": {}, "f:deployment.kubernetes.io/revision": {}}},
     "f:status": {"f:replicas": {}, "f:conditions": {'k:{"type":"Available"}': {".": {}, "f:status": {}}}},
 }
-INJECTED = {"f:webhooks": {'k:{"name":"a.istio.io"}': {"f:clientConfig": {"f:caBundle": {}}}}}
-LIST_OF_MAPS = {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:targetPort": {}}}}}
+INJECTED: dict[str, Any] = {"f:webhooks": {'k:{"name":"a.istio.io"}': {"f:clientConfig": {"f:caBundle": {}}}}}
+LIST_OF_MAPS: dict[str, Any] = {
+    "f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:targetPort": {}}}}
+}
 
 
 @pytest.mark.parametrize(

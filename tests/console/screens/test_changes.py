@@ -28,7 +28,9 @@ from tests.worlds import AT
 
 def changed_world() -> Snapshot:
     """The busy world, in which somebody wrote to reviews v2 ten minutes ago, and the route a minute ago."""
-    image = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:image": {}}}}}}}
+    image: dict[str, Any] = {
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:image": {}}}}}}
+    }
     first, *others = busy_world().clusters
     assert first.inventory is not None
     name = next(c.meta.name for c in first.inventory.controllers if c.kind == "Deployment")
@@ -64,6 +66,7 @@ async def test_the_place_lists_the_newest_first_and_opens_one(changed: Snapshot)
         await pilot.pause()
         screen = app.screen
         assert isinstance(screen, ChangesScreen)
+        assert app.picture is not None
         items = view("changes").items(app.picture, Query())
         assert [item.who for item in items] == ["kubectl-edit", "argocd", None]
         assert screen.rows.cursor_key == items[0].key
@@ -86,6 +89,7 @@ async def test_the_last_changes_stand_below_what_needs_attention(changed: Snapsh
         told = ["".join(run.text for run in one.runs) for one in line.make_lines(100, 3)]
         assert told[0].startswith("CHANGES13:59 Service reviews changed in east by kubectl-edit")
         assert told[1].startswith("13:50 ")
+        assert line.styles.height is not None
         assert len(told) == line.styles.height.value == 2
         await pilot.press("c")
         await pilot.pause()

@@ -34,6 +34,13 @@ EVERYTHING = Query()
 SECRETS = ("payments", "pay-app", "tools-app", "mixed")
 
 
+def server_of(snapshot: Snapshot, name: str) -> str:
+    """The server of a cluster that is there."""
+    cluster = snapshot.cluster(name)
+    assert cluster is not None
+    return cluster.server
+
+
 def pictures(user: str = "maria") -> PictureFactory:
     declared = tenancy()
     return PictureFactory(tenancy=declared, rules=AccessRules(None, declared, user))
@@ -271,7 +278,7 @@ def test_what_changed_in_hidden_namespaces_is_left_out_wherever_it_is_known_from
 
         def seen(self, since: float, until: float) -> list[SeenChange]:
             return [
-                SeenChange(at=at, scope=snapshot.cluster(c).server, kind="Deployment", namespace=ns, name=f"seen-{ns}",
+                SeenChange(at=at, scope=server_of(snapshot, c), kind="Deployment", namespace=ns, name=f"seen-{ns}",
                            path="replicas", before="1", after="2")
                 for c, ns in where
             ]  # fmt: skip
