@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 HORIZON_SECONDS = 86_400.0
 """Marks older than a day are not kept: what broke today was changed today, and clusters hold years of them."""
@@ -76,10 +76,23 @@ class ChangeHow(StrEnum):
     EVENT = "event"
 
 
+class ChangeSource(StrEnum):
+    """What a change is known from (INTERFACE.md, `how` of changes)."""
+
+    MANAGED_FIELDS = "managedFields"
+    ROLLOUT = "rollout"
+    EVENT = "event"
+    """An Event, or the condition of an object."""
+    JOURNAL = "journal"
+    """meshtop's own."""
+    WATCH = "watch"
+    """meshtop saw it while it ran."""
+
+
 class FieldChange(Struct, frozen=True, rename="camel"):
     """A field, and what it held before and after; None where that is not known."""
 
-    path: str
+    path: str = field(name="field")
     before: str | None = None
     after: str | None = None
 
@@ -107,6 +120,7 @@ class Change(Struct, frozen=True, kw_only=True):
     name: str
     how: ChangeHow
     title: str
+    source: ChangeSource = ChangeSource.MANAGED_FIELDS
     who: str = ""
     what: tuple[str, ...] = ()
     fields: tuple[FieldChange, ...] = ()

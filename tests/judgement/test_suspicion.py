@@ -70,7 +70,7 @@ def test_the_cause_is_the_first_suspect(story: str) -> None:
     found = [(i.suspicion, i) for i in items if i.suspicion is not None]
     assert found, [item.title for item in items]
     suspicion, first = min(found, key=lambda pair: pair[0].rank)
-    for said, wanted in zip((first.cluster, first.kind, first.name, first.how), FIRST[story], strict=True):
+    for said, wanted in zip((first.cluster, first.kind, first.name, first.action), FIRST[story], strict=True):
         assert said in (wanted if isinstance(wanted, tuple) else (wanted,)), [one.why for one, _ in found]
     assert suspicion.rank == 0
     assert first.title in suspicion.why
@@ -78,7 +78,7 @@ def test_the_cause_is_the_first_suspect(story: str) -> None:
     of = next(item for item in attention(picture) if item.id == suspicion.attention)
     assert of.changes[0].key == first.key
     # That a cluster ceased to answer is what the item says itself.
-    assert (of.cause and of.cause.title) == (None if first.how == "lost" else first.title)
+    assert (of.cause and of.cause.title) == (None if first.action == "lost" else first.title)
     assert not any(item.time.timestamp() > START for item in items)
 
 
@@ -92,7 +92,7 @@ def test_nothing_is_suspected_where_nothing_is_wrong() -> None:
 def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
     picture = PictureFactory().picture(five_minutes_later("bad-canary"))
     of_reviews = [i for i in _changes(picture) if i.name.startswith("reviews-v3") and i.cluster == "us-east"]
-    assert [i.how for i in of_reviews] == ["rollout"]
+    assert [i.action for i in of_reviews] == ["rollout"]
     told = json.loads(render("json", view("changes"), picture, of_reviews, Style(), Query()))["items"][0]
     assert told["who"] == "argocd-controller"
     assert told["fields"] == [{"path": "image", "before": "2.9.4", "after": "3.0.0"}]
@@ -102,6 +102,7 @@ def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
 
 def test_a_scaling_has_its_numbers() -> None:
     picture = PictureFactory().picture(five_minutes_later("noisy-tenant"))
-    first = next(i for i in _changes(picture) if i.how == "scale")
-    assert (first.who, first.what) == ("nightly-reports", ("replicas 2 → 40",))
+    first = next(i for i in _changes(picture) if i.action == "scale")
+    assert first.who == "nightly-reports"
+    assert [(one.path, one.before, one.after) for one in first.what] == [("replicas", "2", "40")]
     assert "scaled 2→40" in first.title

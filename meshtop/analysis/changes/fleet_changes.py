@@ -8,7 +8,7 @@ from msgspec import structs
 
 from meshtop.analysis.changes.cluster_changes import newest_first
 from meshtop.model.attention import PastChange
-from meshtop.model.changes import Change, ChangeHow, FieldChange, SeenChange
+from meshtop.model.changes import Change, ChangeHow, ChangeSource, FieldChange, SeenChange
 
 OWN_MANAGER = "meshtop"
 """The field manager of what this program writes."""
@@ -50,6 +50,7 @@ def _actions(journal: Sequence[PastChange]) -> list[Change]:
                 kind=first.kind or "VirtualService",
                 name=first.name,
                 how=ChangeHow.WEIGHTS if shift else ChangeHow.EDIT,
+                source=ChangeSource.JOURNAL,
                 title=f"{first.title} in {', '.join(clusters)}",
                 who=first.who or OWN_MANAGER,
                 what=(f"{len(entries)} step{'s' * (len(entries) != 1)} since {int(last.at - first.at)} s",)
@@ -125,6 +126,7 @@ def _only_seen(
         kind=kind,
         name=name,
         how=how,
+        source=ChangeSource.WATCH,
         title=f"{kind} {name} {verb} in {cluster}{shown}",
         what=tuple(field.words() for field in fields) if verb == "changed" else (),
         fields=fields if verb == "changed" else (),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from meshtop.analysis.identity.certificates import read_certificates
 from meshtop.analysis.inventory.pod_owners import PodOwners
 from meshtop.analysis.inventory.untyped import items, mapping, text
-from meshtop.model.changes import Change, ChangeHow, FieldChange, KubeEvent
+from meshtop.model.changes import Change, ChangeHow, ChangeSource, FieldChange, KubeEvent
 from meshtop.model.kube import ConfigObject, Inventory
 
 _TROUBLE = frozenset(
@@ -92,6 +92,7 @@ def _of_pods(
         kind=kind,
         name=name,
         how=how,
+        source=ChangeSource.EVENT,
         title=title,
         who=who,
         what=what,
@@ -119,6 +120,7 @@ def node_changes(cluster: str, inventory: Inventory, events: Sequence[KubeEvent]
                 kind="Node",
                 name=name,
                 how=ChangeHow.NODE,
+                source=ChangeSource.EVENT,
                 title=f"node {name} {said} in {cluster}",
                 what=what,
                 fields=fields,
@@ -156,6 +158,7 @@ def certificates_of(cluster: str, inventory: Inventory, since: float) -> list[Ch
                 kind="Certificate",
                 name=root.subject,
                 how=ChangeHow.CERTIFICATE,
+                source=ChangeSource.EVENT,
                 title=f"new root certificate in {cluster}",
                 what=(root.subject, f"valid until {until:%Y-%m-%d %H:%M}Z", f"SHA-256 {root.fingerprint[:16]}"),
                 plane=True,
@@ -190,6 +193,7 @@ def _of_member(cluster: str, obj: ConfigObject, since: float) -> list[Change]:
                 kind=obj.kind,
                 name=obj.meta.name,
                 how=ChangeHow.MEMBERSHIP,
+                source=ChangeSource.EVENT,
                 title=f"member {obj.meta.name}: {kind} is {status} since then, says {cluster}",
                 what=(f"{kind} is {status}", *filter(None, (why,))),
                 fields=(FieldChange(kind, None, status),),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from meshtop.analysis.changes.marks import Mark
 from meshtop.analysis.inventory.labels import is_istiod
-from meshtop.model.changes import Change, ChangeHow, FieldChange, KubeEvent
+from meshtop.model.changes import Change, ChangeHow, ChangeSource, FieldChange, KubeEvent
 from meshtop.model.kube import Controller, Meta
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -105,6 +105,7 @@ def _rollout(
         kind=owner.kind,
         name=name,
         how=ChangeHow.CREATE if new else ChangeHow.ROLLOUT,
+        source=ChangeSource.ROLLOUT,
         title=f"{name} created{where}" if new else f"{name} rollout{where}{shown}",
         who=next((mark.who for mark in writers if mark.who), ""),
         what=(*((f"revision {revision}",) if revision and not new else ()), *what),

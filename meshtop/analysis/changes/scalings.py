@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from meshtop.analysis.changes.marks import Mark
 from meshtop.analysis.changes.rollouts import LASTS_SECONDS
-from meshtop.model.changes import Change, ChangeHow, FieldChange, KubeEvent
+from meshtop.model.changes import Change, ChangeHow, ChangeSource, FieldChange, KubeEvent
 
 REPLICAS = "spec.replicas"
 TOGETHER_SECONDS = 120.0
@@ -91,6 +91,7 @@ def _change(
         kind=kind,
         name=name,
         how=ChangeHow.SCALE,
+        source=ChangeSource.EVENT,
         title=f"{name} scaled{counts} in {cluster}",
         who=who,
         what=(field.words(),),

@@ -57,9 +57,9 @@ def test_hostile_words_reach_no_terminal(output: str) -> None:
 def test_fields_that_cannot_be_read_are_one_change() -> None:
     shown = picture(written("odd", 60, b'[[["nonsense"]]]'), written("well", 30))
     items = view("changes").items(shown, Query())
-    assert [(item.name, item.what) for item in items] == [
-        ("well", ("spec.host",)),
-        ("odd", ("fields that cannot be read",)),
+    assert [(item.name, [one.path for one in item.what], item.notes) for item in items] == [
+        ("well", ["spec.host"], ()),
+        ("odd", [], ("fields that cannot be read",)),
     ]
 
 
@@ -69,7 +69,7 @@ def test_what_is_not_known_is_null() -> None:
         render("json", view("changes"), shown, view("changes").items(shown, Query()), Style(), Query())
     )["items"]
     assert (item["who"], item["impact"], item["suspicion"], item["undo"]) == (None, None, None, None)
-    assert item["how"] == "create"
+    assert (item["how"], item["action"]) == ("managedFields", "create")
 
 
 def test_rows_are_filtered_and_ordered_by_any_column() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshtop.analysis.changes.suspicion import Suspect, Trouble, suspects_of
-from meshtop.model.changes import Change, ChangeHow
+from meshtop.model.changes import Change, ChangeHow, ChangeSource
 from meshtop.views.picture.changed import changes_of, moment_shown, paths_of
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
@@ -69,6 +69,7 @@ def _lost(cluster: str, at: float, why: str) -> Change:
         kind="Cluster",
         name=cluster,
         how=ChangeHow.LOST,
+        source=ChangeSource.WATCH,
         title=f"{cluster} ceased to answer",
         what=(why,),
         wide=True,

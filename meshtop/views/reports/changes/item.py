@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from meshtop.analysis.changes.impact import ChangeImpact
-from meshtop.model.changes import ChangeHow, FieldChange
+from meshtop.model.changes import ChangeHow, ChangeSource, FieldChange
 
 
 class Suspicion(Struct, frozen=True, rename="camel", kw_only=True):
@@ -30,9 +30,10 @@ class Suspicion(Struct, frozen=True, rename="camel", kw_only=True):
 class ChangeItem(Struct, frozen=True, rename="camel", kw_only=True):
     """One change. `cluster` names several with commas where one action reached several, `clusters` each of them.
 
-    `who` is null where nothing tells; `what` are words, `fields` the values where they are known. `impact` is null
-    where the calls around it are not known, `suspicion` where nothing speaks for it. `undo` is the id of meshtop's
-    own action, which can be taken back.
+    `who` is null where nothing tells; `how` is what it is known from, `action` what was done. `what` are the fields,
+    with their values where these are known, `notes` what else is to be said. `impact` is null where the calls around it
+    are not known, `suspicion` where nothing speaks for it. `undo` is the id of meshtop's own action, which can be taken
+    back.
     """
 
     time: datetime
@@ -41,13 +42,14 @@ class ChangeItem(Struct, frozen=True, rename="camel", kw_only=True):
     kind: str
     name: str
     who: str | None
-    how: ChangeHow
-    what: tuple[str, ...]
+    how: ChangeSource
+    action: ChangeHow
+    what: tuple[FieldChange, ...]
     impact: ChangeImpact | None
     suspicion: Suspicion | None
     title: str
     clusters: tuple[str, ...]
-    fields: tuple[FieldChange, ...]
+    notes: tuple[str, ...]
     workloads: tuple[str, ...]
     tenants: tuple[str, ...]
     undo: str | None

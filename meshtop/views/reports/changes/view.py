@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from meshtop.analysis.changes.cluster_changes import newest_first
 from meshtop.analysis.changes.impact import ChangeImpact, impact_of
 from meshtop.analysis.changes.suspicion import Suspect
-from meshtop.model.changes import Change, ChangeHow
+from meshtop.model.changes import Change, ChangeHow, FieldChange
 from meshtop.model.kube import FIELD_WRITES
 from meshtop.model.numbers import age, latency, percent, quantity
 from meshtop.model.text import clean
@@ -69,18 +70,36 @@ def _item(picture: Picture, change: Change, suspected: Mapping[str, tuple[Suspec
         kind=change.kind,
         name=change.name,
         who=change.who or None,
-        how=change.how,
-        what=change.what,
+        how=change.source,
+        action=change.how,
+        what=_fields(change),
         impact=_impact(picture, change),
         suspicion=_suspicion(suspected.get(change.key)),
         title=change.title,
         clusters=change.clusters,
-        fields=change.fields,
+        notes=_notes(change),
         workloads=tuple("/".join(where) for where in workloads_of_change(picture, change)),
         tenants=tuple(dict.fromkeys(tenants)) if change.namespace else (),
         undo=change.undo or None,
         key=change.key,
     )
+
+
+_PATH = re.compile(r"[\w-]+(\.[\w-]+)+|[a-z]\w*")
+"""What is a field's path and no sentence."""
+
+
+def _fields(change: Change) -> tuple[FieldChange, ...]:
+    """The fields with their values, and those of which only the owner is known."""
+    told = {one.words() for one in change.fields} | {one.path for one in change.fields}
+    bare = (FieldChange(path=word) for word in change.what if word not in told and _PATH.fullmatch(word))
+    return (*change.fields, *bare)
+
+
+def _notes(change: Change) -> tuple[str, ...]:
+    """What is said of a change besides its fields."""
+    told = {one.words() for one in _fields(change)}
+    return tuple(word for word in change.what if word not in told)
 
 
 def workloads_of_change(picture: Picture, change: Change) -> tuple[WorkloadId, ...]:
@@ -182,12 +201,14 @@ def detail(picture: Picture, item: ChangeItem, key: str) -> Detail:
 
 
 def _field_facts(item: ChangeItem) -> Iterator[Fact]:
-    told = {field.words() for field in item.fields}
-    for field in item.fields:
-        before = "not known" if field.before is None else field.before
-        after = "not known" if field.after is None else field.after
-        yield fact(field.path, f"{before} → {after}")
-    yield from (fact("", what) for what in item.what if what not in told)
+    for one in item.what:
+        if one.before is None and one.after is None:
+            yield fact("", one.path)
+            continue
+        before = "not known" if one.before is None else one.before
+        after = "not known" if one.after is None else one.after
+        yield fact(one.path, f"{before} → {after}")
+    yield from (fact("", note) for note in item.notes)
 
 
 def _impact_facts(impact: ChangeImpact) -> tuple[Fact, ...]:
@@ -237,13 +258,18 @@ VIEW: View[ChangeItem] = View(
                  priority=1, min_width=9),
         c.custom(name="who", title="WHO", help_="Who wrote it: the field manager, or a user of meshtop.",
                  value=lambda i: i.who, cell=lambda i: text_cell(i.who), priority=1, max_width=30),
-        c.custom(name="how", title="HOW", help_="rollout, weights, scale, edit, create, delete, certificate, "
-                 "membership, node, restart, lost or event.", value=lambda i: i.how.value,
-                 cell=lambda i: text_cell(i.how.value), order=lambda i: _HOWS.index(i.how), priority=2, max_width=12),
+        c.custom(name="action", title="ACTION", help_="rollout, weights, scale, edit, create, delete, certificate, "
+                 "membership, node, restart, lost or event.", value=lambda i: i.action.value,
+                 cell=lambda i: text_cell(i.action.value), order=lambda i: _HOWS.index(i.action), priority=2,
+                 max_width=12),
+        c.custom(name="how", title="HOW", help_="What it is known from: managedFields, rollout, event, journal, watch.",
+                 value=lambda i: i.how.value, cell=lambda i: text_cell(i.how.value), wide=True, priority=5,
+                 max_width=14),
         c.custom(name="impact", title="BEFORE → AFTER", help_="What changed most in the calls of what it is about.",
                  value=lambda i: impact_text(i.impact), cell=lambda i: text_cell(impact_text(i.impact)), priority=2,
                  max_width=28),
-        c.words("what", "FIELDS", "What was changed, field by field where it is known.", lambda i: i.what, wide=True,
+        c.words("what", "FIELDS", "What was changed, field by field where it is known.",
+                lambda i: (*(one.words() for one in i.what), *i.notes), wide=True,
                 priority=3),
         c.text("cluster", "CLUSTER", "The cluster, or several of one action.", "cluster", priority=3, max_width=32),
         c.text("namespace", "NAMESPACE", "The namespace.", "namespace", aliases=("ns",), priority=4, max_width=32),
