@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # More than a small machine has processors: half of what tests do is to wait for other processes.
 WORKERS ?= 4
 
-.PHONY: demo test lint format bench faults screenshots clean
+.PHONY: demo test lint format bench faults binary krew share docs tour screenshots clean
 
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
@@ -34,6 +34,25 @@ faults: export FAULTS_KILLS ?= 100
 faults: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest tests/faults -q -rfE -s --timeout 0 $(ARGS)
 
+# The program in one file, in dist/ (docs/install.md); krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
+binary: $(VENV)/.release-ready
+	$(BIN)/python -m release.binary
+
+krew: $(VENV)/.release-ready
+	RELEASES="$(RELEASES)" HOMEPAGE="$(HOMEPAGE)" $(BIN)/python -m release.krew
+
+# Manual pages and completion files, after a command, an option or a help text changed.
+share: $(VENV)/.dev-ready
+	$(BIN)/python -m release.share
+
+# The pages as a site, in dist/docs, with every link and anchor checked.
+docs: $(VENV)/.docs-ready
+	$(BIN)/python -m release.site
+
+# The first two minutes in the demo, filmed: screenshots/tour.svg.
+tour: $(VENV)/.dev-ready
+	$(BIN)/python -m release.tour
+
 screenshots: $(VENV)/.dev-ready
 	$(BIN)/python -m screenshots $(ARGS)
 
@@ -55,5 +74,17 @@ $(VENV)/.dev-ready: $(VENV)/.run-ready
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev
 	@touch $@
 
+$(VENV)/.release-ready: $(VENV)/.run-ready
+	@echo "Adding what releases need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group release
+	@touch $@
+
+$(VENV)/.docs-ready: $(VENV)/.run-ready
+	@echo "Adding what the site needs (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group docs
+	@touch $@
+
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

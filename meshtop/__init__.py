@@ -1,3 +1,3 @@
 """meshtop: one terminal for every mesh."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,11 @@ def main() -> None:
 
     common = Common()
     common.console = _console
+    called = os.path.basename(sys.argv[0])
+    if called.startswith("kubectl"):
+        from meshtop.cli.kubectl_plugin import run_for_kubectl
+
+        sys.exit(run_for_kubectl(called, sys.argv[1:], common))
     sys.exit(run(common=common))
 
 

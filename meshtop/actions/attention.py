@@ -218,7 +218,8 @@ class AttentionStore:
                 reason = f" ({action.reason})" if action.reason else ""
                 for entry in action.entries:
                     if since <= entry.time <= until and entry.event == "done" and entry.cluster:
-                        namespace, _, name = entry.object.rpartition(" ")[2].partition("/")
+                        before, _, place = entry.object.rpartition(" ")
+                        namespace, _, name = place.partition("/")
                         found.append(
                             PastChange(
                                 at=entry.time,
@@ -226,6 +227,9 @@ class AttentionStore:
                                 cluster=entry.cluster,
                                 namespace=namespace,
                                 name=name,
+                                kind=before.rpartition(" ")[2].rpartition(".")[2],
+                                who=action.who,
+                                action=str(action.id),
                             )
                         )
             return tuple(found)

@@ -13,6 +13,7 @@ from meshtop.cli.options import common_of, common_options
 from meshtop.cli.session import Session, open_session, write
 
 if TYPE_CHECKING:
+    from meshtop.settings.first import FoundCluster
     from meshtop.settings.load import Loaded
 
 
@@ -83,38 +84,89 @@ def schema(ctx: click.Context) -> None:
 
 
 @command.command("init")
-@click.option("--tenancy", is_flag=True, help="Write a first tenancy.yaml from the marks found in the clusters.")
+@click.option("--tenancy", is_flag=True, help="Write only tenancy.yaml, from the marks found in the clusters.")
+@click.option(
+    "--offline", is_flag=True, help="Ask no cluster: a file in which everything is explained and nothing is set."
+)
 @common_options
 @click.pass_context
-def init(ctx: click.Context, tenancy: bool) -> None:
-    """Write a first settings file in which everything is explained and nothing is set; never overwrites.
+def init(ctx: click.Context, tenancy: bool, offline: bool) -> None:
+    """Ask the clusters what there is, and write a first settings file with what differs from the defaults.
 
-    With --tenancy: read the clusters, and write tenancy.yaml beside the settings file.
+    Every other key is explained in it as a comment. Where namespaces carry marks of tenants, tenancy.yaml is written
+    beside it. Nothing is ever overwritten.
     """
     from pathlib import Path
 
     from meshtop.settings.environment import default_path
-    from meshtop.settings.first import write_first_file, write_new
+    from meshtop.settings.first import found_file, refuse_existing, write_first_file, write_new
 
+    if tenancy and offline:
+        raise click.UsageError("--tenancy asks the clusters, and --offline asks none; leave one of them out.", ctx)
     asked = common_of(ctx).config or os.environ.get("MESHTOP_CONFIG")
     path = Path(asked).expanduser() if asked and asked != "none" else default_path(os.environ)
-    if not tenancy:
+    if offline:
         write_first_file(path)
         write(str(path))
         return
-    from meshtop.analysis.tenancy.starter import first_tenancy
-    from meshtop.cli.session import once, say_missing
-
-    if asked and not path.exists():
+    owners_file = path.with_name("tenancy.yaml")
+    refuse_existing(owners_file if tenancy else path)
+    if not tenancy or (asked and not path.exists()):
         common_of(ctx).config = "none"
     session = open_session(ctx)
-    snapshot = once(session)
+    found = _found(session, needed=tenancy)
+    if found is None:
+        write_first_file(path)
+        write(str(path))
+        return
+    clusters, owners = found
+    if tenancy:
+        write_new(owners_file, owners)
+        write(str(owners_file))
+        if session.settings.tenancy is None:
+            say(f"meshtop: Name it in {path} as `tenancy: {owners_file.name}`.")
+        return
+    new_owners = bool(owners) and not owners_file.exists()
+    write_new(path, found_file(clusters, tenancy=owners_file.name if owners else None))
+    write(str(path))
+    if new_owners:
+        write_new(owners_file, owners)
+        write(str(owners_file))
+
+
+def _found(session: Session, *, needed: bool) -> tuple[list[FoundCluster], str] | None:
+    """What the clusters are, and the text of a tenancy file, "" where no namespace carries a mark.
+
+    With `needed` the text is there anyway, and having no clusters is an error; else it is said, and None.
+    """
+    from meshtop.analysis.tenancy.starter import first_tenancy
+    from meshtop.cli.session import once, say_missing
+    from meshtop.model.state import State
+    from meshtop.settings.first import FoundCluster
+    from meshtop.sources.auth.kubeconfig import KubeconfigError
+
+    try:
+        snapshot = once(session)
+    except KubeconfigError as error:
+        if needed:
+            raise
+        say(f"meshtop: No cluster was asked: {error.sentences}")
+        return None
     say_missing(session, snapshot)
-    file = path.with_name("tenancy.yaml")
-    write_new(file, first_tenancy(session.picture(snapshot).owners))
-    write(str(file))
-    if session.settings.tenancy is None:
-        say(f"meshtop: Name it in {path} as `tenancy: {file.name}`.")
+    owners = session.picture(snapshot).owners
+    marked = any(owner.tenants for owner in owners.all_known().values())
+    clusters = [
+        FoundCluster(
+            name=one.name,
+            context=one.context,
+            answers=one.inventory is not None,
+            why=one.kubernetes.error or one.kubernetes.state.value,
+            endpoint=(one.prometheus.endpoint or "") if one.prometheus.state is not State.NONE else "",
+        )
+        for one in snapshot.clusters
+        if one.context and not one.adopted
+    ]
+    return clusters, first_tenancy(owners) if marked or needed else ""
 
 
 def _check_files(loaded: Loaded) -> None:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 ATTENTION = "attention"
-ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION), ("slos", ATTENTION)
+CHANGES = "changes"
+ALERT_KINDS, SLO_KINDS = ("alerts", ATTENTION, CHANGES), ("slos", ATTENTION, CHANGES)
 """Kinds for which alerts and objectives are asked for."""
-PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION)
+TRACED_KINDS = (ATTENTION, CHANGES)
+"""Kinds for which the marks of changes are read; what is suspected is told by what needs attention."""
+PLAINTEXT_KINDS = ("mtls", "findings", ATTENTION, CHANGES)
 """Kinds for which the last day's plaintext is asked for too."""
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 TITLED = ("table", "wide", "csv")
@@ -102,7 +105,7 @@ def command(
     """Print one kind of every cluster: clusters (cl), namespaces (ns), services (svc), workloads (wl),
     attention (now), virtualmachines (vm), edges (ed), mtls (--edges for calls), trust, certificates (cert),
     tenants (--matrix for who calls whom), canaries (can), members (mb), controlplanes (cp), discovery,
-    localities (loc), drift, findings, alerts (al), slos.
+    localities (loc), drift, findings, alerts (al), slos, changes.
 
     NAME is NAME, NAMESPACE/NAME or CLUSTER/NAMESPACE/NAME; `*` stands for anything.
 
@@ -110,7 +113,6 @@ def command(
     regular expression, > and < compare numbers, a bare word looks in every column.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for, judged_for
 
     session = open_session(ctx)
     if edges and kind != "mtls":
@@ -121,7 +123,7 @@ def command(
     if names or filter_ or sort:
         find_view(kind).check(session.query(names=names, filter_=filter_, sort=sort))
     query = session.query(names=names, filter_=filter_, sort=sort)
-    if kind == ATTENTION:
+    if kind in (ATTENTION, CHANGES):
         session.remember()
     if watch:
         from meshtop.cli.watch import print_changes
@@ -129,18 +131,30 @@ def command(
         if session.common.at is not None:
             raise CommandError("--watch follows the present and --at asks for the past; leave one of them out.")
         return print_changes(session, find_view(kind), query, output, headers=not no_headers)
-    snapshot = once(
+    snapshot = read_for(session, kind)
+    return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
+
+
+def read_for(session: Session, kind: str) -> Snapshot:
+    """One snapshot with all that a kind (by its own name) is worked out from; its view is imported meanwhile.
+
+    Raises what `once` raises.
+    """
+    from meshtop.views.frame.registry import view as find_view
+    from meshtop.views.picture.asks import asked_for, judged_for
+
+    return once(
         session,
         plaintext=kind in PLAINTEXT_KINDS,
-        canaries=kind in ("canaries", ATTENTION),
-        courses=kind == ATTENTION,
+        canaries=kind in ("canaries", ATTENTION, CHANGES),
+        courses=kind in TRACED_KINDS,
         alerts=kind in ALERT_KINDS,
         slos=kind in SLO_KINDS,
         judged=judged_for(kind),
+        traced=kind in TRACED_KINDS,
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),
     )
-    return _print(session, find_view(kind), query, output, snapshot, headers=not no_headers)
 
 
 def _print(

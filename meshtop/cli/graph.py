@@ -70,7 +70,7 @@ def command(
     if level is None and output == "text" and focus is None and path is None:
         sight = _readable(picture, query, sight, session.style(sys.stdout))
     try:
-        graph = _graph(picture, query, sight, focus=focus, hops=hops, path=path)
+        graph = narrowed_graph(picture, query, sight, focus=focus, hops=hops, path=path)
     except FilterError as error:
         say_missing(session, snapshot)  # a node may be missing only because its source is
         if missing(snapshot):
@@ -102,7 +102,7 @@ def _readable(picture: Picture, query: Query, sight: Sight, style: Style) -> Sig
     return found
 
 
-def _graph(
+def narrowed_graph(
     picture: Picture, query: Query, sight: Sight, *, focus: str | None, hops: int, path: tuple[str, str] | None
 ) -> ServiceGraph:
     """The graph, narrowed to the named nodes. Raises FilterError for an unknown node."""
@@ -143,7 +143,9 @@ def _rendered(output: str, session: Session, picture: Picture, query: Query, sig
         style = session.style(sys.stdout)
         return graph_text(picture, graph, query, sight, style)
     if output == "json":
-        return _json(picture.snapshot, sight, graph)
+        from meshtop.cli.printers import json_text
+
+        return json_text(graph_document(picture.snapshot, sight, graph))
     from meshtop.model.text import escape_json
 
     if output == "svg":
@@ -157,13 +159,13 @@ def _rendered(output: str, session: Session, picture: Picture, query: Query, sig
     return escape_json(made).rstrip("\n")
 
 
-def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
+def graph_document(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> dict[str, Any]:
+    """The document of `-o json`: the moment, the window, the sources, nodes, edges and groups."""
     from meshtop.analysis.graph.export import graph_json as data
-    from meshtop.cli.printers import json_text
     from meshtop.settings.durations import format_duration
     from meshtop.views.frame.document import API_VERSION, rfc3339, sources
 
-    document: dict[str, Any] = {
+    return {
         "apiVersion": API_VERSION,
         "kind": "ServiceGraph",
         "generatedAt": rfc3339(snapshot.moment if snapshot.moment is not None else snapshot.at),
@@ -172,4 +174,3 @@ def _json(snapshot: Snapshot, sight: Sight, graph: ServiceGraph) -> str:
         "sources": sources(snapshot),
         **data(graph),
     }
-    return json_text(document)

@@ -16,6 +16,7 @@ from meshtop.cli.options import Common, common_of, common_options
 COMMANDS = {
     "get": "meshtop.cli.get",
     "graph": "meshtop.cli.graph",
+    "show": "meshtop.cli.show",
     "analyze": "meshtop.cli.analyze",
     "watch": "meshtop.cli.watch_attention",
     "ack": "meshtop.cli.ack",
@@ -34,6 +35,7 @@ COMMANDS = {
     "diff": "meshtop.cli.diff",
     "incident": "meshtop.cli.incident",
     "serve": "meshtop.cli.serve",
+    "mcp": "meshtop.cli.mcp",
     "demo": "meshtop.cli.demo",
     "config": "meshtop.cli.config",
     "completion": "meshtop.cli.completion",
@@ -91,9 +93,12 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
 @click.option("--no-diff", is_flag=True, help="Console: send whole regions instead of changed cells.")
 @click.option("--no-mouse", is_flag=True, help="Console: leave the mouse to the terminal.")
+@click.option(
+    "--open", "opening", metavar="KIND/NAMESPACE/NAME", help="Console: begin with this, such as service/shop/catalog."
+)
 @common_options
 @click.pass_context
-def cli(ctx: click.Context, no_diff: bool, no_mouse: bool) -> int | None:
+def cli(ctx: click.Context, no_diff: bool, no_mouse: bool, opening: str | None) -> int | None:
     """One terminal for every mesh: many Kubernetes clusters and Istio meshes, read from a kubeconfig alone.
 
     Without a command: the console, on every cluster of the kubeconfig.
@@ -106,22 +111,25 @@ def cli(ctx: click.Context, no_diff: bool, no_mouse: bool) -> int | None:
         return None
     from meshtop.cli.open_console import open_console
 
-    return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse)
+    return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse, opening=opening)
 
 
 COMPLETE_VARIABLE = "_MESHTOP_COMPLETE"
 """What a shell's completion script sets."""
 
 
-def main(arguments: Sequence[str] | None = None, common: Common | None = None) -> int:
-    """Run meshtop and return the exit code. `common` has options given earlier (`meshtop demo -- ...`)."""
+def main(arguments: Sequence[str] | None = None, common: Common | None = None, *, program: str = "meshtop") -> int:
+    """Run meshtop and return the exit code. `common` has options given earlier (`meshtop demo -- ...`).
+
+    `program` is how the user called it, which help and hints repeat.
+    """
     shared = common if common is not None else Common()
     if COMPLETE_VARIABLE in os.environ:
         import_module("meshtop.cli.completion")  # it answers shells in its own way
     return run(
         lambda: cli.main(
             args=list(sys.argv[1:] if arguments is None else arguments),
-            prog_name="meshtop",
+            prog_name=program,
             standalone_mode=False,
             obj=shared,
             complete_var=COMPLETE_VARIABLE,

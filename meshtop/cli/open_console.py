@@ -17,8 +17,11 @@ LOG_NAME = "console.log"
 POINTER = "use commands such as `meshtop get clusters` instead (see `meshtop --help`)"
 
 
-def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> int:
-    """Open the console and return its exit code. Raises CommandError without a suitable terminal, and ConfigError."""
+def open_console(common: Common, *, diff: bool = True, mouse: bool = True, opening: str | None = None) -> int:
+    """Open the console, on what `opening` names if it does, and return its exit code.
+
+    Raises CommandError without a suitable terminal, ConfigError, and FilterError where `opening` names nothing.
+    """
     check_terminal()
     if common.console is None:
         raise CommandError(f"The console is not available here; {POINTER}.")
@@ -40,6 +43,7 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True) -> in
         moment=common.at,
         diff=diff,
         recording=common.recording,
+        opening=opening,
     )
 
 

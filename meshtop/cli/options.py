@@ -37,6 +37,7 @@ class Console(Protocol):
         tenant: str | None,
         moment: float | None,
         diff: bool,
+        opening: str | None,
         recording: RecordedSnapshots | None = None,
     ) -> int:
         """Open the console on these clusters, in this scope."""
@@ -51,6 +52,7 @@ class Common:
         self.context: tuple[str, ...] = ()
         self.cluster: tuple[str, ...] = ()
         self.namespace: tuple[str, ...] = ()
+        self.all_namespaces = False
         self.tenant: str | None = None
         self.window: str | None = None
         self.at: float | None = None
@@ -92,10 +94,19 @@ def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if ctx.get_parameter_source(param.name) in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
         return
     common = common_of(ctx)
+    if param.name == "namespace" and common.all_namespaces:
+        return
     before = getattr(common, param.name)
     adds = isinstance(before, tuple) or param.name == "verbose"
     setattr(common, param.name, before + value if adds else value)
     remember_option(param.name, value)
+
+
+def _every_namespace(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """-A wins over -n wherever it stands, as kubectl has it."""
+    if value:
+        common = common_of(ctx)
+        common.all_namespaces, common.namespace = True, ()
 
 
 def _begin_log(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
@@ -146,6 +157,14 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         help="Only this cluster (repeatable).",
     ),
     _option("-n", "--namespace", metavar="NAME", multiple=True, help="Only this namespace; `shop-*` is a prefix."),
+    click.option(
+        "-A",
+        "--all-namespaces",
+        is_flag=True,
+        expose_value=False,
+        callback=_every_namespace,
+        help="Every namespace, as without -n; wins over it.",
+    ),
     _option("--tenant", metavar="NAME", help="Only this tenant's namespaces."),
     _option("--window", metavar="5m", type=Duration(), help="Window over which rates and latencies are measured."),
     _option("--at", metavar="TIME", type=Moment(), help="State at a past moment: 2026-08-01T14:05:00Z, -10m, 14:05."),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshtop.actions.attention import AttentionStore
+    from meshtop.actions.change_ring import ChangeRing
     from meshtop.model.snapshot import Snapshot
     from meshtop.observatory.narrowing import WhatIsRead
     from meshtop.observatory.observatory import Observatory
@@ -67,6 +68,7 @@ class Session:
         alerts: bool = False,
         slos: bool = False,
         judged: bool = False,
+        traced: bool = False,
         asked: Asked = EVERYTHING_ASKED,
         window_seconds: float | None = None,
         least_timeout: float | None = None,
@@ -74,8 +76,9 @@ class Session:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
-        kept, `judged` what findings on the configuration need; `asked` is what is read at all. `window_seconds` takes
-        the place of the settings' window, and `least_timeout` (seconds) is what a cluster is given at least.
+        kept, `judged` what findings on the configuration need, `traced` the marks of changes; `asked` is what is read
+        at all. `window_seconds` takes the place of the settings' window, and `least_timeout` (seconds) is what each
+        cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -83,7 +86,15 @@ class Session:
             from meshtop.observatory.narrowing import WhatIsRead
 
             return self._replayed(
-                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos),
+                WhatIsRead(
+                    asked=asked,
+                    judged=judged,
+                    canaries=canaries,
+                    courses=courses,
+                    alerts=alerts,
+                    slos=slos,
+                    traced=traced,
+                ),
                 window_seconds,
             )
         from meshtop.observatory.build import open_observatory
@@ -103,6 +114,7 @@ class Session:
             alerts=alerts,
             slos=slos,
             judged=judged,
+            traced=traced,
             namespaces=self.common.namespace,
             asked=asked,
             discovery_folder=discovery_folder(os.environ),
@@ -137,21 +149,28 @@ class Session:
         """The factory of this run's pictures: thresholds, tenancy, access. Raises ConfigError."""
         from meshtop.views.picture.factory import picture_factory
 
-        return picture_factory(self.settings, attention_log=self.attention_store)
+        return picture_factory(self.settings, attention_log=self.attention_store, change_memory=self.change_ring)
 
     @cached_property
     def attention_store(self) -> AttentionStore | None:
         """What needed attention before, on this machine; None until somebody asks what needs it (`remember`)."""
         return None
 
-    def remember(self) -> None:
-        """Open the memory of what needed attention, before the first picture; closed at the end of the run.
+    @cached_property
+    def change_ring(self) -> ChangeRing | None:
+        """What was seen to change, on this machine; None until somebody asks for it (`remember`)."""
+        return None
 
-        What needed attention in a recording is not what needs it on this machine.
+    def remember(self) -> None:
+        """Open the memories of what needed attention and what changed, before the first picture.
+
+        They are closed at the end of the run. What needed attention in a recording is not what needs it on this
+        machine.
         """
         if self.common.recording is not None:
             return
         from meshtop.actions.attention import AttentionStore, attention_path
+        from meshtop.actions.change_ring import ChangeRing, ring_path
         from meshtop.cli.exits import at_end
 
         store = AttentionStore(attention_path())
@@ -159,6 +178,9 @@ class Session:
             say(f"meshtop: {store.problem}")
         self.__dict__["attention_store"] = store
         at_end(store.close)
+        ring = ChangeRing(ring_path())
+        self.__dict__["change_ring"] = ring
+        at_end(ring.close)
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of a snapshot, without what the access policy hides from the user."""
@@ -187,6 +209,7 @@ def once(
     alerts: bool = False,
     slos: bool = False,
     judged: bool = False,
+    traced: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
     window_seconds: float | None = None,
@@ -198,9 +221,9 @@ def once(
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
     how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
-    `judged` for what findings on the configuration need. `asked` is what is read at all: what the answer is worked out
-    from. `window_seconds` and `least_timeout` as in `Session.observatory`. `meanwhile` is done on another thread while
-    answers are awaited: what only printing imports, for example.
+    `judged` for what findings on the configuration need, `traced` for the marks of changes. `asked` is what is read at
+    all: what the answer is worked out from. `window_seconds` and `least_timeout` as in `Session.observatory`.
+    `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -219,6 +242,7 @@ def once(
             alerts=alerts,
             slos=slos,
             judged=judged,
+            traced=traced,
             asked=asked,
             window_seconds=window_seconds,
             least_timeout=least_timeout,

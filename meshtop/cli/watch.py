@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, TextIO
 
 from meshtop.cli.exits import OutputClosed, say
-from meshtop.cli.get import ALERT_KINDS, ATTENTION, SLO_KINDS
+from meshtop.cli.get import ALERT_KINDS, SLO_KINDS, TRACED_KINDS
 from meshtop.cli.printers import json_text, qualified_name, render, to_csv
 from meshtop.cli.session import Session, exit_code, write
 from meshtop.cli.text_table import TextTableLayout, rows_of
@@ -42,10 +42,11 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
     face: Redraw | Stream = (Redraw if live else Stream)(session, view, query, output, headers=headers)
     pause = REDRAW_SECONDS if live else session.settings.refresh
     observatory = session.observatory(
-        courses=view.kind == ATTENTION,
+        courses=view.kind in TRACED_KINDS,
         alerts=view.kind in ALERT_KINDS,
         slos=view.kind in SLO_KINDS,
         judged=judged_for(view.kind),
+        traced=view.kind in TRACED_KINDS,
         asked=asked_for(view.kind),
     )
     last: Snapshot | None = None

@@ -45,6 +45,14 @@ def clamped(value: object, within: tuple[int, int], default: int) -> int:
     return min(max(number, within[0]), within[1])
 
 
+def _scheme(request: web.Request) -> str:
+    """How the browser asked: by https where a proxy in front says so, and its page could not open a plain socket.
+
+    Whoever says so wrongly gets a page with an address that does not work, and nothing else.
+    """
+    return "https" if request.headers.get("X-Forwarded-Proto", "") == "https" else request.scheme
+
+
 class ServedConsole(AppService):
     """The process of one browser's console, in a group of its own, which ends with its socket whatever it does.
 
@@ -154,7 +162,8 @@ class BoundedServer(Server):
         if self.token is not None and "token" in request.query and request.path == "/":
             # The token does not stay in the address, where it would be looked over shoulders and kept in histories.
             leading_on = web.HTTPFound("/")
-            leading_on.set_cookie(COOKIE, self.token, httponly=True, samesite="Lax", path="/")
+            secure = _scheme(request) == "https"
+            leading_on.set_cookie(COOKIE, self.token, httponly=True, samesite="Lax", path="/", secure=secure)
             raise leading_on
         response = await handler(request)
         if not response.prepared:
@@ -233,7 +242,7 @@ class BoundedServer(Server):
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """The page, with the server's address as seen by this browser."""
         before = self.public_url
-        self.public_url = f"{request.scheme}://{request.host}"
+        self.public_url = f"{_scheme(request)}://{request.host}"
         try:
             page: Any = await super().handle_index(request)
         finally:

@@ -10,7 +10,7 @@ import click
 from meshtop.cli import whatif_apply
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options, complete_names
-from meshtop.cli.session import exit_code, once, open_session, say_missing, write
+from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from meshtop.model.evidence import Unknown
     from meshtop.views.picture.picture import Picture
+    from meshtop.views.reports.evacuate import EvacuateAnswer
+    from meshtop.views.reports.whatif import StrictAnswer
 
 
 @click.group("whatif", short_help="Effects of a change before it is made: apply, strict, evacuate.")
@@ -41,27 +43,11 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
     A call breaks if it was seen in plaintext, or is configured as such. Calls that were not measured are unknown.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.picture.asks import STRICT
-    from meshtop.views.reports.whatif import (
-        knows_scope,
-        strict_answer,
-        strict_document,
-        strict_sentences,
-        strict_unknowns,
-    )
+    from meshtop.views.reports.whatif import strict_document, strict_sentences, strict_unknowns
 
     session = open_session(ctx)
-    snapshot = once(session, plaintext=True, asked=STRICT)
-    picture = session.picture(snapshot)
-    code = exit_code(snapshot)
-    known = knows_scope(picture, scope) if code is Exit.FINE else True
-    if not known:
-        say_missing(session, snapshot)
-    if known is False:
-        raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
-    if known is None:
-        raise CommandError(f"Nothing was read in a namespace {scope}, and not all may be listed.", Exit.UNREACHABLE)
-    answer = strict_answer(picture, scope)
+    picture, answer = read_strict(session, scope)
+    snapshot, code = picture.snapshot, exit_code(picture.snapshot)
     if output != "table":
         from meshtop.cli.printers import json_text, to_yaml
 
@@ -94,25 +80,11 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     Computed from ready endpoints and the traffic in this window.
     """
     from meshtop.settings.durations import format_duration
-    from meshtop.views.picture.asks import EVACUATE
-    from meshtop.views.reports.evacuate import (
-        evacuate_answer,
-        evacuated_table,
-        evacuation_document,
-        evacuation_sentences,
-    )
+    from meshtop.views.reports.evacuate import evacuated_table, evacuation_document, evacuation_sentences
 
     session = open_session(ctx)
-    snapshot = once(session, asked=EVACUATE)
-    picture = session.picture(snapshot)
-    code = exit_code(snapshot)
-    if snapshot.cluster(leaving) is None:
-        names = ", ".join(c.name for c in snapshot.clusters)
-        raise CommandError(f"There is no cluster {leaving}; there are {names}.")
-    if leaving not in picture.facts:
-        say_missing(session, snapshot)
-        raise CommandError(f"{leaving} could not be read, so what runs there is unknown.", Exit.UNREACHABLE)
-    answer = evacuate_answer(picture, leaving)
+    picture, answer = read_evacuation(session, leaving)
+    snapshot, code = picture.snapshot, exit_code(picture.snapshot)
     if output != "table":
         from meshtop.cli.printers import json_text, to_yaml
 
@@ -131,6 +103,39 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
             say(sentence)
     say_missing(session, snapshot)
     return _whole(picture, _sure(answer.unknowns, code))
+
+
+def read_strict(session: Session, scope: str) -> tuple[Picture, StrictAnswer]:
+    """What STRICT in a namespace, or in the whole `mesh`, would do. Raises CommandError where there is none such."""
+    from meshtop.views.picture.asks import STRICT
+    from meshtop.views.reports.whatif import knows_scope, strict_answer
+
+    snapshot = once(session, plaintext=True, asked=STRICT)
+    picture = session.picture(snapshot)
+    known = knows_scope(picture, scope) if exit_code(snapshot) is Exit.FINE else True
+    if not known:
+        say_missing(session, snapshot)
+    if known is False:
+        raise CommandError(f"There is no namespace {scope} in any cluster that was read; `mesh` means all of them.")
+    if known is None:
+        raise CommandError(f"Nothing was read in a namespace {scope}, and not all may be listed.", Exit.UNREACHABLE)
+    return picture, strict_answer(picture, scope)
+
+
+def read_evacuation(session: Session, leaving: str) -> tuple[Picture, EvacuateAnswer]:
+    """What would be gone without a cluster. Raises CommandError where there is none such, or it was not read."""
+    from meshtop.views.picture.asks import EVACUATE
+    from meshtop.views.reports.evacuate import evacuate_answer
+
+    snapshot = once(session, asked=EVACUATE)
+    picture = session.picture(snapshot)
+    if snapshot.cluster(leaving) is None:
+        names = ", ".join(c.name for c in snapshot.clusters)
+        raise CommandError(f"There is no cluster {leaving}; there are {names}.")
+    if leaving not in picture.facts:
+        say_missing(session, snapshot)
+        raise CommandError(f"{leaving} could not be read, so what runs there is unknown.", Exit.UNREACHABLE)
+    return picture, evacuate_answer(picture, leaving)
 
 
 def _sure(unknowns: Sequence[Unknown], code: Exit) -> Exit:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from meshtop.console.commands import run_command
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
+from meshtop.console.handover import hand_over
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
@@ -44,6 +45,7 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.desk.journaling import JournalRow
+    from meshtop.console.opening import StartingPoint
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
@@ -68,7 +70,11 @@ class MeshtopApp(Shell):
     ]
 
     def __init__(
-        self, options: ConsoleOptions, look: Look | None = None, session: ConsoleSession | None = None
+        self,
+        options: ConsoleOptions,
+        look: Look | None = None,
+        session: ConsoleSession | None = None,
+        opening: StartingPoint | None = None,
     ) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options
@@ -81,6 +87,9 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
+        self.opening = opening
+        """What is to be shown first, until it is; None afterwards."""
+        self._opening_from: Screen[object] | None = None
         self._defects = 0
         self._collector = IdleCollector()
 
@@ -108,6 +117,7 @@ class MeshtopApp(Shell):
         asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
+        self.call_after_refresh(self._begin_opening)
         self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
 
@@ -207,11 +217,35 @@ class MeshtopApp(Shell):
             return
         self.picture = message.picture
         self.window_seconds = message.picture.snapshot.window_seconds
+        if self.opening is not None:
+            self._look_for_opening()
         for screen in reversed(self.screen_stack):
             if isinstance(screen, MeshScreen):
                 screen.update()
             if not screen.is_modal:
                 break
+
+    def _look_for_opening(self) -> None:
+        """Open what the console was started for, once it is read; whoever went elsewhere meanwhile stays there."""
+        assert self.opening is not None
+        assert self.picture is not None
+        elsewhere = self._opening_from is not None and self.screen is not self._opening_from
+        said = "" if elsewhere else self.opening.look(self, self.picture)
+        if said is not None:
+            self.opening = None
+        if said:
+            self._say(said, Tone.DEGRADED)
+
+    def _begin_opening(self) -> None:
+        """Go to the place of what is to be opened, so that its rows are made on the worker thread."""
+        if self.opening is not None:
+            self.open_place(self.opening.kind)
+            self._opening_from = self.screen
+
+    async def action_hand_over(self) -> None:
+        """Give the terminal to k9s or kubectl until that ends."""
+        if said := await hand_over(self, self, self.options.kubeconfig):
+            self._say(said, Tone.DEGRADED)
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """End the console with an error message, as there is nothing to show without an observatory."""

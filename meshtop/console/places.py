@@ -19,6 +19,7 @@ FINDINGS = "findings"
 CANARIES = "canaries"
 TENANTS = "tenants"
 TENANT_TREE = "tenanttree"
+CHANGES = "changes"
 JOURNAL = "journal"
 """Pseudo-kind: the local journal."""
 MATRICES = ("tenantmatrix", "mtlsmatrix", "trust")
@@ -115,14 +116,16 @@ SCREENS: dict[str, ScreenEntry] = {
     TENANTS: ScreenEntry("tenants:TenantScreen"),
     TENANT_TREE: ScreenEntry("tenants:TenantTreeScreen"),
     JOURNAL: ScreenEntry("journal:JournalScreen"),
+    CHANGES: ScreenEntry("changes:ChangesScreen"),
     **dict.fromkeys(MATRICES, ScreenEntry("matrix:MatrixScreen", by_kind=True)),
 }
 """Screens of kinds with their own screen; all others use the table screen."""
 TABLE = ScreenEntry("table:TableScreen", by_kind=True)
-DETAILS = {CANARIES: "cockpit:CockpitScreen"}
+DETAILS = {CANARIES: "cockpit:CockpitScreen", CHANGES: "changes:ChangeDetailScreen"}
 """Detail screens of kinds with their own; all others use the general one."""
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
+OBJECT = "object:ObjectScreen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
 GRAPH_AROUND = "graph:graph_around"
 

@@ -25,13 +25,22 @@ def run_console(
     tenant: str | None = None,
     moment: float | None = None,
     diff: bool = True,
+    opening: str | None = None,
     recording: RecordedSnapshots | None = None,
 ) -> int:
-    """Open the console and return its exit code. Raises ConfigError for a theme that does not exist.
+    """Open the console and return its exit code; `opening` names what it shows first (KIND/NAMESPACE/NAME).
+
+    Raises ConfigError for a theme that does not exist, FilterError where `opening` names nothing.
 
     Settings are checked by the time this is called wherever something was set at all; without any, pydantic is
     imported after the first frame.
     """
+    if opening is not None:
+        from meshtop.console.opening import parse_opening
+
+        first = parse_opening(opening)
+    else:
+        first = None
     if sys.stdout.isatty():
         sys.stdout.write(f"meshtop {__version__}: opening the console …\r")
         sys.stdout.flush()
@@ -64,7 +73,7 @@ def run_console(
         cell_diff=diff,
         recording=recording,
     )
-    app = MeshtopApp(options, look)
+    app = MeshtopApp(options, look, opening=first)
     answer_keys_first()
     end_with_parent()
     try:

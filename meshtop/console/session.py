@@ -23,6 +23,7 @@ from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from meshtop.actions.attention import AttentionStore
+    from meshtop.actions.change_ring import ChangeRing
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
@@ -88,7 +89,10 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
         if self.details or not kinds:
             return EVERYTHING_ASKED
-        return reduce(or_, map(asked_for, sorted(kinds)))
+        marks = (
+            Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
+        )
+        return reduce(or_, map(asked_for, sorted(kinds)), marks)
 
     def judges(self) -> bool:
         """Whether it draws findings as such, which takes what is read for them alone; counts of them do not."""
@@ -114,6 +118,8 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
             from meshtop.views.reports.attention.view import attention
 
             work.append(partial(attention, picture, self.attention))
+            # Its last lines are what changed.
+            work.append(partial(view("changes").all_items, picture))
         for one in work:
             try:
                 one()
@@ -156,6 +162,7 @@ class ConsoleSession:
         self._thread: ObservatoryThread | None = None
         self._settings: Settings | None = None
         self._attention: AttentionStore | None = None
+        self._ring: ChangeRing | None = None
         self._pictures: Future[PictureFactory] = Future()
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
@@ -193,12 +200,16 @@ class ConsoleSession:
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
             from meshtop.actions.attention import AttentionStore, attention_path
+            from meshtop.actions.change_ring import ChangeRing, ring_path
             from meshtop.views.picture.factory import picture_factory
 
             # What needed attention in a recording is not what needs it on this machine.
             if self._options.recording is None:
                 self._attention = AttentionStore(attention_path())
-            self._pictures.set_result(picture_factory(self._settings, attention_log=self._attention))
+                self._ring = ChangeRing(ring_path())
+            self._pictures.set_result(
+                picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
+            )
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
@@ -230,6 +241,7 @@ class ConsoleSession:
             read_only=self._options.read_only or None,
             moment=self._options.moment,
             courses=True,
+            traced=True,
             alerts=True,
             slos=True,
             discovery_folder=discovery_folder(os.environ),
@@ -313,12 +325,19 @@ class ConsoleSession:
         """What needed attention, as it is remembered on this machine; None until the settings were read."""
         return self._attention
 
+    @property
+    def change_ring(self) -> ChangeRing | None:
+        """What was seen to change, as it is remembered on this machine; None until the settings were read."""
+        return self._ring
+
     def stop(self) -> None:
         """Stop the observatory."""
         if self._thread is not None:
             self._thread.stop()
         if self._attention is not None:
             self._attention.close()
+        if self._ring is not None:
+            self._ring.close()
 
 
 def _lines_of(chart: Chart, answered: Future[tuple[Line, ...]]) -> tuple[Line, ...]:

@@ -54,13 +54,16 @@ class Sighting(Struct, frozen=True, kw_only=True):
 
 
 class PastChange(Struct, frozen=True, kw_only=True):
-    """Something that somebody changed: when (Unix seconds), in a sentence, and the object."""
+    """Something that somebody changed: when (Unix seconds), in a sentence, the object, who, and in which action."""
 
     at: float
     title: str
     cluster: str = ""
     namespace: str = ""
     name: str = ""
+    kind: str = ""
+    who: str = ""
+    action: str = ""
 
 
 class AttentionLog(Protocol):

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from meshtop.model.changes import Traces
 from meshtop.model.evidence import ABSENT, READ, Evidence, WhyUnknown, not_read
 
 
@@ -226,7 +227,8 @@ class RemoteSecret(Struct, frozen=True, kw_only=True):
 
 GATEWAY_SECRETS = "GatewaySecret"
 INJECTORS = "InjectorConfigMap"
-"""The names under which `Inventory.kinds` says how the reading of two parts of a kind went."""
+FIELD_WRITES = "ManagedFields"
+"""The names under which `Inventory.kinds` says how the reading of parts of kinds went."""
 
 
 class Credential(Struct, frozen=True, kw_only=True):
@@ -276,6 +278,8 @@ class Inventory(Struct, frozen=True, kw_only=True):
     kinds: tuple[KindStatus, ...] = ()
     identity: Identity | None = None
     """None when it was not requested, or the cluster did not answer."""
+    traces: Traces | None = None
+    """Who wrote what when, and Events; None where nobody asked what changed."""
 
     def evidence(self, kind: str, namespace: str | None = None) -> Evidence:
         """How well a kind (named as in `kinds` and `config`) is known, in the whole cluster or in one `namespace`.

@@ -42,6 +42,7 @@ def open_observatory(
     alerts: bool = False,
     slos: bool = False,
     judged: bool = False,
+    traced: bool = False,
     namespaces: Sequence[str] = (),
     asked: Asked = EVERYTHING_ASKED,
     discovery_folder: Path | None = None,
@@ -94,6 +95,7 @@ def open_observatory(
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
                 judged=judged,
+                traced=traced,
                 queue=queue,
                 namespaces=namespaces,
                 own_namespace=ref.namespace,

@@ -13,6 +13,7 @@ from msgspec import structs
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
+from meshtop.model.shown_object import ShownObject
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
@@ -68,6 +69,9 @@ class InventorySource(Protocol):
 
     async def follow(self, changed: Callable[[], None]) -> None:
         """Read everything, then keep it up to date until cancelled."""
+
+    async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
+        """One object of any kind; never raises for the cluster's sake."""
 
     async def close(self) -> None:
         """Close the connection."""

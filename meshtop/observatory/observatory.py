@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.shown_object import ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
@@ -137,6 +138,18 @@ class Observatory:
         if self.schedule.canaries:
             await self._count_canaries()
         return self._snapshot()
+
+    async def objects(self, word: str, namespace: str, name: str) -> tuple[ShownObject, ...]:
+        """One object of any kind in every cluster, read at once; a cluster that does not answer in time says so."""
+
+        async def read(feed: ClusterFeed) -> ShownObject:
+            try:
+                asked = feed.kubernetes.read_object(word, namespace, name)
+                return await asyncio.wait_for(asked, 3 * self._timeout_seconds)
+            except TimeoutError:
+                return ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
+
+        return tuple(await asyncio.gather(*map(read, self.feeds)))
 
     async def _count_canaries(self) -> bool:
         """Let every cluster count the requests of all weighted routes; False when there are none."""

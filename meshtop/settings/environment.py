@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -20,24 +21,36 @@ NOT_SETTINGS = frozenset({"MESHTOP_CONFIG", "MESHTOP_DEBUG", "MESHTOP_COMPLETE"}
 """Variables that meshtop reads but that do not correspond to keys of the settings file."""
 
 
+def home_folder(environ: Mapping[str, str]) -> Path:
+    """The user's home: `$HOME`, else the one of the accounts; `/` for a user without either, as in many containers."""
+    if environ.get("HOME"):
+        return Path(environ["HOME"])
+    import pwd  # here, as hardly anybody has no HOME
+
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return Path("/")
+
+
 def default_path(environ: Mapping[str, str]) -> Path:
     """`meshtop.yaml` in `$XDG_CONFIG_HOME/meshtop/`, else in `~/.config/meshtop/` (XDG Base Directory rules)."""
     base = environ.get("XDG_CONFIG_HOME", "")
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_folder(environ)
     return (Path(base) if base.startswith("/") else home / ".config") / "meshtop" / FILE_NAME
 
 
 def state_folder(environ: Mapping[str, str]) -> Path:
     """Folder for persistent state: `$XDG_STATE_HOME/meshtop/`, else `~/.local/state/meshtop/` (XDG rules)."""
     base = environ.get("XDG_STATE_HOME", "")
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_folder(environ)
     return (Path(base) if base.startswith("/") else home / ".local" / "state") / "meshtop"
 
 
 def discovery_folder(environ: Mapping[str, str]) -> Path:
     """Folder for API discovery kept between runs: in `$XDG_CACHE_HOME/meshtop/`, else in `~/.cache/meshtop/` (XDG)."""
     base = environ.get("XDG_CACHE_HOME", "")
-    home = Path(environ.get("HOME") or Path.home())
+    home = home_folder(environ)
     return (Path(base) if base.startswith("/") else home / ".cache") / "meshtop" / "discovery"
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+
+from msgspec import Struct
 
 from meshtop.settings.document import ConfigError
 
@@ -75,6 +79,12 @@ def write_first_file(path: Path) -> None:
     write_new(path, FIRST_FILE)
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise ConfigError when a file that is to be written exists already: before anything is asked for it."""
+    if path.exists():
+        raise ConfigError(f"{path} already exists and was not changed; edit it, or name another file with --config.")
+
+
 def write_new(path: Path, text: str) -> None:
     """Create a file; raises ConfigError when it exists already, or cannot be written."""
     try:
@@ -87,3 +97,47 @@ def write_new(path: Path, text: str) -> None:
         ) from error
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+class FoundCluster(Struct, frozen=True, kw_only=True):
+    """What was found of one context: whether its cluster answered, or why not, and whether a Prometheus was found.
+
+    `endpoint` is where that is, "" where there is none.
+    """
+
+    name: str
+    context: str
+    answers: bool
+    why: str = ""
+    endpoint: str = ""
+
+
+def found_file(clusters: Sequence[FoundCluster], *, tenancy: str | None) -> str:
+    """The first file with what differs from the defaults in these clusters, above every key that is explained.
+
+    Clusters are named where some do not answer, or have no Prometheus that is found by itself: those that need nothing
+    are found by their contexts. `tenancy` is the tenancy file's name, if there is one.
+    """
+    lines: list[str] = []
+    if tenancy is not None:
+        lines += [f"tenancy: {json.dumps(tenancy)}", ""]
+    answering = [one for one in clusters if one.answers]
+    silent = [one for one in clusters if not one.answers]
+    without = [one for one in answering if not one.endpoint]
+    if answering and (silent or without):
+        lines.append("clusters:")
+        for one in answering:
+            lines += [f"  - name: {json.dumps(one.name)}", f"    context: {json.dumps(one.context)}"]
+            if not one.endpoint:
+                lines += ["    # No Prometheus was found here; name it, or traffic stays unknown:"]
+                lines += ["    # prometheus: {service: istio-system/prometheus:9090}"]
+    if silent:
+        lines.append("# Left out, since nothing answered:" if answering else "# No cluster answered:")
+        lines += [f"#   {' '.join(one.name.split())}: {' '.join(one.why.split())}" for one in silent]
+    fine = [one for one in answering if one.endpoint]
+    if fine:
+        lines.append("# Prometheus was found by itself:")
+        lines += [f"#   {' '.join(one.name.split())}: {' '.join(one.endpoint.split())}" for one in fine]
+    first, _, rest = FIRST_FILE.partition("\n\n")
+    head = f"{first}\n# What was found is set here; the rest explains every key.\n\n" + "\n".join(lines)
+    return f"{head}\n\n{rest}" if lines else FIRST_FILE

@@ -144,7 +144,7 @@ def test_config_view_says_which_source_won(meshtop: Program, monkeypatch: pytest
 
 def test_config_init_validate_and_schema(meshtop: Program, tmp_path: Path) -> None:
     file = tmp_path / "deep" / "meshtop.yaml"
-    assert meshtop("config", "init", "--config", str(file)) == (0, f"{file}\n", "")
+    assert meshtop("config", "init", "--offline", "--config", str(file)) == (0, f"{file}\n", "")
     again = meshtop("config", "init", "--config", str(file))
     assert again.code == 2
     assert "already exists" in again.err

@@ -55,6 +55,8 @@ class StillSession(ConsoleSession):
         self.make = make
         self.asked: list[tuple[str, object]] = []
         self.app: MeshtopApp | None = None
+        self._ring = None
+        self._attention = None
         self.snapshot = snapshot
 
     @property

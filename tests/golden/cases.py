@@ -20,16 +20,17 @@ SMALL = World("small", ("--scenario", "everyday", "--services", "2"))
 KINDS = (
     "clusters", "namespaces", "services", "workloads", "virtualmachines", "edges", "mtls", "trust", "certificates",
     "tenants", "canaries", "members", "federated", "controlplanes", "discovery", "localities", "drift", "attention",
+    "changes",
     # Reached by an option or from a screen, and by their names too.
     "tenantmatrix", "tenanttree", "mtlsedges", "mtlsmatrix", "findings", "alerts", "slos",
 )  # fmt: skip
 FORMATS = ("table", "wide", "json", "yaml", "csv", "name")
 COMMANDS = (
-    "", "get", "graph", "watch", "ack", "suggest", "suggest policies", "whatif", "whatif apply", "whatif strict",
-    "whatif evacuate",
+    "", "get", "graph", "show", "watch", "ack", "suggest", "suggest policies",
+    "whatif", "whatif apply", "whatif strict", "whatif evacuate",
     "shift", "propagate", "rollback", "resume", "record", "replay", "diff", "incident",
     "journal", "doctor", "rules", "access", "access check", "access explain", "access test", "access who",
-    "access reach", "serve", "demo", "config",
+    "access reach", "serve", "mcp", "demo", "config",
     "config view", "config validate", "config schema", "config init", "completion",
 )  # fmt: skip
 
@@ -205,7 +206,7 @@ def settings() -> Iterator[Case]:
     for line in ("rules", "rules -o file", "rules --name mine -n monitoring --label team=mesh --config good.yaml"):
         yield Case(tuple(line.split()))
     yield Case(("config", "validate", "--config", "tenants.yaml"))
-    yield Case(("config", "init", "--config", "first.yaml"), files=("first.yaml",))
+    yield Case(("config", "init", "--offline", "--config", "first.yaml"), files=("first.yaml",))
     for form in ("table", "json", "yaml"):
         yield Case(("access", "check", "u1", "o1", "--policy", "access.yaml", "-o", form))
         yield Case(("access", "test", "calls.yaml", "policies.yaml", "-o", "text" if form == "table" else form))

@@ -34,10 +34,14 @@ class SimulatedWorld:
     """A world that listens, and the clock of both sides, which stands still until somebody moves it.
 
     `begins` is when the story sets in, in seconds from the start; a cluster that dies in it refuses connections then.
+    With `traced`, the marks of changes are read too.
     """
 
-    def __init__(self, scenario: str, *, begins: float = 0.0, services: int | None = None) -> None:
+    def __init__(
+        self, scenario: str, *, begins: float = 0.0, services: int | None = None, traced: bool = False
+    ) -> None:
         self.now = START
+        self._traced = traced
         self.world = World(Options(3, services, 1, "none"), lambda: self.now, scenario, begins)
         self.kubeconfig = Path()
         self._served: dict[str, ServedCluster] = {}
@@ -76,6 +80,7 @@ class SimulatedWorld:
                 clock=lambda: self.now,
                 canaries=True,
                 courses=True,
+                traced=self._traced,
                 timeout_seconds=60.0,
             )
             try:
@@ -191,7 +196,7 @@ def some_time_into(story: str, seconds: float) -> tuple[float, Snapshot]:
     """
 
     async def read() -> tuple[float, Snapshot]:
-        world = SimulatedWorld(story, begins=15.0)
+        world = SimulatedWorld(story, begins=15.0, traced=True)
         with tempfile.TemporaryDirectory() as folder:
             async with world.observed(Path(folder)) as observatory:
                 if world.world.dying is not None:

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.kube import Inventory, Meta, Service
+from meshtop.model.shown_object import ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.charts import LineQuery
@@ -38,6 +39,9 @@ class FakeKubernetes:
 
     def attend(self, kinds: frozenset[str] | None) -> None:
         self.attended = kinds
+
+    async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
+        return ShownObject(cluster=name, unknown_kind=True, error=f"There is no kind {word}.")
 
     def judge(self) -> None:
         self.judged += 1

@@ -23,8 +23,8 @@ def asked() -> list[Requirement]:
     lines = [
         *project["build-system"]["requires"],
         *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["serve"],
-        *project["dependency-groups"]["dev"],
+        *(line for lines in project["project"]["optional-dependencies"].values() for line in lines),
+        *(line for lines in project["dependency-groups"].values() for line in lines),
     ]
     return [Requirement(line) for line in lines]
 
@@ -46,7 +46,12 @@ def test_what_the_pinned_packages_need_is_pinned_too() -> None:
         if key in seen:
             continue
         seen.add(key)
-        for line in metadata.requires(requirement.name) or ():
+        try:
+            lines = metadata.requires(requirement.name) or ()
+        except metadata.PackageNotFoundError:
+            # Of a group that is not installed here, such as what releases need.
+            continue
+        for line in lines:
             needed = Requirement(line)
             extras = requirement.extras or {""}
             if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -12,22 +10,11 @@ from pathlib import Path
 import pytest
 
 from meshtop import __version__
-from tests.patience import PATIENCE_SECONDS
+from tests.packaging.smoke import assert_it_runs, run
 
 pytestmark = pytest.mark.xdist_group("packaging")
 
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT = PATIENCE_SECONDS
-
-
-def run(*command: str | Path, cwd: Path, **environ: str) -> str:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MESHTOP_", "PYTHON"))}
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd, capture_output=True, text=True, timeout=LIMIT, check=False, env={**inherited, **environ},
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,11 @@ def test_the_wheel_holds_all_that_runs_and_nothing_else(wheel: Path) -> None:
     assert sources <= names
     assert "meshtop/py.typed" in names
     folder = f"meshtop-{__version__}.dist-info"
-    assert {name.split("/")[0] for name in names} == {"meshtop", folder}
+    data = f"meshtop-{__version__}.data"
+    assert {name.split("/")[0] for name in names} == {"meshtop", folder, data}
+    share = {str(path.relative_to(ROOT)) for path in (ROOT / "share").rglob("*") if path.is_file()}
+    assert "share/man/man1/meshtop.1" in share
+    assert {name.removeprefix(f"{data}/data/") for name in names if name.startswith(data)} == share
     assert f"{folder}/licenses/LICENSE" in names
     metadata = zipfile.ZipFile(wheel).read(f"{folder}/METADATA").decode()
     assert "License-Expression: Apache-2.0" in metadata
@@ -74,9 +65,18 @@ def test_the_installed_program_runs_away_from_the_sources(installed: Path, tmp_p
     where = run(installed, "-c", "import meshtop; print(meshtop.__file__)", cwd=tmp_path).strip()
     assert Path(where).is_relative_to(installed.parent.parent)
     meshtop = installed.parent / "meshtop"
-    assert run(meshtop, "--version", cwd=tmp_path) == f"meshtop {__version__}\n"
-    names = run(meshtop, "demo", "--", "get", "clusters", "-o", "name", cwd=tmp_path).split()
-    assert {name.rpartition("/")[2] for name in names} == {"eu-west", "on-prem", "us-east"}
+    assert_it_runs(meshtop, cwd=tmp_path)
+    for name in ("kubectl-meshtop", "kubectl_complete-meshtop"):
+        assert (installed.parent / name).exists()
+    assert run(installed.parent / "kubectl_complete-meshtop", "doct", cwd=tmp_path).startswith("doctor\t")
+
+
+def test_manual_pages_and_completion_files_stand_where_their_readers_look(installed: Path) -> None:
+    share = installed.parent.parent / "share"
+    assert (share / "man" / "man1" / "meshtop-get.1").is_file()
+    assert (share / "bash-completion" / "completions" / "meshtop").is_file()
+    assert (share / "zsh" / "site-functions" / "_meshtop").is_file()
+    assert (share / "fish" / "vendor_completions.d" / "meshtop.fish").is_file()
 
 
 def test_the_console_finds_its_styles_in_the_wheel(installed: Path, tmp_path: Path) -> None:

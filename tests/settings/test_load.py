@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from meshtop.console.themes import theme_names
 from meshtop.settings.document import ConfigError, KeyPath, parse_document
 from meshtop.settings.durations import format_duration, parse_duration
-from meshtop.settings.environment import default_path, settings_path, state_folder, variables
+from meshtop.settings.environment import (
+    default_path,
+    discovery_folder,
+    home_folder,
+    settings_path,
+    state_folder,
+    variables,
+)
 from meshtop.settings.first import FIRST_FILE, write_first_file
 from meshtop.settings.load import load_settings
 from meshtop.settings.origins import REDACTED, settings_in_force, without_credentials
@@ -279,3 +286,15 @@ def test_a_list_whose_only_entry_is_wrong_is_not_called_empty_too(tmp_path: Path
         load_settings(config=str(file), environ={})
     (told,) = caught.value.every
     assert "'c' is not a selector" in told
+
+
+def test_a_user_without_a_home_has_folders_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_account(_uid: int) -> object:
+        raise KeyError("getpwuid(): uid not found")
+
+    assert home_folder({"HOME": "/home/a"}) == Path("/home/a")
+    monkeypatch.setattr("pwd.getpwuid", no_account)
+    for environ in ({}, {"HOME": ""}):
+        assert default_path(environ) == Path("/.config/meshtop/meshtop.yaml")
+        assert state_folder(environ) == Path("/.local/state/meshtop")
+        assert discovery_folder({**environ, "XDG_CACHE_HOME": "/c"}) == Path("/c/meshtop/discovery")

@@ -127,6 +127,20 @@ def last_shift(known: Known) -> JournalRow | None:
         return None
 
 
+def row_of_action(identity: str) -> JournalRow | None:
+    """The action of the journal with that id; None where there is none, or it cannot be read."""
+    from meshtop.actions.journal.journal import Journal, journal_path
+    from meshtop.actions.journal.journal_error import JournalError
+
+    path = journal_path()
+    try:
+        with contextlib.closing(Journal(path, reading=True)) as journal:
+            action = journal.action(identity)
+            return None if action is None else _row_of(action, path, {})
+    except JournalError:
+        return None
+
+
 def _row_of(action: Action, journal: Path, wrong: dict[str, str]) -> JournalRow:
     """The row of an action; `wrong` takes a sentence, by its id, where not all of it can be told."""
     from meshtop.actions.at_hand import written_clusters

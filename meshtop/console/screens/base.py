@@ -40,12 +40,13 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
         Binding("r", "app.refresh_now", "refresh", id="console.refresh", show=False),
-        Binding("left_square_bracket", "app.travel(-1)", "earlier", id="time.earlier", show=False),
+        Binding("left_square_bracket", "travel(-1)", "earlier", id="time.earlier", show=False),
         Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
         Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
         Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
+        Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back"),
         Binding("q", "quit_or_back", "quit", id="console.quit"),
@@ -223,6 +224,24 @@ class MeshScreen(Guarded, Screen[object]):
             return None
         why = getattr(active.node, "why_disabled", None)
         return why(active.binding.action.partition("(")[0]) if callable(why) else None
+
+    def action_travel(self, steps: int) -> None:
+        """Go back in time by minutes; a screen that knows a moment to go to may go there first."""
+        self.host.travel(steps)
+
+    def show_object(self, kind: str, key: str) -> None:
+        """Show the object behind an item in every cluster, over this screen."""
+        from meshtop.console.places import OBJECT, load_screen
+        from meshtop.views.frame.detail import find_item
+        from meshtop.views.reports.object_report import object_behind
+
+        picture = self.host.picture
+        item = find_item(picture, kind, key) if picture is not None else None
+        wanted = object_behind(kind, item) if item is not None else None
+        if wanted is None:
+            self.say("There is no single object behind this; Y shows that of a workload, service, route or change.")
+        else:
+            self.app.push_screen(load_screen(OBJECT)(wanted))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

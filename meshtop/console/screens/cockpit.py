@@ -11,7 +11,14 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.canaries import CanaryDetailScreen, ShiftingScreen, shift_permissions
 from meshtop.console.screens.detail import LinesArrived
-from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, course, read_courses, section_lines
+from meshtop.console.screens.facts import (
+    BLANK,
+    COURSE_AGAIN_SECONDS,
+    COURSE_SECONDS,
+    course,
+    read_courses,
+    section_lines,
+)
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
@@ -59,6 +66,7 @@ class CockpitScreen(ShiftingScreen):
         Binding("enter,d", "details", "all facts", id="cockpit.details"),
         Binding("g", "graph", "graph", id="detail.graph"),
         Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("Y", "object", "object", id="detail.object", show=False),
     ]
 
     def __init__(self, kind: str, key: str) -> None:
@@ -236,8 +244,22 @@ class CockpitScreen(ShiftingScreen):
             self._show_course(message.index)
 
     def _show_course(self, index: int) -> None:
-        chart = course(self._charts[index], self._courses.get(index))
+        chart = course(self._charts[index], self._courses.get(index), self._marks())
         self.query_one(f"#course-{index}", ChartView).show(chart)
+
+    def _marks(self) -> tuple[float, ...]:
+        """Where changes of the route, and of what it leads to, stand in the half hour of its charts."""
+        from meshtop.views.reports.changes.plot_marks import marks_of_item
+
+        picture = self.host.picture
+        if picture is None:
+            return ()
+        end = picture.snapshot.moment or self._asked_at
+        return marks_of_item(picture, CANARIES, self.key, end - COURSE_SECONDS, end)
+
+    def action_object(self) -> None:
+        """Show the route's object as YAML, in every cluster."""
+        self.show_object(CANARIES, self.key)
 
     # Choosing
 

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from meshtop.console.places import place_title
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, detail_lines, read_courses
+from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, COURSE_SECONDS, course, detail_lines, read_courses
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -86,6 +86,7 @@ class DetailScreen(MeshScreen):
         Binding("tab", "page(1)", "next page", id="detail.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
         Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("Y", "object", "object", id="detail.object", show=False),
     ]
 
     def __init__(self, kind: str, key: str) -> None:
@@ -268,7 +269,21 @@ class DetailScreen(MeshScreen):
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
         """Show the latest lines of a chart, or a sentence if there are none."""
-        self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index)))
+        self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index), self._marks()))
+
+    def _marks(self) -> tuple[float, ...]:
+        """Where changes of the item stand in the half hour of its charts."""
+        from meshtop.views.reports.changes.plot_marks import marks_of_item
+
+        picture = self.host.picture
+        if picture is None:
+            return ()
+        end = picture.snapshot.moment or self._asked_at
+        return marks_of_item(picture, self.kind, self.key, end - COURSE_SECONDS, end)
+
+    def action_object(self) -> None:
+        """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""
+        self.show_object(*self._meant())
 
     def action_as_text(self) -> None:
         """Show the item as JSON, to read and copy."""

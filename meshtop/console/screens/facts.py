@@ -89,14 +89,18 @@ def read_courses(
         session.lines(chart, start=end - COURSE_SECONDS, end=end, step=step, done=partial(done, index))
 
 
-def course(chart: Chart, lines: Sequence[TimeLine] | None) -> ChartModel:
-    """The model of a chart; lines None means that the answer is pending, empty that the query failed."""
+def course(chart: Chart, lines: Sequence[TimeLine] | None, marks: tuple[float, ...] = ()) -> ChartModel:
+    """The model of a chart; lines None means that the answer is pending, empty that the query failed.
+
+    `marks` are where changes stand, from 0 at its beginning to 1 at its end.
+    """
     return ChartModel(
         chart.title,
         chart.unit,
         tuple(ChartSeries(line.name, line.values) for line in lines or ()),
         start=f"-{age(COURSE_SECONDS)}",
         where=clean(chart.cluster),
+        marks=marks,
         nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
     )
 

@@ -10,21 +10,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from meshtop.console.places import FLEET, JOURNAL
+from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
-from meshtop.console.screens.facts import headline
+from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
-from meshtop.console.widgets.lines import TextLine
+from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.model.text import cut
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
+    from meshtop.views.picture.query import Query
     from meshtop.views.reports.attention.item import AttentionItem
 
 MOST_SHOWN = 6
@@ -47,6 +49,8 @@ class Need(Struct, frozen=True):
     hit: str = ""
     who: str = ""
     id: str = ""
+    began: float | None = None
+    """When it began (Unix seconds), where that is known to a scrape or two."""
 
 
 def needs_of(
@@ -74,10 +78,19 @@ def needs_of(
             hit_text(item),
             who,
             item.id,
+            item.since.timestamp() if item.since is not None and not item.lasting else None,
         )
         for number, line in enumerate(lines_below(item, now)):
-            needs[f"{item.id}#{number}"] = Need(" ", Tone.DIM, f" {line}", kind, key, id=item.id)
+            needs[f"{item.id}#{number}"] = Need(
+                " ", Tone.DIM, f" {line}", kind, key, id=item.id, began=needs[item.id].began
+            )
     return needs
+
+
+MOST_CHANGES = 3
+"""So many of the last changes stand below what needs attention where there is room, else one."""
+ROOMY = 30
+"""Height in lines from which there is."""
 
 
 def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
@@ -135,6 +148,38 @@ class Headline(LineWidget):
         return self.screen
 
 
+class ChangesLine(LineWidget):
+    """The last lines of NOW: the changes of the last hour that matter most, what is suspected first."""
+
+    LABEL = "CHANGES"
+
+    def __init__(self) -> None:
+        super().__init__(id="changes")
+        self._told: tuple[tuple[str, Tone], ...] = ()
+
+    def show(self, picture: Picture, query: Query, most: int) -> None:
+        """Show the changes of a scope, at most so many; without any the lines are away."""
+        from meshtop.views.frame.registry import view
+        from meshtop.views.reports.changes.view import lately
+
+        items = view(CHANGES).in_scope(picture, picture.resolved(query))
+        self._told = tuple(
+            (line, Tone.DIM if item.suspicion is None else Tone.DEGRADED) for item, line in lately(picture, items, most)
+        )
+        self.display = bool(self._told)
+        self.styles.height = len(self._told)
+        self.draw()
+
+    def make_lines(self, width: int, height: int) -> list[TextLine]:
+        """A line for each change, the first after the label."""
+        x = MARGIN + len(self.LABEL) + 1
+        label = (TextRun(MARGIN, self.LABEL, Tone.DIM),)
+        return [
+            TextLine("plain", (*(label if not number else ()), TextRun(x, cut(line, max(0, width - x - 1)), tone)))
+            for number, (line, tone) in enumerate(self._told[:height])
+        ]
+
+
 class FleetScreen(TableScreen):
     """The first screen of the console."""
 
@@ -143,6 +188,7 @@ class FleetScreen(TableScreen):
         Binding("n", "needs", "now", id="fleet.needs"),
         Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge", show=False),
         Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
+        Binding("c", "changes", "changes", id="fleet.changes", show=False),
     ]
 
     def __init__(self) -> None:
@@ -157,6 +203,7 @@ class FleetScreen(TableScreen):
         with Vertical(classes="fleet"):
             yield Headline()
             yield LiveTable(id="needs", sortable=False)
+            yield ChangesLine()
             yield Pages(id="places")
             with Horizontal(classes="body"):
                 with Vertical():
@@ -201,6 +248,22 @@ class FleetScreen(TableScreen):
         self.say(f"{one.id} {'steps forward again' if known else 'steps back until it goes away'}.", Tone.GOOD)
         self.host.session.refresh()
 
+    def action_travel(self, steps: int) -> None:
+        """From a row of NOW, go to the moment at which it began; from there on, and elsewhere, by minutes."""
+        needs = self.query_one("#needs", LiveTable)
+        one = self._needs.get(needs.cursor_key or "") if needs.has_focus else None
+        picture = self.host.picture
+        at = None if picture is None else picture.snapshot.moment or self.host.now()
+        if steps < 0 and one is not None and one.began is not None and at is not None and one.began < at - 1:
+            self.host.session.change(moment=one.began)
+            self.say("This is when it began; [ goes on by minutes, . comes back to the present.", Tone.PLAIN)
+        else:
+            super().action_travel(steps)
+
+    def action_changes(self) -> None:
+        """Open what changed."""
+        self.host.open_place(CHANGES)
+
     def action_all_needs(self) -> None:
         """Show what is acknowledged too, or leave it out again."""
         self._all_needs = not self._all_needs
@@ -212,7 +275,7 @@ class FleetScreen(TableScreen):
         """The screen's purpose, for the help."""
         return (
             "All traffic in one line, what needs attention, and every cluster. n goes to NOW and back, "
-            "w opens the worst of it."
+            "w opens the worst of it, [ there goes to the moment at which it began; c lists what changed."
         )
 
     @property
@@ -248,6 +311,8 @@ class FleetScreen(TableScreen):
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
         needs.show(_needs_table(self._needs, title))
+        most_changes = MOST_CHANGES if self.size.height >= ROOMY else 1
+        self.query_one(ChangesLine).show(picture, self.host.scope.query, most_changes)
         super().refresh_picture(picture)
         self._show_trends(picture)
 
@@ -268,13 +333,20 @@ class FleetScreen(TableScreen):
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
         clusters = self.host.scope.query.clusters
+        marks: tuple[float, ...] = ()
+        if shown:
+            from meshtop.views.reports.changes.plot_marks import marks_in_scope
+
+            end = picture.snapshot.moment or picture.snapshot.at
+            marks = marks_in_scope(picture, self.host.scope.query, end - COURSE_SECONDS, end)
         for name, (title, unit) in TRENDS.items() if shown else ():
             series = tuple(
                 ChartSeries(cluster.name, getattr(cluster.history, name).values)
                 for cluster in picture.snapshot.clusters
                 if cluster.history is not None and (not clusters or cluster.name in clusters)
             )
-            self.query_one(f"#trend-{name}", ChartView).show(ChartModel(title, unit, series, start="-30m"))
+            model = ChartModel(title, unit, series, start="-30m", marks=marks)
+            self.query_one(f"#trend-{name}", ChartView).show(model)
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""

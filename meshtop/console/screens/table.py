@@ -47,6 +47,7 @@ class TableScreen(MeshScreen):
         Binding("tab", "page(1)", "next page", id="place.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="place.previous", show=False),
         Binding("y", "as_text", "as text", id="table.text", show=False),
+        Binding("Y", "object", "object", id="table.object", show=False),
     ]
 
     def __init__(self, kind: str) -> None:
@@ -281,6 +282,11 @@ class TableScreen(MeshScreen):
         item = find_item(picture, *chosen)
         if item is not None:
             self.app.push_screen(TextScreen(chosen[1], as_json(item)))
+
+    def action_object(self) -> None:
+        """Show the object under the cursor as YAML, in every cluster."""
+        if self.chosen is not None:
+            self.show_object(*self.chosen)
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""

@@ -43,7 +43,8 @@ NO_ANSWER = "Prometheus gave no answer"
 class ChartModel(Struct, frozen=True):
     """A chart: lines of one unit between two moments, given as labels (`-30 min`, `now`).
 
-    `where` is its cluster; `nothing` is the sentence shown without values.
+    `where` is its cluster; `nothing` is the sentence shown without values. `marks` are moments on the time axis, from 0
+    at its beginning to 1 at its end, at which something changed.
     """
 
     title: str
@@ -54,6 +55,7 @@ class ChartModel(Struct, frozen=True):
     zero: bool = True
     where: str = ""
     nothing: str = NO_DATA
+    marks: tuple[float, ...] = ()
 
 
 def axis_top(highest: float) -> float:
@@ -170,9 +172,31 @@ def chart_lines(model: ChartModel, width: int, height: int) -> list[TextLine]:
             TextRun(margin, "┤" if label else "│", Tone.DIM),
         ]
         lines.append(TextLine("plain", (*[run for run in runs if run.text], *canvas.runs(row, margin + 1))))
-    lines.append(TextLine("plain", (TextRun(margin, "└" + "─" * columns, Tone.DIM),)))
+    lines.append(TextLine("plain", _axis(model, margin, columns)))
     lines.append(_times(model, margin + 1, columns))
     return (lines + [TextLine("plain", ())] * height)[:height]
+
+
+MARK = "▲"
+"""What stands on the time axis where something changed."""
+
+
+def _axis(model: ChartModel, x: int, columns: int) -> tuple[TextRun, ...]:
+    """The time axis with a mark for each change."""
+    runs = [TextRun(x, "└" + "─" * columns, Tone.DIM)]
+    places = sorted({min(columns - 1, int(mark * columns)) for mark in model.marks if 0 <= mark <= 1})
+    if not places:
+        return tuple(runs)
+    runs, at = [], -1
+    for place in places:
+        line = "─" * (place - max(at, 0)) if at >= 0 else "└" + "─" * place
+        if line:
+            runs.append(TextRun(x + (1 + at if at >= 0 else 0), line, Tone.DIM))
+        runs.append(TextRun(x + 1 + place, MARK, Tone.DEGRADED))
+        at = place + 1
+    if at < columns:
+        runs.append(TextRun(x + 1 + at, "─" * (columns - at), Tone.DIM))
+    return tuple(runs)
 
 
 def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:

@@ -9,8 +9,8 @@ from meshtop.demo.world.naming import digest
 LIFE = timedelta(days=3650)
 
 
-def root_pem(seed: int, name: str, not_after: float) -> str:
-    """A self-signed root (P-256) in PEM that runs out at a moment (Unix seconds)."""
+def root_pem(seed: int, name: str, not_after: float, not_before: float | None = None) -> str:
+    """A self-signed root (P-256) in PEM that runs out at a moment (Unix seconds), as long as roots live before it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,13 +23,14 @@ def root_pem(seed: int, name: str, not_after: float) -> str:
         x509.NameAttribute(NameOID.COMMON_NAME, f"{name} mesh root"),
     ])  # fmt: skip
     until = datetime.fromtimestamp(int(not_after), UTC)
+    since = until - LIFE if not_before is None else datetime.fromtimestamp(int(not_before), UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(digest(seed, name, "serial") | 1)
-        .not_valid_before(until - LIFE)
+        .not_valid_before(since)
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)

@@ -178,7 +178,7 @@ def root_of(plan: Plan, cluster: Cluster, scenario: str, now: float) -> tuple[st
     return cluster.mesh.name, today + 2900 * DAY
 
 
-def root_certificate(plan: Plan, cluster: Cluster, scenario: str, now: float) -> str:
-    """The PEM of a cluster's root."""
+def root_certificate(plan: Plan, cluster: Cluster, scenario: str, now: float, rotated: float | None = None) -> str:
+    """The PEM of a cluster's root; `rotated` is when it took an older one's place (Unix seconds)."""
     name, until = root_of(plan, cluster, scenario, now)
-    return certificates.root_pem(plan.options.seed, name, until)
+    return certificates.root_pem(plan.options.seed, name, until, rotated)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from meshtop.demo.world import control_objects, naming, platform_objects
 from meshtop.demo.world.company import Service
+from meshtop.demo.world.evidence import EDITED, Evidence, rotated_at, scaled_to
 from meshtop.demo.world.kinds import definitions
 from meshtop.demo.world.member_objects import OFFERS, Members
 from meshtop.demo.world.owner_objects import OwnedRoutes, selectors
@@ -39,8 +40,9 @@ class Inventory:
         now: float,
         edited: float,
         servers: Mapping[str, str] | None = None,
+        begins: float | None = None,
     ) -> None:
-        """`edited` is when the route reviews got its weights (Unix seconds).
+        """`edited` is when the route reviews got its weights, `begins` when the story is felt (Unix seconds).
 
         `servers` gives the clusters' URLs once they are known.
         """
@@ -50,12 +52,18 @@ class Inventory:
         self.scenario = scenario
         self.now = now
         self.edited = edited
+        self.begins = now if begins is None else begins
         self.builder = Builder(plan.options.seed, cluster, now // DAY * DAY)
         self.workloads = plan.workloads(cluster)
         if scenario == "drifted-config" and cluster.position == 1:
             self.workloads = tuple(_outdated(w) if w.service == OUTDATED[0] else w for w in self.workloads)
+        self.workloads = tuple(self._scaled(w) for w in self.workloads)
         self.by_key = {w.key: w for w in self.workloads}
         self.places = {w.key: platform_objects.PLACES + i for i, w in enumerate(self.workloads)}
+
+    def _scaled(self, workload: Workload) -> Workload:
+        counts = scaled_to(self.plan, self.cluster, self.scenario, workload.service)
+        return workload if counts is None else replace(workload, replicas=counts[1])
 
     def config(self) -> list[Json]:
         """What decides where traffic goes: mesh configuration, and controllers for their replicas."""
@@ -66,12 +74,21 @@ class Inventory:
         return found
 
     def objects(self) -> Iterator[Json]:
-        """Everything, definitions first."""
+        """Everything, definitions first, with the marks of what was changed."""
+        calm: list[Json] = []
+        if self.scenario in EDITED:
+            quiet = Inventory(self.plan, self.cluster, "calm", self.now, self.edited, self.servers)
+            calm = quiet.config()
+        evidence = Evidence(self.plan, self.builder, self.scenario, self.begins, calm)
+        yield from evidence.told(self._objects())
+
+    def _objects(self) -> Iterator[Json]:
         builder, plan, cluster = self.builder, self.plan, self.cluster
         yield from definitions(registries=cluster.index == 0, owners=bool(plan.installation.owners))
         yield from platform_objects.nodes(builder)
         yield from platform_objects.namespaces(builder, plan)
-        root = control_objects.root_certificate(plan, cluster, self.scenario, self.now)
+        rotated = rotated_at(cluster, self.scenario, self.begins)
+        root = control_objects.root_certificate(plan, cluster, self.scenario, self.now, rotated)
         yield from control_objects.settings(plan, builder, root)
         yield from platform_objects.platform(plan, cluster, builder.today)
         yield from control_objects.remote_secrets(plan, builder)

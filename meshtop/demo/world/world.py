@@ -153,7 +153,8 @@ class World:
         edited = self.started - 720.0 if told is None else self.begins + told
         self.servers: dict[str, str] = {}
         inventories = {
-            c.name: Inventory(self.plan, c, scenario, self.started, edited, self.servers) for c in self.plan.clusters
+            c.name: Inventory(self.plan, c, scenario, self.started, edited, self.servers, self.begins)
+            for c in self.plan.clusters
         }
         self.clusters: dict[str, SimulatedCluster] = {}
         for mesh in {c.mesh.name: c.mesh for c in self.plan.clusters}.values():

@@ -16,6 +16,7 @@ from msgspec import Struct, field, structs
 
 from meshtop.model.errors import MeshtopError
 from meshtop.model.yaml_input import YamlRefused, load_yaml, read_bounded
+from meshtop.settings.environment import home_folder
 from meshtop.sources.auth.kubeconfig_check import cluster_fault, user_fault
 
 if TYPE_CHECKING:
@@ -229,9 +230,7 @@ def _paths(kubeconfig: str | None, environ: Mapping[str, str]) -> list[str]:
     if variable:
         paths = [str(Path(part).expanduser()) for part in variable.split(os.pathsep) if part]
         return list(dict.fromkeys(paths))
-    home = environ.get("HOME")
-    base = Path(home) if home else Path("~").expanduser()
-    return [str(base / ".kube" / "config")]
+    return [str(home_folder(environ) / ".kube" / "config")]
 
 
 def _read(paths: Sequence[str], *, must_exist: bool) -> _Merged:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 from meshtop.log import HIDDEN, is_secret_name, redact
+from meshtop.settings.environment import home_folder
 from meshtop.sources.auth.kubeconfig import ClusterRef
 
 _BY_COMMAND = {
@@ -22,7 +24,7 @@ _BY_COMMAND = {
 def kubectl(ref: ClusterRef) -> str:
     """The kubectl command for a cluster: with its context, and its file unless it is kubectl's default."""
     words = ["kubectl"]
-    if len(ref.paths) == 1 and ref.paths[0] != str(Path.home() / ".kube" / "config"):
+    if len(ref.paths) == 1 and ref.paths[0] != str(home_folder(os.environ) / ".kube" / "config"):
         words += ["--kubeconfig", ref.paths[0]]
     if ref.context:
         words += ["--context", ref.context]

@@ -69,6 +69,10 @@ class ServerLink:
         """Whether a kind is to be watched, so that each change is seen at once."""
         return self._attended is None or kind in self._attended or kind not in CHANGING_RARELY
 
+    def is_looked_at(self, kind: str) -> bool:
+        """Whether somebody looks at what is worked out from a kind that is read for that alone."""
+        return self._attended is None or kind in self._attended
+
     async def rest_unattended(self, kind: str) -> None:
         """Wait until a kind that nobody looks at is to be listed again, or until somebody looks at it."""
         ends = asyncio.get_running_loop().time() + self.pace.jitter(self.pace.unattended)

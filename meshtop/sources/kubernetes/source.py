@@ -13,10 +13,13 @@ from typing import Any
 from meshtop.analysis.identity.control_planes import istiods
 from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.changes import HORIZON_SECONDS
 from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
+from meshtop.model.shown_object import ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
+from meshtop.sources.kubernetes.any_object import ObjectReader
 from meshtop.sources.kubernetes.discovery import ApiDiscovery, discover, version_for
 from meshtop.sources.kubernetes.extras import ControlPlanes, Extras
 from meshtop.sources.kubernetes.kept_discovery import DiscoveryFile
@@ -37,13 +40,18 @@ from meshtop.sources.kubernetes.rights import rules_of, who_am_i
 from meshtop.sources.kubernetes.scope import NamespaceScope
 from meshtop.sources.kubernetes.scoped import ScopedReader
 from meshtop.sources.kubernetes.status import source_status
+from meshtop.sources.kubernetes.traces import EVENT, WRITTEN, TraceReader
 from meshtop.sources.problem import SourceProblem
 
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 _ALWAYS_READ = ("Service", "Namespace")
 _RESOURCES = {
-    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
+    **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, EVENT, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
 }
+
+
+def _written_since(obj: ConfigObject, since: float) -> bool:
+    return obj.meta.created >= since or any(manager.time >= since for manager in obj.managers)
 
 
 class KubernetesSource:
@@ -57,7 +65,7 @@ class KubernetesSource:
     Of kinds that are not `asked` for, nothing is read and no status is given: they are not known, and never absent.
     Namespaces and Services are always read, because they tell which cluster this is and where its Prometheus is.
     `discovery_folder` is where API discovery is kept between runs.
-    With `judged`, what only findings on the configuration need is read too.
+    With `judged`, what only findings on the configuration need is read too; with `traced`, the marks of changes.
     """
 
     def __init__(
@@ -70,6 +78,7 @@ class KubernetesSource:
         registries: bool = True,
         identify: bool = False,
         judged: bool = False,
+        traced: bool = False,
         queue: ListingQueue | None = None,
         namespaces: Sequence[str] = (),
         own_namespace: str | None = None,
@@ -90,6 +99,7 @@ class KubernetesSource:
         self._clock = clock
         self._link = ServerLink(connection, self._pace, clock)
         self._scope = NamespaceScope(connection, wanted=namespaces, own=own_namespace)
+        self._traces = TraceReader(self._link, self._scope, self._namespace_names) if traced else None
         self._builtin = {
             kind.name: self._reader(kind, kind.versions[0])
             for kind in BUILTIN
@@ -101,6 +111,7 @@ class KubernetesSource:
         self._discovery_file = DiscoveryFile(
             discovery_folder, server=connection.server, user=connection.ref.user, groups=GROUPS
         )
+        self._objects_reader: ObjectReader | None = None
         self._discovery_problem: SourceProblem | None = None
         self._discovery: ApiDiscovery | None = None
         self._discovered = asyncio.Event()
@@ -188,6 +199,7 @@ class KubernetesSource:
             tuple(reader.revision for reader in self._builtin.values()),
             tuple((kind, reader.version, reader.revision) for kind, reader in self._config.items()),
             self._extras.revision,
+            self._traces.revision if self._traces is not None else 0,
             kinds,
         )
         if self._inventory is None or state != self._built_from:
@@ -280,6 +292,12 @@ class KubernetesSource:
         finally:
             self._tasks.clear()
 
+    async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
+        """One object of any kind, by a word that kubectl takes for the kind; without secrets, and never raises."""
+        if self._objects_reader is None:
+            self._objects_reader = ObjectReader(self._connection)
+        return await self._objects_reader.read(word, namespace, name)
+
     async def who_am_i(self) -> Identity:
         """The user's identity by the cluster. Raises SourceProblem."""
         return await who_am_i(self._connection)
@@ -300,6 +318,8 @@ class KubernetesSource:
             read = group.create_task(self._read_extras())
             if self._judged:
                 group.create_task(self._read_judged(listed, read))
+            if self._traces is not None:
+                group.create_task(self._read_traces(listed, read))
             group.create_task(self._note_services())
 
     async def _list_config(self) -> None:
@@ -395,6 +415,25 @@ class KubernetesSource:
             gateway_homes(reader.objects if reader is not None else (), self._objects("Pod")),
         )
 
+    async def _read_traces(self, *after: asyncio.Task[None]) -> None:
+        """Read the marks of changes, once it is known what is installed and where control planes are."""
+        if self._traces is None:
+            return
+        await asyncio.gather(*after)
+        written = [(kind, kind.versions[0]) for kind in BUILTIN if kind.name in WRITTEN]
+        for reader in tuple(self._config.values()):
+            await reader.settled.wait()
+        since = self._clock() - HORIZON_SECONDS
+        # Who wrote when is known of these already: only where somebody did lately is it asked what.
+        installed = [
+            (kind, reader.version)
+            for kind, reader in self._config.items()
+            if kind not in IDENTITY and any(_written_since(obj, since) for obj in reader.objects)
+        ]
+        served = self._discovery.served if self._discovery is not None else {}
+        beside = [(kind, found) for kind in JUDGED if kind not in self._config and (found := version_for(kind, served))]
+        await self._traces.read([*written, *installed, *beside], self._extras.homes)
+
     async def _known(self, builtin: str) -> None:
         """Wait until a kind was read, if it is asked for at all."""
         if builtin in self._builtin:
@@ -409,6 +448,9 @@ class KubernetesSource:
             await self._read_extras(sparing=True)
             if self._judged:
                 await self._read_judged()
+            if self._traces is not None and self._link.is_looked_at(EVENT.name) and self._traces.is_due():
+                await self._discovered.wait()
+                await self._read_traces()
             self._extras_read.set()
             self._link.changed()
             await wait_at_most(self._pace.jitter(self._pace.slow), self._asked_more)
@@ -436,7 +478,7 @@ class KubernetesSource:
             status = reader.status() if reader is not None else self._not_installed(kind)
             if status is not None and (status.state != "missing" or kind in CONFIG or kind in JUDGED):
                 statuses.append(status)
-        return (*statuses, *self._extras.statuses)
+        return (*statuses, *self._extras.statuses, *(self._traces.statuses if self._traces is not None else ()))
 
     def _resources(self) -> dict[tuple[str, str], str]:
         """What RBAC calls each kind, with the namespaces where only some of it is read."""
@@ -471,6 +513,7 @@ class KubernetesSource:
             remote_secrets=self._extras.remote_secrets,
             webhooks=self._extras.webhooks,
             identity=self._extras.identity,
+            traces=self._traces.traces if self._traces is not None else None,
             kinds=kinds,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS, KindStatus
+from meshtop.model.kube import FIELD_WRITES, GATEWAY_SECRETS, INJECTORS, KindStatus
 from meshtop.model.state import SourceStatus, State
 from meshtop.sources.kubernetes.kinds import IDENTITY, JUDGED, REGISTRIES
 from meshtop.sources.problem import SourceProblem
@@ -17,6 +17,8 @@ OPTIONAL = frozenset(
         "CustomResourceDefinition",
         GATEWAY_SECRETS,
         INJECTORS,
+        "Event",
+        FIELD_WRITES,
         *(kind.key for kind in (*IDENTITY, *JUDGED, *REGISTRIES)),
     }
 )

@@ -65,6 +65,13 @@ KINDS = (
         home="meshtop.views.reports.attention.view",
     ),
     Kind(
+        "changes",
+        "change",
+        ("changed", "chg"),
+        "what changed in the last day: who, what, before and after, and what it is suspected of; the newest first",
+        home="meshtop.views.reports.changes.view",
+    ),
+    Kind(
         "alerts", "alert", ("al",), "alerts that fire or wait in each Prometheus, and the objects that they are about"
     ),
     Kind("slos", "slo", ("objectives",), "objectives: how much of the error budget is left, and how fast it burns"),

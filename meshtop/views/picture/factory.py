@@ -15,8 +15,10 @@ from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_o
 from meshtop.analysis.tenancy.ownership import owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS
 from meshtop.model.attention import AttentionLog
+from meshtop.model.changes import ChangeMemory
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from meshtop.views.picture.change_watch import ChangeWatch
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.picture import Picture
 
@@ -54,6 +56,8 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     memory: Memory = field(default_factory=Memory)
     attention_log: AttentionLog | None = None
     ignored: tuple[Suppression, ...] = ()
+    change_memory: ChangeMemory | None = None
+    watched: ChangeWatch = field(default_factory=ChangeWatch)
 
     def access(self, snapshot: Snapshot) -> Access | None:
         """The user's rights on a snapshot's clusters (before anything is hidden); None without a policy."""
@@ -74,6 +78,8 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of the part of a snapshot that the user may see. Raises ConfigError for an invalid policy."""
         access = self.access(snapshot)
+        if self.change_memory is not None:
+            self.watched.look(snapshot, self.change_memory)
         return Picture(
             self.visible(snapshot),
             thresholds=self.thresholds,
@@ -85,6 +91,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
             memory=self.memory,
             attention_log=self.attention_log,
             ignored=self.ignored,
+            change_memory=self.change_memory,
         )
 
 
@@ -95,10 +102,13 @@ def _asked_of(snapshot: Snapshot) -> Iterator[object]:
         yield from (cluster.name, inventory and inventory.namespaces, inventory and inventory.identity)
 
 
-def picture_factory(settings: Settings, *, attention_log: AttentionLog | None = None) -> PictureFactory:
+def picture_factory(
+    settings: Settings, *, attention_log: AttentionLog | None = None, change_memory: ChangeMemory | None = None
+) -> PictureFactory:
     """The factory of these settings; reads the tenancy and policy files. Raises ConfigError.
 
-    `attention_log` remembers what needed attention; without it every item is seen for the first time.
+    `attention_log` remembers what needed attention; without it every item is seen for the first time. `change_memory`
+    remembers what is seen to change from one picture to the next, and what was.
     """
     tenancy, policy, rules = None, None, None
     # Their schemas are imported only where there is something to check.
@@ -120,6 +130,7 @@ def picture_factory(settings: Settings, *, attention_log: AttentionLog | None = 
         rules=rules,
         judging=judging(settings),
         attention_log=attention_log,
+        change_memory=change_memory,
         ignored=ignored_findings(settings),
     )
 

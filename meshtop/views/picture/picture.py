@@ -27,6 +27,7 @@ from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.attention import AttentionLog, Forgetful
+from meshtop.model.changes import ChangeMemory
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -73,7 +74,8 @@ class Picture:
 
     `thresholds` are those of health; `tenancy` and `tenant_label` (the settings' own mark) say whose namespaces are;
     `apdex_ms` is the time that satisfies; `access` is what the policy lets this user do, None without a policy.
-    `attention_log` remembers what needed attention from run to run. `ignored` are findings that nobody wants to see.
+    `attention_log` remembers what needed attention from run to run, `change_memory` what was seen to change. `ignored`
+    are findings that nobody wants to see.
     `memory` holds what earlier Pictures worked out from the very same inventories and answers.
     """
 
@@ -90,8 +92,10 @@ class Picture:
         memory: Memory | None = None,
         attention_log: AttentionLog | None = None,
         ignored: Sequence[Suppression] = (),
+        change_memory: ChangeMemory | None = None,
     ) -> None:
         self.snapshot = snapshot
+        self.change_memory = change_memory
         self.ignored = tuple(ignored)
         self.thresholds = thresholds
         self.tenancy = tenancy

@@ -45,7 +45,7 @@ _Key = TypeVar("_Key")
 _Thing = TypeVar("_Thing")
 
 
-class FieldChange(Struct, frozen=True, rename="camel"):
+class ComparedField(Struct, frozen=True, rename="camel"):
     """One thing that is not as it was: which, and how it was and is, in words; null where it was or is not there."""
 
     field: str
@@ -69,7 +69,7 @@ class MomentDifference(Struct, frozen=True, rename="camel", kw_only=True):
     namespace: str
     name: str
     kind: str = ""
-    differences: tuple[FieldChange, ...] = ()
+    differences: tuple[ComparedField, ...] = ()
 
 
 class ComparedMoment(Struct, frozen=True, rename="camel"):
@@ -128,7 +128,7 @@ def _measured(picture: Picture) -> set[str]:
 def _clusters(before: Picture, after: Picture, query: Query) -> Iterator[MomentDifference]:
     was_all, now_all = ({CLUSTERS.key(item): item for item in CLUSTERS.items(p, query)} for p in (before, after))
     for key, was, now in _paired(was_all, now_all):
-        told: tuple[FieldChange, ...] = ()
+        told: tuple[ComparedField, ...] = ()
         if was is not None and now is not None:
             told = _fields(
                 ("state", was.state.value, now.state.value),
@@ -183,7 +183,7 @@ def _configuration(before: Picture, after: Picture, query: Query) -> Iterator[Mo
                     )  # fmt: skip
 
 
-def _object_changes(was: ConfigObject, now: ConfigObject) -> tuple[FieldChange, ...]:
+def _object_changes(was: ConfigObject, now: ConfigObject) -> tuple[ComparedField, ...]:
     found = [
         *_tree_changes(was.spec, now.spec, "spec"),
         *_tree_changes(was.meta.labels, now.meta.labels, "labels"),
@@ -191,7 +191,7 @@ def _object_changes(was: ConfigObject, now: ConfigObject) -> tuple[FieldChange, 
     return tuple(found[:_MOST_PATHS])
 
 
-def _tree_changes(was: Any, now: Any, path: str) -> Iterator[FieldChange]:
+def _tree_changes(was: Any, now: Any, path: str) -> Iterator[ComparedField]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for name in sorted({*was, *now}, key=str):
             yield from _tree_changes(was.get(name), now.get(name), f"{path}.{name}")
@@ -199,7 +199,7 @@ def _tree_changes(was: Any, now: Any, path: str) -> Iterator[FieldChange]:
         for index, (one, other) in enumerate(zip(was, now, strict=True)):
             yield from _tree_changes(one, other, f"{path}[{index}]")
     elif was != now:
-        yield FieldChange(path, _plain(was), _plain(now))
+        yield ComparedField(path, _plain(was), _plain(now))
 
 
 def _plain(value: Any) -> str | None:
@@ -229,7 +229,7 @@ def _workloads(before: Picture, after: Picture, query: Query) -> Iterator[Moment
             )  # fmt: skip
 
 
-def _workload_changes(was: WorkloadItem, now: WorkloadItem) -> tuple[FieldChange, ...]:
+def _workload_changes(was: WorkloadItem, now: WorkloadItem) -> tuple[ComparedField, ...]:
     return _fields(
         ("pods", _ready(was.pods), _ready(now.pods)),
         ("version", was.version, now.version),
@@ -261,22 +261,22 @@ def _in_cluster(item: EdgeItem) -> str:
     return f"{item.destination.cluster}/" if item.cross_cluster and item.destination.cluster else ""
 
 
-def _figures(item: EdgeItem) -> tuple[FieldChange, ...]:
+def _figures(item: EdgeItem) -> tuple[ComparedField, ...]:
     rate = item.traffic.requests_per_second
-    return (FieldChange("requests", None, f"{quantity(rate)}/s"),) if rate else ()
+    return (ComparedField("requests", None, f"{quantity(rate)}/s"),) if rate else ()
 
 
-def _call_changes(was: EdgeItem, now: EdgeItem) -> tuple[FieldChange, ...]:
+def _call_changes(was: EdgeItem, now: EdgeItem) -> tuple[ComparedField, ...]:
     one, other = was.traffic, now.traffic
     found = []
     if _differs(one.requests_per_second, other.requests_per_second, _rate_differs):
-        found.append(FieldChange("requests", _rate(one), _rate(other)))
+        found.append(ComparedField("requests", _rate(one), _rate(other)))
     if _differs(one.error_ratio, other.error_ratio, _share_differs):
-        found.append(FieldChange("errors", _share(one.error_ratio), _share(other.error_ratio)))
+        found.append(ComparedField("errors", _share(one.error_ratio), _share(other.error_ratio)))
     if _differs(one.latency_ms.p99, other.latency_ms.p99, _latency_differs):
-        found.append(FieldChange("p99", _ms(one.latency_ms.p99), _ms(other.latency_ms.p99)))
+        found.append(ComparedField("p99", _ms(one.latency_ms.p99), _ms(other.latency_ms.p99)))
     if _differs(was.mtls_ratio, now.mtls_ratio, _share_differs):
-        found.append(FieldChange("mTLS", _share(was.mtls_ratio), _share(now.mtls_ratio)))
+        found.append(ComparedField("mTLS", _share(was.mtls_ratio), _share(now.mtls_ratio)))
     policies = (was.policy and was.policy.value, now.policy and now.policy.value)
     return (
         *found,
@@ -318,8 +318,8 @@ def _ready(ready: Any) -> str | None:
     return None if ready is None else f"{ready.ready}/{ready.total}"
 
 
-def _fields(*fields: tuple[str, str | None, str | None]) -> tuple[FieldChange, ...]:
-    return tuple(FieldChange(name, was, now) for name, was, now in fields if (was or None) != (now or None))
+def _fields(*fields: tuple[str, str | None, str | None]) -> tuple[ComparedField, ...]:
+    return tuple(ComparedField(name, was, now) for name, was, now in fields if (was or None) != (now or None))
 
 
 def _unknowns(before: Picture, after: Picture, query: Query) -> tuple[Unknown, ...]:

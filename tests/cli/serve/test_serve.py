@@ -52,6 +52,17 @@ async def test_an_address_without_a_token_is_for_this_machine_only() -> None:
             assert response.status == 403
 
 
+async def test_behind_a_proxy_with_tls_the_page_and_its_cookie_are_for_tls() -> None:
+    async with guarded("secret") as (address, origin), aiohttp.ClientSession() as session:
+        headers = {"X-Forwarded-Proto": "https"}
+        async with session.get(address, headers=headers, allow_redirects=False) as response:
+            assert "Secure" in response.headers["Set-Cookie"]
+        async with session.get(origin, headers={**headers, "Cookie": f"{COOKIE}=secret"}) as response:
+            assert f'data-session-websocket-url="wss://{origin.removeprefix("http://")}/ws"' in await response.text()
+        async with session.get(address, allow_redirects=False) as response:
+            assert "Secure" not in response.headers["Set-Cookie"]
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1"])
 async def test_other_pages_cannot_speak_to_a_console(origin: str) -> None:
     async with guarded(None) as (_, own), aiohttp.ClientSession() as session:

@@ -101,7 +101,10 @@ async def test_a_covered_screen_does_not_put_its_request_in_the_place_of_the_one
 
 def test_what_is_looked_at_is_kept_up_to_date_from_moment_to_moment() -> None:
     clusters, mtls = asked_for("clusters"), asked_for("mtls")
-    assert PictureRequest(kinds=frozenset({"clusters"}), attention=Query()).attended() == clusters
+    # What needs attention is told with what changed before it, whose marks are read for that alone.
+    marks = Asked(frozenset({"Event"}), frozenset())
+    assert PictureRequest(kinds=frozenset({"clusters"}), attention=Query()).attended() == clusters | marks
+    assert PictureRequest(kinds=frozenset({"clusters"})).attended() == clusters
     assert PictureRequest(kinds=frozenset({"clusters"}), table=("mtls", Query())).attended() == clusters | mtls
     # A detail tells of whatever applies; a screen that names nothing may look at anything.
     assert PictureRequest(kinds=frozenset({"clusters"}), details=(("clusters", "east"),)).attended() == EVERYTHING_ASKED

@@ -22,6 +22,7 @@ from meshtop.analysis.tenancy.access.rights import Access
 from meshtop.analysis.tenancy.ownership import HIDDEN
 from meshtop.model.alerting import Alerts, Slos, namespaces_named
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import Traces
 from meshtop.model.kube import Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Labels, Sample, Telemetry
@@ -198,6 +199,8 @@ def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
     same = len(namespaces) == len(inventory.namespaces) and all(
         len(found) == len(getattr(inventory, name)) for name, found in parts.items()
     )
+    traces = _traces(inventory.traces, kept)
+    same = same and traces is inventory.traces
     if same and all(len(found) == len(inventory.config[kind]) for kind, found in config.items()):
         return inventory
     counts: dict[str, int] = {"Namespace": len(namespaces), **{kind: len(found) for kind, found in config.items()}}
@@ -206,7 +209,17 @@ def _inventory(inventory: Inventory, kept: Callable[[str], bool]) -> Inventory:
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
         counts[kind] = sum(controller.kind == kind for controller in parts["controllers"])
     kinds = tuple(_counted(status, counts) for status in inventory.kinds)
-    return structs.replace(inventory, namespaces=namespaces, config=config, kinds=kinds, **parts)
+    return structs.replace(inventory, namespaces=namespaces, config=config, kinds=kinds, traces=traces, **parts)
+
+
+def _traces(traces: Traces | None, kept: Callable[[str], bool]) -> Traces | None:
+    """The marks of changes without those in namespaces that are not kept; the identical object where all are."""
+    if traces is None:
+        return None
+    objects = tuple(one for one in traces.objects if kept(one.name if one.kind == "Namespace" else one.namespace))
+    events = tuple(one for one in traces.events if kept(one.name if one.kind == "Namespace" else one.namespace))
+    same = len(objects) == len(traces.objects) and len(events) == len(traces.events)
+    return traces if same else Traces(objects=objects, events=events)
 
 
 def _counted(status: KindStatus, counts: dict[str, int]) -> KindStatus:

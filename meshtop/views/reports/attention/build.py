@@ -9,8 +9,10 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
+from meshtop.analysis.changes.suspicion import Suspect
 from meshtop.log import log_repeated
 from meshtop.model.attention import PastChange, Remembered, Sighting
+from meshtop.model.changes import ChangeHow
 from meshtop.model.errors import MeshtopError
 from meshtop.model.state import Severity, State
 from meshtop.views.frame.things import Thing
@@ -18,10 +20,17 @@ from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.reports.attention import rank
+from meshtop.views.reports.attention.blame import MOST, blamed
 from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.fold import consequences_of, fold
 from meshtop.views.reports.attention.fold_alerts import RULES
-from meshtop.views.reports.attention.item import AttentionItem, FoldedItem, Impact, PrecedingChange
+from meshtop.views.reports.attention.item import (
+    AttentionItem,
+    FoldedItem,
+    Impact,
+    PrecedingChange,
+    SuspectedChange,
+)
 from meshtop.views.reports.attention.notice.alerts import of_alerts, of_slos
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
 from meshtop.views.reports.attention.notice.clusters import of_clusters
@@ -126,6 +135,7 @@ def _item(
     if onset is None and seen:
         # A cause is no younger than what follows from it.
         onset = min((one.onset for one in seen if one.onset is not None), default=None)
+    suspects = _suspects(picture, draft, below, onset)
     return AttentionItem(
         id=draft.id,
         severity=draft.severity,
@@ -133,7 +143,7 @@ def _item(
         since=_moment(draft.no_later if onset is None else onset),
         first_seen=datetime.fromtimestamp(now, UTC),
         impact=_impact(picture, draft, seen, places),
-        cause=_preceding(draft, below, onset, changes, places),
+        cause=_cause(suspects) or _preceding(draft, below, onset, changes, places),
         consequences=tuple(
             FoldedItem(id=one.id, severity=one.severity, title=one.title, since=_moment(one.onset)) for one in below
         ),
@@ -142,7 +152,36 @@ def _item(
         findings=tuple(dict.fromkeys(code for one in (draft, *below) for code in one.findings)),
         lasting=onset is None and draft.no_later is not None,
         places=tuple(dict.fromkeys("/".join(filter(None, (p.cluster, p.namespace))) for p in draft.places)),
+        changes=tuple(
+            SuspectedChange(
+                key=one.change.key,
+                title=one.change.title,
+                time=datetime.fromtimestamp(one.change.at, UTC),
+                score=one.score,
+                why=one.why,
+            )
+            for one in suspects[:MOST]
+        ),
     )
+
+
+def _suspects(picture: Picture, draft: Draft, below: Sequence[Draft], onset: float | None) -> tuple[Suspect, ...]:
+    """The suspects of an item; a defect in looking for them costs them and not the item."""
+    try:
+        return blamed(picture, draft, below, onset)
+    except MeshtopError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the log has the traceback, and the item stays
+        log_repeated(_log, f"which changes are suspected of {draft.id} is not known", error)
+        return ()
+
+
+def _cause(suspects: Sequence[Suspect]) -> PrecedingChange | None:
+    """The likeliest suspect; that a cluster ceased to answer says no more than the item itself."""
+    if not suspects or suspects[0].change.how is ChangeHow.LOST:
+        return None
+    first = suspects[0].change
+    return PrecedingChange(title=first.title, time=datetime.fromtimestamp(first.at, UTC))
 
 
 def _impact(picture: Picture, draft: Draft, below: Sequence[Draft], places: Sequence[Place]) -> Impact:

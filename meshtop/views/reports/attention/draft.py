@@ -40,6 +40,8 @@ class Draft(Struct, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
     lost_cluster: str = ""
     """The cluster that does not answer, where that is what is wrong."""
+    objects: tuple[tuple[str, str, str, str], ...] = ()
+    """The objects of the configuration that it is about: cluster ("" for any), kind, namespace, name."""
     changed: str = ""
     """What changed just before, in a sentence."""
     changed_at: float | None = None

@@ -47,12 +47,23 @@ class PrecedingChange(Struct, frozen=True, rename="camel", kw_only=True):
     time: datetime
 
 
+class SuspectedChange(Struct, frozen=True, rename="camel", kw_only=True):
+    """A change that may be the cause: its key in `changes`, what it was and when, how likely (0 to 1), and why."""
+
+    key: str
+    title: str
+    time: datetime
+    score: float
+    why: str
+
+
 class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
     """One thing that needs attention.
 
     `since` is when it began, null where nothing tells; where `lasting` is true it was so from the beginning of what
     could be read, and began then or earlier. `firstSeen` is when meshtop saw it first, remembered on this machine.
-    `places` are CLUSTER or CLUSTER/NAMESPACE. `rank` orders the list: the first is 0.
+    `places` are CLUSTER or CLUSTER/NAMESPACE. `changes` are suspected, the likeliest first. `rank` orders the list: the
+    first is 0.
     """
 
     id: str
@@ -69,6 +80,7 @@ class AttentionItem(Struct, frozen=True, rename="camel", kw_only=True):
     lasting: bool = False
     places: tuple[str, ...] = ()
     rank: int = 0
+    changes: tuple[SuspectedChange, ...] = ()
 
     @property
     def tone(self) -> Tone:

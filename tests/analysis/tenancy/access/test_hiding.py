@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from msgspec import structs
@@ -11,8 +13,10 @@ from meshtop.analysis.tenancy.access.rights import AccessRules
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.cli.printers import json_text, render, to_csv
 from meshtop.cli.text_table import Style
+from meshtop.model.attention import Forgetful, PastChange
+from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace, SeenChange, Traces
 from meshtop.model.kube import Credential, Meta
-from meshtop.model.snapshot import Snapshot
+from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import State
 from meshtop.settings.document import parse_document
 from meshtop.views.frame.detail import detail
@@ -230,3 +234,56 @@ def test_secrets_of_gateways_are_left_out_with_their_namespace() -> None:
     kept = {namespace.meta.name for namespace in inventory.namespaces}
     assert kept < set(names)
     assert {secret.meta.namespace for secret in inventory.credentials} == kept
+
+
+def test_what_changed_in_hidden_namespaces_is_left_out_wherever_it_is_known_from() -> None:
+    at = worlds.AT - 60
+    where = [(name, namespace) for name in ("east", "west") for namespace in ("pay", "shop")]
+
+    def traces(cluster: str) -> Traces:
+        writes = (FieldWrite(manager="kubectl", time=at, fields=b'{"f:spec":{"f:host":{}}}'),)
+        return Traces(
+            objects=tuple(
+                ObjectTrace(kind="DestinationRule", namespace=namespace, name=f"of-{namespace}", writes=writes)
+                for _, namespace in where[:2]
+            ),
+            events=tuple(
+                KubeEvent(reason="BackOff", kind="Pod", namespace=namespace, name=f"pod-{namespace}", first=at, last=at)
+                for _, namespace in where[:2]
+            ),
+        )
+
+    def with_traces(one: ClusterSnapshot) -> ClusterSnapshot:
+        assert one.inventory is not None
+        return structs.replace(one, inventory=structs.replace(one.inventory, traces=traces(one.name)))
+
+    snapshot = structs.replace(fleet(), clusters=tuple(map(with_traces, fleet().clusters)))
+
+    class Log(Forgetful):
+        def changes(self, since: float, until: float) -> tuple[PastChange, ...]:
+            return tuple(
+                PastChange(at=at, title=f"shift {ns}/web", cluster=c, namespace=ns, name=f"journal-{ns}", action=ns)
+                for c, ns in where
+            )
+
+    class Ring:
+        def note(self, changes: Sequence[SeenChange]) -> None: ...
+
+        def seen(self, since: float, until: float) -> list[SeenChange]:
+            return [
+                SeenChange(at=at, scope=snapshot.cluster(c).server, kind="Deployment", namespace=ns, name=f"seen-{ns}",
+                           path="replicas", before="1", after="2")
+                for c, ns in where
+            ]  # fmt: skip
+
+    def told(user: str) -> str:
+        factory = structs.replace(pictures(user), attention_log=Log(), change_memory=Ring())
+        shown = factory.picture(snapshot)
+        of_kind = view("changes")
+        return json_text(document(of_kind, shown, of_kind.items(shown, EVERYTHING), EVERYTHING))
+
+    marias, roots = told("maria"), told("root")
+    for mark in ("of", "pod", "journal", "seen"):
+        assert f"{mark}-shop" in marias, mark
+        assert f"{mark}-pay" not in marias, mark
+        assert f"{mark}-pay" in roots, mark

@@ -99,6 +99,7 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
             exposed=sum(rates) if first.code == PLAINTEXT else 0.0,
             workloads=tuple(dict.fromkeys(workloads)),
             findings=(first.code,),
+            objects=tuple(dict.fromkeys((i.cluster, i.kind, i.namespace, i.name) for i, *_ in items if i.kind)),
         )
 
 
@@ -281,6 +282,11 @@ def of_drift(picture: Picture) -> Iterator[Draft]:
         kind="drift",
         key="/".join((first.kind, first.namespace, first.name)),
         places=tuple(dict.fromkeys(place for found in drifted for place in _places(picture, found))),
+        objects=tuple(
+            (cluster, found.kind.partition(".")[0], found.namespace, found.name)
+            for found in drifted
+            for cluster in found.clusters
+        ),
     )
 
 

@@ -1,0 +1,107 @@
+"""Each story of the demo, asked five minutes after it set in by a process that was not there before: its change is the
+first that is suspected. In the calm world nothing is suspected of anything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from meshtop.cli.printers import render
+from meshtop.cli.text_table import Style
+from meshtop.demo.world.scenarios import SCENARIOS
+from meshtop.model.snapshot import Snapshot
+from meshtop.views.frame.registry import view
+from meshtop.views.picture.factory import PictureFactory
+from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.attention.view import attention
+from meshtop.views.reports.changes.item import ChangeItem
+from tests.judgement.simulated import START, SimulatedWorld
+
+LATER = 300.0
+
+FIRST = {
+    "everyday": ("us-east", "VirtualService", "reviews", "weights"),
+    "bad-canary": (("us-east", "eu-west"), "Deployment", "reviews-v3", "rollout"),
+    "dead-cluster": ("eu-west", "Cluster", "eu-west", "lost"),
+    "plaintext-intruder": ("us-east", "Service", ("storefront", "cart"), "edit"),
+    "lagging-control-plane": ("us-east", "Deployment", "istiod-1-30", "rollout"),
+    "expiring-certificate": ("on-prem", "Certificate", "CN=legacy mesh root,O=Halyard Supply Co.", "certificate"),
+    "noisy-tenant": ("us-east", "Deployment", "reporting-v1", "scale"),
+    "drifted-config": ("eu-west", "DestinationRule", "catalog", "edit"),
+    "broken-destinationrule": ("us-east", "DestinationRule", "payments", "edit"),
+    "disjoint-roots": ("eu-west", "Certificate", "CN=prod-eu-west mesh root,O=Halyard Supply Co.", "certificate"),
+}
+"""Where the change was made, of what kind and name the object is, and what was done; several where they are alike."""
+
+
+@cache
+def five_minutes_later(story: str) -> Snapshot:
+    """What an observatory that starts five minutes into a story reads."""
+
+    async def read() -> Snapshot:
+        world = SimulatedWorld(story, begins=-LATER, traced=True)
+        with tempfile.TemporaryDirectory() as folder:
+            async with world.observed(Path(folder)) as observatory:
+                return await world.look(observatory)
+
+    with ThreadPoolExecutor(1) as alone:
+        return alone.submit(lambda: asyncio.run(read())).result()
+
+
+def _changes(picture: Picture) -> list[ChangeItem]:
+    return view("changes").items(picture, Query())
+
+
+def test_every_story_is_here() -> None:
+    assert {*FIRST, "calm"} == {*SCENARIOS}
+
+
+@pytest.mark.parametrize("story", FIRST)
+def test_the_cause_is_the_first_suspect(story: str) -> None:
+    picture = PictureFactory().picture(five_minutes_later(story))
+    items = _changes(picture)
+    suspected = sorted((i for i in items if i.suspicion is not None), key=lambda i: i.suspicion.rank)
+    assert suspected, [item.title for item in items]
+    first = suspected[0]
+    for said, wanted in zip((first.cluster, first.kind, first.name, first.how), FIRST[story], strict=True):
+        assert said in (wanted if isinstance(wanted, tuple) else (wanted,)), [i.suspicion.why for i in suspected]
+    assert first.suspicion.rank == 0
+    assert first.title in first.suspicion.why
+    # What needs attention names it too, and it is what the story is about.
+    of = next(item for item in attention(picture) if item.id == first.suspicion.attention)
+    assert of.changes[0].key == first.key
+    # That a cluster ceased to answer is what the item says itself.
+    assert (of.cause and of.cause.title) == (None if first.how == "lost" else first.title)
+    assert not any(item.time.timestamp() > START for item in items)
+
+
+def test_nothing_is_suspected_where_nothing_is_wrong() -> None:
+    picture = PictureFactory().picture(five_minutes_later("calm"))
+    assert [item.title for item in _changes(picture)]
+    assert [item.suspicion.why for item in _changes(picture) if item.suspicion is not None] == []
+    assert [item.changes for item in attention(picture) if item.changes] == []
+
+
+def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
+    picture = PictureFactory().picture(five_minutes_later("bad-canary"))
+    of_reviews = [i for i in _changes(picture) if i.name.startswith("reviews-v3") and i.cluster == "us-east"]
+    assert [i.how for i in of_reviews] == ["rollout"]
+    told = json.loads(render("json", view("changes"), picture, of_reviews, Style(), Query()))["items"][0]
+    assert told["who"] == "argocd-controller"
+    assert told["fields"] == [{"path": "image", "before": "2.9.4", "after": "3.0.0"}]
+    assert told["what"] == ["revision 5", "image 2.9.4 → 3.0.0"]
+    assert told["impact"]["before"]["errorRatio"] < 0.01 < told["impact"]["after"]["errorRatio"]
+
+
+def test_a_scaling_has_its_numbers() -> None:
+    picture = PictureFactory().picture(five_minutes_later("noisy-tenant"))
+    first = next(i for i in _changes(picture) if i.how == "scale")
+    assert (first.who, first.what) == ("nightly-reports", ("replicas 2 → 40",))
+    assert "scaled 2→40" in first.title
