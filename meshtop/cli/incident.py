@@ -51,16 +51,20 @@ def command(ctx: click.Context, file: str, redact: bool) -> int:
 
 def _read(session: Session) -> list[Snapshot]:
     """The Snapshot that the page is about; of a recording its first one before it."""
-    shown = once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True)
+    shown = _everything(session)
     recording, kept = session.common.recording, session.common.at
     if recording is None:
         return [shown]
     session.common.at = recording.moments[0]
     try:
-        first = once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True)
+        first = _everything(session)
     finally:
         session.common.at = kept
     return [shown] if (first.at, first.moment) == (shown.at, shown.moment) else [first, shown]
+
+
+def _everything(session: Session) -> Snapshot:
+    return once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True, traced=True)
 
 
 def _beside(session: Session, path: Path, snapshots: list[Snapshot], *, redact: bool) -> tuple[str, list[Snapshot]]:

@@ -93,7 +93,7 @@ class Recorder:
         return self._end()
 
     async def _follow(self, seconds: float | None, every: float) -> None:
-        observatory = self._session.observatory(courses=True, alerts=True, slos=True, judged=True)
+        observatory = self._session.observatory(courses=True, alerts=True, slos=True, judged=True, traced=True)
         told = "until interrupted (ctrl-c)" if seconds is None else f"for {seconds:g} s; ctrl-c ends it sooner"
         say(f"meshtop: Recording {len(observatory.feeds)} clusters into {self._path} {told}.")
         try:
@@ -123,7 +123,9 @@ class Recorder:
     async def _ask_back(self, step: float, count: int) -> None:
         import time
 
-        observatory = self._session.observatory(canaries=True, courses=True, alerts=True, slos=True, judged=True)
+        observatory = self._session.observatory(
+            canaries=True, courses=True, alerts=True, slos=True, judged=True, traced=True
+        )
         now = time.time()
         try:
             self._open(0.0, past=True)

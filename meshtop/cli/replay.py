@@ -19,8 +19,8 @@ WRITING = {
     "ack": "notes down on this machine what is known",
 }
 """Commands that write, and what they do."""
-ELSEWHERE = ("journal", "record", "replay", "serve", "demo")
-"""Commands that are about this machine or about clusters, and not about what was recorded."""
+ELSEWHERE = ("journal", "show", "mcp", "record", "replay", "serve", "demo")
+"""Commands that are about this machine, or read from clusters what no recording holds."""
 
 
 @click.command(
@@ -67,4 +67,4 @@ def check_reads(name: str) -> None:
     if name in WRITING:
         raise CommandError(f"meshtop {name} {WRITING[name]}, and a recording can only be read.", Exit.REFUSED)
     if name in ELSEWHERE:
-        raise CommandError(f"meshtop {name} has nothing to do with a recording; run it without replay.")
+        raise CommandError(f"meshtop {name} does not run on a recording; run it without replay.")

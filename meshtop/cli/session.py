@@ -86,7 +86,15 @@ class Session:
             from meshtop.observatory.narrowing import WhatIsRead
 
             return self._replayed(
-                WhatIsRead(asked=asked, judged=judged, canaries=canaries, courses=courses, alerts=alerts, slos=slos),
+                WhatIsRead(
+                    asked=asked,
+                    judged=judged,
+                    canaries=canaries,
+                    courses=courses,
+                    alerts=alerts,
+                    slos=slos,
+                    traced=traced,
+                ),
                 window_seconds,
             )
         from meshtop.observatory.build import open_observatory

@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS, Inventory, KindStatus
+from meshtop.model.kube import FIELD_WRITES, GATEWAY_SECRETS, INJECTORS, Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Telemetry
 from meshtop.sources.kubernetes.kinds import JUDGED
@@ -17,6 +17,7 @@ from meshtop.sources.kubernetes.kinds import JUDGED
 _ALWAYS_READ = frozenset({"Service", "Namespace"})
 _EXTRAS_JUDGED = frozenset({GATEWAY_SECRETS, INJECTORS, "CustomResourceDefinition"})
 _JUDGED = frozenset(kind.key for kind in JUDGED)
+_TRACES = frozenset({FIELD_WRITES, "Event"})
 _INJECTOR = "istio-sidecar-injector"
 _GROUP_OF = {name: group.query for group in CONTROL for name in group.names}
 
@@ -30,6 +31,7 @@ class WhatIsRead(Struct, frozen=True, kw_only=True):
     courses: bool = False
     alerts: bool = False
     slos: bool = False
+    traced: bool = False
     plaintext: bool = False
 
 
@@ -54,11 +56,13 @@ def _cluster(cluster: ClusterSnapshot, wanted: WhatIsRead) -> ClusterSnapshot:
 
 
 def _inventory(inventory: Inventory, wanted: WhatIsRead) -> Inventory:
-    asks, judged = wanted.asked.asks_kind, wanted.judged
+    asks, judged, traced = wanted.asked.asks_kind, wanted.judged, wanted.traced
 
     def read(status: KindStatus) -> bool:
         if status.kind in _EXTRAS_JUDGED:
             return judged
+        if status.kind in _TRACES:
+            return traced
         # Webhooks are read in two ways; that which only findings need names their group.
         if status.kind in _JUDGED and status.group:
             return judged and asks(status.kind)
@@ -67,7 +71,7 @@ def _inventory(inventory: Inventory, wanted: WhatIsRead) -> Inventory:
     def config(kind: str) -> bool:
         return judged if kind == "CustomResourceDefinition" else asks(kind) and (judged or kind not in _JUDGED)
 
-    if wanted.asked.kinds is None and judged:
+    if wanted.asked.kinds is None and judged and traced:
         return inventory
     return structs.replace(
         inventory,
@@ -85,6 +89,7 @@ def _inventory(inventory: Inventory, wanted: WhatIsRead) -> Inventory:
         webhooks=inventory.webhooks if asks("MutatingWebhookConfiguration") else (),
         credentials=inventory.credentials if judged else (),
         kinds=tuple(filter(read, inventory.kinds)),
+        traces=inventory.traces if traced else None,
     )
 
 

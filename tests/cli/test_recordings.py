@@ -122,7 +122,7 @@ def test_every_command_either_reads_or_is_refused() -> None:
 def test_what_has_nothing_to_do_with_it_is_refused(run: RecordedRun, file: str, name: str) -> None:
     done = run("replay", file, "--", name, file)
     assert done.code == 2
-    assert "nothing to do with a recording" in done.err
+    assert "does not run on a recording" in done.err
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ from meshtop.sources.recording.shapes import (
     SCALARS,
     SLOS,
     TABLES,
+    TRACES,
     TRAFFIC_FIELDS,
     ClusterFrame,
     CountsFrame,
@@ -190,6 +191,7 @@ class SnapshotDecoder:
             config=config,
             config_maps=self._tables.get(CONFIG_MAPS, frame.config_maps),
             kinds=self._tables.get(KINDS, frame.kinds),
+            traces=None if frame.traces is None else self._tables.get(TRACES, frame.traces),
             **parts,
         )
 

@@ -28,6 +28,7 @@ from meshtop.sources.recording.shapes import (
     PARTS,
     SCALARS,
     SLOS,
+    TRACES,
     TRAFFIC_FIELDS,
     ClusterFrame,
     CountsFrame,
@@ -146,7 +147,7 @@ class SnapshotEncoder:
             body = self._encode(cleaned)
         except (OverflowError, UnicodeEncodeError):
             # Numbers and letters that a server may send and MessagePack has no form for.
-            body = self._encode(_encodable(msgspec.to_builtins(cleaned)))
+            body = self._encode(_encodable(msgspec.to_builtins(cleaned, builtin_types=(bytes,))))
         number = self._counts.get(table, 0)
         self._counts[table] = number + 1
         self._new.setdefault(table, []).append(msgspec.Raw(body))
@@ -187,6 +188,7 @@ class SnapshotEncoder:
             },
             config_maps=self._single(cluster, CONFIG_MAPS, inventory.config_maps),
             kinds=self._single(cluster, KINDS, inventory.kinds),
+            traces=None if inventory.traces is None else self._single(cluster, TRACES, inventory.traces),
         )
 
     def _objects(self, cluster: str, part: str, table: str, objects: Sequence[object]) -> list[int] | None:

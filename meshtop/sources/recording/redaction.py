@@ -20,16 +20,20 @@ import msgspec
 from msgspec import Struct, structs
 
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace
 from meshtop.model.kube import ConfigObject, Controller, Endpoint, KindStatus, Manager, Owner, Pod, Service, ServicePort
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.telemetry import Labels
-from meshtop.sources.recording.secrecy import secrets_hidden
+from meshtop.sources.recording.secrecy import told_without_secrets
 from meshtop.sources.recording.vocabulary import KEPT_WORDS
 
 _KEPT_FIELDS: Mapping[type, frozenset[str]] = {
     ConfigObject: frozenset({"group", "version", "kind"}),
     Controller: frozenset({"kind"}),
     Endpoint: frozenset({"target_kind"}),
+    FieldWrite: frozenset({"operation", "subresource"}),
+    KubeEvent: frozenset({"reason", "kind"}),
+    ObjectTrace: frozenset({"kind"}),
     KindStatus: frozenset({"kind", "group", "state"}),
     Manager: frozenset({"operation"}),
     Owner: frozenset({"kind", "api_version"}),
@@ -76,6 +80,8 @@ class Pseudonyms:
         """The plain form of a thing of the model, with other names; what stands in no field of it is text."""
         if isinstance(thing, str) and not isinstance(thing, Enum):
             return self.text(thing)
+        if isinstance(thing, bytes):
+            return self.text(thing.decode("utf-8", "replace")).encode()
         if isinstance(thing, Struct):
             kept = _KEPT_FIELDS.get(type(thing), frozenset())
             return {
@@ -186,11 +192,11 @@ def cleaner(*, redact: bool) -> Callable[[Any], Any]:
 
     def clean(thing: Any) -> Any:
         # Label sets are of Istio's own labels, and too many to search.
-        told = thing if isinstance(thing, Labels) else secrets_hidden(thing)
+        told = thing if isinstance(thing, Labels) else told_without_secrets(thing)
         if names is None:
             return told
         if told is not thing and isinstance(thing, Struct):
-            told = msgspec.convert(told, type(thing))
+            told = msgspec.convert(told, type(thing), builtin_types=(bytes,))
         return names.replaced(told)
 
     return clean

@@ -48,11 +48,11 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def secrets_hidden(thing: Any) -> Any:
+def told_without_secrets(thing: Any) -> Any:
     """The same thing, or, where it holds what may be a secret, its plain form with `(hidden)` in that place."""
     if thing is None or not _may_hold_one(thing):
         return thing
-    return _searched(msgspec.to_builtins(thing), secret=False)
+    return _searched(msgspec.to_builtins(thing, builtin_types=(bytes,)), secret=False)
 
 
 def _may_hold_one(thing: Any) -> bool:

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.changes import Traces
 from meshtop.model.kube import ConfigObject, Identity, Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.telemetry import CallEnd, Labels
@@ -26,7 +27,7 @@ PARTS: dict[str, Any] = {
 }
 """The lists of an Inventory, each with the type of its items and a table of its own."""
 CONFIG, CONFIG_MAPS, KINDS, LABELS, SCALARS, CALLS = "config", "config_maps", "kinds", "labels", "scalars", "calls"
-ALERTS, SLOS = "alerts", "slos"
+ALERTS, SLOS, TRACES = "alerts", "slos", "traces"
 TABLES: dict[str, Any] = {
     **PARTS,
     CONFIG: ConfigObject,
@@ -37,6 +38,7 @@ TABLES: dict[str, Any] = {
     CALLS: tuple[CallEnd, CallEnd, str],
     ALERTS: Alerts,
     SLOS: Slos,
+    TRACES: Traces,
 }
 """Every table with the type of its items."""
 TRAFFIC_FIELDS = (
@@ -140,6 +142,7 @@ class InventoryFrame(Struct, frozen=True, array_like=True):
     config: dict[str, list[int] | None]
     config_maps: int
     kinds: int
+    traces: int | None = None
 
 
 class ClusterFrame(Struct, frozen=True, array_like=True):

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from meshtop.model.alerting import Alert, Alerts, AlertState, SloReading, Slos
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace, Traces
 from meshtop.model.kube import Identity, Inventory, RemoteSecret
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import CallCourse, Courses, History, Line, PlaintextDay, Sample, Scalar, Telemetry
@@ -100,6 +101,7 @@ def _changed(inventory: Inventory, i: int, random: Random) -> Inventory:
         config=config,
         config_maps={**inventory.config_maps, "istio-system/istio-ca-root-cert": {"root-cert.pem": f"{i // 3}"}},
         remote_secrets=(secret,) if random.random() < 0.5 else inventory.remote_secrets,
+        traces=traces(i) if random.random() < 0.5 else inventory.traces,
         identity=Identity("maria", ("oncall",)) if i > 3 else None,
     )
 
@@ -156,6 +158,15 @@ def _courses(before: Courses | None, at: float, random: Random) -> Courses:
                        errors=of("errors"), busy_ms=(None, *of("busy_ms")[1:]))
         )  # fmt: skip
     return Courses(times=times, window_seconds=60.0, calls=tuple(calls))
+
+
+def traces(i: int) -> Traces:
+    """Marks of changes, in which a label, a container and a message name something."""
+    fields = b'{"f:metadata":{"f:labels":{"f:teamsecret":{}}},"f:spec":{"k:{\\"name\\":\\"reviews\\"}":{}}}'
+    write = FieldWrite(manager="kubectl", operation="Update", time=float(i), fields=fields)
+    event = KubeEvent(reason="BackOff", kind="Pod", namespace="shop", name="reviews-v2", message="token=hunter-two")
+    trace = ObjectTrace(kind="Deployment", namespace="shop", name="reviews-v2", writes=(write,))
+    return Traces(objects=(trace,), events=(event,) if i == 10_000 else ())
 
 
 def _alerts(at: float, random: Random) -> Alerts | None:

@@ -20,7 +20,7 @@ from meshtop.model.telemetry import Labels, Sample
 from meshtop.sources.recording.redaction import Pseudonyms, stand_in
 from meshtop.sources.recording.vocabulary import KEPT_WORDS
 from tests import worlds
-from tests.sources.recording.moments import read, story, written
+from tests.sources.recording.moments import read, story, traces, written
 from tests.sources.recording.unpacked import everything_in
 
 _NAME = st.from_regex(r"[a-pr-z][a-z0-9]{4,12}", fullmatch=True).filter(
@@ -181,3 +181,24 @@ def _certificate(name: str, begin: datetime) -> str:
         .serial_number(1).not_valid_before(begin).not_valid_after(begin + timedelta(days=30)).sign(key, None)
     )  # fmt: skip
     return made.public_bytes(serialization.Encoding.PEM).decode().strip()
+
+
+def test_marks_of_changes_hold_neither_names_nor_secrets(tmp_path: Path) -> None:
+    """FieldsV1 is JSON in bytes, which names labels and containers."""
+    east = worlds.east()
+    assert east.inventory is not None
+    marked = structs.replace(east, inventory=structs.replace(east.inventory, traces=traces(10_000)))
+    plain = written(tmp_path / "plain.rec", [worlds.world(marked)])
+    assert b"hunter-two" not in everything_in(plain)
+    told = read(plain)[0].clusters[0].inventory
+    assert told is not None
+    assert told.traces is not None
+    assert told.traces.objects == traces(10_000).objects
+    other = written(tmp_path / "other.rec", [worlds.world(marked)], redact=True)
+    for name in (b"hunter-two", b"teamsecret", b"reviews"):
+        assert name not in everything_in(other)
+    redacted = read(other)[0].clusters[0].inventory
+    assert redacted is not None
+    assert redacted.traces is not None
+    assert redacted.traces.events[0].reason == "BackOff"
+    assert set(msgspec.json.decode(redacted.traces.objects[0].writes[0].fields)) == {"f:metadata", "f:spec"}

@@ -90,7 +90,7 @@ def test_what_messagepack_cannot_say_is_written_as_near_as_it_can(tmp_path: Path
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
-        (Inventory, {*PARTS, "version", "uid", "identity", "config", "config_maps", "kinds"}),
+        (Inventory, {*PARTS, "version", "uid", "identity", "config", "config_maps", "kinds", "traces"}),
         (Telemetry, {*TRAFFIC_FIELDS, *TelemetryFrame.__struct_fields__[:6], "control", "plaintext_day"}),
         (PlaintextDay, {*DAY_FIELDS, "at", "span_seconds"}),
         (RouteCounts, {*COUNT_FIELDS, "labels", "since", "at", "identity"}),

@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject
-from meshtop.sources.recording.secrecy import HIDDEN, secrets_hidden, text_without_secrets
+from meshtop.sources.recording.secrecy import HIDDEN, text_without_secrets, told_without_secrets
 from tests import worlds
 from tests.sources.recording.moments import read, story, written
 from tests.sources.recording.unpacked import everything_in
@@ -52,7 +52,7 @@ def test_secrets_in_specs_are_not_written(tmp_path: Path, spec: dict[str, Any], 
 
 def test_copies_of_applied_objects_are_not_written() -> None:
     annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "kapp.k14s.io/original": "{}", "team": "a"}
-    told = secrets_hidden(_object({}, **annotations))
+    told = told_without_secrets(_object({}, **annotations))
     assert told["meta"]["annotations"] == {"team": "a"}
 
 
@@ -70,7 +70,7 @@ def test_copies_of_applied_objects_are_not_written() -> None:
 )
 def test_what_only_names_a_secret_stays(spec: dict[str, Any]) -> None:
     thing = _object(spec)
-    told = secrets_hidden(thing)
+    told = told_without_secrets(thing)
     assert (told if isinstance(told, dict) else {"spec": told.spec})["spec"] == spec
 
 
