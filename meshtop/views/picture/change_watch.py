@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from meshtop.analysis.changes.seen import seen_between
 from meshtop.log import log_repeated
 from meshtop.model.changes import ChangeMemory
 from meshtop.model.kube import Inventory
@@ -33,6 +32,9 @@ class ChangeWatch:
             self._before[scope] = inventory
             if before is None or before is inventory:
                 continue
+            # A single look compares nothing, and need not load what does.
+            from meshtop.analysis.changes.seen import seen_between
+
             try:
                 found = seen_between(before, inventory, at=snapshot.at, scope=scope)
                 if found:
