@@ -64,6 +64,8 @@ class CallDifference(Struct, frozen=True, kw_only=True):
     after: dict[str, float]
     server: ServerId | None = None
     """The workload at which most of it ends, None where none does."""
+    shifts: dict[str, float] = {}
+    """By how much of the call (-1 to 1) more goes to workloads of each cluster."""
 
     @property
     def destination(self) -> Target:
@@ -259,7 +261,18 @@ def _made(
         before=kind.before.shares_to(),
         after=kind.after.shares_to(),
         server=server,
+        shifts=_shifts(kind.before, kind.after),
     )
+
+
+def _shifts(before: CallOutcome, after: CallOutcome) -> dict[str, float]:
+    """By how much more of a call works in each cluster, where it is known at which workload."""
+    found: dict[str, float] = {}
+    for outcome, sign in ((before, -1.0), (after, 1.0)):
+        for branch in outcome.branches:
+            if branch.server is not None and branch.fate is CallFate.WORKS:
+                found[branch.server[0]] = found.get(branch.server[0], 0.0) + sign * branch.share
+    return {cluster: more for cluster, more in found.items() if abs(more) > _ROUNDING}
 
 
 def _failing(outcome: CallOutcome) -> dict[tuple[str, tuple[str, str, str] | None], float]:
