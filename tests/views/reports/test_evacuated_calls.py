@@ -38,6 +38,7 @@ def changed(snapshot: Snapshot, name: str, change: Callable[[Inventory], Invento
 
 
 def without_reviews(inventory: Inventory, *versions: str) -> Inventory:
+    """An inventory without the pods of reviews, or of some of its versions."""
     pods = [pod for pod in inventory.pods if pod.meta.labels.get("app") != "reviews"
             or (versions and pod.meta.labels.get("version") not in versions)]  # fmt: skip
     return structs.replace(inventory, pods=tuple(pods))
@@ -98,11 +99,9 @@ def test_what_stays_in_the_callers_own_cluster_takes_more() -> None:
 def only_in_north(reach: bool | None, local: bool | None = False) -> EvacuatedCalls:
     """East has no reviews of its own and calls those of west; there are some in a third cluster too."""
     whole = world()
-    other = governed(structs.replace(worlds.west(), name="north"))
-    assert other.inventory is not None
-    other = structs.replace(other, telemetry=None, inventory=worlds.inventory(cluster_id="north"))
-    clusters = [one for one in whole.clusters if one.name != "north"]
-    three = structs.replace(whole, clusters=(*clusters, governed(other)))
+    # What it calls tells that it is of the same mesh.
+    other = worlds.cluster("north", [worlds.request("north/web", "east/v1", 5.0, reporter="source")])
+    three = structs.replace(whole, clusters=(*whole.clusters, governed(other)))
     links = {("east", "north"): reach}
     return asked(changed(three, "east", without_reviews), links=links, local={worlds.REVIEWS_HOST: local})
 
@@ -160,7 +159,7 @@ def test_a_host_is_gone_where_the_calls_of_others_fail_though_there_are_endpoint
     fine = evacuate_answer(Picture(snapshot), "west")
     assert [one.fate for one in fine.items] not in ([], [EvacuationEffect.GONE])
     # The subset's pods are in west alone.
-    broken = changed(snapshot, "east", lambda one: without_reviews(one, "v2"))
+    broken = changed(snapshot, "east", lambda one: without_reviews(one, "v1"))
     answer = evacuate_answer(Picture(broken), "west")
     (host,) = answer.items
     assert (host.fate, host.endpoints_staying) == (EvacuationEffect.GONE, 1)
@@ -182,13 +181,11 @@ def test_the_document_has_calls_beside_what_it_had() -> None:
 
 
 def test_open_calls_are_unknowns() -> None:
-    by_path = obj(NETWORKING, "VirtualService", "r", "{hosts: [reviews], http: [{match: [{uri: {prefix: /x}}],"
-                  " route: [{destination: {host: reviews, subset: v9}}]}, {route: [{destination: {host: reviews}}]}]}")  # fmt: skip
-    alone = changed(world(by_path), "east", without_reviews)
-    answer = evacuate_answer(Picture(structs.replace(alone, clusters=alone.clusters)), "west")
-    depends = [item for item in answer.calls.items if item.effect is ForecastEffect.DEPENDS]
-    said = Unknown("some calls", "east", WhyUnknown.UNSUPPORTED) in answer.unknowns
-    assert said is bool(depends)
+    alone = changed(world(), "east", without_reviews)
+    unread = structs.replace(worlds.cluster("north", []), inventory=None)
+    answer = evacuate_answer(Picture(structs.replace(alone, clusters=(*alone.clusters, unread))), "west")
+    assert {item.effect for item in answer.calls.items} == {ForecastEffect.DEPENDS}
+    assert Unknown("some calls", "east", WhyUnknown.UNSUPPORTED) in answer.unknowns
 
 
 def test_an_answer_without_calls_is_told_without_them() -> None:
