@@ -223,8 +223,9 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     """The answer as sentences, including what is unknown."""
     s = answer.summary
     kept = sum(item.fate is EvacuationEffect.GONE and bool(item.endpoints_staying) for item in answer.items)
+    hosts = number_of(len(answer.items), "host")
     lines = [
-        f"Without {answer.cluster}: {s.gone - kept} of {number_of(len(answer.items), 'host')} would have no endpoint left, "
+        f"Without {answer.cluster}: {s.gone - kept} of {hosts} would have no endpoint left, "
         f"{s.doubles} would at least double their load elsewhere."
     ]
     if kept:

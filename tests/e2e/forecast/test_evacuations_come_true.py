@@ -113,9 +113,8 @@ async def _died(folder: Path) -> Evacuated:
             await feed._measure(observatory.schedule)
         # What the dead cluster told last is of before its death.
         later = observatory._snapshot()
-        later = structs.replace(
-            later, clusters=tuple(structs.replace(c, telemetry=None) if c.name in answers else c for c in later.clusters)
-        )
+        clusters = [structs.replace(c, telemetry=None) if c.name in answers else c for c in later.clusters]
+        later = structs.replace(later, clusters=tuple(clusters))
         after = Picture(as_read(before.snapshot, later))
         await observatory.close()
     return Evacuated(answers, by_key(before), by_key(after))
@@ -181,7 +180,6 @@ def test_what_moves_is_answered_where_it_was_to_go() -> None:
     assert {item.source.cluster for item in moved.items if item.effect.value == "moves"} == {ELSEWHERE[0]}
     (takes,) = [one for one in moved.clusters if one.takes_more_per_second > 0]
     assert takes.cluster == "ap-south"
-
 
     def share(call: SeenCall) -> float:
         return sum(rate_of(edge) for edge in call.edges if edge.destination.cluster == takes.cluster) / call.rate

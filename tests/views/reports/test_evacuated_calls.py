@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from meshtop.analysis.fleet.locality import EvacuationEffect
 from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.differences import ForecastEffect
 from meshtop.analysis.forecast.evacuation import caller_cluster
-from meshtop.analysis.fleet.locality import EvacuationEffect
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, Meta
 from meshtop.model.snapshot import Snapshot
@@ -25,7 +25,7 @@ from meshtop.views.reports.evacuate import (
 from meshtop.views.reports.evacuated_calls import EvacuatedCalls, evacuated_calls
 from meshtop.views.reports.forecast import forecast_between, forecast_item
 from tests import worlds
-from tests.views.reports.test_forecast import DENY, NETWORKING, RULE, forecast, governed, obj, split, world
+from tests.views.reports.test_forecast import DENY, RULE, forecast, governed, obj, split, world
 
 
 def changed(snapshot: Snapshot, name: str, change: Callable[[Inventory], Inventory]) -> Snapshot:
@@ -89,7 +89,7 @@ def test_what_stays_in_the_callers_own_cluster_takes_more() -> None:
     assert effects(calls) == {"moves"}
     (east,) = [one for one in calls.clusters if one.cluster == "east"]
     assert (east.calls, east.moves) == (calls.summary.calls, 1)
-    into_west = sum(item.requests_per_second * dict((s.to, s.share) for s in item.before).get(f"{to} in west", 0.0)
+    into_west = sum(item.requests_per_second * {s.to: s.share for s in item.before}.get(f"{to} in west", 0.0)
                     for item in calls.items for to in ("shop/reviews-v1", "shop/reviews-v2"))  # fmt: skip
     assert east.takes_more_per_second == pytest.approx(into_west)
     assert east.load_factor is not None
@@ -116,9 +116,7 @@ def only_in_north(reach: bool | None, local: bool | None = False) -> EvacuatedCa
         (True, None, "depends"),
     ],
 )
-def test_what_is_left_elsewhere_counts_where_it_is_reached(
-    reach: bool | None, local: bool | None, effect: str
-) -> None:
+def test_what_is_left_elsewhere_counts_where_it_is_reached(reach: bool | None, local: bool | None, effect: str) -> None:
     assert effect in effects(only_in_north(reach, local))
 
 
