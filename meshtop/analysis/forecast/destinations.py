@@ -16,6 +16,7 @@ from meshtop.analysis.forecast.calls import SeenCall, rate_of
 from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.outcome import CallBranch, CallFate
 from meshtop.analysis.forecast.paths import PathEnd
+from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.security.mtls.client import AppliedRule, rule_tls
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
@@ -211,6 +212,10 @@ class Destinations:
                 return ended
             found = ended
         if not found and not all(known.shows_endpoints(destination) for known in shown):
+            if service is not None and self._departure is not None and self._only_there(service, clusters):
+                gone = self._departure.cluster
+                why = f"Its endpoints are written by hand in {gone}, and whether they go with it is not known."
+                return _branch(CallFate.DEPENDS, host.name, why, f"Service {service[0]}/{service[1]}")
             return self._opaque(host, clusters[0] if clusters else "", rule)
         if not found and not all(self._backing[one].knows_pods(service) for one in clusters if one in self._backing):
             return _unread(host.name, f"The pods behind {host.name} were not read.")
@@ -221,6 +226,16 @@ class Destinations:
             by = "" if end.subset or service is None else f"Service {service[0]}/{service[1]}"
             return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {end.subset or ''}".rstrip(), why, by)
         return ReachedServers(host, _shares(found, *calls, clusters[0]))
+
+    def _only_there(self, service: tuple[str, str], clusters: Sequence[str]) -> bool:
+        """Whether endpoints of a Service are written in the cluster that leaves, and in no other."""
+        having = {
+            cluster
+            for cluster in clusters
+            if (inventory := self._inventories.get(cluster)) is not None
+            and any((one.namespace, one.service) == service for one in ready_endpoints(inventory.endpoint_slices))
+        }
+        return bool(having) and all(map(self.gone, having))
 
     def _ready(
         self, host: Host, labels: Mapping[str, str], clusters: Sequence[str]

@@ -145,8 +145,7 @@ def untrue(found: Evacuated) -> Iterator[str]:
             yield f"{key}: {item and item.effect} was forecast, {expected:.2f} should work, and {works:.2f} does"
         places = shares(before.edges, before.rate)
         if item is not None and not item.breaks:
-            places = {one.to: one.share for one in item.after}
-            places = {where(key, to): share for to, share in places.items()}
+            places = {where(key, one.to): one.share for one in item.after}
         if not lost:
             for place, share in shares(after.edges, after.rate).items():
                 if abs(share - places.get(place, 0.0)) > TOLERANCE:

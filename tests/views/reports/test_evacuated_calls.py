@@ -137,6 +137,19 @@ def test_proxies_whose_control_plane_goes_with_it_are_open() -> None:
     assert east.takes_more_per_second == 0.0
 
 
+@pytest.mark.parametrize(("places", "open_"), [(("west",), True), (("east", "west"), False), (("east",), False)])
+def test_endpoints_that_are_written_by_hand_in_the_cluster_are_open(places: tuple[str, ...], open_: bool) -> None:
+    by_hand = obj("v1", "Service", "reviews", "{ports: [{name: http, port: 9080}]}")
+    piece = EndpointSlice(
+        meta=Meta(name="reviews-x", namespace="shop"), service="reviews",
+        endpoints=(Endpoint(addresses=("192.0.2.1",), ready=True),),
+    )  # fmt: skip
+    snapshot = world(by_hand)
+    for name in places:
+        snapshot = changed(snapshot, name, lambda one: structs.replace(one, endpoint_slices=(piece,)))
+    assert effects(asked(snapshot)) == ({"depends"} if open_ else set())
+
+
 def test_own_callers_end_and_are_counted() -> None:
     calls = asked(world())
     assert all(item.source.cluster != "west" for item in calls.items)
