@@ -71,9 +71,7 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
 @command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
 @click.argument("leaving", metavar="CLUSTER", shell_complete=complete_names)
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option(
-    "--all", "all_", is_flag=True, help="Table: include hosts that grow or are idle, and calls that move."
-)
+@click.option("--all", "all_", is_flag=True, help="Table: include hosts that grow or are idle, and calls that move.")
 @common_options
 @click.pass_context
 def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
