@@ -14,6 +14,10 @@ from meshtop.model.text import clean, harmless
 from meshtop.views.reports.incident import IncidentReport, IncidentSection, IncidentTable
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
+_ROW_CLASSES = frozenset({"error", "warning", "info", "follows"})
+"""First cells by which a row is coloured."""
+_SHORT = 24
+"""Up to so many signs are never broken: names hold hyphens."""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -23,6 +27,7 @@ p.about { opacity: .7; }
 div.wide { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }
+td.short, th { white-space: nowrap; }
 tr.error td:first-child { color: #c62828; font-weight: 600; } tr.warning td:first-child { color: #b26a00; }
 tr.follows td { opacity: .8; } tr.follows td:nth-child(2) { padding-left: 1.5rem; }
 svg { max-width: 100%; height: auto; }
@@ -87,8 +92,15 @@ def _escaped(text: str) -> str:
 
 def _table(table: IncidentTable) -> str:
     titles = "".join(f"<th>{_escaped(title)}</th>" for title in table.titles)
-    rows = "".join(
-        f'<tr class="{_escaped(row[0])}">{"".join(f"<td>{_escaped(cell)}</td>" for cell in row)}</tr>'
-        for row in table.rows
-    )
+    rows = "".join(map(_table_row, table.rows))
     return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _table_row(row: Sequence[str]) -> str:
+    kind = f' class="{row[0]}"' if row[0] in _ROW_CLASSES else ""
+    return f"<tr{kind}>{''.join(map(_cell, row))}</tr>"
+
+
+def _cell(text: str) -> str:
+    kind = ' class="short"' if len(text) <= _SHORT else ""
+    return f"<td{kind}>{_escaped(text)}</td>"

@@ -7,12 +7,14 @@ looked for in everything; where there is one, the object is searched string by s
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from meshtop.model.secrecy import SECRET_HINTS, tree_without_secrets
 
+_LOGIN = re.compile(rb"[\w.%+-]:[^\x00-\x20\x80-\xff/:@\"'<>()]+@[\w.-]")
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -28,4 +30,7 @@ def _may_hold_one(thing: Any) -> bool:
         body = _encode(thing).lower()
     except (OverflowError, UnicodeEncodeError):
         return True
-    return any(hint in body for hint in SECRET_HINTS) or (b"@" in body and b":" in body)
+    if any(hint in body for hint in SECRET_HINTS):
+        return True
+    # A float holds an @ too, so a login has to look like one.
+    return b"@" in body and (b"://" in body or _LOGIN.search(body) is not None)
