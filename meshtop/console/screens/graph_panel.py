@@ -89,22 +89,22 @@ class GraphPanel(Vertical):
         make: Callable[[], Detail],
         session: ConsoleSession,
         end: float,
-        marks: Callable[[Detail, float, float], tuple[float, ...]] = lambda *_: (),
+        marks: Callable[[float, float], tuple[float, ...]] = lambda *_: (),
     ) -> None:
         """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end.
 
-        `marks` tells where changes stand on them, given the detail, their beginning and their end.
+        `marks` tells where changes stand on them, given their beginning and their end.
         """
         self._session, self._end = session, end
-        self.run_worker(partial(self._work, make, marks, end), thread=True, exclusive=True, group="panel", exit_on_error=False)
+        self.run_worker(
+            partial(self._work, make, marks, end), thread=True, exclusive=True, group="panel", exit_on_error=False
+        )
 
-    def _work(
-        self, make: Callable[[], Detail], marks: Callable[[Detail, float, float], tuple[float, ...]], end: float
-    ) -> None:
+    def _work(self, make: Callable[[], Detail], marks: Callable[[float, float], tuple[float, ...]], end: float) -> None:
         worker = get_current_worker()
         with defects_logged(_log, "working out what stands beside the graph"):
             detail = make()
-            marked = marks(detail, end - COURSE_SECONDS, end) if detail.charts else ()
+            marked = marks(end - COURSE_SECONDS, end) if detail.charts else ()
         if not worker.is_cancelled:
             self.post_message(self.Ready(self, detail, marked))
 

@@ -60,6 +60,11 @@ class IncidentSection(Struct, frozen=True):
     graph: ServiceGraph | None = None
     nothing: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing but that there is nothing."""
+        return not self.sentences and self.table is None and self.graph is None
+
 
 class IncidentReport(Struct, frozen=True):
     """A page: its title, one line about when and where, and its sections."""
@@ -70,7 +75,7 @@ class IncidentReport(Struct, frozen=True):
 
 
 def incident_report(
-    picture: Picture, query: Query, *, recording: str, changes: MomentsCompared | None = None
+    picture: Picture, query: Query, *, recording: str | None, changes: MomentsCompared | None = None
 ) -> IncidentReport:
     """The page of a picture; `recording` names the file beside it, `changes` what differs from a moment before."""
     snapshot, now = picture.snapshot, moment_of(picture)
@@ -91,7 +96,9 @@ def incident_report(
         _verdicts(picture, query),
         _unknown(picture, query),
         IncidentSection(
-            "The recording", (f"{recording} holds all that this page was made of; meshtop replay opens it.",)
+            "The recording",
+            (f"{recording} holds all that this page was made of; meshtop replay opens it.",) if recording else (),
+            nothing="None was made with this page; meshtop record makes one.",
         ),
     )
     return IncidentReport(f"Incident: {worst}", about, sections)
