@@ -261,13 +261,12 @@ class MeshtopApp(Shell):
         write = partial(write_incident, picture, self.scope.query, incident_folders(), recording=name)
 
         def work() -> None:
+            said, done = "A defect of meshtop: the page was not written. The log has it.", False
             try:
-                self.post_message(IncidentWritten(*write()))
-            except Exception:
-                _log.exception("writing a page about what is wrong failed")
-                self.post_message(
-                    IncidentWritten("A defect of meshtop: the page was not written. The log has it.", False)
-                )
+                with defects_logged(_log, "writing a page about what is wrong"):
+                    said, done = write()
+            finally:
+                self.post_message(IncidentWritten(said, done))
 
         self.run_worker(work, thread=True, exclusive=True, group="incident", exit_on_error=False)
 
