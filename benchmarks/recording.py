@@ -5,7 +5,7 @@
 The clock is a pretended one: a refresh comes every 15 seconds, as Prometheus scrapes, every value of every series is
 another, and the recorder takes those for which its pace has room. What an hour takes is that of the refreshes after the
 first, which writes everything once. A refresh in which one value of ten changed is measured besides: so it is in a mesh
-that is not busy everywhere. Marks of changes are read once a minute, as the console reads them: 40 objects that somebody
+that is not busy everywhere. Marks of changes are read once a minute, as the console does: 40 objects that somebody
 wrote lately in each cluster, and 300 Events, of which a tenth are others each time; alerts and objectives too.
 """
 
