@@ -25,7 +25,11 @@ div.wide { overflow-x: auto; }
 table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }
 td.short, th { white-space: nowrap; }
+td:not(.short) { min-width: 15rem; }
 tr.error td:first-child { color: #c62828; font-weight: 600; } tr.warning td:first-child { color: #b26a00; }
+@media (prefers-color-scheme: dark) {
+  tr.error td:first-child { color: #ff8a80; } tr.warning td:first-child { color: #ffb74d; }
+}
 tr.follows td { opacity: .8; } tr.follows td:nth-child(2) { padding-left: 1.5rem; }
 svg { max-width: 100%; height: auto; }
 """
