@@ -51,9 +51,9 @@ def open_observatory(
     """The observatory of the requested clusters; no request is sent before it is used.
 
     `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `asked`
-    is what is read at all, and `judged` reads what only findings on the configuration need too. API discovery is kept in `discovery_folder`, unless the
-    settings forbid it. Values of None are taken from the settings. Raises KubeconfigError, or ConfigError for a
-    cluster that does not exist.
+    is what is read at all, and `judged` reads what only findings on the configuration need too. API discovery is kept
+    in `discovery_folder`, unless the settings forbid it. Values of None are taken from the settings. Raises
+    KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
