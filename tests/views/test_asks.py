@@ -183,7 +183,7 @@ def _suggested(picture: Picture) -> object:
 
 
 def _reached(picture: Picture) -> object:
-    parties = mesh_of(picture).parties[:6]
+    parties = list(mesh_of(picture).parties)[:6]
     return [
         reach_document(picture, question, "", find(picture, parties), "5m")
         for question, find in (("who", who_may_call), ("reach", reach_of))
