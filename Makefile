@@ -28,11 +28,13 @@ format: $(VENV)/.dev-ready
 bench: $(VENV)/.dev-ready
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# Hours of what the suite does for seconds: thousands of odd answers, a hundred kills (docs/reliability.md).
+# Hours of what the suite does for seconds: thousands of odd answers, a hundred kills, every story recorded and replayed
+# (docs/reliability.md).
 faults: export FAULTS_ANSWERS ?= 2000
 faults: export FAULTS_KILLS ?= 100
+faults: export FAULTS_RECORDINGS ?= 1
 faults: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest tests/faults -q -rfE -s --timeout 0 $(ARGS)
+	$(BIN)/python -m pytest tests/faults tests/e2e/test_recordings_of_the_demo.py -q -rfE -s --timeout 0 $(ARGS)
 
 # The program in one file, in dist/ (docs/install.md); krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
 binary: $(VENV)/.release-ready
