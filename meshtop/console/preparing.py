@@ -43,7 +43,7 @@ class Preparation:
     def is_ready(self, picture: Picture, request: PictureRequest) -> bool:
         """Whether what is requested can be drawn at once; where not, it is begun, and `arrived` is told when it is."""
         rows = _rows(request)
-        if not _is_big(picture) or rows == _rows(None):
+        if not is_big(picture) or rows == _rows(None):
             return True
         with self._lock:
             self._turn_to(picture)
@@ -74,7 +74,7 @@ def _prepare(picture: Picture, request: PictureRequest) -> None:
     from meshtop.views.frame.registry import view
 
     request.prepare(picture)
-    if request.table is None or request.details or not _is_big(picture):
+    if request.table is None or request.details or not is_big(picture):
         return
     kind, query = request.table
     try:
@@ -93,6 +93,7 @@ def _rows(request: PictureRequest | None) -> PictureRequest:
     return PictureRequest() if request is None else structs.replace(request, details=())
 
 
-def _is_big(picture: Picture) -> bool:
+def is_big(picture: Picture) -> bool:
+    """Whether what is made of it, or freed with it, would keep a key waiting."""
     inventories = (cluster.inventory for cluster in picture.snapshot.clusters)
     return sum(len(inventory.pods) for inventory in inventories if inventory is not None) >= BIG_PODS

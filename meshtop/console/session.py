@@ -173,7 +173,7 @@ class ConsoleSession:
         self._attended: Asked | None = None
         self._judged = False
         self._last: Snapshot | None = None
-        self._preparation = Preparation(lambda picture: target.post_message(PictureArrived(picture)))
+        self._preparation = Preparation(self._arrived_again)
 
     @property
     def request(self) -> PictureRequest:
@@ -281,6 +281,9 @@ class ConsoleSession:
             self._preparation.prepare(picture, request)
             if self.request == request:
                 break
+
+    def _arrived_again(self, picture: Picture) -> None:
+        self._target.post_message(PictureArrived(picture))
 
     def is_ready(self, picture: Picture, request: PictureRequest) -> bool:
         """Whether this can be drawn of a picture without making keys wait; where not, the picture arrives once more."""

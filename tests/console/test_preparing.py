@@ -17,7 +17,6 @@ from meshtop.views.picture.query import Query
 from tests.console.screens.test_screens import go, settled
 from tests.console.stage import busy_world, stage
 
-
 SERVICES = PictureRequest(kinds=frozenset({"services"}), table=("services", Query()))
 
 

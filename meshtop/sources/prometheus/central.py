@@ -175,7 +175,7 @@ class CentralTelemetry:
         Those of which an answer told something are known. That all queries together told nothing of one tells that it
         is not; that a few of them did tells nothing.
         """
-        known = {name for name, share in shares.items() if told(share)}
+        known = {name for name, share in shares.items() if _holds_anything(share)}
         whole = self._asked.queries is None
         if whole or len(known) == len(shares):
             return known
@@ -247,7 +247,7 @@ def _share(whole: Collected[Item], items: list[Item]) -> Collected[Item]:
     return Collected([Vector(items, partial=any(part.partial for part in whole.parts))], whole.failure, whole.narrowed)
 
 
-def told(answers: Answers) -> bool:
+def _holds_anything(answers: Answers) -> bool:
     """Whether any of the answers holds anything."""
     return any(part.items for one in answers.all.values() for part in one.parts)
 

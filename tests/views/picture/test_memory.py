@@ -5,7 +5,9 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Hashable
 from importlib import import_module
+from typing import Any
 
+import pytest
 from msgspec import structs
 
 import meshtop.views
