@@ -92,6 +92,12 @@ GRAPH = _ACCESS
 STRICT = _MTLS
 EVACUATE = _asking(*_HOSTS, *_MUTUAL_TLS, *_POLICIES, *_ROUTES)
 """Where endpoints are and who reaches them, and all that a forecast of calls looks at."""
+SUGGEST = REACH = _ACCESS
+"""Who may call whom and how they were seen to: the least policies, and who may call a workload or be called by it."""
+OWNERS = Asked(frozenset({"Namespace"}), frozenset())
+"""Which namespaces there are and whose: access policies, and what they hide."""
+FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests"}))
+"""Whose namespaces are, which clusters answer, and behind which Service a Prometheus does."""
 APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)))
 """All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
 
