@@ -20,6 +20,7 @@ from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.observatory.canaries import RouteToCount, count_routes
 from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
+from meshtop.sources.problem import more_time
 from meshtop.sources.prometheus.counts import Counting
 
 if TYPE_CHECKING:
@@ -420,7 +421,8 @@ class ClusterFeed:
             state=state,
             answered_at=before.answered_at,
             error=error,
-            remedy=before.remedy or "Allow more time with --timeout 15s, or find what is slow with meshtop doctor.",
+            remedy=before.remedy
+            or f"Allow more time with {more_time(timeout_seconds)}, or find what is slow with meshtop doctor.",
             notes=before.notes,
             endpoint=before.endpoint,
         )

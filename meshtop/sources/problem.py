@@ -90,3 +90,12 @@ def root_cause(error: BaseException) -> str:
             return re.sub(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)$", "", text)
         found = error_text(cause) or found
     return found or type(error).__name__
+
+
+USUAL_SECONDS = 5.0
+"""The default of `--timeout`."""
+
+
+def more_time(seconds: float | None) -> str:
+    """The option that gives a cluster three times as long as it had (`--timeout`, in seconds)."""
+    return f"--timeout {max(15, round(3 * (seconds or USUAL_SECONDS)))}s"

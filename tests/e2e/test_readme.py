@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.serving import Served, meshtop, served
+from tests.e2e.serving import LIMIT, Served, meshtop, served
 
 pytestmark = pytest.mark.xdist_group("e2e-readme")
 
@@ -34,7 +34,9 @@ def test_there_is_something_to_type() -> None:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_the_command_works(world: Served, line: str) -> None:
-    done = meshtop(*shlex.split(line), "--kubeconfig", str(world.kubeconfig), "--timeout", "30s", TERM="xterm")
+    done = meshtop(
+        *shlex.split(line), "--kubeconfig", str(world.kubeconfig), "--timeout", f"{LIMIT:.0f}s", TERM="xterm"
+    )
     allowed = FOUND_SOMETHING.get(line.split()[0], (0,))
     assert done.returncode in allowed, done.stderr
     assert done.stdout.strip(), done.stderr

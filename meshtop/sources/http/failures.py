@@ -16,7 +16,7 @@ from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.auth.remedies import kubectl, login_remedy
 from meshtop.sources.http.bodies import AnswerTooLarge, AnswerTooSlow, size_in_words
 from meshtop.sources.http.limits import LIMITS, Limits
-from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, causes, root_cause
+from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, causes, more_time, root_cause
 
 _ELSEWHERE = "its server URL in the kubeconfig leads to something else, or a login stands in front of it"
 
@@ -46,7 +46,7 @@ def connection_problem(
         return too_large(where, error.limit, _how_many(error))
     if isinstance(error, AnswerTooSlow):
         message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
-        probe = "Give it longer with --timeout 15s, or see what is slow on the way to it."
+        probe = f"Give it longer with {more_time(limits.read)}, or see what is slow on the way to it."
     elif isinstance(error, httpx.ConnectTimeout):
         message = f"{where} does not answer: no connection within {limits.connect:g} s."
     elif isinstance(error, httpx.PoolTimeout):
@@ -75,7 +75,7 @@ def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProble
     """An error of httpx as a problem of a telemetry engine by its own URL; `where` names it and its address."""
     if isinstance(error, AnswerTooLarge):
         return too_large(where, error.limit, _how_many(error), limits=limits)
-    longer = "Give it longer with --timeout 15s."
+    longer = f"Give it longer with {more_time(_silence(error))}."
     if isinstance(error, AnswerTooSlow):
         message = f"{where} is too slow: its answer was not whole within {error.seconds:g} s."
         return SourceProblem(State.UNREACHABLE, message, longer)
@@ -84,6 +84,15 @@ def engine_problem(error: Exception, where: str, limits: Limits) -> SourceProble
     return SourceProblem(
         State.UNREACHABLE, f"{where} cannot be reached: {root_cause(error)}.", "Check its URL in the settings."
     )
+
+
+def _silence(error: Exception) -> float | None:
+    """How long the request that failed was given, in seconds; None where it does not tell."""
+    try:
+        read: float | None = error.request.extensions.get("timeout", {}).get("read")  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):
+        return None
+    return read
 
 
 def _how_many(error: AnswerTooLarge) -> str:
