@@ -5,7 +5,8 @@
 The clock is a pretended one: a refresh comes every 15 seconds, as Prometheus scrapes, every value of every series is
 another, and the recorder takes those for which its pace has room. What an hour takes is that of the refreshes after the
 first, which writes everything once. A refresh in which one value of ten changed is measured besides: so it is in a mesh
-that is not busy everywhere.
+that is not busy everywhere. Marks of changes are read once a minute, as the console does: 40 objects that somebody
+wrote lately in each cluster, and 300 Events, of which a tenth are others each time; alerts and objectives too.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from random import Random
 
 from msgspec import structs
 
-from benchmarks._big_fleet import Fleet
+from benchmarks._big_fleet import Fleet, name_of
+from meshtop.model.alerting import Alert, Alerts, AlertState, SloReading, Slos
+from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace, Traces
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.telemetry import Sample
 from meshtop.sources.recording.frames import RecordingHeader
@@ -32,6 +35,54 @@ from meshtop.sources.recording.writer import RecordingWriter
 EVERY = 15.0
 REFRESHES = 60
 HOUR = 3600.0
+MINUTE_REFRESHES = 4
+OBJECTS, EVENTS = 40, 300
+_FIELDS = b'{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\\"name\\":\\"app\\"}":{"f:image":{}}}}}}}'
+
+
+def _traces(minute: int) -> Traces:
+    """What somebody wrote, and Events: every minute a tenth of them are seen again."""
+    objects = tuple(
+        ObjectTrace(
+            kind="Deployment", namespace=f"team-{n % 20:02}", name=f"{name_of(n)}-v1", uid=f"uid-{n}",
+            writes=(FieldWrite(manager="argocd", operation="Apply", time=float(-n), fields=_FIELDS),),
+        )
+        for n in range(OBJECTS)
+    )  # fmt: skip
+    events = []
+    for n in range(EVENTS):
+        # The last minute in which this one was seen.
+        seen = minute - (minute - n) % 10
+        events.append(
+            KubeEvent(
+                reason="BackOff", kind="Pod", namespace=f"team-{n % 20:02}", name=f"{name_of(n)}-v1-5d9c7b-0",
+                message=f"Back-off restarting failed container app in pod {name_of(n)}", last=60.0 * seen, count=seen,
+            )
+        )  # fmt: skip
+    return Traces(objects=objects, events=tuple(events))
+
+
+def _told(snapshot: Snapshot, refresh: int, random: Random) -> Snapshot:
+    """The Snapshot with marks of changes, alerts and objectives."""
+    clusters = []
+    alerts = tuple(
+        Alert(name="TooManyErrors", state=AlertState.FIRING, since=0.0, labels={"namespace": f"team-{n:02}"})
+        for n in range(5)
+    )
+    for one in snapshot.clusters:
+        assert one.inventory is not None
+        inventory = structs.replace(one.inventory, traces=_traces(refresh // MINUTE_REFRESHES))
+        readings = tuple(
+            SloReading(
+                name="available", namespace=f"team-{n:02}", service=name_of(n), objective=0.99,
+                window_seconds=2_592_000.0, ratios={span: random.random() for span in (300.0, 3600.0, 21_600.0)},
+            )
+            for n in range(5)
+        )  # fmt: skip
+        clusters.append(
+            structs.replace(one, inventory=inventory, alerts=Alerts(alerts=alerts), slos=Slos(readings=readings))
+        )
+    return structs.replace(snapshot, clusters=tuple(clusters))
 
 
 def _busier(snapshot: Snapshot, random: Random) -> Snapshot:
@@ -60,7 +111,7 @@ def _calmer(before: Snapshot, now: Snapshot) -> Snapshot:
 
 def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, redact: bool = False) -> str:
     """Record these refreshes, and say in a line what that took."""
-    now = 0.0
+    now, random = 0.0, Random(2)
     header = RecordingHeader(meshtop="0", begun=0.0, window_seconds=300.0)
     writer = RecordingWriter(
         path, header, cleaner(redact=redact), every=EVERY, clock=lambda: now, processor_time=time.process_time
@@ -69,7 +120,7 @@ def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, 
     for i in range(refreshes + 1):
         now = i * EVERY
         if writer.is_due:
-            writer.add(structs.replace(snapshot(i), at=now))
+            writer.add(structs.replace(_told(snapshot(i), i, random), at=now))
         if i == 0:
             first = (writer.bytes, writer.seconds)
     writer.close()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from meshtop import __version__
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing
@@ -69,34 +66,19 @@ def _everything(session: Session) -> Snapshot:
 
 def _beside(session: Session, path: Path, snapshots: list[Snapshot], *, redact: bool) -> tuple[str, list[Snapshot]]:
     """The name of the recording beside the page, written where there is none yet; and the Snapshots as it has them."""
-    from meshtop.sources.recording.frames import RecordingHeader
-    from meshtop.sources.recording.recorded import RecordedSnapshots
-    from meshtop.sources.recording.redaction import cleaner
-    from meshtop.sources.recording.writer import RecordingWriter
+    from meshtop.sources.recording.beside import recorded_beside
 
     if session.common.recording is not None and not redact:
         return session.common.recording.path.name, snapshots
     beside = path.with_suffix(".rec")
-    header = RecordingHeader(
-        meshtop=__version__, begun=time.time(), window_seconds=snapshots[-1].window_seconds, redacted=redact
-    )
-    writer = RecordingWriter(beside, header, cleaner(redact=redact))
-    try:
-        for snapshot in snapshots:
-            writer.add(snapshot)
-    finally:
-        writer.close()
     # The page says what the recording says: no secret, and no name that was replaced.
-    recording = RecordedSnapshots(beside)
-    try:
-        return beside.name, [recording.snapshot(i) for i in range(len(recording.moments))]
-    finally:
-        recording.close()
+    return beside.name, recorded_beside(beside, snapshots, redact=redact)
 
 
 def _page(session: Session, snapshots: Sequence[Snapshot], beside: str, suffix: str) -> str:
-    from meshtop.cli.incident_page import incident_html, incident_markdown
+    from meshtop.cli.incident_page import incident_markdown
     from meshtop.views.reports.incident import incident_report
+    from meshtop.views.reports.incident_html import incident_html
     from meshtop.views.reports.moments_compared import compare_moments
 
     pictures = [session.picture(snapshot) for snapshot in snapshots]
@@ -107,9 +89,9 @@ def _page(session: Session, snapshots: Sequence[Snapshot], beside: str, suffix: 
 
 
 def _write(path: Path, text: str) -> None:
+    from meshtop.sources.recording.beside import write_page
+
     try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(number, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        write_page(path, text)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error

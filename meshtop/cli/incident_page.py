@@ -1,32 +1,17 @@
-"""An incident report as Markdown, or as one HTML file that needs nothing beside it and runs nothing."""
+"""An incident report as Markdown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
 
-from meshtop.analysis.graph.layout import layout
-from meshtop.analysis.graph.svg import to_svg
 from meshtop.cli.graph_text import graph_lines
 from meshtop.cli.text_table import Style
+from meshtop.model.secrecy import text_without_secrets
 from meshtop.model.text import clean, harmless
-from meshtop.views.reports.incident import IncidentReport, IncidentSection, IncidentTable
+from meshtop.views.reports.incident import IncidentReport
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~])")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-p.about { opacity: .7; }
-div.wide { overflow-x: auto; }
-table { border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8884; }
-tr.error td:first-child { color: #c62828; font-weight: 600; } tr.warning td:first-child { color: #b26a00; }
-tr.follows td { opacity: .8; } tr.follows td:nth-child(2) { padding-left: 1.5rem; }
-svg { max-width: 100%; height: auto; }
-"""
 
 
 def incident_markdown(report: IncidentReport) -> str:
@@ -34,7 +19,7 @@ def incident_markdown(report: IncidentReport) -> str:
     lines = [f"# {_plain(report.title)}", "", _plain(report.about)]
     for section in report.sections:
         lines += ["", f"## {_plain(section.title)}"]
-        for sentence in section.sentences or ((section.nothing,) if _is_empty(section) else ()):
+        for sentence in section.sentences or ((section.nothing,) if section.is_empty else ()):
             lines += ["", _plain(sentence)]
         if section.table is not None:
             lines += ["", _row(section.table.titles), _row(["---"] * len(section.table.titles), raw=True)]
@@ -46,49 +31,10 @@ def incident_markdown(report: IncidentReport) -> str:
     return harmless("\n".join(lines)) + "\n"
 
 
-def incident_html(report: IncidentReport) -> str:
-    """The report as one HTML document, with the graph as SVG; without scripts, and nothing is loaded."""
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_escaped(report.title)}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{_escaped(report.title)}</h1><p class="about">{_escaped(report.about)}</p>',
-    ]
-    for section in report.sections:
-        parts.append(f"<h2>{_escaped(section.title)}</h2>")
-        told = section.sentences or ((section.nothing,) if _is_empty(section) else ())
-        parts += [f"<p>{_escaped(sentence)}</p>" for sentence in told]
-        if section.table is not None:
-            parts.append(_table(section.table))
-        if section.graph is not None:
-            drawing = to_svg(section.graph, layout(section.graph))
-            parts.append(f'<div class="wide">{drawing[max(0, drawing.find("<svg")) :]}</div>')
-    return harmless("\n".join([*parts, "</body></html>"])) + "\n"
-
-
-def _is_empty(section: IncidentSection) -> bool:
-    return not section.sentences and section.table is None and section.graph is None
-
-
 def _plain(text: str) -> str:
     """Text of which Markdown makes nothing."""
-    return _SPECIAL.sub(r"\\\1", clean(text))
+    return _SPECIAL.sub(r"\\\1", clean(text_without_secrets(text)))
 
 
 def _row(cells: Sequence[str], *, raw: bool = False) -> str:
     return f"| {' | '.join(cell if raw else _plain(cell) for cell in cells)} |"
-
-
-def _escaped(text: str) -> str:
-    return escape(clean(text))
-
-
-def _table(table: IncidentTable) -> str:
-    titles = "".join(f"<th>{_escaped(title)}</th>" for title in table.titles)
-    rows = "".join(
-        f'<tr class="{_escaped(row[0])}">{"".join(f"<td>{_escaped(cell)}</td>" for cell in row)}</tr>'
-        for row in table.rows
-    )
-    return f'<div class="wide"><table><thead><tr>{titles}</tr></thead><tbody>{rows}</tbody></table></div>'

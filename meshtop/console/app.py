@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -12,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import run_command
+from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
 from meshtop.console.handover import hand_over
@@ -38,7 +40,7 @@ from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import Shell, stylesheets
 from meshtop.console.themes import find_theme
 from meshtop.console.workers import ForgetfulExecutor
-from meshtop.log import log_repeated
+from meshtop.log import defects_logged, log_repeated
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.process import IdleCollector
@@ -251,6 +253,31 @@ class MeshtopApp(Shell):
         """Give the terminal to k9s or kubectl until that ends."""
         if said := await hand_over(self, self, self.options.kubeconfig):
             self._say(said, Tone.DEGRADED)
+
+    def action_incident(self) -> None:
+        """Write a page about what is wrong, in the background; the bottom line says where it is."""
+        picture = self.picture
+        if self.is_web or picture is None:
+            where = "In a browser no page is written, as it would be on the server: meshtop incident writes one."
+            self._say(where if self.is_web else "Nothing was read yet.", Tone.DEGRADED)
+            return
+        self._say("A page about what is wrong is being written …", Tone.PLAIN)
+        name = self.replay.name if self.replay is not None else None
+        write = partial(write_incident, picture, self.scope.query, incident_folders(), recording=name)
+
+        def work() -> None:
+            said, done = "A defect of meshtop: the page was not written. The log has it.", False
+            try:
+                with defects_logged(_log, "writing a page about what is wrong"):
+                    said, done = write()
+            finally:
+                self.post_message(IncidentWritten(said, done))
+
+        self.run_worker(work, thread=True, exclusive=True, group="incident", exit_on_error=False)
+
+    def on_incident_written(self, message: IncidentWritten) -> None:
+        """Say where the page is, or why there is none."""
+        self._say(message.sentence, Tone.GOOD if message.done else Tone.DEGRADED)
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """End the console with an error message, as there is nothing to show without an observatory."""

@@ -26,9 +26,14 @@ class Replay:
         return self._recording.moments[-1]
 
     @property
+    def name(self) -> str:
+        """The name of its file."""
+        return self._recording.path.name
+
+    @property
     def chip(self) -> tuple[str, ...]:
         """What it is, from the longest form to the shortest."""
-        name = f"recording {clean(self._recording.path.name)}"
+        name = f"recording {clean(self.name)}"
         first, last = (datetime.fromtimestamp(at, UTC) for at in (self._recording.moments[0], self.end))
         form = "%H:%M" if first.date() == last.date() else "%m-%d %H:%M"
         return f"{name} {first:{form}}–{last:{form}}", name, "recording"

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from meshtop.model.alerting import Alerts, AlertState, Slos
+from meshtop.model.changes import FieldWrite, ObjectTrace, Traces
+from meshtop.model.evidence import WhyUnknown, not_read
 from meshtop.model.snapshot import Snapshot
 from meshtop.sources.recording.recorded import RecordedSnapshots
 from tests import worlds
@@ -16,8 +19,11 @@ from tests.cli.conftest import Program
 from tests.cli.test_recordings import RecordedRun, run
 from tests.sources.recording.moments import read, written
 from tests.sources.recording.unpacked import everything_in
+from tests.views.kinds.test_alerting import REVIEWS, alert, slo
+from tests.views.reports.test_attention_changes import TROUBLE, fleet
 
 __all__ = ["run"]
+PENDING = AlertState.PENDING
 HOSTILE = '<script>alert("x")</script>|`~*_[a](b)'
 
 
@@ -72,6 +78,75 @@ def test_it_tells_what_is_wrong_what_changed_and_what_is_not_known(
     assert not (tmp_path / "state").exists()
 
 
+def _ill() -> list[Snapshot]:
+    """reviews-v2 is ill since two minutes, half a minute after its image was set; an alert fires, a budget burns."""
+    (cluster, *others) = fleet(None).clusters
+    assert cluster.inventory is not None
+    image = b'{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\\"name\\":\\"app\\"}":{"f:image":{}}}}}}}'
+    traces = Traces(
+        objects=(
+            _wrote("Deployment", "reviews-v2", TROUBLE - 30.0, image),
+            _wrote("DestinationRule", "elsewhere", TROUBLE - 900.0, b'{"f:spec":{"f:host":{}}}'),
+        )
+    )
+    east = structs.replace(
+        cluster,
+        inventory=structs.replace(cluster.inventory, traces=traces),
+        alerts=Alerts(alerts=(alert("ReviewsFail", **REVIEWS), structs.replace(alert("Waits"), state=PENDING))),
+        slos=Slos(readings=(slo(0.5), slo(0.0, name="fast"))),
+    )
+    unread = structs.replace(worlds.west(), alerts=Alerts(evidence=not_read(WhyUnknown.DENIED)))
+    return [structs.replace(fleet(None), clusters=(east, *others, unread))]
+
+
+def _wrote(kind: str, name: str, at: float, fields: bytes) -> ObjectTrace:
+    write = FieldWrite(manager="argocd", time=at, fields=fields)
+    return ObjectTrace(kind=kind, namespace="shop", name=name, writes=(write,))
+
+
+def test_it_names_the_suspects_alerts_and_objectives_and_what_of_them_is_not_known(
+    meshtop: Program, tmp_path: Path
+) -> None:
+    meshtop.snapshots = tuple(_ill())
+    assert meshtop("incident", str(tmp_path / "page.md")).code in (0, 3)
+    _check_evidence((tmp_path / "page.md").read_text())
+
+
+def test_it_names_the_same_of_a_recording(run: RecordedRun, tmp_path: Path) -> None:
+    file = str(written(tmp_path / "x.rec", _ill()))
+    assert run("replay", file, "--", "incident", str(tmp_path / "page.md")).code in (0, 3)
+    _check_evidence((tmp_path / "page.md").read_text())
+
+
+def _check_evidence(page: str) -> None:
+    sections = dict(re.findall(r"^## (.*)\n\n((?:(?!## ).*\n)*)", page, re.MULTILINE))
+    blamed = sections["Which change may have caused it"]
+    assert "reviews-v2 in east" in blamed
+    assert "it began 13:58; the only change on any path in 20 minutes | argocd" in blamed
+    others = sections["What else changed in the hour before"]
+    assert "elsewhere" in others
+    assert "reviews-v2" not in others
+    fires = [line for line in sections["Alerts that fire"].splitlines() if "ReviewsFail" in line]
+    assert len(fires) == 1
+    assert "too many errors" in fires[0]
+    assert "1 more is pending." in sections["Alerts that fire"]
+    assert "Waits" not in sections["Alerts that fire"]
+    burns = sections["Objectives whose error budget burns or is spent"]
+    assert "| error | available | east |" in burns
+    assert "| fast |" not in burns
+    assert "alerts of west may not be read" in sections["What was not known"]
+
+
+def test_without_trouble_alerts_and_objectives_it_says_so(run: RecordedRun, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    calm = worlds.world(structs.replace(worlds.cluster("east", []), alerts=Alerts(), slos=Slos()))
+    run("replay", str(written(tmp_path / "x.rec", [calm])), "--", "incident", str(page))
+    text = Parsed(page.read_text()).text
+    assert "No alert fires" in text
+    assert "There is no objective" in text
+    assert "Nothing is suspected" in text
+
+
 def test_the_page_needs_nothing_and_runs_nothing(run: RecordedRun, outage: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     run("replay", outage, "--", "incident", str(page))
@@ -91,9 +166,9 @@ def test_names_are_no_markup(run: RecordedRun, tmp_path: Path) -> None:
     assert HOSTILE in parsed.text
     text = (tmp_path / "page.md").read_text()
     assert not re.search(r"(?<!\\)<script", text.partition("````")[0])
-    for line in text.splitlines():
-        if line.startswith("| "):
-            assert len(re.findall(r"(?<!\\)\|", line)) in (6, 7), line
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        # Every row has as many cells as the titles: no name ends one.
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
 
 
 def test_live_its_recording_is_written_beside_it(meshtop: Program, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from meshtop.log import HIDDEN, is_secret_name, redact
 from meshtop.model.changes import SeenChange
 from meshtop.model.evidence import READ
 from meshtop.model.kube import ConfigObject, Controller, Inventory, Node
+from meshtop.model.secrecy import HIDDEN, are_arguments, leads_to_secret, text_without_secrets, tree_without_secrets
 
 MOST_FIELDS = 12
 """Of one object so many fields are kept: what changes more was replaced."""
@@ -19,7 +19,6 @@ WHOLE = "object"
 """The path of what came or went as a whole."""
 _NOT_KEPT = frozenset({"EnvoyFilter", "WasmPlugin", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 """Kinds whose values may hold credentials, or are of no use here."""
-_SECRET_WORDS = ("authorization", "token", "password", "secret", "cookie", "apikey", "api-key", "credential", "jwks")
 _PODS = ("Deployment", "StatefulSet", "DaemonSet")
 _DEEPEST = 40
 
@@ -32,7 +31,7 @@ def seen_between(before: Inventory, after: Inventory, *, at: float, scope: str) 
 
     def change(kind: str, key: tuple[str, str], path: str, old: str | None, new: str | None) -> SeenChange:
         namespace, name = key
-        old, new = _kept(path, old), _kept(path, new)
+        old, new = _kept(kind, path, old), _kept(kind, path, new)
         return SeenChange(
             at=at, scope=scope, kind=kind, namespace=namespace, name=name, path=path, before=old, after=new
         )
@@ -100,11 +99,17 @@ def differing_values(old: Any, new: Any, path: str, depth: int = 0) -> Iterator[
                 yield inner, old.get(name), new.get(name)
             else:
                 yield from differing_values(old[name], new[name], inner, depth + 1)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and depth < _DEEPEST:
+    elif _are_walked(old, new) and depth < _DEEPEST:
         for index, (one, two) in enumerate(zip(old, new, strict=True)):
             yield from differing_values(one, two, f"{path}[{index}]", depth + 1)
     elif old != new or type(old) is not type(new):
         yield path, old, new
+
+
+def _are_walked(old: Any, new: Any) -> bool:
+    """Whether two values are lists whose items are compared one by one; arguments are told together."""
+    both = isinstance(old, list) and isinstance(new, list) and len(old) == len(new)
+    return both and not are_arguments(old) and not are_arguments(new)
 
 
 def _text(value: Any) -> str | None:
@@ -112,32 +117,14 @@ def _text(value: Any) -> str | None:
         return None
     if isinstance(value, str):
         return value
-    return msgspec.json.encode(_without_secrets(value)).decode()
+    return msgspec.json.encode(tree_without_secrets(value)).decode()
 
 
-def _without_secrets(value: Any, depth: int = 0) -> Any:
-    """A value with what its own fields call a secret hidden, however deep."""
-    if depth > _DEEPEST:
-        return HIDDEN
-    if isinstance(value, Mapping):
-        return {
-            str(name): HIDDEN if _is_secret(str(name)) else _without_secrets(inner, depth + 1)
-            for name, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [_without_secrets(inner, depth + 1) for inner in value]
-    return value
-
-
-def _is_secret(name: str) -> bool:
-    return is_secret_name(name) or any(word in name.lower() for word in _SECRET_WORDS)
-
-
-def _kept(path: str, value: str | None) -> str | None:
+def _kept(kind: str, path: str, value: str | None) -> str | None:
     """A value as it may be written down: short, and without what is secret by the name of its field or by its form."""
     if value is None:
         return None
-    if any(_is_secret(step) for step in path.replace("[", ".").split(".")):
+    if leads_to_secret(kind, path):
         return HIDDEN
-    value = redact(value)
+    value = text_without_secrets(value)
     return value if len(value) <= LONGEST else value[: LONGEST - 1] + "…"

@@ -18,7 +18,8 @@ _CELL_X, _CELL_Y = 8, 18
 _STYLE = """
 svg { background: #ffffff; color: #222222; font: 13px ui-monospace, Menlo, Consolas, monospace; }
 text { fill: currentColor; white-space: pre; dominant-baseline: central; }
-.frame { fill: none; stroke: #999999; } .title, .tag { fill: #777777; }
+.frame { fill: none; stroke: #999999; }
+.title, .tag { fill: #777777; stroke: #ffffff; stroke-width: 12; paint-order: stroke; }
 .box { fill: #ffffff; stroke: currentColor; } .line { fill: none; stroke: #777777; stroke-width: 1.4; }
 .paper { fill: #ffffff; } .arrow { fill: #777777; }
 .failing { stroke: #c62828; } .degraded { stroke: #b26a00; } .unknown { stroke-dasharray: 2 3; }
@@ -27,7 +28,7 @@ text.failing, .arrow.failing { fill: #c62828; stroke: none; }
 text.degraded, .arrow.degraded { fill: #b26a00; stroke: none; }
 text.unknown, text.idle, .arrow { stroke: none; }
 @media (prefers-color-scheme: dark) {
-  svg { background: #16181d; color: #e4e4e4; } .box, .paper { fill: #16181d; }
+  svg { background: #16181d; color: #e4e4e4; } .box, .paper { fill: #16181d; } .title, .tag { stroke: #16181d; }
   .failing { stroke: #ff6b6b; } .degraded { stroke: #ffb454; }
   text.failing, .arrow.failing { fill: #ff6b6b; } text.degraded, .arrow.degraded { fill: #ffb454; }
 }

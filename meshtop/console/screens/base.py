@@ -46,6 +46,7 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
+        Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ from meshtop.views.reports.graph import (
     row_of_node,
     service_graph,
 )
-from meshtop.views.reports.graph_detail import edge_panel, node_panel
+from meshtop.views.reports.graph_detail import edge_marks, edge_panel, node_marks, node_panel
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
@@ -226,13 +227,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if not panel.display:
             return
         query, sight = self.scope_query(), self.drawn_sight
-
-        def make() -> Detail:
-            if edge is not None:
-                return edge_panel(picture, query, sight, scene.lookup, edge)
-            return node_panel(picture, query, sight, node)
-
-        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now())
+        make: Callable[[], Detail] = partial(node_panel, picture, query, sight, node)
+        marks = partial(node_marks, picture, query, sight, node)
+        if edge is not None:
+            make = partial(edge_panel, picture, query, sight, scene.lookup, edge)
+            marks = partial(edge_marks, picture, query, sight, edge)
+        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now(), marks)
 
     def on_resize(self) -> None:
         """More room shows more."""

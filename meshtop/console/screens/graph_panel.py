@@ -13,7 +13,15 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from meshtop.console.screens.facts import BLANK, COURSE_AGAIN_SECONDS, MARGIN, course, detail_lines, read_courses
+from meshtop.console.screens.facts import (
+    BLANK,
+    COURSE_AGAIN_SECONDS,
+    COURSE_SECONDS,
+    MARGIN,
+    course,
+    detail_lines,
+    read_courses,
+)
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
@@ -40,10 +48,11 @@ class GraphPanel(Vertical):
     class Ready(Message):
         """Message: the facts are computed."""
 
-        def __init__(self, panel: GraphPanel, detail: Detail) -> None:
+        def __init__(self, panel: GraphPanel, detail: Detail, marks: tuple[float, ...]) -> None:
             super().__init__()
             self.panel = panel
             self.detail = detail
+            self.marks = marks
 
     class LinesCame(Message):
         """Message: a chart's lines arrived."""
@@ -57,6 +66,7 @@ class GraphPanel(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._detail: Detail | None = None
+        self._marks: tuple[float, ...] = ()
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
         self._session: ConsoleSession | None = None
         self._end = 0.0
@@ -74,22 +84,35 @@ class GraphPanel(Vertical):
         """What is shown."""
         return self._detail
 
-    def show(self, make: Callable[[], Detail], session: ConsoleSession, end: float) -> None:
-        """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end."""
-        self._session, self._end = session, end
-        self.run_worker(partial(self._work, make), thread=True, exclusive=True, group="panel", exit_on_error=False)
+    def show(
+        self,
+        make: Callable[[], Detail],
+        session: ConsoleSession,
+        end: float,
+        marks: Callable[[float, float], tuple[float, ...]] = lambda *_: (),
+    ) -> None:
+        """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end.
 
-    def _work(self, make: Callable[[], Detail]) -> None:
+        `marks` tells where changes stand on them, given their beginning and their end.
+        """
+        self._session, self._end = session, end
+        self.run_worker(
+            partial(self._work, make, marks, end), thread=True, exclusive=True, group="panel", exit_on_error=False
+        )
+
+    def _work(self, make: Callable[[], Detail], marks: Callable[[float, float], tuple[float, ...]], end: float) -> None:
         worker = get_current_worker()
         with defects_logged(_log, "working out what stands beside the graph"):
             detail = make()
+            marked = marks(end - COURSE_SECONDS, end) if detail.charts else ()
         if not worker.is_cancelled:
-            self.post_message(self.Ready(self, detail))
+            self.post_message(self.Ready(self, detail, marked))
 
     def on_graph_panel_ready(self, message: Ready) -> None:
         """Show the facts, and query the charts once the cursor rests."""
         changed = self._detail is None or self._detail.key != message.detail.key
         self._detail = found = message.detail
+        self._marks = message.marks
         self.query_one("#about", LineView).show(lambda width: _lines(found, width))
         if changed:
             self._charted = {}
@@ -127,7 +150,7 @@ class GraphPanel(Vertical):
         self._draw(message.index, found.charts[message.index])
 
     def _draw(self, index: int, chart: ChartSpec) -> None:
-        self.query_one(f"#course-{index}", ChartView).show(course(chart, self._charted.get(index)))
+        self.query_one(f"#course-{index}", ChartView).show(course(chart, self._charted.get(index), self._marks))
 
 
 def _lines(detail: Detail, width: int) -> list[TextLine]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct, field
 
+from meshtop.model.secrecy import tree_without_secrets
 from meshtop.model.shown_object import ShownObject
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes.extras import METADATA_ONLY
@@ -20,11 +21,7 @@ from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _ONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-REDACTED = "(not shown)"
 NEVER_READ = "(never read)"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_HOLDING_SECRETS = {"Secret": ("data", "stringData")}
-_KUBECONFIG = "kubeconfig"
 
 
 class ServedKind(Struct, frozen=True, kw_only=True):
@@ -220,23 +217,11 @@ def _api(kind: ServedKind) -> str:
 
 
 def without_secrets(obj: dict[str, Any]) -> dict[str, Any]:
-    """An object without what it keeps secret: the values of a Secret, and kubeconfigs that registries hold.
-
-    The annotation in which `kubectl apply` keeps a copy of the object goes too: it may hold the same.
-    """
-    obj = {**obj}
+    """An object without what it keeps secret (`model.secrecy`); of a Secret it says that its data is never read."""
+    found: dict[str, Any] = tree_without_secrets(obj)
     if obj.get("kind") == "Secret" and "data" not in obj:
-        obj["data"] = NEVER_READ
-    for part in _HOLDING_SECRETS.get(str(obj.get("kind")), ()):
-        if isinstance(obj.get(part), dict):
-            obj[part] = dict.fromkeys(obj[part], REDACTED)
-    metadata = obj.get("metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("annotations"), dict):
-        kept = {name: value for name, value in metadata["annotations"].items() if name != _LAST_APPLIED}
-        obj["metadata"] = {**metadata, "annotations": kept}
-        if not kept:
-            del obj["metadata"]["annotations"]
-    spec = obj.get("spec")
-    if isinstance(spec, dict) and isinstance(spec.get("connection"), dict) and _KUBECONFIG in spec["connection"]:
-        obj["spec"] = {**spec, "connection": {**spec["connection"], _KUBECONFIG: REDACTED}}
-    return obj
+        found["data"] = NEVER_READ
+    metadata = found.get("metadata")
+    if isinstance(metadata, dict) and metadata.get("annotations") == {}:
+        del metadata["annotations"]
+    return found

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import structs
 
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import Traces
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import CallCourse, Courses, History, Line, PlaintextDay, Sample, Scalar, Telemetry
@@ -37,7 +38,8 @@ from meshtop.sources.recording.shapes import (
     SCALARS,
     SLOS,
     TABLES,
-    TRACES,
+    TRACED,
+    TRACED_EVENTS,
     TRAFFIC_FIELDS,
     ClusterFrame,
     CountsFrame,
@@ -49,6 +51,7 @@ from meshtop.sources.recording.shapes import (
     SamplesFrame,
     TelemetryFrame,
     TimesFrame,
+    TracesFrame,
 )
 
 MOST_TABLE_BYTES = 1024 * 1024 * 1024
@@ -191,8 +194,14 @@ class SnapshotDecoder:
             config=config,
             config_maps=self._tables.get(CONFIG_MAPS, frame.config_maps),
             kinds=self._tables.get(KINDS, frame.kinds),
-            traces=None if frame.traces is None else self._tables.get(TRACES, frame.traces),
+            traces=None if frame.traces is None else self._traces(cluster, frame.traces),
             **parts,
+        )
+
+    def _traces(self, cluster: str, frame: TracesFrame) -> Traces:
+        return Traces(
+            objects=self._objects(cluster, TRACED, TRACED, frame.objects),
+            events=self._objects(cluster, TRACED_EVENTS, TRACED_EVENTS, frame.events),
         )
 
     def _column(self, read: _Read, frame: SamplesFrame) -> tuple[list[int], list[float]]:

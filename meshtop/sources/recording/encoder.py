@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import Traces
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Courses, History, Labels, Line, PlaintextDay, Sample, Scalar, Telemetry
@@ -28,7 +29,8 @@ from meshtop.sources.recording.shapes import (
     PARTS,
     SCALARS,
     SLOS,
-    TRACES,
+    TRACED,
+    TRACED_EVENTS,
     TRAFFIC_FIELDS,
     ClusterFrame,
     CountsFrame,
@@ -40,6 +42,7 @@ from meshtop.sources.recording.shapes import (
     SamplesFrame,
     TelemetryFrame,
     TimesFrame,
+    TracesFrame,
 )
 
 Cleaned = Callable[[Any], Any]
@@ -188,7 +191,7 @@ class SnapshotEncoder:
             },
             config_maps=self._single(cluster, CONFIG_MAPS, inventory.config_maps),
             kinds=self._single(cluster, KINDS, inventory.kinds),
-            traces=None if inventory.traces is None else self._single(cluster, TRACES, inventory.traces),
+            traces=None if inventory.traces is None else self._traces(cluster, inventory.traces),
         )
 
     def _objects(self, cluster: str, part: str, table: str, objects: Sequence[object]) -> list[int] | None:
@@ -198,6 +201,19 @@ class SnapshotEncoder:
             if told.things is objects and self._known(told)
             else self._sequence(told, objects, lambda one: self._add(table, one))
         )
+
+    def _traces(self, cluster: str, traces: Traces) -> TracesFrame:
+        return TracesFrame(
+            objects=self._of_values(cluster, TRACED, traces.objects),
+            events=self._of_values(cluster, TRACED_EVENTS, traces.events),
+        )
+
+    def _of_values(self, cluster: str, table: str, things: Sequence[Hashable]) -> list[int] | None:
+        """The sequence of things that are read anew each time, though few of them changed."""
+        told = self._of(cluster, table)
+        if told.things is things and self._known(told):
+            return None
+        return self._sequence(told, things, lambda one: self._number_of(table, one, one))
 
     def _single(self, cluster: str, table: str, thing: object) -> int:
         told = self._of(cluster, table)

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.model.changes import Traces
+from meshtop.model.changes import KubeEvent, ObjectTrace
 from meshtop.model.kube import ConfigObject, Identity, Inventory, KindStatus
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.telemetry import CallEnd, Labels
@@ -27,7 +27,7 @@ PARTS: dict[str, Any] = {
 }
 """The lists of an Inventory, each with the type of its items and a table of its own."""
 CONFIG, CONFIG_MAPS, KINDS, LABELS, SCALARS, CALLS = "config", "config_maps", "kinds", "labels", "scalars", "calls"
-ALERTS, SLOS, TRACES = "alerts", "slos", "traces"
+ALERTS, SLOS, TRACED, TRACED_EVENTS = "alerts", "slos", "traced", "traced_events"
 TABLES: dict[str, Any] = {
     **PARTS,
     CONFIG: ConfigObject,
@@ -38,7 +38,8 @@ TABLES: dict[str, Any] = {
     CALLS: tuple[CallEnd, CallEnd, str],
     ALERTS: Alerts,
     SLOS: Slos,
-    TRACES: Traces,
+    TRACED: ObjectTrace,
+    TRACED_EVENTS: KubeEvent,
 }
 """Every table with the type of its items."""
 TRAFFIC_FIELDS = (
@@ -132,6 +133,13 @@ class LineFrame(Struct, frozen=True, array_like=True):
     values: Numbers
 
 
+class TracesFrame(Struct, frozen=True, array_like=True):
+    """The marks of changes, as sequences of those that are known by their value (None: unchanged)."""
+
+    objects: list[int] | None = None
+    events: list[int] | None = None
+
+
 class InventoryFrame(Struct, frozen=True, array_like=True):
     """An Inventory: its changed lists, of its configuration every kind in its order (None: unchanged)."""
 
@@ -142,7 +150,7 @@ class InventoryFrame(Struct, frozen=True, array_like=True):
     config: dict[str, list[int] | None]
     config_maps: int
     kinds: int
-    traces: int | None = None
+    traces: TracesFrame | None = None
 
 
 class ClusterFrame(Struct, frozen=True, array_like=True):

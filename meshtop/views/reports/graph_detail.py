@@ -92,6 +92,31 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) ->
     )
 
 
+def edge_marks(
+    picture: Picture, query: Query, sight: Sight, edge: GraphEdge, start: float, end: float
+) -> tuple[float, ...]:
+    """Where changes of what an edge leads to stand on its charts, from 0 (`start`) to 1 (`end`, Unix seconds)."""
+    found = edges_between(picture, query, sight, source=edge.source, target=edge.target)
+    return _marks(picture, (e.destination for e, _ in found), start, end)
+
+
+def node_marks(
+    picture: Picture, query: Query, sight: Sight, node: GraphNode, start: float, end: float
+) -> tuple[float, ...]:
+    """The same of a node: of its own workloads."""
+    into = edges_between(picture, query, sight, target=node.id)
+    out = edges_between(picture, query, sight, source=node.id)
+    ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
+    return _marks(picture, ends, start, end)
+
+
+def _marks(picture: Picture, ends: Iterable[Peer | Target], start: float, end: float) -> tuple[float, ...]:
+    from meshtop.views.reports.changes.plot_marks import marks_of_workloads
+
+    own = {(e.cluster, e.namespace, e.workload) for e in ends if e.cluster and e.namespace and e.workload}
+    return marks_of_workloads(picture, own, start, end)
+
+
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 

@@ -13,6 +13,7 @@ from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.chart import MARK, ChartView
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.live_table import LiveTable
@@ -21,6 +22,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.views.picture.query import Query
 from tests import worlds
 from tests.console.graph.walking import drawn, open_graph, press, rows, screen_of, shown, until, view_of
+from tests.console.screens.test_changes import changed_world
 from tests.console.stage import StillApp, session_of, stage
 from tests.views.reports.test_graph_fold import called
 
@@ -320,6 +322,19 @@ async def test_the_panel_opens_where_there_is_room() -> None:
     async with stage(two()).run_test(size=SIZE) as pilot:
         await open_graph(pilot)
         assert not pilot.app.screen.query_one(GraphPanel).display
+
+
+async def test_charts_beside_the_graph_mark_what_was_changed() -> None:
+    async with stage(changed_world()).run_test(size=(200, 60)) as pilot:
+        await open_graph(pilot)
+        panel = pilot.app.screen.query_one(GraphPanel)
+        chart = panel.query_one("#course-0", ChartView)
+
+        def axes() -> str:
+            return "".join(run.text for row in chart.make_lines(60, 12) for run in row.runs)
+
+        await until(pilot, lambda: panel.detail is not None and panel.detail.title == "web → reviews" and "└" in axes())
+        assert axes().count(MARK) == 1
 
 
 async def test_dragging_and_the_wheel_pan_and_a_click_chooses() -> None:

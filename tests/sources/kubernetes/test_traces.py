@@ -14,9 +14,10 @@ from meshtop.demo.kube.app import kube_app
 from meshtop.demo.kube.store import KubeStore
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import FIELD_WRITES, Inventory
+from meshtop.model.secrecy import HIDDEN
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
-from meshtop.sources.kubernetes.any_object import NEVER_READ, REDACTED, ObjectReader, without_secrets
+from meshtop.sources.kubernetes.any_object import NEVER_READ, ObjectReader, without_secrets
 from meshtop.sources.kubernetes.traces import _event_since
 from meshtop.sources.kubernetes.wire_traces import EventObject
 from tests.demo.kube.running import running
@@ -194,7 +195,7 @@ def test_what_a_server_sends_against_the_question_is_taken_out() -> None:
     }
     told = without_secrets(obj)
     assert SECRET not in repr(told)
-    assert told["data"] == {"key": REDACTED}
+    assert told["data"] == {"key": HIDDEN}
     assert told["metadata"]["annotations"] == {"a": "b"}
     member = without_secrets({"kind": "Cluster", "spec": {"connection": {"kubeconfig": SECRET, "type": "direct"}}})
-    assert member["spec"]["connection"] == {"kubeconfig": REDACTED, "type": "direct"}
+    assert member["spec"]["connection"] == {"kubeconfig": HIDDEN, "type": "direct"}

@@ -6,9 +6,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.model.canary import RouteCounts
+from meshtop.model.changes import KubeEvent, Traces
 from meshtop.model.kube import ConfigObject, Inventory
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.telemetry import CallCourse, Courses, History, Line, PlaintextDay, Telemetry
@@ -22,6 +23,7 @@ from meshtop.sources.recording.shapes import (
     TRAFFIC_FIELDS,
     MomentFrame,
     TelemetryFrame,
+    TracesFrame,
 )
 from tests import worlds
 from tests.sources.recording.moments import read, story, written
@@ -87,9 +89,36 @@ def test_what_messagepack_cannot_say_is_written_as_near_as_it_can(tmp_path: Path
     assert inventory.config["EnvoyFilter"][0].spec == {"much": float(2**70), "half": "?", "fine": 1}
 
 
+def test_marks_of_changes_that_are_read_anew_cost_only_what_changed(tmp_path: Path) -> None:
+    def moments(changing: int) -> list[Snapshot]:
+        found = []
+        for i in range(12):
+            # Made anew each time, as from an answer: none is the same object as before.
+            events = tuple(
+                KubeEvent(reason="BackOff", kind="Pod", namespace="shop", name=f"pod-{n}", message=f"again {n * n}",
+                          last=worlds.AT + (15.0 * i if n < changing else 0.0))
+                for n in range(400)
+            )  # fmt: skip
+            east = worlds.east()
+            assert east.inventory is not None
+            inventory = structs.replace(east.inventory, traces=Traces(events=events[i % 3 :]) if i != 5 else None)
+            east = structs.replace(east, inventory=inventory)
+            found.append(worlds.world(east, sequence=i + 1, at=worlds.AT + 15.0 * i))
+        return found
+
+    sizes = {}
+    for changing in (0, 4, 400):
+        told = moments(changing)
+        path = written(tmp_path / f"{changing}.rec", told)
+        assert read(path) == told
+        sizes[changing] = path.stat().st_size
+    assert sizes[4] - sizes[0] < (sizes[400] - sizes[0]) / 10
+
+
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
+        (Traces, set(TracesFrame.__struct_fields__)),
         (Inventory, {*PARTS, "version", "uid", "identity", "config", "config_maps", "kinds", "traces"}),
         (Telemetry, {*TRAFFIC_FIELDS, *TelemetryFrame.__struct_fields__[:6], "control", "plaintext_day"}),
         (PlaintextDay, {*DAY_FIELDS, "at", "span_seconds"}),

@@ -9,7 +9,8 @@ import pytest
 from msgspec import structs
 
 from meshtop.model.kube import ConfigObject
-from meshtop.sources.recording.secrecy import HIDDEN, text_without_secrets, told_without_secrets
+from meshtop.model.secrecy import HIDDEN, text_without_secrets
+from meshtop.sources.recording.secrecy import told_without_secrets
 from tests import worlds
 from tests.sources.recording.moments import read, story, written
 from tests.sources.recording.unpacked import everything_in

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from meshtop.model.changes import Change, ChangeHow
 from meshtop.views.frame.detail import find_item
 from meshtop.views.picture.changed import changes_of
-from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.picture import Picture, WorkloadId
 from meshtop.views.picture.query import Query
+from meshtop.views.reports.changes.view import workloads_of_change
 
 _DRAWN = frozenset(ChangeHow) - {ChangeHow.EVENT}
 """What Events report is too often a symptom to be marked."""
@@ -35,6 +36,14 @@ def marks_of_item(picture: Picture, kind: str, key: str, start: float, end: floa
     if item is None:
         return ()
     return _shares((change for change in changes_of(picture) if _concerns(kind, item, change)), start, end)
+
+
+def marks_of_workloads(
+    picture: Picture, workloads: Collection[WorkloadId], start: float, end: float
+) -> tuple[float, ...]:
+    """The changes of any of these workloads, or of the services before them."""
+    concerned = (c for c in changes_of(picture) if not {*workloads}.isdisjoint(workloads_of_change(picture, c)))
+    return _shares(concerned, start, end)
 
 
 def _concerns(kind: str, item: Any, change: Change) -> bool:
