@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.log import log_repeated
 
 if TYPE_CHECKING:
-    from meshtop.console.session import PictureRequest
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
@@ -88,8 +88,6 @@ def _prepare(picture: Picture, request: PictureRequest) -> None:
 
 def _rows(request: PictureRequest | None) -> PictureRequest:
     """A request without what is drawn in a step: the details of one item, which each step of the cursor changes."""
-    from meshtop.console.session import PictureRequest
-
     return PictureRequest() if request is None else structs.replace(request, details=())
 
 

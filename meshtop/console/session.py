@@ -7,19 +7,17 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
-from functools import partial, reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.preparing import Preparation
 from meshtop.log import log_failure, log_repeated
-from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.asked import Asked
 from meshtop.process import collector_paused
-from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
@@ -63,74 +61,6 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
 
 
 Answer = TypeVar("Answer")
-
-
-class PictureRequest(Struct, frozen=True, kw_only=True):
-    """What the front screen will draw of the next picture.
-
-    Frozen, because it is created on the console's thread and read on the publishing one, where `prepare` computes
-    what key presses would otherwise wait for.
-    """
-
-    kinds: frozenset[str] = frozenset()
-    """Kinds of which all rows are needed."""
-    table: tuple[str, Query] | None = None
-    """A kind whose rows are drawn as a query chooses and orders them."""
-    tree: tuple[str, Query] | None = None
-    """A kind of which the rows in a query's scope are drawn, to be ordered by the screen."""
-    details: tuple[tuple[str, str], ...] = ()
-    """Items that are drawn with their details: kind and key."""
-    attention: Query | None = None
-    """The scope of the attention list."""
-
-    def attended(self) -> Asked:
-        """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
-
-        A screen that names no kinds may look at anything, and so does a detail.
-        """
-        from meshtop.views.picture.asks import asked_for
-
-        kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
-        if self.details or not kinds:
-            return EVERYTHING_ASKED
-        marks = (
-            Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
-        )
-        return reduce(or_, map(asked_for, sorted(kinds)), marks)
-
-    def judges(self) -> bool:
-        """Whether it draws findings as such, which takes what is read for them alone; counts of them do not."""
-        from meshtop.views.picture.asks import judged_for
-
-        drawn = (drawn[0] for drawn in (self.table, self.tree) if drawn is not None)
-        return any(map(judged_for, (*drawn, *(kind for kind, _ in self.details))))
-
-    def prepare(self, picture: Picture) -> None:
-        """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
-        from meshtop.views.frame.detail import detail
-        from meshtop.views.frame.registry import view
-
-        work: list[Callable[[], object]] = [partial(view(kind).all_items, picture) for kind in self.kinds]
-        if self.table is not None:
-            kind, query = self.table
-            work.append(partial(view(kind).items, picture, query))
-        if self.tree is not None:
-            kind, query = self.tree
-            work.append(lambda: view(kind).in_scope(picture, picture.resolved(query)))
-        work += [partial(detail, picture, kind, key) for kind, key in self.details]
-        if self.attention is not None:
-            from meshtop.views.reports.attention.view import attention
-
-            work.append(partial(attention, picture, self.attention))
-            # Its last lines are what changed.
-            work.append(partial(view("changes").all_items, picture))
-        for one in work:
-            try:
-                one()
-            except FilterError:
-                continue
-            except Exception as error:  # noqa: BLE001 - the screen that draws it meets it again, and says so
-                log_repeated(_log, "what the screen draws could not be prepared", error)
 
 
 class PictureArrived(Message):

@@ -11,8 +11,9 @@ import msgspec
 
 from meshtop.console.app import MeshtopApp
 from meshtop.console.host import ConsoleHost
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.preparing import Preparation
-from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
+from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import History, Line

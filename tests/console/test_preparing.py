@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from meshtop.console import preparing
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.preparing import Preparation
 from meshtop.console.screens.table import WIDE, TableScreen
-from meshtop.console.session import PictureRequest
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from tests.console.screens.test_screens import go, settled

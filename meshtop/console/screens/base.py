@@ -13,9 +13,9 @@ from textual.screen import Screen
 from meshtop.console.commands import COMMANDS
 from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of, tabs_with
 from meshtop.console.scope import Scope, freshness
-from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import SentenceLine

@@ -8,9 +8,9 @@ from msgspec import structs
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import FINDINGS
 from meshtop.console.screens.tree import TreeScreen
-from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import State

@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
 from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget

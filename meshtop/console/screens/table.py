@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import page_name, pages_of, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import detail_lines
-from meshtop.console.session import PictureRequest
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import GRAPH, TENANT_TREE, TENANTS
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.tree import TreeScreen
-from meshtop.console.session import PictureRequest
 from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import Tone
 from meshtop.views.picture.query import Query

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.findings import FindingsScreen
-from meshtop.console.session import PictureRequest
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot

@@ -9,8 +9,9 @@ from msgspec import structs
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.screens.table import WIDE
-from meshtop.console.session import QUIET_SECONDS, ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
+from meshtop.console.session import QUIET_SECONDS, ConsoleOptions, ConsoleSession, PictureArrived
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Cost, SourceStatus, State
