@@ -13,6 +13,7 @@ from meshtop.cli.access_test import command as test
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, say_missing, write
+from meshtop.views.picture.asks import OWNERS
 
 if TYPE_CHECKING:
     from meshtop.analysis.tenancy.access.policy import Policy
@@ -212,7 +213,7 @@ def _with_clusters(session: Session, policy: AccessPolicy | None) -> Policy:
     from meshtop.analysis.tenancy.ownership import owners_of
 
     pictures = session.pictures
-    snapshot = once(session, everything=True)
+    snapshot = once(session, everything=True, asked=OWNERS)
     say_missing(session, snapshot)
     owners = owners_of(snapshot, pictures.tenancy, pictures.tenant_label)
     return build_policy(policy, pictures.tenancy, owners.all_known(), [cluster.name for cluster in snapshot.clusters])

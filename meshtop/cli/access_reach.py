@@ -11,6 +11,7 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
+from meshtop.views.picture.asks import REACH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def _answer(ctx: click.Context, question: str, name: str, output: str, *, everyt
     if not slash or not namespace or not workload or "/" in workload:
         raise CommandError(f"{name} is no NAMESPACE/NAME of a workload or Service, such as shop/web.")
     session = open_session(ctx)
-    snapshot = once(session)
+    snapshot = once(session, asked=REACH)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
     parties = parties_named(picture, namespace, workload)

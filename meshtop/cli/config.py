@@ -144,9 +144,10 @@ def _found(session: Session, *, needed: bool) -> tuple[list[FoundCluster], str] 
     from meshtop.model.state import State
     from meshtop.settings.first import FoundCluster
     from meshtop.sources.auth.kubeconfig import KubeconfigError
+    from meshtop.views.picture.asks import FIRST_SETTINGS
 
     try:
-        snapshot = once(session)
+        snapshot = once(session, asked=FIRST_SETTINGS)
     except KubeconfigError as error:
         if needed:
             raise

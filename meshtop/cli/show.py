@@ -12,8 +12,8 @@ import click
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, once, open_session, write
-from meshtop.model.asked import Asked
 from meshtop.model.errors import Exit
+from meshtop.views.picture.asks import OWNERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from meshtop.model.changes import SeenChange
     from meshtop.model.shown_object import ShownObject
     from meshtop.views.reports.object_report import PlacedObject
-
-_NAMESPACES = Asked(frozenset({"Namespace"}), frozenset())
 
 
 @click.command("show", short_help="One object of any kind in every cluster: YAML, --diff, --history.")
@@ -83,7 +81,7 @@ def _read(
     session: Session, kind: str, namespace: str, name: str, diff: tuple[str, str] | None
 ) -> tuple[ShownObject, ...]:
     async def ask() -> tuple[ShownObject, ...]:
-        observatory = session.observatory(asked=_NAMESPACES)
+        observatory = session.observatory(asked=OWNERS)
         try:
             if diff:
                 known = [feed.name for feed in observatory.feeds]
@@ -127,7 +125,7 @@ def _visible(session: Session, found: list[PlacedObject]) -> list[PlacedObject]:
 
     if session.pictures.rules is None:
         return found
-    snapshot = once(session, asked=_NAMESPACES, everything=True)
+    snapshot = once(session, asked=OWNERS, everything=True)
     access = session.pictures.access(snapshot)
     kept = [one for one in found if may_be_read(access, one)]
     if not kept:
@@ -213,7 +211,7 @@ def _seen(session: Session, found: Sequence[PlacedObject]) -> dict[str, list[See
     if not rows:
         return {}
     # Which cluster is which is told by its UID, as the ring knows it.
-    clusters = once(session, asked=_NAMESPACES, everything=True).clusters
+    clusters = once(session, asked=OWNERS, everything=True).clusters
     known = {key: cluster.name for cluster in clusters for key in (cluster.server, cluster.uid) if key}
     by_cluster: dict[str, list[SeenChange]] = {}
     for row in rows:

@@ -8,6 +8,7 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
+from meshtop.views.picture.asks import SUGGEST
 
 
 @click.group("suggest", short_help="The smallest policies that the calls seen need: policies.")
@@ -40,7 +41,7 @@ def policies(ctx: click.Context, scope: str, output: str) -> int:
     from meshtop.views.reports.whatif import knows_scope
 
     session = open_session(ctx)
-    snapshot = once(session)
+    snapshot = once(session, asked=SUGGEST)
     picture = session.picture(snapshot)
     code = exit_code(snapshot)
     known = knows_scope(picture, scope) if code is Exit.FINE else True

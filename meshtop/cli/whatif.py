@@ -71,13 +71,14 @@ def strict(ctx: click.Context, scope: str, output: str, all_: bool) -> int:
 @command.command("evacuate", short_help="Which hosts would be gone or overloaded without a cluster.")
 @click.argument("leaving", metavar="CLUSTER", shell_complete=complete_names)
 @click.option("-o", "--output", type=click.Choice(("table", "json", "yaml")), default="table", help="How to print.")
-@click.option("--all", "all_", is_flag=True, help="Table: include hosts that only grow or are idle.")
+@click.option("--all", "all_", is_flag=True, help="Table: include hosts that grow or are idle, and calls that move.")
 @common_options
 @click.pass_context
 def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
     """Which hosts would have no endpoint left, and which would double their load, if CLUSTER took no more traffic.
 
-    Computed from ready endpoints and the traffic in this window.
+    Computed from ready endpoints and the traffic in this window. Calls from other clusters are followed as `whatif
+    apply` does: which would fail, hang on what is not known, or go elsewhere.
     """
     from meshtop.settings.durations import format_duration
     from meshtop.views.reports.evacuate import evacuated_table, evacuation_document, evacuation_sentences
@@ -92,13 +93,19 @@ def evacuate(ctx: click.Context, leaving: str, output: str, all_: bool) -> int:
         write(json_text(document) if output == "json" else to_yaml(document).rstrip("\n"))
     else:
         from meshtop.analysis.fleet.locality import EvacuationEffect
+        from meshtop.analysis.forecast.differences import ForecastEffect
         from meshtop.cli.text_table import render_table
+        from meshtop.views.reports.forecast_words import forecast_table
 
         shown = [
             item for item in answer.items if all_ or item.fate not in (EvacuationEffect.GROWS, EvacuationEffect.IDLE)
         ]
         if shown:
             write("\n".join(render_table(evacuated_table(shown), session.style(sys.stdout))))
+        calls = [item for item in answer.calls.items if all_ or item.breaks or item.effect is ForecastEffect.DEPENDS]
+        if calls:
+            lines = render_table(forecast_table(calls), session.style(sys.stdout))
+            write("\n".join(("", *lines) if shown else lines))
         for sentence in evacuation_sentences(answer):
             say(sentence)
     say_missing(session, snapshot)

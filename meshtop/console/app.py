@@ -17,6 +17,7 @@ from meshtop.console.desk.incident_file import IncidentWritten, incident_folders
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
 from meshtop.console.handover import hand_over
+from meshtop.console.leaving import LeavingPicture
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
@@ -217,6 +218,8 @@ class MeshtopApp(Shell):
         self._defects = 0
         if self.picture is not None and message.picture.snapshot.sequence < self.picture.snapshot.sequence:
             return
+        again = self.picture is message.picture
+        leaving = None if again or self.picture is None else LeavingPicture(self.picture)
         self.picture = message.picture
         self.window_seconds = message.picture.snapshot.window_seconds
         if self.opening is not None:
@@ -226,6 +229,8 @@ class MeshtopApp(Shell):
                 screen.update()
             if not screen.is_modal:
                 break
+        if leaving is not None:
+            leaving.release()
 
     def _look_for_opening(self) -> None:
         """Open what the console was started for, once it is read; whoever went elsewhere meanwhile stays there."""

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from textual.message import Message
 from textual.message_pump import MessagePump
 
+from meshtop.console.preparing import Preparation
 from meshtop.log import log_failure, log_repeated
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.process import collector_paused
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 QUIET_SECONDS = 15.0
 """While nothing changes, a picture is made so often: what depends on time alone is not drawn sooner."""
+
+_MOST_SCREENS = 3
+"""A picture is shown after so many screens, though another came to the front while it was made for them."""
 
 
 class ConsoleOptions(Struct, frozen=True, kw_only=True):
@@ -169,6 +173,7 @@ class ConsoleSession:
         self._attended: Asked | None = None
         self._judged = False
         self._last: Snapshot | None = None
+        self._preparation = Preparation(self._arrived_again)
 
     @property
     def request(self) -> PictureRequest:
@@ -266,8 +271,23 @@ class ConsoleSession:
                 log_repeated(_log, "no picture could be made of what was read", error)
                 return
             self._last = snapshot
-            self.request.prepare(picture)
+            self._prepare(picture)
         self._target.post_message(PictureArrived(picture))
+
+    def _prepare(self, picture: Picture) -> None:
+        """Prepare the picture for the front screen, and for another one that came to the front meanwhile."""
+        for _ in range(_MOST_SCREENS):
+            request = self.request
+            self._preparation.prepare(picture, request)
+            if self.request == request:
+                break
+
+    def _arrived_again(self, picture: Picture) -> None:
+        self._target.post_message(PictureArrived(picture))
+
+    def is_ready(self, picture: Picture, request: PictureRequest) -> bool:
+        """Whether this can be drawn of a picture without making keys wait; where not, the picture arrives once more."""
+        return self._preparation.is_ready(picture, request)
 
     def _failed(self, error: BaseException) -> None:
         self._target.post_message(SessionFailed(error))

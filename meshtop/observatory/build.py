@@ -51,10 +51,9 @@ def open_observatory(
     """The observatory of the requested clusters; no request is sent before it is used.
 
     `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `asked`
-    is what is read at all (an engine above all clusters is always asked everything: it is one for all), and `judged`
-    reads what only findings on the configuration need too. API discovery is kept in `discovery_folder`, unless the
-    settings forbid it. Values of None are taken from the settings. Raises KubeconfigError, or ConfigError for a
-    cluster that does not exist.
+    is what is read at all, and `judged` reads what only findings on the configuration need too. API discovery is kept
+    in `discovery_folder`, unless the settings forbid it. Values of None are taken from the settings. Raises
+    KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
@@ -64,7 +63,7 @@ def open_observatory(
     central = None
     if settings.telemetry is not None and settings.telemetry.url:
         central = CentralTelemetry(
-            settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only, slos=targets
+            settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only, asked=asked, slos=targets
         )
 
     # A few clusters gain nothing by waiting for a sign of life first.

@@ -121,7 +121,13 @@ def test_each_fault_is_a_sentence(program: Program, arguments: tuple[str, ...], 
     [
         ("a: [", "x.yaml is not YAML"),
         ("a: 1", "Document cannot be read: apiVersion, kind and metadata have to be there"),
+        ("", "x.yaml holds no object."),
         ("", "There is no object in what was given, so there is nothing to forecast."),
+        ("# a comment\n---\n", "There is no object in what was given, so there is nothing to forecast."),
+        ("apiVersion: v1\nkind: List\nitems: []\n", "There is no object in what was given"),
+        ("apiVersion: v1\nkind: List\nitems:\n", "There is no object in what was given"),
+        ("apiVersion: v1\nkind: List\n", "List cannot be read: a list has to have items, one object each ("),
+        ("apiVersion: v1\nkind: List\nitems: 5\n", "List cannot be read: a list has to have items, one object each ("),
         ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: 5}\n", "Service default/x cannot be read:"),
     ],
 )
@@ -130,6 +136,15 @@ def test_each_bad_file_is_a_sentence(program: Program, tmp_path: Path, text: str
     assert done.code == 2
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_kind_that_nothing_reads_is_named_in_one_sentence(program: Program, tmp_path: Path) -> None:
+    widget = "apiVersion: acme.io/v1\nkind: Widget\nmetadata: {name: w}\n"
+    listed = f"---\n{widget}---\napiVersion: acme.io/v1\nkind: AllowList\nmetadata: {{name: w}}\nitems: {{a: 1}}\n"
+    done = program("whatif", "apply", "-f", write(tmp_path, widget + listed))
+    assert done.code == 0
+    told = [line for line in done.err.splitlines() if line.startswith("Not judged")]
+    assert told == [f"Not judged: {kind} is a kind that meshtop does not read." for kind in ("Widget", "AllowList")]
 
 
 def test_without_clusters_nothing_is_said(meshtop: Program, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from meshtop.console.app import MeshtopApp
 from meshtop.console.host import ConsoleHost
+from meshtop.console.preparing import Preparation
 from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, PictureRequest
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -51,6 +52,7 @@ class StillSession(ConsoleSession):
 
     def __init__(self, snapshot: Snapshot | None, make: Callable[[Snapshot], Picture] = Picture) -> None:
         self._thread = None
+        self._preparation = Preparation(self._prepared)
         self.request = PictureRequest()
         self.make = make
         self.asked: list[tuple[str, object]] = []
@@ -71,6 +73,11 @@ class StillSession(ConsoleSession):
         """Let a snapshot arrive."""
         assert self.app is not None
         self.app.post_message(PictureArrived(self.make(snapshot)))
+
+    def _prepared(self, picture: Picture) -> None:
+        """What another thread prepared arrives once more."""
+        assert self.app is not None
+        self.app.post_message(PictureArrived(picture))
 
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
         return None

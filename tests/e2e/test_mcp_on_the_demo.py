@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meshtop.demo.world.plan import Options
 from tests.e2e.serving import LIMIT, Served, environment, served
 
 pytest.importorskip("mcp", reason="needs the package mcp")
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("e2e-mcp")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("mcp"), "bad-canary") as here:
+    with served(tmp_path_factory.mktemp("mcp"), "bad-canary", options=Options(clusters=2, services=12)) as here:
         yield here
 
 

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from meshtop.analysis.tenancy.starter import first_tenancy
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
@@ -22,11 +23,14 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Telemetry
 from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES
 from meshtop.views.frame.registry import KINDS, view
-from meshtop.views.picture.asks import EVACUATE, GRAPH, STRICT, asked_for
+from meshtop.views.picture.asks import EVACUATE, FIRST_SETTINGS, GRAPH, OWNERS, REACH, STRICT, SUGGEST, asked_for
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.evacuate import evacuate_answer, evacuation_document
 from meshtop.views.reports.graph import BY_CLUSTER, Sight, service_graph
+from meshtop.views.reports.reach import reach_document, reach_of, who_may_call
+from meshtop.views.reports.suggest import suggestion_document, suggestion_of
 from meshtop.views.reports.whatif import strict_answer, strict_document, strict_unknowns
 from tests.judgement.simulated import SimulatedWorld
 
@@ -173,11 +177,32 @@ def _evacuate(picture: Picture) -> object:
     return evacuation_document(picture, answer, "5m"), answer.unknowns
 
 
+def _suggested(picture: Picture) -> object:
+    namespaces = sorted({workload.namespace for workload in picture.workloads})
+    return [suggestion_document(picture, suggestion_of(picture, name), "5m") for name in namespaces]
+
+
+def _reached(picture: Picture) -> object:
+    parties = list(mesh_of(picture).parties)[:6]
+    return [
+        reach_document(picture, question, "", find(picture, parties), "5m")
+        for question, find in (("who", who_may_call), ("reach", reach_of))
+    ]
+
+
+def _owned(picture: Picture) -> object:
+    return first_tenancy(picture.owners), sorted(picture.owners.all_known())
+
+
 NARROW = {
     **{kind.name: (asked_for(kind.name), _rows(kind.name)) for kind in KINDS if asked_for(kind.name).kinds is not None},
     "graph": (GRAPH, lambda picture: service_graph(picture, Query(), Sight(grouping=BY_CLUSTER))),
     "whatif strict": (STRICT, _strict),
     "whatif evacuate": (EVACUATE, _evacuate),
+    "suggest policies": (SUGGEST, _suggested),
+    "access who and reach": (REACH, _reached),
+    "access": (OWNERS, _owned),
+    "config init": (FIRST_SETTINGS, _owned),
 }
 
 

@@ -169,9 +169,25 @@ class AuthorizationConfig:
             if "RequestAuthentication" in self.unread:
                 tokens = TokenRules(problem=self.unread["RequestAuthentication"].rstrip("."))
             else:
-                found = [obj for home in near for obj in self._tokens.get(home, ()) if self._may_apply(obj, point)]
-                tokens = _token_rules(found)
+                tokens = self._accepted([obj for home in near for obj in self._tokens.get(home, ())], point)
         return PolicySet(policies=tuple(here), tokens=tokens, open=tuple(opened))
+
+    def _accepted(self, near: Iterable[ConfigObject], point: EnforcementPoint) -> TokenRules:
+        """The tokens that are taken at a point; not known where a rule only may apply there, for its target."""
+        rules: list[ConfigObject] = []
+        unsure: list[tuple[ConfigObject, str]] = []
+        for obj in near:
+            if self._may_apply(obj, point):
+                rules.append(obj)
+            elif _spec(obj).get("jwtRules") and (target := unsure_target(obj, point)) is not None:
+                unsure.append((obj, target))
+        found = _token_rules(rules)
+        if not unsure:
+            return found
+        first, target = unsure[0]
+        why = f"{title(first)} cannot be judged: whether {point.title} serves its target {target} is not known"
+        titles = (*found.titles, *(title(obj) for obj, _ in unsure))
+        return structs.replace(found, titles=titles, problem=found.problem or why)
 
     def _applied(self, policy: ReadPolicy, point: EnforcementPoint) -> ReadPolicy | None:
         """The policy if it applies at a point; one that only may, for its target, cannot be judged there."""

@@ -43,6 +43,16 @@ class MemberBacking:
         self._workloads: dict[str, list[Workload]] = {}
         for workload in workloads:
             self._workloads.setdefault(workload.namespace, []).append(workload)
+        # Where in the list of its namespace a workload is, by each label of its pods and by each Service that it is of.
+        self._labelled: dict[tuple[str, str, str], dict[int, None]] = {}
+        self._named: dict[tuple[str, str], dict[int, None]] = {}
+        for namespace, several in self._workloads.items():
+            for place, workload in enumerate(several):
+                for pod in self._pods.get((namespace, workload.name), ()):
+                    for key, value in pod.meta.labels.items():
+                        self._labelled.setdefault((namespace, key, value), {})[place] = None
+                for named in workload.services:
+                    self._named.setdefault((namespace, named), {})[place] = None
         self._machines: dict[str, list[VirtualMachine]] = {}
         for machine in machines:
             self._machines.setdefault(machine.namespace, []).append(machine)
@@ -57,7 +67,7 @@ class MemberBacking:
         name = service[1] if service is not None else host
         found = []
         for namespace in namespaces:
-            for workload in self._workloads.get(namespace, ()):
+            for workload in self._near(namespace, service, name):
                 one = self._of_workload(workload, service, name, labels)
                 if one is not None:
                     found.append(one)
@@ -65,6 +75,16 @@ class MemberBacking:
                 if (name in machine.services or host in machine.services) and _has(machine, labels):
                     found.append(_of_machine(machine))
         return found
+
+    def _near(self, namespace: str, service: tuple[str, str] | None, name: str) -> list[Workload]:
+        """The workloads of a namespace that may be behind a Service: one of many has few, and most have one."""
+        places = self._named.get((namespace, name), {})
+        selector = self._selectors.get(service) if service is not None else None
+        if selector:
+            few = min((self._labelled.get((namespace, *label), {}) for label in selector.items()), key=len)
+            places = {**places, **few}
+        several = self._workloads.get(namespace, [])
+        return [several[place] for place in sorted(places)]
 
     def _of_workload(
         self, workload: Workload, service: tuple[str, str] | None, name: str, labels: Mapping[str, str]

@@ -85,20 +85,68 @@ class CallPaths(Struct, frozen=True):
     """By the name of a cluster those whose istiod serves it."""
 
 
-def suspects_of(trouble: Trouble, changes: Sequence[Change], paths: CallPaths, now: float) -> tuple[Suspect, ...]:
-    """The changes that may be the cause of a trouble, the likeliest first; none where nothing speaks for one."""
-    near = path_distances(trouble.workloads, paths)
+class ChangeIndex:
+    """Changes by what they were done to, made once for many troubles: each looks only at those that can concern it."""
+
+    def __init__(self, changes: Iterable[Change], paths: CallPaths) -> None:
+        self._changes = tuple(changes)
+        self._workloads: dict[WorkloadKey, list[int]] = {}
+        self._services: dict[tuple[str, str], list[int]] = {}
+        self._things: dict[tuple[str, str, str], list[int]] = {}
+        self._anywhere: list[int] = []
+        behind: dict[WorkloadKey, tuple[WorkloadKey, ...]] = {}
+        for i, change in enumerate(self._changes):
+            self._things.setdefault((change.kind, change.namespace, change.name), []).append(i)
+            if change.plane or change.wide or change.how in (ChangeHow.LOST, ChangeHow.MEMBERSHIP):
+                self._anywhere.append(i)
+            for service in change.services:
+                self._services.setdefault(service, []).append(i)
+            for cluster in change.clusters:
+                reached = [(cluster, *name) for name in change.workloads]
+                for service in change.services:
+                    place = (cluster, *service)
+                    if place not in behind:
+                        behind[place] = tuple(paths.behind(*place))
+                    reached += behind[place]
+                for where in reached:
+                    self._workloads.setdefault(where, []).append(i)
+
+    def concerning(self, trouble: Trouble, near: Iterable[WorkloadKey]) -> list[Change]:
+        """The changes that may be on a path to a trouble, in their order; `near` are the workloads on its paths."""
+        found = {*self._anywhere}
+        for where in near:
+            found.update(self._workloads.get(where, ()))
+        for service in trouble.services:
+            found.update(self._services.get(service, ()))
+        for _, *thing in trouble.objects:
+            found.update(self._things.get((thing[0], thing[1], thing[2]), ()))
+        return [self._changes[i] for i in sorted(found)]
+
+
+def suspects_of(
+    trouble: Trouble,
+    changes: Sequence[Change] | ChangeIndex,
+    paths: CallPaths,
+    now: float,
+    *,
+    also: Sequence[Change] = (),
+) -> tuple[Suspect, ...]:
+    """The changes that may be the cause of a trouble, the likeliest first; none where nothing speaks for one.
+
+    An index tells the same as the changes that it is of. `also` are more changes, for this trouble alone.
+    """
+    dated = trouble.at is not None and trouble.exact
+    # Of what has no date, only what was done to itself is suspected: nobody needs to know what is further away.
+    near = path_distances(trouble.workloads, paths) if dated else dict.fromkeys(trouble.workloads, 0)
     found: list[tuple[float, int, float | None, Change]] = []
-    for change in changes:
+    for change in (*(changes.concerning(trouble, near) if isinstance(changes, ChangeIndex) else changes), *also):
         before = _before(trouble, change, now)
         if before is None:
             continue
         distance = _distance(trouble, change, near, paths)
-        if distance is None or (distance and (trouble.at is None or not trouble.exact)):
+        if distance is None or (not dated and (distance or change.how in _SYMPTOMS)):
             continue
-        if change.how in _SYMPTOMS and (trouble.at is None or not trouble.exact):
-            continue
-        half = _HALF_SECONDS if trouble.exact and trouble.at is not None else _LASTING_HALF_SECONDS
+        half = _HALF_SECONDS if dated else _LASTING_HALF_SECONDS
         score = _KINDS[change.how] * _NEARER**distance / (1 + before / half)
         found.append((round(score, 4), distance, before if trouble.at is not None else None, change))
     found.sort(key=lambda one: (-one[0], one[1], -one[3].at, one[3].key))

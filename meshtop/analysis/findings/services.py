@@ -77,16 +77,18 @@ def port_names(config: RevisionConfig) -> Iterator[ConfigFinding]:
 
 def shared_pods(config: RevisionConfig) -> Iterator[ConfigFinding]:
     """Deployments in the mesh whose Services contradict each other about a port."""
-    services: dict[str, list[Service]] = {}
-    for service in config.inventory.services:
+    # By one label of their selectors each, so that a Deployment is not held against every Service of its namespace.
+    services: dict[tuple[str, str, str], list[tuple[int, Service]]] = {}
+    for number, service in enumerate(config.inventory.services):
         if service.selector:
-            services.setdefault(service.meta.namespace, []).append(service)
+            label = min(service.selector.items())
+            services.setdefault((service.meta.namespace, *label), []).append((number, service))
     for deployment in config.inventory.controllers:
         if deployment.kind != "Deployment" or not _in_mesh(config, deployment):
             continue
-        chosen = [
-            s for s in services.get(deployment.meta.namespace, ()) if selects(s.selector, deployment.template_labels)
-        ]
+        namespace, labels = deployment.meta.namespace, deployment.template_labels
+        near = [one for label in labels.items() for one in services.get((namespace, *label), ())]
+        chosen = [s for _, s in sorted(near, key=lambda one: one[0]) if selects(s.selector, labels)]
         if len(chosen) > 1 or any(len(s.ports) > 1 for s in chosen):
             yield from _contradictions(config, deployment, chosen)
 

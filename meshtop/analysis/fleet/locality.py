@@ -20,6 +20,7 @@ from meshtop.model.traffic import Edge
 Load = tuple[float | None, float | None]
 """Requests and TCP bytes per second; None where there are none."""
 DOUBLE = 2.0
+_ALL_BUT_ROUNDING = 0.999
 _ENDPOINT_KINDS = ("EndpointSlice", "WorkloadEntry")
 """Kinds that locate endpoints: of pods, and of virtual machines."""
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease", ISTIO_NAMESPACE})
@@ -207,11 +208,14 @@ def evacuation_effect(
     *,
     perhaps: Iterable[str] = (),
     unread: Iterable[str] = (),
+    losses: Mapping[str, tuple[float, str]] = {},
     rows: RowMaker = all_or_none,
 ) -> tuple[EvacuatedHost, ...]:
     """The effect on every host with endpoints in a cluster if that cluster takes no more traffic.
 
-    Traffic that the cluster serves now is assumed to go to the remaining endpoints.
+    Traffic that the cluster serves now goes to the remaining endpoints: that of its own callers as it comes in
+    elsewhere, and that of others but for what the forecast of calls says would fail. `losses` tells this by host, in
+    lower case: the share (0 to 1) of what others call there, and why.
     `unmeasured` names clusters without telemetry: the load of hosts there is unknown. `perhaps` names
     clusters that may belong to its mesh, and `unread` those, in its mesh or perhaps in it, whose endpoints are unknown:
     a host without endpoints in its mesh is gone only if none of those may have some. `rows` (kind whatif) makes the
@@ -224,7 +228,9 @@ def evacuation_effect(
     found = rows(
         "whatif",
         [host for host in hosts if cluster in host.clusters],
-        lambda host: _evacuated(cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread),
+        lambda host: _evacuated(
+            cluster, host, silent, (frozenset(perhaps) & elsewhere[host.host]) | unread, losses.get(host.host.lower())
+        ),
     )
     order = tuple(EvacuationEffect)
     wanted = [one for one in found if one.namespace not in _SYSTEM]
@@ -233,21 +239,34 @@ def evacuation_effect(
     )
 
 
-def _evacuated(cluster: str, host: HostLocality, silent: frozenset[str], perhaps: frozenset[str]) -> EvacuatedHost:
-    """The effect on one host; `perhaps` are clusters that may belong to its mesh and have endpoints of it."""
+def _evacuated(
+    cluster: str,
+    host: HostLocality,
+    silent: frozenset[str],
+    perhaps: frozenset[str],
+    loss: tuple[float, str] | None = None,
+) -> EvacuatedHost:
+    """The effect on one host; `perhaps` are clusters that may belong to its mesh and have endpoints of it.
+
+    `loss` is the share of what other clusters call there that would fail, with the reason.
+    """
     leaving = sum(stand.endpoints for stand in host.stands if stand.cluster == cluster)
     staying = sum(stand.endpoints for stand in host.stands if stand.cluster != cluster)
     stays_in = tuple(name for name in host.clusters if name != cluster)
     moved = _total(flow for flow in host.flows if flow.target == cluster)
     kept = _total(flow for flow in host.flows if flow.target != cluster)
     unit = 0 if (moved[0] or kept[0]) else 1
-    amount, base = moved[unit] or 0.0, kept[unit] or 0.0
+    called = _total(flow for flow in host.flows if flow.target == cluster != flow.source)[unit] or 0.0
+    lost, broken = loss if loss is not None else (0.0, "")
+    amount, base = (moved[unit] or 0.0) - lost * called, kept[unit] or 0.0
     factor = (amount + base) / base if base else None
     if not staying and perhaps:
         fate = EvacuationEffect.UNKNOWN
         why = f"no endpoint is left, unless {' or '.join(sorted(perhaps))} has some (unknown)"
     elif not staying:
         fate, why = EvacuationEffect.GONE, "no endpoint is left"
+    elif lost > _ALL_BUT_ROUNDING and called:
+        fate, why = EvacuationEffect.GONE, f"what other clusters call there fails: {broken}"
     elif silent & {cluster, *stays_in}:
         fate, why = (
             EvacuationEffect.UNKNOWN,

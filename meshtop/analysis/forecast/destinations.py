@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from meshtop.analysis.canary.backends import KnownHosts, service_of
 from meshtop.analysis.canary.backing import Backing, MemberBacking
 from meshtop.analysis.canary.routes import RouteDestination
 from meshtop.analysis.forecast.calls import SeenCall, rate_of
+from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.outcome import CallBranch, CallFate
 from meshtop.analysis.forecast.paths import PathEnd
+from meshtop.analysis.inventory.endpoints import ready_endpoints
 from meshtop.analysis.inventory.untyped import mapping
 from meshtop.analysis.security.mtls.client import AppliedRule, rule_tls
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
@@ -44,6 +47,7 @@ class Destinations:
     def __init__(self, mesh: MeshTls, members: Sequence[MeshMember], reference: Destinations | None = None) -> None:
         self._mesh = mesh
         self._reference = reference
+        self._departure: Departure | None = None
         read = [(m, m.inventory) for m in members if m.inventory is not None]
         self._read = {m.name: m for m, _ in read}
         self._backing = {m.name: self._backing_of(m, inventory) for m, inventory in read}
@@ -54,6 +58,16 @@ class Destinations:
         }
         self._inventories = {m.name: inventory for m, inventory in read}
         self._waypoints = {m.name: WaypointBindings(inventory, m.workloads, None) for m, inventory in read}
+
+    def without(self, departure: Departure) -> Destinations:
+        """The same hosts, where nothing in one cluster answers any more."""
+        found = copy.copy(self)
+        found._reference, found._departure = self, departure
+        return found
+
+    def gone(self, cluster: str) -> bool:
+        """Whether nothing in a cluster answers any more."""
+        return self._departure is not None and cluster == self._departure.cluster
 
     def _backing_of(self, member: MeshMember, inventory: Inventory) -> MemberBacking:
         """The workloads of a cluster; those of the reference where pods and Services are the same there."""
@@ -191,15 +205,17 @@ class Destinations:
         service = service_of(host.name)
         destination = RouteDestination(name=host.service, host=host.name, subset=end.subset)
         shown = [self._known[one] for one in clusters if one in self._known]
-        found: list[ReadyServer] = []
-        for cluster in clusters:
-            for one in self._backings(cluster, host.name, labels):
-                party = next(
-                    (p for name in one.names if (p := self._mesh.parties.find((cluster, one.namespace, name)))), None
-                )
-                if party is not None and one.pods.ready:
-                    found.append(ReadyServer(party, one.pods.ready))
+        found, lost = self._ready(host, labels, clusters)
+        if lost and self._departure is not None:
+            ended = self._left(self._departure, host, labels, found, calls[0], clusters[0])
+            if isinstance(ended, CallBranch):
+                return ended
+            found = ended
         if not found and not all(known.shows_endpoints(destination) for known in shown):
+            if service is not None and self._departure is not None and self._only_there(service, clusters):
+                gone = self._departure.cluster
+                why = f"Its endpoints are written by hand in {gone}, and whether they go with it is not known."
+                return _branch(CallFate.DEPENDS, host.name, why, f"Service {service[0]}/{service[1]}")
             return self._opaque(host, clusters[0] if clusters else "", rule)
         if not found and not all(self._backing[one].knows_pods(service) for one in clusters if one in self._backing):
             return _unread(host.name, f"The pods behind {host.name} were not read.")
@@ -210,6 +226,67 @@ class Destinations:
             by = "" if end.subset or service is None else f"Service {service[0]}/{service[1]}"
             return _branch(CallFate.NO_ENDPOINTS, f"{host.name} {end.subset or ''}".rstrip(), why, by)
         return ReachedServers(host, _shares(found, *calls, clusters[0]))
+
+    def _only_there(self, service: tuple[str, str], clusters: Sequence[str]) -> bool:
+        """Whether endpoints of a Service are written in the cluster that leaves, and in no other."""
+        having = {
+            cluster
+            for cluster in clusters
+            if (inventory := self._inventories.get(cluster)) is not None
+            and any((one.namespace, one.service) == service for one in ready_endpoints(inventory.endpoint_slices))
+        }
+        return bool(having) and all(map(self.gone, having))
+
+    def _ready(
+        self, host: Host, labels: Mapping[str, str], clusters: Sequence[str]
+    ) -> tuple[list[ReadyServer], list[ReadyServer]]:
+        """The workloads with ready pods behind a host, and those of them in the cluster that takes nothing any more."""
+        found: list[ReadyServer] = []
+        lost: list[ReadyServer] = []
+        for cluster in clusters:
+            for one in self._backings(cluster, host.name, labels):
+                party = next(
+                    (p for name in one.names if (p := self._mesh.parties.find((cluster, one.namespace, name)))), None
+                )
+                if party is not None and one.pods.ready:
+                    (lost if self.gone(cluster) else found).append(ReadyServer(party, one.pods.ready))
+        return found, lost
+
+    def _left(
+        self,
+        departure: Departure,
+        host: Host,
+        labels: Mapping[str, str],
+        found: Sequence[ReadyServer],
+        call: SeenCall,
+        near: str,
+    ) -> list[ReadyServer] | CallBranch:
+        """The workloads that a caller's cluster still reaches, of those that are left; else how its calls end."""
+        gone = departure.cluster
+        if not found:
+            others = [one for one in sorted(departure.perhaps) if self._ready(host, labels, (one,))[0]]
+            unsure = sorted({*others, *departure.unread} - {gone})
+            if unsure:
+                why = f"No ready pod is left behind {host.name}, unless {' or '.join(unsure)} has some (unknown)."
+                return _unread(host.name, why)
+            return _branch(CallFate.NO_ENDPOINTS, host.name, f"No ready pod is left behind {host.name}.")
+        seen = {where[0] for where in call.by_server} | {near}
+        reached = [one for one in found if one.party.cluster in seen]
+        if not reached:
+            # Nobody was seen to go there from here, so that the links between clusters have to tell whether one can.
+            links = [(one, departure.reaches(near, one.party.cluster, host.name)) for one in found]
+            reached = [one for one, up in links if up]
+            places = " and ".join(sorted({one.party.cluster for one in found}))
+            if not reached and any(up is None for _, up in links):
+                why = f"Endpoints are left in {places}, and whether {near} reaches them is not known."
+                return _unread(host.name, why)
+            if not reached:
+                why = f"Endpoints are left only in {places}, which {near} does not reach."
+                return _branch(CallFate.UNREACHABLE, host.name, why)
+        if near in departure.orphans:
+            why = f"Proxies of {near} keep the endpoints of {gone} that they know: their control plane goes with it."
+            return _branch(CallFate.DEPENDS, host.name, why)
+        return reached
 
     def _opaque(self, host: Host, cluster: str, rule: AppliedRule | None) -> CallBranch:
         """A host whose endpoints are not seen: outside of the mesh, or behind addresses; it works as it did before."""

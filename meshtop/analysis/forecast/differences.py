@@ -64,6 +64,8 @@ class CallDifference(Struct, frozen=True, kw_only=True):
     after: dict[str, float]
     server: ServerId | None = None
     """The workload at which most of it ends, None where none does."""
+    shifts: dict[str, float] = {}
+    """By how much of the call (-1 to 1) more goes to workloads of each cluster."""
 
     @property
     def destination(self) -> Target:
@@ -104,8 +106,9 @@ def forecast_calls(
     """
 
     def differences(call: SeenCall) -> list[CallDifference]:
-        found = _differences(before, after, call)
-        return found or (_unseen(before, after, call) if touched(call) else [])
+        followed = _Followed(before, after, call)
+        found = _differences(followed)
+        return found or (_unseen(followed) if touched(call) else [])
 
     tried = rows("whatif", calls, lambda call: (call, differences(call)))
     found = [one for _, differences in tried for one in differences]
@@ -125,40 +128,65 @@ class _Kind(Struct, frozen=True):
     after: CallOutcome
 
 
-def _differences(before: ForecastWorld, after: ForecastWorld, call: SeenCall) -> list[CallDifference]:
-    asked = before.asked(call)
-    kinds = _kinds(before, after, call, asked[:-1] or asked)
-    found = _of_kinds(call, kinds)
+class _Followed:
+    """A call on its way through both configurations; each way is gone once."""
+
+    def __init__(self, before: ForecastWorld, after: ForecastWorld, call: SeenCall) -> None:
+        self._before, self._after, self.call = before, after, call
+        self.asked = before.asked(call)
+        self._ways: dict[str, list[tuple[RequestClass, _Kind | tuple[str, CallOutcome]]]] = {}
+
+    def kinds(self, hosts: Iterable[str]) -> list[_Kind]:
+        """The kinds of requests for hosts that these calls may be, by the workloads that answered them."""
+        answered = set(self.call.by_server)
+        found = [(host, place) for host in hosts for place in range(len(self._of(host)))]
+        fitting = [
+            (host, place) for host, place in found
+            if any(branch.server in answered for branch in self._before_of(host, place).branches)
+        ]  # fmt: skip
+        return [self._kind(host, place) for host, place in fitting or found]
+
+    def _of(self, host: str) -> list[tuple[RequestClass, _Kind | tuple[str, CallOutcome]]]:
+        if host not in self._ways:
+            self._ways[host] = [
+                (requests, (rule, self._before.outcome(self.call, host, requests)))
+                for rule, requests in self._before.request_classes(self.call, host)
+            ]
+        return self._ways[host]
+
+    def _before_of(self, host: str, place: int) -> CallOutcome:
+        known = self._of(host)[place][1]
+        return known.before if isinstance(known, _Kind) else known[1]
+
+    def _kind(self, host: str, place: int) -> _Kind:
+        requests, known = self._of(host)[place]
+        if not isinstance(known, _Kind):
+            rule, outcome = known
+            known = _Kind(rule, outcome, self._after.outcome(self.call, host, requests, outcome.ends))
+            self._ways[host][place] = (requests, known)
+        return known
+
+
+def _differences(followed: _Followed) -> list[CallDifference]:
+    asked, call = followed.asked, followed.call
+    found = _of_kinds(call, followed.kinds(asked[:-1] or asked))
     if len(asked) > 1 and not any(one.effect in BREAKING or one.effect is ForecastEffect.DEPENDS for one in found):
         # The host itself may have been asked for, past the route that leads to it.
-        other = _of_kinds(call, _kinds(before, after, call, asked[-1:]))
+        other = _of_kinds(call, followed.kinds(asked[-1:]))
         found += [
             _perhaps(one, f"if it was asked for as {asked[-1]} itself") for one in other if one.effect in BREAKING
         ]
     return found
 
 
-def _unseen(before: ForecastWorld, after: ForecastWorld, call: SeenCall) -> list[CallDifference]:
+def _unseen(followed: _Followed) -> list[CallDifference]:
     """The call as an open one, where what decides about it was not read; empty where it was."""
-    for kind in _kinds(before, after, call, before.asked(call)):
+    call = followed.call
+    for kind in followed.kinds(followed.asked):
         blind = next((branch for branch in kind.after.branches if branch.blind), None)
         if blind is not None:
             return [_made(call, kind, ForecastEffect.DEPENDS, blind.share, call.working, blind.why, blind.by)]
     return []
-
-
-def _kinds(before: ForecastWorld, after: ForecastWorld, call: SeenCall, hosts: Iterable[str]) -> list[_Kind]:
-    """The kinds of requests that these calls may be, by the workloads that answered them."""
-    answered = set(call.by_server)
-    found: list[tuple[str, str, RequestClass, CallOutcome]] = []
-    for host in hosts:
-        for rule, requests in before.request_classes(call, host):
-            found.append((host, rule, requests, before.outcome(call, host, requests)))
-    fitting = [one for one in found if {branch.server for branch in one[3].branches} & answered]
-    return [
-        _Kind(rule, outcome, after.outcome(call, host, requests, outcome.ends))
-        for host, rule, requests, outcome in fitting or found
-    ]
 
 
 def _of_kinds(call: SeenCall, kinds: Sequence[_Kind]) -> list[CallDifference]:
@@ -259,7 +287,18 @@ def _made(
         before=kind.before.shares_to(),
         after=kind.after.shares_to(),
         server=server,
+        shifts=_shifts(kind.before, kind.after),
     )
+
+
+def _shifts(before: CallOutcome, after: CallOutcome) -> dict[str, float]:
+    """By how much more of a call works in each cluster, where it is known at which workload."""
+    found: dict[str, float] = {}
+    for outcome, sign in ((before, -1.0), (after, 1.0)):
+        for branch in outcome.branches:
+            if branch.server is not None and branch.fate is CallFate.WORKS:
+                found[branch.server[0]] = found.get(branch.server[0], 0.0) + sign * branch.share
+    return {cluster: more for cluster, more in found.items() if abs(more) > _ROUNDING}
 
 
 def _failing(outcome: CallOutcome) -> dict[tuple[str, tuple[str, str, str] | None], float]:

@@ -6,6 +6,7 @@ over a connection on whose security both ends agree, past the policies at its en
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
@@ -15,6 +16,7 @@ from meshtop.analysis.canary.backends import service_of
 from meshtop.analysis.canary.callers import Callers
 from meshtop.analysis.forecast.arrival import Arrivals
 from meshtop.analysis.forecast.calls import SeenCall
+from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.destinations import Destinations, ReadyServer
 from meshtop.analysis.forecast.matching import RequestClass
 from meshtop.analysis.forecast.outcome import CallBranch, CallFate, CallOutcome, one, unread_outcome
@@ -74,6 +76,13 @@ class ForecastWorld:
         self._callers = {m.name: Callers(m.workloads, m.machines, m.inventory) for m in members if m.inventory}
         self._tables: dict[str, RouteTable] = {}
         self._known_callers: dict[tuple[object, ...], _Caller] = {}
+
+    def without(self, departure: Departure) -> ForecastWorld:
+        """The same configuration, where nothing in one cluster answers any more; this one is its reference."""
+        found = copy.copy(self)
+        found._arrivals = Arrivals(self.mesh, self.access, self._arrivals)
+        found._destinations = self._destinations.without(departure)
+        return found
 
     def asked(self, call: SeenCall) -> tuple[str, ...]:
         """The hosts for which these calls may have been: telemetry names the one that a route leads to."""
@@ -229,8 +238,13 @@ class ForecastWorld:
         known = [party for party, _ in servers if party is not None]
         if not known:
             return one(CallFate.DEPENDS, call.service or "unknown", "Telemetry names no host, and nobody that answers.")
+        left = [party for party in known if not self._destinations.gone(party.cluster)]
+        if not left:
+            where = _place(known[0], caller.cluster)
+            why = f"{where} is gone, and telemetry names no host under which others could answer."
+            return one(CallFate.NO_ENDPOINTS, where, why)
         return CallOutcome(
-            tuple(self._arrives(call, caller, ReadyServer(party, 1), None, None, 1 / len(known)) for party in known)
+            tuple(self._arrives(call, caller, ReadyServer(party, 1), None, None, 1 / len(left)) for party in left)
         )
 
     def _passed(self, call: SeenCall, caller: _Caller, host: Host, hidden: str) -> CallOutcome:

@@ -118,11 +118,15 @@ def _fraction(a: float, b: float, x: float) -> float:
     c, d = 1.0, 1.0 / _away(1.0 - (a + b) * x / (a + 1.0))
     value = d
     for m in range(1, _MOST_TERMS):
-        even = m * (b - m) * x / ((a + 2 * m - 1.0) * (a + 2 * m))
-        d, c = 1.0 / _away(1.0 + even * d), _away(1.0 + even / c)
+        twice = a + 2 * m
+        even = m * (b - m) * x / ((twice - 1.0) * twice)
+        below, c = 1.0 + even * d, 1.0 + even / c
+        # Tens of thousands of bounds come through here at a refresh: `_away` is called only where it does something.
+        d, c = 1.0 / (below if below > _TINY else _away(below)), c if c > _TINY else _away(c)
         value *= d * c
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
-        d, c = 1.0 / _away(1.0 + odd * d), _away(1.0 + odd / c)
+        odd = -(a + m) * (a + b + m) * x / (twice * (twice + 1.0))
+        below, c = 1.0 + odd * d, 1.0 + odd / c
+        d, c = 1.0 / (below if below > _TINY else _away(below)), c if c > _TINY else _away(c)
         step = d * c
         value *= step
         if abs(step - 1.0) < _CLOSE:

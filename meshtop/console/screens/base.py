@@ -133,8 +133,9 @@ class MeshScreen(Guarded, Screen[object]):
         picture = self.host.picture
         if picture is not None:
             try:
-                self.refresh_picture(picture)
-                self._say_lost(picture)
+                if self.host.session.is_ready(picture, self.request()):
+                    self.refresh_picture(picture)
+                    self._say_lost(picture)
             except Exception as error:
                 # The next picture tries again; what was drawn last stays until then.
                 if not survived(self, error):

@@ -118,8 +118,11 @@ def _take(found: _Collected, document: Any, namespace: str, now: float) -> None:
     kind = document.get("kind")
     if kind is None and _is_settings(found, document):
         return
-    if isinstance(kind, str) and kind.endswith("List") and isinstance(document.get("items"), list):
-        for item in document["items"]:
+    if isinstance(kind, str) and kind.endswith("List") and _is_list(document):
+        listed = document.get("items", ...)
+        if listed is ... or not isinstance(listed, list | None):
+            _misread(found, document, "a list has to have items, one object each")
+        for item in listed if isinstance(listed, list) else ():
             _take(found, item, namespace, now)
         return
     version = document.get("apiVersion")
@@ -140,6 +143,13 @@ def _take(found: _Collected, document: Any, namespace: str, now: float) -> None:
         _misread(found, document, error_text(error))
     except (TypeError, RecursionError) as error:
         _misread(found, document, str(error))
+
+
+def _is_list(document: Mapping[str, Any]) -> bool:
+    """Whether a document of a kind that is called so is a list of objects: only an object has a name."""
+    metadata = document.get("metadata")
+    named = isinstance(metadata, Mapping) and "name" in metadata
+    return isinstance(document.get("items"), list) or not named
 
 
 _SETTINGS = frozenset({"defaultConfig", "extensionProviders", "rootNamespace", "trustDomain", "enableAutoMtls",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.alerting import Alerts, SloTarget
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.kube import Service
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Sample, Scalar
@@ -18,7 +19,7 @@ from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_scala
 from meshtop.sources.prometheus.collecting import PARALLEL_QUERIES, Answers, Collected, QueryCollector, Question
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import Engine, EngineAddress
-from meshtop.sources.prometheus.promql import equal
+from meshtop.sources.prometheus.promql import equal, known_query
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
 
@@ -34,7 +35,9 @@ class CentralTelemetry:
 
     `settings.cluster_names` gives a cluster's value of `settings.cluster_label` where it is not its name.
     `cluster(name)` is that cluster's part, used like a source of its own: the part that is refreshed first in a round
-    queries for all. Raises ValueError for an invalid label name in the cluster label or a matcher.
+    queries for all. Of the queries, only those are sent that are `asked`; where they tell nothing of a cluster, another
+    tells whether the engine knows it at all. Raises ValueError for an invalid label name in the cluster label
+    or a matcher.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class CentralTelemetry:
         clock: Callable[[], float] = time.time,
         read_only: bool = False,
         limits: Limits = LIMITS,
+        asked: Asked = EVERYTHING_ASKED,
         slos: Sequence[SloTarget] = (),
     ) -> None:
         # Raises ValueError for what cannot be a label's name, before anything is asked.
@@ -68,7 +72,8 @@ class CentralTelemetry:
         self._alerts_at: tuple[float, float | None] | None = None
         self._shares: dict[str, Alerts] = {}
         self._asking = asyncio.Lock()
-        self._asked: tuple[float, float, float | None] | None = None
+        self._asked = asked
+        self._read_at: tuple[float, float, float | None] | None = None
 
     def now(self) -> float:
         """The present, in Unix seconds."""
@@ -98,13 +103,13 @@ class CentralTelemetry:
         async with self._asking:
             now = self._clock()
             if (
-                self._asked is not None
-                and self._asked[1:] == (window_seconds, at)
-                and now - self._asked[0] < SHARE_SECONDS
+                self._read_at is not None
+                and self._read_at[1:] == (window_seconds, at)
+                and now - self._read_at[0] < SHARE_SECONDS
             ):
                 return
             await self._read(services, window_seconds, at, now)
-            self._asked = (self._clock(), window_seconds, at)
+            self._read_at = (self._clock(), window_seconds, at)
 
     async def alerts(self, name: str, at: float | None) -> Alerts | None:
         """The active alerts of one cluster; the engine is asked once in a round for all of them. Never raises."""
@@ -132,12 +137,15 @@ class CentralTelemetry:
             matchers=self.settings.matchers,
             namespaces=tuple(sorted({service.meta.namespace for service in services})),
             extra_by=(self.settings.cluster_label,),
+            asked=self._asked,
         )
         try:
             whole, split = await self._collect(question)
             failure = whole_failure(whole)
             if failure is not None:
                 raise failure
+            shares = {part.cluster: split(self.value(part.cluster)) for part in self.parts.values()}
+            known = await self._known(shares, at)
             self.status = prometheus_status(
                 whole,
                 at=now,
@@ -147,7 +155,12 @@ class CentralTelemetry:
                 note=self._direct.note,
             )
             for part in self.parts.values():
-                part.take(split(self.value(part.cluster)), at=now if at is None else at, window_seconds=window_seconds)
+                part.take(
+                    shares[part.cluster],
+                    known=part.cluster in known,
+                    at=now if at is None else at,
+                    window_seconds=window_seconds,
+                )
         except QueryFailed as failure:
             self.status = failed_status(failure, self.status, self.engine.url)
         self.cost = Cost(
@@ -155,6 +168,27 @@ class CentralTelemetry:
             requests=self.engine.meter.requests - requests,
             bytes=self.engine.meter.bytes - size,
         )
+
+    async def _known(self, shares: Mapping[str, Answers], at: float | None) -> set[str]:
+        """The clusters that the engine knows. Raises QueryFailed where nothing else tells that it answers.
+
+        Those of which an answer told something are known. That all queries together told nothing of one tells that it
+        is not; that a few of them did tells nothing.
+        """
+        known = {name for name, share in shares.items() if _holds_anything(share)}
+        whole = self._asked.queries is None
+        if whole or len(known) == len(shares):
+            return known
+        query = known_query(self.settings.matchers, self.settings.cluster_label)
+        try:
+            vector = await decode_scalars(await self.engine.query(query, at=at), self.settings.cluster_label)
+        except QueryFailed:
+            if not any(share.all for share in shares.values()):
+                raise
+            # Not known is no reason to say that it is not there.
+            return set(shares)
+        values = {item.metric for item in vector.items}
+        return known | {name for name in shares if self.value(name) in values}
 
     async def _collect(self, question: Question) -> tuple[Answers, Callable[[str], Answers]]:
         """All answers, and a function that gives one cluster's share of them."""
@@ -184,9 +218,13 @@ class CentralTelemetry:
 
             return await QueryCollector(self.engine, question, limit, decode).collect(name, traffic=False)
 
-        fields, groups = [metric.field for metric in TRAFFIC], [group.query for group in CONTROL]
-        told, ruled = await asyncio.gather(asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups)))
-        whole = Answers(traffic=dict(zip(fields, told, strict=True)), control=dict(zip(groups, ruled, strict=True)))
+        asked = question.asked
+        fields = [metric.field for metric in TRAFFIC if asked.asks_query(metric.field)]
+        groups = [group.query for group in CONTROL if asked.asks_query(group.query)]
+        called, ruled = await asyncio.gather(
+            asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups))
+        )
+        whole = Answers(traffic=dict(zip(fields, called, strict=True)), control=dict(zip(groups, ruled, strict=True)))
 
         def of(cluster: str) -> Answers:
             mine, ours = samples.get(cluster, {}), scalars.get(cluster, {})
@@ -207,6 +245,11 @@ Item = TypeVar("Item")
 
 def _share(whole: Collected[Item], items: list[Item]) -> Collected[Item]:
     return Collected([Vector(items, partial=any(part.partial for part in whole.parts))], whole.failure, whole.narrowed)
+
+
+def _holds_anything(answers: Answers) -> bool:
+    """Whether any of the answers holds anything."""
+    return any(part.items for one in answers.all.values() for part in one.parts)
 
 
 class ClusterPart(SeriesReader):
@@ -253,8 +296,8 @@ class ClusterPart(SeriesReader):
         """Take this cluster's share of the engine's alerts."""
         self.alerts = await self._central.alerts(self.cluster, at) or self.alerts
 
-    def take(self, answers: Answers, *, at: float, window_seconds: float) -> None:
-        """Store this cluster's share of a read."""
+    def take(self, answers: Answers, *, known: bool, at: float, window_seconds: float) -> None:
+        """Store this cluster's share of a read; `known` is whether the engine knows this cluster."""
         central = self._central
         label, value = central.settings.cluster_label, central.value(self.cluster)
         telemetry = telemetry_of(
@@ -265,7 +308,7 @@ class ClusterPart(SeriesReader):
             recording_rules=False,
             plaintext_day=self._plaintext_day(at),
         )
-        if not any(part.items for one in answers.all.values() for part in one.parts):
+        if not known:
             self._own_status = SourceStatus(
                 state=State.NONE,
                 error=f"The telemetry engine holds nothing with {label}={value!r}.",

@@ -12,6 +12,7 @@ from meshtop.model.constants import ISTIO_NAMESPACE
 from meshtop.model.kube import Service, ServicePort
 from meshtop.sources.prometheus.answers import QueryFailed, decode_scalars
 from meshtop.sources.prometheus.engine import Engine, EngineAddress, EngineWire, Meter, proxy_path
+from meshtop.sources.prometheus.promql import ALWAYS_THERE, one_of, selector
 
 NAMESPACES = (
     ISTIO_NAMESPACE,
@@ -132,7 +133,7 @@ class Found(Struct, frozen=True):
     problem: QueryFailed | None = None
 
 
-PROBE = 'count({__name__=~"istio_requests_total|istio_tcp_connections_opened_total|istio_build|pilot_info"})'
+PROBE = f"count({selector('', (one_of('__name__', ALWAYS_THERE),))})"
 
 
 async def find_engine(

@@ -132,6 +132,15 @@ SCRAPES_SECONDS = 300.0
 """The time over which scrapes are counted."""
 
 
+ALWAYS_THERE = ("istio_requests_total", "istio_tcp_connections_opened_total", "istio_build", "pilot_info")
+"""Metrics of which a Prometheus that reads a mesh has one at least."""
+
+
+def known_query(matchers: Mapping[str, str], label: str) -> str:
+    """The query for which clusters an engine above all of them knows: one sample for each value of their label."""
+    return f"count by ({label}) ({selector('', (one_of('__name__', ALWAYS_THERE), *equal(matchers)))})"
+
+
 def scrapes_query(matchers: Mapping[str, str]) -> str:
     """The query for how often Istio was scraped in five minutes: the most samples of a gauge that is always there."""
     chosen = (one_of("__name__", ("istio_build", "pilot_info")), *equal(matchers))

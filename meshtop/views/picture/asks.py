@@ -47,6 +47,9 @@ _MUTUAL_TLS = (
 _POLICIES = ("AuthorizationPolicy", "RequestAuthentication", "PeerAuthentication")
 """The kinds behind who may call whom."""
 
+_ROUTES = ("HTTPRoute", "GRPCRoute", "TCPRoute", "ReferenceGrant")
+"""The kinds of routes of Gateway API, and what lets them lead into other namespaces."""
+
 
 def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) -> Asked:
     """What is to be asked for a view: the mesh, its workloads and calls, and these kinds and control-plane queries.
@@ -87,7 +90,14 @@ _BY_VIEW = {
 GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
-EVACUATE = _asking("EndpointSlice")
+EVACUATE = _asking(*_HOSTS, *_MUTUAL_TLS, *_POLICIES, *_ROUTES)
+"""Where endpoints are and who reaches them, and all that a forecast of calls looks at."""
+SUGGEST = REACH = _ACCESS
+"""Who may call whom and how they were seen to: the least policies, and who may call a workload or be called by it."""
+OWNERS = Asked(frozenset({"Namespace"}), frozenset())
+"""Which namespaces there are and whose: access policies, and what they hide."""
+FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests"}))
+"""Whose namespaces are, which clusters answer, and behind which Service a Prometheus does."""
 APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)))
 """All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
 

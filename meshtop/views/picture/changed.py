@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from meshtop.analysis.changes.cluster_changes import ChangedCluster, changes_in
 from meshtop.analysis.changes.fleet_changes import fleet_changes
-from meshtop.analysis.changes.suspicion import CallPaths, WorkloadKey
+from meshtop.analysis.changes.suspicion import CallPaths, ChangeIndex, WorkloadKey
 from meshtop.model.changes import HORIZON_SECONDS, Change, SeenChange
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.views.picture.memory import Key
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _CHANGES: Key[tuple[Change, ...]] = Key("changes")
+_INDEX: Key[ChangeIndex] = Key("changes by what they were done to")
 _OF_CLUSTER: Key[tuple[Change, ...]] = Key("changes of a cluster")
 _PATHS: Key[CallPaths] = Key("paths of calls")
 _ROUND_SECONDS = 60.0
@@ -25,6 +26,11 @@ _ROUND_SECONDS = 60.0
 def changes_of(picture: Picture) -> tuple[Change, ...]:
     """Every change of the last day before the Picture's moment that the user may see, the newest first."""
     return picture.cached(_CHANGES, lambda: _changes(picture))
+
+
+def index_of_changes(picture: Picture) -> ChangeIndex:
+    """The same changes by what they were done to."""
+    return picture.cached(_INDEX, lambda: ChangeIndex(changes_of(picture), paths_of(picture)))
 
 
 def moment_shown(picture: Picture) -> float:

@@ -107,6 +107,7 @@ class Picture:
         self.lost = LostRows()
         self.attention_log: AttentionLog = attention_log or Forgetful()
         self._made: dict[Key[Any], Any] = {}
+        self._kept: dict[tuple[Key[Any], Hashable], Any] = {}
 
     def rows(
         self,
@@ -131,11 +132,15 @@ class Picture:
         An inventory stays one object until something in the cluster changes, so a refresh of telemetry costs no new
         comparison of configuration.
         """
-        clusters = self.snapshot.clusters
-        inventories = tuple(cluster.inventory for cluster in clusters)
-        named = tuple((c.name, c.context, c.server) for c in clusters)
-        also = (named, self.meshes, self._obeyed, self._domains, also)
-        return self.memory.get_or_make(key, inventories, make, also=also)
+        # Asked for each of tens of thousands of calls: of one Picture the inputs are compared once.
+        if (key, also) not in self._kept:
+            clusters = self.snapshot.clusters
+            inventories = tuple(cluster.inventory for cluster in clusters)
+            named = tuple((c.name, c.context, c.server) for c in clusters)
+            inputs = (named, self.meshes, self._obeyed, self._domains, also)
+            self._kept[key, also] = self.memory.get_or_make(key, inventories, make, also=inputs)
+        answer: Value = self._kept[key, also]
+        return answer
 
     @cached_property
     def _domains(self) -> tuple[str | None, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec import Struct
 
 from meshtop.analysis.fleet.locality import EvacuatedHost, EvacuationEffect, endpoints_unread, evacuation_effect
+from meshtop.analysis.forecast.differences import ForecastEffect
 from meshtop.analysis.identity.meshes import one_mesh_with
-from meshtop.model.evidence import Unknown
+from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.numbers import number_of, quantity
 from meshtop.model.state import State
 from meshtop.views.frame.columns import Columns
@@ -18,6 +19,14 @@ from meshtop.views.frame.unknowns import EVERYTHING, Needs, unknowns_of
 from meshtop.views.picture.fleet import localities_of, obeys_unknowns, planes_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
+from meshtop.views.reports.evacuated_calls import (
+    EvacuatedCalls,
+    RemainingCluster,
+    departure_of,
+    evacuated_calls,
+    sentences_of_evacuated_calls,
+)
+from meshtop.views.reports.forecast import FORECAST_NEEDS, ForecastCounts, ForecastItem
 
 _TONES = {
     EvacuationEffect.GONE: Tone.FAILING,
@@ -34,7 +43,10 @@ _SIGNS = {
     EvacuationEffect.IDLE: "",
 }
 
-EVACUATION_NEEDS = Needs(("Service", "EndpointSlice", "ServiceEntry", "WorkloadEntry"), traffic=True)
+EVACUATION_NEEDS = Needs(
+    tuple(dict.fromkeys(("Service", "EndpointSlice", "ServiceEntry", "WorkloadEntry", *FORECAST_NEEDS.kinds))),
+    traffic=True,
+)
 """Data that the answer depends on."""
 
 
@@ -68,10 +80,18 @@ class EvacuateSummary(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
-    """The document of `-o json`."""
+    """The document of `-o json`; `calls` are those of callers in other clusters, the worst first.
+
+    `clusters` are those that stay. `ownCalls` of the cluster end with it, `ownCallsPerSecond` of them.
+    """
 
     question: str
     summary: EvacuateSummary
+    calls: tuple[ForecastItem, ...]
+    calls_summary: ForecastCounts
+    clusters: tuple[RemainingCluster, ...]
+    own_calls: int
+    own_calls_per_second: float
 
 
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
@@ -85,6 +105,7 @@ class EvacuateAnswer(Struct, frozen=True, kw_only=True):
     summary: EvacuateSummary
     serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
+    calls: EvacuatedCalls = EvacuatedCalls()
 
 
 def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
@@ -94,12 +115,16 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
     concerned = [c for c in picture.snapshot.clusters if c.name in (cluster, *picture.meshes.peers(cluster), *perhaps)]
     known = unknowns_of(picture.snapshot, EVACUATION_NEEDS, states=picture.telemetry_states)
     unread = [unknown for c in concerned for unknown in endpoints_unread(c.name, c.inventory)]
+    serves = tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)}))
+    blind = [unknown.cluster for unknown in unread]
+    calls = evacuated_calls(picture, departure_of(picture, cluster, serves=serves, unread=blind))
     found = evacuation_effect(
         cluster,
         localities_of(picture),
         silent,
         perhaps=perhaps,
-        unread=[unknown.cluster for unknown in unread],
+        unread=blind,
+        losses=calls.losses,
         rows=picture.rows,
     )
     counts = {fate: sum(one.fate is fate for one in found) for fate in EvacuationEffect}
@@ -122,9 +147,22 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             enters_requests_per_second=sum(entries) if entries else None,
             virtual_machines=len(picture.machines_in(cluster)),
         ),
-        serves=tuple(sorted({p.cluster for p in planes_of(picture) if p.served_by == (cluster,)})),
-        unknowns=(*known, *_besides(known, (*unread, *picture.meshes.unknowns(cluster), *_served(picture, cluster)))),
+        serves=serves,
+        unknowns=(
+            *known,
+            *_besides(
+                known,
+                (*unread, *picture.meshes.unknowns(cluster), *_served(picture, cluster), *_open_calls(calls.items)),
+            ),
+        ),
+        calls=calls,
     )
+
+
+def _open_calls(items: Iterable[ForecastItem]) -> list[Unknown]:
+    """The clusters with callers of which it is not known what becomes of some calls."""
+    clusters = {one.source.cluster or one.destination.cluster for one in items if one.effect is ForecastEffect.DEPENDS}
+    return [Unknown("some calls", cluster, WhyUnknown.UNSUPPORTED) for cluster in sorted(clusters)]
 
 
 def _served(picture: Picture, cluster: str) -> list[Unknown]:
@@ -173,16 +211,25 @@ def evacuation_document(picture: Picture, answer: EvacuateAnswer, window: str) -
         items=answer.items,
         question=f"evacuate {answer.cluster}",
         summary=answer.summary,
+        calls=answer.calls.items,
+        calls_summary=answer.calls.summary,
+        clusters=answer.calls.clusters,
+        own_calls=answer.calls.own,
+        own_calls_per_second=answer.calls.own_per_second,
     )
 
 
 def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     """The answer as sentences, including what is unknown."""
     s = answer.summary
+    kept = sum(item.fate is EvacuationEffect.GONE and bool(item.endpoints_staying) for item in answer.items)
+    hosts = number_of(len(answer.items), "host")
     lines = [
-        f"Without {answer.cluster}: {s.gone} of {number_of(len(answer.items), 'host')} would have no endpoint left, "
+        f"Without {answer.cluster}: {s.gone - kept} of {hosts} would have no endpoint left, "
         f"{s.doubles} would at least double their load elsewhere."
     ]
+    if kept:
+        lines.append(f"Of {number_of(kept, 'host')} there are endpoints elsewhere, and calls do not get to them.")
     lost = sum(item.fate is EvacuationEffect.UNKNOWN and not item.endpoints_staying for item in answer.items)
     if lost:
         lines.append(f"Of {lost} hosts it is not known whether an endpoint is left: some endpoints could not be read.")
@@ -205,7 +252,7 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
         lines.append(
             f"{count} registered in {answer.cluster} and would lose {'its' if one else 'their'} control plane."
         )
-    return tuple(lines)
+    return (*lines, *sentences_of_evacuated_calls(answer.calls, answer.cluster))
 
 
 def evacuated_table(items: Sequence[EvacuatedItem]) -> Table[EvacuatedItem]:

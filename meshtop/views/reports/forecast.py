@@ -197,12 +197,12 @@ def forecast_of(before: Picture, make: Callable[[Snapshot], Picture], change: Fo
     """What a change would do to the calls that a Picture shows; `make` makes Pictures of snapshots."""
     after = make(change.over(before.snapshot))
     forecast = forecast_between(before, after, touched=_touched(before, change))
-    items = tuple(before.rows("whatif", forecast.differences, lambda one: _item(before, one)))
+    items = tuple(before.rows("whatif", forecast.differences, lambda one: forecast_item(before, one)))
     objects = tuple(_objects(before.snapshot, change))
     return ForecastAnswer(
         objects=objects,
         items=items,
-        summary=_counts("", items, forecast.calls),
+        summary=forecast_counts("", items, forecast.calls),
         clusters=tuple(_by_cluster(before, items)),
         findings=_findings(before, after),
         unknowns=_unknowns(before, after, items, objects, change),
@@ -223,16 +223,22 @@ def _touched(picture: Picture, change: ForecastChange) -> Callable[[SeenCall], b
     return touched
 
 
+def seen_world(picture: Picture) -> ForecastWorld:
+    """The configuration in which the calls of a Picture were seen."""
+    return picture.unless_changed(_WORLD, lambda: ForecastWorld(mesh_members(picture), pairs_of(picture)))
+
+
 def forecast_between(
     before: Picture, after: Picture, *, touched: Callable[[SeenCall], bool] = lambda _: True
 ) -> CallForecast:
     """What becomes of the calls of one Picture under the configuration of another."""
-    world = before.unless_changed(_WORLD, lambda: ForecastWorld(mesh_members(before), pairs_of(before)))
+    world = seen_world(before)
     other = ForecastWorld(mesh_members(after), pairs_of(after), reference=world)
     return forecast_calls(world, other, seen_calls(before.edges), touched=touched, rows=before.rows)
 
 
-def _item(picture: Picture, one: CallDifference) -> ForecastItem:
+def forecast_item(picture: Picture, one: CallDifference) -> ForecastItem:
+    """A difference as an item, with the tenants of both ends."""
     source, destination = one.call.source, one.destination
     return ForecastItem(
         effect=one.effect,
@@ -257,7 +263,8 @@ def _shares(shares: Mapping[str, float]) -> tuple[ForecastShare, ...]:
     )
 
 
-def _counts(cluster: str, items: Iterable[ForecastItem], calls: int) -> ForecastCounts:
+def forecast_counts(cluster: str, items: Iterable[ForecastItem], calls: int) -> ForecastCounts:
+    """How many of some calls, of one cluster's callers or of all (""), would do what."""
     found = list(items)
 
     def many(*effects: ForecastEffect) -> int:
@@ -282,7 +289,7 @@ def _by_cluster(picture: Picture, items: Sequence[ForecastItem]) -> Iterable[For
         seen[call.source.cluster] = seen.get(call.source.cluster, 0) + 1
     for cluster in picture.snapshot.clusters:
         own = [item for item in items if item.source.cluster == cluster.name]
-        yield _counts(cluster.name, own, seen.get(cluster.name, 0))
+        yield forecast_counts(cluster.name, own, seen.get(cluster.name, 0))
 
 
 def _objects(snapshot: Snapshot, change: ForecastChange) -> Iterable[ForecastObject]:

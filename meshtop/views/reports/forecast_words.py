@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from meshtop.analysis.forecast.differences import ForecastEffect
 from meshtop.model.numbers import quantity, written_out
@@ -12,7 +13,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.ends import end_columns, end_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 from meshtop.views.kinds.findings import FindingItem
-from meshtop.views.reports.forecast import ForecastAnswer, ForecastItem, ForecastObject, ObjectFate
+from meshtop.views.reports.forecast import ForecastAnswer, ForecastCounts, ForecastItem, ForecastObject, ObjectFate
 
 _TONES = {
     ForecastEffect.DEPENDS: Tone.UNKNOWN,
@@ -80,7 +81,24 @@ def _of_calls(answer: ForecastAnswer, span: str) -> Iterable[str]:
         yield f"No call was seen in the last {span}, so it is not known whether any would break."
         return
     seen = f"{_counted(summary.calls, 'call')} seen in the last {span}"
-    if not answer.items:
+    yield from sentences_of_calls(summary, answer.items, answer.clusters, seen)
+
+
+class _Callers(Protocol):
+    """How many calls of a cluster's callers would break."""
+
+    @property
+    def cluster(self) -> str: ...
+
+    @property
+    def breaks(self) -> int: ...
+
+
+def sentences_of_calls(
+    summary: ForecastCounts, items: Sequence[ForecastItem], clusters: Sequence[_Callers], seen: str
+) -> Iterable[str]:
+    """What becomes of calls, in sentences; `seen` says of how many (`3 calls seen in the last hour`)."""
+    if not items:
         yield f"Of {seen} none would change."
         return
     if summary.breaks:
@@ -88,11 +106,11 @@ def _of_calls(answer: ForecastAnswer, span: str) -> Iterable[str]:
         kinds = [
             f"{written_out(number)} {word}"
             for effect, word in _BREAKS.items()
-            if (number := sum(item.effect is effect for item in answer.items))
+            if (number := sum(item.effect is effect for item in items))
         ]
         yield f"Of {seen} {written_out(summary.breaks)} would break{rate}: {', '.join(kinds)}."
-        by_cluster = [f"{one.cluster} {written_out(one.breaks)}" for one in answer.clusters if one.breaks]
-        tenants = sorted({one.source_tenant for one in answer.items if one.breaks and one.source_tenant})
+        by_cluster = [f"{one.cluster} {written_out(one.breaks)}" for one in clusters if one.breaks]
+        tenants = sorted({one.source_tenant for one in items if one.breaks and one.source_tenant})
         whose = f"; tenants that call: {', '.join(tenants[:_MOST])}{_more(len(tenants))}" if tenants else ""
         yield f"Callers by cluster: {', '.join(by_cluster) or 'unknown'}{whose}."
     else:

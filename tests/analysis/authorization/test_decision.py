@@ -241,3 +241,19 @@ def test_a_policy_for_one_route_of_gateway_api_cannot_be_judged_where_it_may_cou
     assert judge(bound, at=point(Enforcer.SIDECAR)).permission is ALLOWED
     other = policy("r", action="DENY", rules=[{}], targetRefs=[{**refs[0], "group": "other.example"}])
     assert judge(other, at=point(enforcer)).permission is ALLOWED
+
+
+@pytest.mark.parametrize("enforcer", [Enforcer.GATEWAY, Enforcer.WAYPOINT])
+def test_token_rules_for_one_route_of_gateway_api_cannot_be_judged_where_they_may_count(enforcer: Enforcer) -> None:
+    refs = [{"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "api"}]
+    spec = {"targetRefs": refs, "jwtRules": [{"issuer": "https://a"}]}
+    bound = config("RequestAuthentication", "shop", "r", spec, group="security.istio.io")
+    asked = call(claims={"iss": "https://b"})
+    found = judge(bound, at=point(enforcer), of=asked)
+    assert found.permission is DEPENDS
+    assert f"RequestAuthentication shop/r cannot be judged: whether {point(enforcer).title} serves" in found.why
+    assert "its target HTTPRoute api is not known" in found.why
+    assert judge(bound, at=point(enforcer), of=call(claims=None)).permission is ALLOWED
+    assert judge(bound, at=point(Enforcer.SIDECAR), of=asked).permission is ALLOWED
+    empty = config("RequestAuthentication", "shop", "r", {"targetRefs": refs}, group="security.istio.io")
+    assert judge(empty, at=point(enforcer), of=asked).permission is ALLOWED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from meshtop.analysis.changes.suspicion import (
     TOLERANCE_SECONDS,
     WINDOW_SECONDS,
     CallPaths,
+    ChangeIndex,
     Trouble,
     path_distances,
     suspects_of,
@@ -125,3 +127,50 @@ def test_a_path_has_an_end() -> None:
     chain = [("east", "shop", f"n{i}") for i in range(FURTHEST + 3)]
     paths = CallPaths(dict(zip(chain, ([b] for b in chain[1:]), strict=False)), {}, lambda *_: (), {})
     assert max(path_distances([chain[0]], paths).values()) == FURTHEST
+
+
+def _some_change(dice: random.Random, number: int) -> Change:
+    name, how = dice.choice("abcdefg"), dice.choice(list(ChangeHow))
+    about: dict[str, object] = dice.choice(
+        [
+            {},
+            {"workloads": ()},
+            {"workloads": (), "services": (("shop", name),)},
+            {"workloads": (), "kind": "VirtualService"},
+            {"workloads": (), "plane": True},
+            {"workloads": (), "wide": True},
+        ]
+    )
+    return change(name, 30.0 * number, how, dice.choice(["east", "west"]), who=str(number), **about)
+
+
+def _some_trouble(dice: random.Random) -> Trouble:
+    name, how = dice.choice("abcdefg"), dice.random()
+    return trouble(
+        name,
+        at=None if how < 0.3 else AT,
+        exact=how < 0.7,
+        reach=dice.choice([(), ("west",)]),
+        services=dice.choice([(), (("shop", name),)]),
+        objects=dice.choice([(), ((dice.choice(["", "east", "west"]), "VirtualService", "shop", name),)]),
+        lost=dice.choice(["", "a", "west"]),
+        certificates=dice.random() < 0.3,
+        plane=dice.random() < 0.3,
+        nodes=dice.random() < 0.3,
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_index_of_changes_tells_the_same_as_the_changes(seed: int) -> None:
+    dice = random.Random(seed)
+    changes = [_some_change(dice, number) for number in range(40)]
+    index = ChangeIndex(changes, PATHS)
+    troubles = [_some_trouble(dice) for _ in range(20)]
+    told = [suspects_of(one, changes, PATHS, AT) for one in troubles]
+    assert any(told)
+    assert [suspects_of(one, index, PATHS, AT) for one in troubles] == told
+
+
+def test_a_trouble_looks_at_no_change_that_cannot_concern_it() -> None:
+    index = ChangeIndex([change(name, 60.0) for name in "abcdefg"], PATHS)
+    assert [one.name for one in index.concerning(trouble("d"), [CHAIN[3], CHAIN[4]])] == ["d", "e"]

@@ -11,6 +11,24 @@ from meshtop.demo.world.plan import Options
 from tests.e2e.serving import served
 from tests.e2e.worlds.walking import Walk
 
+TOGETHER = {
+    "ambient": "ambient",
+    "owners": "rights",
+    "one-namespace": "rights",
+    "own-root": "names",
+    "no-mesh-id": "names",
+}
+"""Which worlds are walked by one worker, and by what else in this folder; a world that is read once is read for all."""
+FILES = {"test_ambient": "ambient", "test_names": "names", "test_owners_and_rights": "rights"}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give what walks the same worlds to the same worker."""
+    walked = getattr(item, "callspec", None)
+    world = walked.params.get("world") if walked is not None else None
+    group = TOGETHER.get(world or "") or FILES.get(item.path.stem, "planes")
+    item.add_marker(pytest.mark.xdist_group(f"worlds-{group}"))
+
 
 @pytest.fixture(scope="session")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Walk]]:

@@ -9,6 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.state import State
 from meshtop.settings.schema import TelemetrySettings
 from meshtop.sources.prometheus.central import CentralTelemetry
@@ -17,9 +18,9 @@ from meshtop.sources.prometheus.plaintext import EVERY_SECONDS
 from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, telemetry_of, vector
 
 
-def central_on(server: HTTPServer, **more: Any) -> CentralTelemetry:
+def central_on(server: HTTPServer, asked: Asked = EVERYTHING_ASKED, **more: Any) -> CentralTelemetry:
     settings = TelemetrySettings(url=server.url_for("/"), **more)
-    return CentralTelemetry(settings, clock=lambda: NOW)
+    return CentralTelemetry(settings, clock=lambda: NOW, asked=asked)
 
 
 def decide(query: str) -> Any:
@@ -52,6 +53,54 @@ async def test_one_fan_of_queries_serves_every_cluster(httpserver: HTTPServer) -
     assert [(c.metric, c.labels, c.value) for c in east.telemetry.control if c.value == 7] == [("pilot_xds", {}, 7.0)]
     assert east.cost.requests + west.cost.requests == len(TRAFFIC) + len(CONTROL)
     assert any("without a usable number" in note for note in east.status.notes)
+    await central.close()
+
+
+async def test_only_the_queries_that_are_asked_for_are_sent(httpserver: HTTPServer) -> None:
+    fake = FakePrometheus(httpserver, decide)
+    asked = Asked(queries=frozenset({"requests", "control_certificates"}))
+    central = central_on(httpserver, asked, cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    assert len(fake.queries) == 2
+    assert west.status.state is State.FRESH
+    assert [sample.value for sample in telemetry_of(west).requests] == [2]
+    await central.close()
+
+
+@pytest.mark.parametrize("queries", [frozenset({"tcp_opened"}), frozenset()])
+async def test_a_cluster_of_which_little_was_asked_is_not_one_that_the_engine_does_not_know(
+    httpserver: HTTPServer, queries: frozenset[str]
+) -> None:
+    def known(query: str) -> Any:
+        return vector(series("7", site="west")) if query.startswith("count by (site)") else vector()
+
+    fake = FakePrometheus(httpserver, known)
+    central = central_on(httpserver, Asked(queries=queries), cluster_label="site")
+    west, moon = central.cluster("west"), central.cluster("moon")
+    await west.refresh((), window_seconds=300)
+    assert len(fake.queries) == len(queries) + 1
+    assert (west.status.state, moon.status.state) == (State.FRESH, State.NONE)
+    assert telemetry_of(west).requests == ()
+    assert "clusterNames" in (moon.status.remedy or "")
+    await central.close()
+
+
+async def test_an_engine_of_which_nothing_is_asked_is_still_seen_not_to_answer(httpserver: HTTPServer) -> None:
+    FakePrometheus(httpserver, lambda query: refusal("down", 503))
+    central = central_on(httpserver, Asked(queries=frozenset()), cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    assert west.status.state is State.UNREACHABLE
+    await central.close()
+
+
+async def test_whether_it_knows_a_cluster_may_stay_open(httpserver: HTTPServer) -> None:
+    FakePrometheus(httpserver, lambda query: refusal("no") if query.startswith("count by") else vector())
+    central = central_on(httpserver, Asked(queries=frozenset({"requests"})), cluster_label="site")
+    west = central.cluster("west")
+    await west.refresh((), window_seconds=300)
+    assert west.status.state is State.FRESH
     await central.close()
 
 

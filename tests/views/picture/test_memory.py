@@ -5,7 +5,9 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Hashable
 from importlib import import_module
+from typing import Any
 
+import pytest
 from msgspec import structs
 
 import meshtop.views
@@ -105,3 +107,18 @@ def test_comparisons_of_configuration_are_made_again_when_an_inventory_changes_a
     assert made(worlds.world(worlds.east(), west), also="synced") == 3
     assert made(worlds.world(worlds.north()), also="synced") == 4
     assert made(worlds.world(), also="synced") == 5
+
+
+def test_one_picture_compares_its_inventories_once_for_each_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Hashable] = []
+    look = Memory.get_or_make
+
+    def noted(self: Memory, key: Key[Any], inputs: Any, make: Any, *, also: Hashable = ()) -> Any:
+        asked.append(key.name)
+        return look(self, key, inputs, make, also=also)
+
+    monkeypatch.setattr(Memory, "get_or_make", noted)
+    picture = Picture(worlds.world(worlds.east(), worlds.west()))
+    found = [picture.unless_changed(Key("test"), object, also=also) for also in ("", "", "synced")]
+    assert found[0] is found[1] is not found[2]
+    assert asked.count("test") == 2

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from meshtop.analysis.changes.suspicion import Suspect, Trouble, suspects_of
 from meshtop.model.changes import Change, ChangeHow, ChangeSource
-from meshtop.views.picture.changed import changes_of, moment_shown, paths_of
+from meshtop.views.picture.changed import index_of_changes, moment_shown, paths_of
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.attention.draft import Draft
@@ -24,10 +24,10 @@ def blamed(picture: Picture, draft: Draft, below: Sequence[Draft], onset: float 
     now = moment_shown(picture)
     exact = onset is not None
     at = onset if exact else draft.no_later
-    changes = changes_of(picture)
+    also: tuple[Change, ...] = ()
     if draft.lost_cluster and at is not None:
         # Since when is known by whoever saw it answer, or by the calls to it that fail since; else nothing is claimed.
-        changes = (*changes, _lost(draft.lost_cluster, at, draft.title))
+        also = (_lost(draft.lost_cluster, at, draft.title),)
     reach = tuple(sorted({c for one in (draft, *below) for c in one.clusters}))
     trouble = Trouble(
         id=draft.id,
@@ -43,7 +43,7 @@ def blamed(picture: Picture, draft: Draft, below: Sequence[Draft], onset: float 
         plane=any(code.startswith(_PLANES) for code in draft.findings),
         nodes=draft.id.startswith("nodes/"),
     )
-    found = suspects_of(trouble, changes, paths_of(picture), now)
+    found = suspects_of(trouble, index_of_changes(picture), paths_of(picture), now, also=also)
     picture.cached(_SUSPECTS, dict)[draft.id] = found
     return found
 

@@ -1,0 +1,79 @@
+"""Frees what only an old picture held, a little at a time: all at once would hold up every thread, and so the keys.
+
+Python frees an object with all that only it holds in one step, in which no other thread gets a turn. The picture of a
+big fleet is hundreds of thousands of objects.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from meshtop.console.preparing import is_big
+
+if TYPE_CHECKING:
+    from meshtop.views.picture.picture import Picture
+
+AT_ONCE = 200
+"""So many rows, edges or samples are freed in one step."""
+MANY = 60
+"""With so many elements a collection is taken apart."""
+
+
+class LeavingPicture:
+    """Holds a picture that is being replaced on screen, so that nothing of it is freed there, until `release`."""
+
+    def __init__(self, picture: Picture) -> None:
+        self._picture: Picture | None = picture
+
+    def release(self) -> None:
+        """Let go of it: of a small fleet at once, of a big one by a thread of its own."""
+        if self._picture is None or not is_big(self._picture):
+            self._picture = None
+            return
+        threading.Thread(target=self.let_go, name="leaving", daemon=True).start()
+
+    def let_go(self) -> None:
+        """Free it step by step, and give way to others after each."""
+        if self._picture is None:
+            return
+        parts = parts_of(self._picture)
+        self._picture = None
+        while parts:
+            del parts[-AT_ONCE:]
+            time.sleep(0)
+
+
+def parts_of(picture: Picture) -> list[Any]:
+    """The many things that a picture consists of, one by one."""
+    found: list[Any] = []
+    for group in _groups(picture):
+        found.extend(group)
+    return found
+
+
+def _groups(picture: Picture) -> Iterator[Any]:
+    """Whatever it made, and the series that it was made from."""
+    yield from _collections(vars(picture))
+    for cluster in picture.snapshot.clusters:
+        if cluster.telemetry is not None:
+            yield from _collections(
+                {name: getattr(cluster.telemetry, name) for name in cluster.telemetry.__struct_fields__}
+            )
+
+
+def _collections(named: dict[Any, Any], deeper: int = 2) -> Iterator[Any]:
+    """The elements of collections, and not the big ones themselves, which would hold their elements together."""
+    single = []
+    for value in tuple(named.values()):
+        if isinstance(value, list | tuple) and len(value) >= MANY:
+            yield tuple(value)
+        elif isinstance(value, dict) and len(value) >= (MANY if deeper < 2 else 0) and deeper:
+            yield from _collections(value, deeper - 1)
+        elif deeper and hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+            yield from _collections(vars(value), deeper - 1)
+        else:
+            single.append(value)
+    yield single
