@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
-from meshtop.analysis.forecast.calls import SeenCall, rate_of
+from meshtop.analysis.forecast.calls import SeenCall, rate_of, seen_calls
 from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.differences import BREAKING, CallDifference, CallForecast, forecast_calls
 from meshtop.analysis.forecast.world import ForecastWorld
 from meshtop.model.row_maker import RowMaker, all_or_none
+from meshtop.model.traffic import Edge
 
 
 class EvacuationForecast(Struct, frozen=True, kw_only=True):
@@ -26,9 +27,9 @@ class EvacuationForecast(Struct, frozen=True, kw_only=True):
     """By host, in lower case, the share (0 to 1) of the calls from other clusters into this one that fail, and why."""
 
 
-def caller_cluster(call: SeenCall) -> str:
+def caller_cluster(edge: Edge) -> str:
     """The cluster of a caller; where telemetry does not name it, the one that is called: there it was measured."""
-    return call.source.cluster or call.edges[0].destination.cluster
+    return edge.source.cluster or edge.destination.cluster
 
 
 def answers_in(call: SeenCall, cluster: str) -> bool:
@@ -37,13 +38,14 @@ def answers_in(call: SeenCall, cluster: str) -> bool:
 
 
 def forecast_evacuation(
-    world: ForecastWorld, departure: Departure, calls: Sequence[SeenCall], rows: RowMaker = all_or_none
+    world: ForecastWorld, departure: Departure, edges: Sequence[Edge], rows: RowMaker = all_or_none
 ) -> EvacuationForecast:
     """The forecast of calls for a cluster that leaves; `rows` (kind whatif) keeps out a call that cannot be judged.
 
     A call that is not answered there now does not lose anything by it, so that only the others are followed.
     """
-    left = [call for call in calls if caller_cluster(call) != departure.cluster]
+    # By edges, as a caller of whom nothing is known may be one in each cluster.
+    left = seen_calls(edge for edge in edges if caller_cluster(edge) != departure.cluster)
     concerned = [call for call in left if answers_in(call, departure.cluster)]
     found = forecast_calls(
         world, world.without(departure), concerned, touched=lambda call: answers_in(call, departure.cluster), rows=rows
@@ -51,7 +53,7 @@ def forecast_evacuation(
     untouched = len(left) - len(concerned)
     return EvacuationForecast(
         calls=CallForecast(found.differences, calls=len(left), same=found.same + untouched),
-        own=tuple(call for call in calls if caller_cluster(call) == departure.cluster),
+        own=seen_calls(edge for edge in edges if caller_cluster(edge) == departure.cluster),
         takes_more=_takes_more(found.differences),
         losses=_losses(found.differences, departure.cluster),
     )

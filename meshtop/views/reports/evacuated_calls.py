@@ -70,7 +70,7 @@ def departure_of(picture: Picture, cluster: str, *, serves: Collection[str], unr
 
 def evacuated_calls(picture: Picture, departure: Departure) -> EvacuatedCalls:
     """The calls that a Picture shows, followed as they are and without the cluster."""
-    forecast = forecast_evacuation(seen_world(picture), departure, seen_calls(picture.edges), picture.rows)
+    forecast = forecast_evacuation(seen_world(picture), departure, picture.edges, picture.rows)
     items = tuple(picture.rows("whatif", forecast.calls.differences, lambda one: forecast_item(picture, one)))
     return EvacuatedCalls(
         items=items,

@@ -227,3 +227,36 @@ spec: {{containers: [{{name: app, image: app}}]}}
     made = found(cluster(text), only="injection")
     assert [(one.code, one.object.name, one.more) for one in made] == [("IST0103", "bare", 0), ("IST0103", "cart-0", 2)]
     assert "2 more pods of the same owner" in made[1].message
+
+
+@pytest.mark.parametrize(
+    ("selector", "hit"),
+    [
+        ("{app: api}", True),
+        ("{tier: back}", True),
+        ("{app: api, tier: back}", True),
+        ("{app: api, tier: front}", False),
+        ("{other: label, app: api}", False),
+    ],
+)
+def test_services_contradict_each_other_where_both_select_a_deployment(selector: str, hit: bool) -> None:
+    deployment = """
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: shop}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api, tier: back}}
+    spec: {containers: [{name: app, image: app}, {name: istio-proxy, image: proxyv2}]}
+"""
+    other = f"""
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: second, namespace: shop}}
+spec: {{selector: {selector}, ports: [{{name: udp, port: 80, protocol: UDP}}]}}
+"""
+    told = codes(cluster(deployment + service("api") + other))
+    assert (("IST0116", "east: Deployment shop/api") in told) is hit

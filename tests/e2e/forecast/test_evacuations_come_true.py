@@ -55,8 +55,9 @@ class Evacuated(Struct, frozen=True):
         return tuple(item for answer in self.answers.values() for item in answer.calls.items)
 
 
-async def scale_down(client: httpx.AsyncClient, url: str, app: str | None = None) -> None:
+async def scale_down(world: World, client: httpx.AsyncClient, cluster: str, app: str | None = None) -> None:
     """Let no pod be of the controllers of a cluster, or of those of one app."""
+    url = world.servers[cluster]
     for plural in ("deployments", "statefulsets"):
         listed = (await client.get(f"{url}/apis/apps/v1/{plural}")).json()
         for one in listed["items"]:
@@ -64,12 +65,19 @@ async def scale_down(client: httpx.AsyncClient, url: str, app: str | None = None
             if app is not None and not meta["name"].startswith(f"{app}-"):
                 continue
             path = f"{url}/apis/apps/v1/namespaces/{meta['namespace']}/{plural}/{meta['name']}"
-            wanted = {**listed["items"][0], **one, "spec": {**one["spec"], "replicas": 0}}
+            wanted = {
+                **one,
+                "apiVersion": listed["apiVersion"],
+                "kind": listed["kind"].removesuffix("List"),
+                "spec": {**one["spec"], "replicas": 0},
+            }
             answer = await client.put(path, content=json.dumps(wanted))
             assert answer.is_success, answer.text
+    # Its controllers do it a moment later; here the moment is now, before anybody looks.
+    world.clusters[cluster].reconcile()
 
 
-async def look(world: SimulatedWorld, observatory: Observatory) -> Picture:
+async def look(observatory: Observatory) -> Picture:
     """The calls of this moment, with the objects of this moment."""
     for feed in observatory.feeds:
         await feed.kubernetes.list_all()
@@ -82,15 +90,15 @@ async def _scaled_down(folder: Path) -> Evacuated:
     world.world = World(Options(6, None, 1, "none"), lambda: world.now, "calm", 0.0)
     headers = {"Authorization": "Bearer demo-admin", "Content-Type": "application/json"}
     async with world.served(folder), httpx.AsyncClient(headers=headers, timeout=60.0) as client:
-        await scale_down(client, world.world.servers[ELSEWHERE[0]], ELSEWHERE[1])
+        await scale_down(world.world, client, *ELSEWHERE)
         world.now += PASSED_SECONDS
         observatory = open_observatory(
             Settings(), kubeconfig=str(world.kubeconfig), clock=lambda: world.now, timeout_seconds=60.0, asked=ASKED
         )
-        before = await look(world, observatory)
+        before = await look(observatory)
         answers = {cluster: evacuate_answer(before, cluster) for cluster in LEAVING}
         for cluster in LEAVING:
-            await scale_down(client, world.world.servers[cluster])
+            await scale_down(world.world, client, cluster)
         world.now += PASSED_SECONDS
         for feed in observatory.feeds:
             await feed._measure(observatory.schedule)
@@ -105,7 +113,7 @@ async def _died(folder: Path) -> Evacuated:
         observatory = open_observatory(
             Settings(), kubeconfig=str(world.kubeconfig), clock=lambda: world.now, timeout_seconds=60.0, asked=ASKED
         )
-        before = await look(world, observatory)
+        before = await look(observatory)
         answers = {"eu-west": evacuate_answer(before, "eu-west")}
         world.now += 2 * PASSED_SECONDS
         await world.die()

@@ -10,10 +10,11 @@ from msgspec import structs
 from meshtop.analysis.fleet.locality import EvacuationEffect
 from meshtop.analysis.forecast.departure import Departure
 from meshtop.analysis.forecast.differences import ForecastEffect
-from meshtop.analysis.forecast.evacuation import caller_cluster
+from meshtop.analysis.forecast.evacuation import caller_cluster, forecast_evacuation
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Endpoint, EndpointSlice, Inventory, Meta
 from meshtop.model.snapshot import Snapshot
+from meshtop.model.traffic import Peer
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.evacuate import (
     EvacuateAnswer,
@@ -23,7 +24,7 @@ from meshtop.views.reports.evacuate import (
     evacuation_sentences,
 )
 from meshtop.views.reports.evacuated_calls import EvacuatedCalls, evacuated_calls
-from meshtop.views.reports.forecast import forecast_between, forecast_item
+from meshtop.views.reports.forecast import forecast_between, forecast_item, seen_world
 from tests import worlds
 from tests.views.reports.test_forecast import DENY, RULE, forecast, governed, obj, split, world
 
@@ -48,7 +49,7 @@ def of_others(picture: Picture, leaving: str) -> list[object]:
     """The forecast of calls of callers that stay, where no pod of reviews is ready in a cluster: by its pods alone."""
     after = Picture(changed(picture.snapshot, leaving, without_reviews))
     found = forecast_between(picture, after, touched=lambda _: False).differences
-    return [shape(forecast_item(picture, one)) for one in found if caller_cluster(one.call) != leaving]
+    return [shape(forecast_item(picture, one)) for one in found if caller_cluster(one.call.edges[0]) != leaving]
 
 
 def shape(item: object) -> object:
@@ -155,6 +156,16 @@ def test_own_callers_end_and_are_counted() -> None:
     assert all(item.source.cluster != "west" for item in calls.items)
     own = [edge for edge in Picture(world()).edges if edge.source.cluster == "west"]
     assert calls.own_per_second == pytest.approx(sum(edge.sums.requests or 0.0 for edge in own))
+
+
+def test_callers_of_whom_nothing_is_known_are_of_the_cluster_that_they_call() -> None:
+    picture = Picture(world())
+    edges = [structs.replace(edge, source=Peer(cluster="", namespace="", workload="")) for edge in picture.edges]
+    found = forecast_evacuation(seen_world(picture), Departure(cluster="west"), edges)
+    into_west = sum(edge.sums.requests or 0.0 for edge in edges if edge.destination.cluster == "west")
+    assert sum(call.rate for call in found.own) == pytest.approx(into_west)
+    assert found.calls.differences == ()
+    assert found.calls.calls == 1
 
 
 def test_a_host_is_gone_where_the_calls_of_others_fail_though_there_are_endpoints() -> None:
