@@ -50,7 +50,8 @@ _SECRET_DATA = ("data", "stringData")
 _DEEPEST = 200
 _QUOTED = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
 _VALUE = rf"(?:{_QUOTED}|[^\s\"',;&{{\[][^\s\"',;&]*)"
-_FLAG = re.compile(rf"(?i)--?[\w.-]*(?:{_WORDS})[\w-]*(?<!file)(?<!path)(?<!name)")
+# The flag names a file.
+_FLAG = re.compile(rf"(?i)(?!--?kubeconfig\b)--?[\w.-]*(?:{_WORDS})[\w-]*(?<!file)(?<!path)(?<!name)")
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
     (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
@@ -69,7 +70,12 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?!sha\d+:)(?=[\w.-]+)"), f"{HIDDEN}@"),
     (re.compile(rf"({_FLAG.pattern.removeprefix('(?i)')})([ \t]+)(?!-){_VALUE}", re.IGNORECASE), rf"\1\2{HIDDEN}"),
     # `key: value` and `key=value` on one line of a text.
-    (re.compile(rf"(?<![\w-])((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (
+        re.compile(
+            rf"(?<![\w-])(?!--?kubeconfig\b)((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}", re.IGNORECASE
+        ),
+        rf"\1{HIDDEN}",
+    ),
 )
 
 

@@ -103,6 +103,8 @@ def test_what_only_names_a_secret_stays(name: str) -> None:
     "text",
     [
         "nginx:1.25@sha256:0123456789abcdef",
+        "then kubectl --kubeconfig /home/a/config --context east get --raw /readyz",
+        "kubectl --kubeconfig=/home/a/config get pods --token-file /a",
         "reviews v2 in us-east: 3 of 4 ready",
         "http://127.0.0.1:15000/config_dump",
         '{"cookie":{"regex":"^a$"}}',

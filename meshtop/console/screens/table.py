@@ -47,6 +47,7 @@ class TableScreen(MeshScreen):
         Binding("tab", "page(1)", "next page", id="place.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="place.previous", show=False),
         Binding("y", "as_text", "as text", id="table.text", show=False),
+        Binding("C", "copy_table", "copy this table", id="table.copy", show=False),
         Binding("Y", "object", "object", id="table.object", show=False),
     ]
 
@@ -282,6 +283,20 @@ class TableScreen(MeshScreen):
         item = find_item(picture, *chosen)
         if item is not None:
             self.app.push_screen(TextScreen(chosen[1], as_json(item)))
+
+    def action_copy_table(self) -> None:
+        """Copy the table that has the keyboard, as it stands on the screen, to the terminal's clipboard."""
+        from meshtop.console.screens.copied import copied_text
+
+        picture = self.host.picture
+        table = self.focused if isinstance(self.focused, LiveTable) else self.rows
+        if picture is None:
+            return
+        lines = [table.render_line(y).text for y in range(table.size.height)]
+        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
+        place = tuple(dict.fromkeys((self.place, self.kind_view.title, *self.crumbs())))
+        self.app.copy_to_clipboard(copied_text(place, scope, picture.snapshot, lines))
+        self.say("Copied what is on the screen as a table; y shows all of a row as JSON.", Tone.GOOD)
 
     def action_object(self) -> None:
         """Show the object under the cursor as YAML, in every cluster."""
