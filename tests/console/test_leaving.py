@@ -36,7 +36,7 @@ def test_what_only_a_picture_held_is_freed_in_steps(monkeypatch: pytest.MonkeyPa
     del picture
     assert len(alive) == 95, "the picture is gone, and its rows are not"
     steps: list[int] = []
-    monkeypatch.setattr(leaving.time, "sleep", lambda _: steps.append(len(alive)))
+    monkeypatch.setattr("time.sleep", lambda _: steps.append(len(alive)))
     held.let_go()
     assert len(alive) == 0
     assert all(before - after <= 10 for before, after in zip([95, *steps], steps, strict=False))

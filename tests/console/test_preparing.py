@@ -58,7 +58,8 @@ async def test_a_screen_that_is_opened_makes_no_rows_in_the_consoles_thread(make
 
 
 def test_what_was_prepared_is_ready_whichever_row_is_selected(makers: list[tuple[str, str]]) -> None:
-    picture, arrived = Picture(busy_world()), []
+    picture = Picture(busy_world())
+    arrived: list[Picture] = []
     preparation = Preparation(arrived.append)
     preparation.prepare(picture, SERVICES)
     assert preparation.is_ready(picture, SERVICES)
@@ -68,7 +69,8 @@ def test_what_was_prepared_is_ready_whichever_row_is_selected(makers: list[tuple
 
 
 def test_a_picture_that_was_prepared_for_something_else_arrives_once_more(makers: list[tuple[str, str]]) -> None:
-    picture, arrived = Picture(busy_world()), []
+    picture = Picture(busy_world())
+    arrived: list[Picture] = []
     preparation = Preparation(arrived.append)
     preparation.prepare(picture, PictureRequest(kinds=frozenset({"clusters"})))
     assert not preparation.is_ready(picture, SERVICES)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("e2e-mcp")
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("mcp"), "bad-canary", options=Options(clusters=2, services=12)) as here:
+    with served(tmp_path_factory.mktemp("mcp"), "bad-canary", options=Options(services=12)) as here:
         yield here
 
 

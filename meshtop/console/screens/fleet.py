@@ -156,6 +156,8 @@ class ChangesLine(LineWidget):
     def __init__(self) -> None:
         super().__init__(id="changes")
         self._told: tuple[tuple[str, Tone], ...] = ()
+        # Before the first picture the room is for what is waited for.
+        self.display = False
 
     def show(self, picture: Picture, query: Query, most: int) -> None:
         """Show the changes of a scope, at most so many; without any the lines are away."""

@@ -15,7 +15,7 @@ SHOWN: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "primary-remote": {"controlplanes": ("us-east", "eu-west"), "drift": ("No object differs",)},
     "external": {"controlplanes": ("control",), "drift": ("No object differs",)},
     "no-mesh-id": {"clusters": ("us-east", "eu-west")},
-    "own-root": {"mtls": ("mesh",)},
+    "own-root": {"mtls": ("permissive", "strict +1 port")},
     "revisions": {"controlplanes": ("1-29", "1-30", "1-31")},
     "owners": {"canaries": ("catalog", "reviews")},
     "one-namespace": {"clusters": ("denied", "partial"), "edges": ("not read",)},
