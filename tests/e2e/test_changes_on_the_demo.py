@@ -32,7 +32,7 @@ def test_the_fields_that_were_promised(world: Served) -> None:
     first = next(item for item in document["items"] if item["kind"] == "DestinationRule")
     promised = "time cluster namespace kind name who how what impact suspicion"
     assert " ".join(list(first)[:10]) == promised
-    assert (first["name"], first["who"], first["how"]) == ("payments", "kubectl-edit", "edit")
+    assert (first["name"], first["who"], first["how"]) == ("payments", "kubectl-edit", "managedFields")
     times = [item["time"] for item in document["items"]]
     assert times == sorted(times, reverse=True)
 

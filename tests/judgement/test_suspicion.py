@@ -95,8 +95,8 @@ def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
     assert [i.action for i in of_reviews] == ["rollout"]
     told = json.loads(render("json", view("changes"), picture, of_reviews, Style(), Query()))["items"][0]
     assert told["who"] == "argocd-controller"
-    assert told["fields"] == [{"path": "image", "before": "2.9.4", "after": "3.0.0"}]
-    assert told["what"] == ["revision 5", "image 2.9.4 → 3.0.0"]
+    assert told["what"] == [{"field": "image", "before": "2.9.4", "after": "3.0.0"}]
+    assert told["notes"] == ["revision 5"]
     assert told["impact"]["before"]["errorRatio"] < 0.01 < told["impact"]["after"]["errorRatio"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -103,8 +104,14 @@ def _paths(picture: Picture) -> CallPaths:
         if dot and edge.destination.workload:
             served.setdefault((rest.partition(".")[0], name), set()).add(target)
 
+    # The picture keeps these paths: they must not keep it.
+    held = weakref.ref(picture)
+
     def behind(cluster: str, namespace: str, service: str) -> Iterable[WorkloadKey]:
         """What a Service selects in a cluster and in the others of its mesh, and what was seen to answer for it."""
+        picture = held()
+        if picture is None:
+            return
         mesh = {cluster, *picture.meshes.peers(cluster)}
         yield from (where for where in served.get((namespace, service), ()) if where[0] in mesh)
         for name in mesh:

@@ -54,11 +54,11 @@ def test_a_scaling_that_was_watched_is_told_with_its_numbers() -> None:
     later = scaled(before, 40, worlds.AT + 60)
     picture = factory.picture(later)
     assert [(one.path, one.after, one.at) for one in ring.rows] == [("replicas", "40", worlds.AT + 60)]
-    (item,) = [one for one in view("changes").items(picture, Query()) if one.how == "scale"]
-    assert item.fields[0].after == "40"
+    (item,) = [one for one in view("changes").items(picture, Query()) if one.action == "scale"]
+    assert item.what[0].after == "40"
     # A process that was not there before knows it from the memory.
     fresh = PictureFactory(change_memory=ring).picture(structs.replace(later, at=worlds.AT + 120))
-    assert [one.what for one in view("changes").items(fresh, Query()) if one.how == "scale"] == [item.what]
+    assert [one.what for one in view("changes").items(fresh, Query()) if one.action == "scale"] == [item.what]
     factory.picture(structs.replace(later, at=worlds.AT + 120))
     assert len(ring.rows) == 1
 

@@ -43,10 +43,10 @@ class ChangeItem(Struct, frozen=True, rename="camel", kw_only=True):
     name: str
     who: str | None
     how: ChangeSource
-    action: ChangeHow
     what: tuple[FieldChange, ...]
     impact: ChangeImpact | None
     suspicion: Suspicion | None
+    action: ChangeHow
     title: str
     clusters: tuple[str, ...]
     notes: tuple[str, ...]
