@@ -68,7 +68,7 @@ async def _serve(
             servers[name] = world.servers[name] = f"http://127.0.0.1:{one.api_port}"
         for one in clusters:
             one.peers = {other.cluster.name: other for other in clusters if other is not one}
-        write_kubeconfig(kubeconfig, servers, with_viewer=False)
+        write_kubeconfig(kubeconfig, servers, {"": "admin"})
         started.set_result((asyncio.get_running_loop(), stop))
         await stop.wait()
     except BaseException as error:

@@ -114,9 +114,10 @@ def _headline(worst: CanaryVerdict, rows: Sequence[CanaryRow], at: float) -> Cel
 
 def _cluster(row: CanaryRow) -> CockpitCluster:
     honesty = row.honesty
+    words = honesty.words if honesty.verdict is Honesty.NO_TRAFFIC else f"split {honesty.words}"
     return CockpitCluster(
         name=row.cluster,
-        split=signed(SPLIT_SIGNS[honesty.verdict], f"split {honesty.words}", SPLIT_TONES[honesty.verdict]),
+        split=signed(SPLIT_SIGNS[honesty.verdict], words, SPLIT_TONES[honesty.verdict]),
         versions=tuple(_version(row, d) for d in row.destinations),
     )
 
