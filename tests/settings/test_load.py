@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -266,7 +268,10 @@ def test_the_state_folder_follows_xdg() -> None:
     assert state_folder({"XDG_STATE_HOME": "/x", "HOME": "/home/me"}) == Path("/x/meshtop")
     assert state_folder({"HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
     assert state_folder({"XDG_STATE_HOME": "not/absolute", "HOME": "/home/me"}) == Path("/home/me/.local/state/meshtop")
-    assert state_folder({}) == Path.home() / ".local" / "state" / "meshtop"
+    account = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    assert state_folder({}) == account / ".local" / "state" / "meshtop", (
+        "not the HOME of this process, which was not given"
+    )
 
 
 def test_every_error_is_named(tmp_path: Path) -> None:

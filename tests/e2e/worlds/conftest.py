@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -31,15 +32,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Walk]]:
-    """Whoever stands before a world of that name, in which nothing is worth worrying about."""
+def worlds_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of whoever walks: what one reading keeps (API discovery, the journal) is there for the next."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def served_worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Walk]]:
+    """Worlds by name, each served when it is first asked for, and read once."""
     known: dict[str, Walk] = {}
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        home = tmp_path_factory.mktemp("home")
-        for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
-            patch.setenv(name, str(home))
-        for name in ("KUBECONFIG", "MESHTOP_CONFIG", "MESHTOP_DEBUG", "NO_COLOR"):
-            patch.delenv(name, raising=False)
+    with ExitStack() as stack:
 
         def of(world: str) -> Walk:
             if world not in known:
@@ -49,3 +51,18 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], W
             return known[world]
 
         yield of
+
+
+@pytest.fixture
+def walk(
+    served_worlds: Callable[[str], Walk], worlds_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Walk]:
+    """Whoever stands before a world of that name, in which nothing is worth worrying about.
+
+    The environment is this test's only: other tests run in the same process afterwards.
+    """
+    for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(worlds_home))
+    for name in ("KUBECONFIG", "MESHTOP_CONFIG", "MESHTOP_DEBUG", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return served_worlds
