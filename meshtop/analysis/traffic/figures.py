@@ -15,19 +15,28 @@ from msgspec import Struct
 from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
 Group = TypeVar("Group", bound=Hashable)
+NOTHING = Sums()
+"""No traffic at all."""
 
 
 class Figures(Struct, frozen=True):
     """A group's traffic: from other groups, to other groups, and within itself."""
 
-    inbound: Sums = Sums()
-    outbound: Sums = Sums()
-    internal: Sums = Sums()
+    inbound: Sums = NOTHING
+    outbound: Sums = NOTHING
+    internal: Sums = NOTHING
 
     @property
     def received(self) -> Sums:
         """All requests to the group, from others and from itself."""
+        if self.internal is NOTHING:
+            return self.inbound
         return self.inbound + self.internal
+
+    @property
+    def requests(self) -> float:
+        """The requests per second that `received` counts, 0 where it knows of none, without adding up all else."""
+        return (self.inbound.requests or 0.0) + (self.internal.requests or 0.0)
 
 
 _FIELDS = tuple(name for name in Sums.__struct_fields__ if name != "buckets")
@@ -37,7 +46,7 @@ _values = attrgetter(*_FIELDS)
 def add_all(parts: Sequence[Sums]) -> Sums:
     """The sum of many Sums, field by field with `fsum`, so that order does not matter; empty input is no traffic."""
     if not parts:
-        return Sums()
+        return NOTHING
     if len(parts) == 1:
         return parts[0]
     columns = zip(*map(_values, parts), strict=True)
@@ -77,7 +86,9 @@ def group_figures(
             outbound.setdefault(left, []).append(edge.sums)
             inbound.setdefault(right, []).append(edge.sums)
     return {
-        group: Figures(*(add_all(side.get(group, ())) for side in (inbound, outbound, internal)))
+        group: Figures(
+            add_all(inbound.get(group, ())), add_all(outbound.get(group, ())), add_all(internal.get(group, ()))
+        )
         for group in dict.fromkeys([*inbound, *outbound, *internal])
     }
 

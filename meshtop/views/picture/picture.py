@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
@@ -480,8 +480,9 @@ class Picture:
         """What is said of the health of all that this Picture shows."""
         # Nothing here may hold this Picture: it would live until a full garbage collection, and with it all its rows.
         memory, edges, edges_to, edges_from = self.memory, self.edges, self._edges_to, self._edges_from
-        through, courses = self._edges_through, self.courses
+        through, courses, unasked = self._edges_through, self.courses, Figures()
 
+        @cache
         def figures() -> dict[WorkloadId, Figures]:
             return _figures_by_workload(memory, edges)
 
@@ -493,7 +494,7 @@ class Picture:
             edges_to=lambda where: edges_to.get(where, []),
             edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
             courses=lambda: courses,
-            asked_of=lambda where: figures().get(where, Figures()).received.requests or 0.0,
+            asked_of=lambda where: figures().get(where, unasked).requests,
         )
 
     @cached_property
