@@ -408,7 +408,8 @@ class Picture:
 
     def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
         """The edges to a service in a cluster, by any of its hosts."""
-        return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
+        by_host = self._edges_to_host
+        return [edge for host in hosts for edge in by_host.get((cluster, host.lower()), ())]
 
     def edges_leaving(self, cluster: str) -> list[Edge]:
         """The edges from a cluster to another."""
