@@ -43,13 +43,14 @@ def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | N
         raise ValueError("an edge is reported by one side at least")
     codes = combined_codes(protocol, departure, arrival)
     requests = fsum(codes.values()) if one.has_requests or (other is not None and other.has_requests) else None
-    fullest = one if other is None or one.sent + one.received >= other.sent + other.received else other
-    timed = _timed(departure, arrival)
     sure = one if one.judged else other if other is not None and other.judged else None
-    sure_bytes = one if one.judged_bytes else other if other is not None and other.judged_bytes else None
     errors = None
     if requests is not None:
         errors = fsum([rate for code, rate in codes.items() if _counts_as_error(protocol, code)])
+    flags = _combined_flags(departure, arrival)
+    fullest = one if other is None or one.sent + one.received >= other.sent + other.received else other
+    timed = _timed(departure, arrival)
+    sure_bytes = one if one.judged_bytes else other if other is not None and other.judged_bytes else None
     return Counted(
         sums=Sums(
             requests=requests,
@@ -72,7 +73,7 @@ def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | N
             unjudged_bytes=_unjudged_bytes(sure_bytes or fullest),
         ),
         codes=codes,
-        flags=_combined_flags(departure, arrival),
+        flags=flags,
     )
 
 
@@ -158,7 +159,11 @@ def _larger_of_each(mine: Counts, theirs: Counts) -> Counts:
     """The larger count under each name, in the order of the names."""
     if mine.keys() == theirs.keys():
         return {name: rate if (rate := mine[name]) >= theirs[name] else theirs[name] for name in sorted(mine)}
-    return {name: max(mine.get(name, 0.0), theirs.get(name, 0.0)) for name in sorted({*mine, *theirs})}
+    larger = {}
+    for name in sorted({*mine, *theirs}):
+        rate, other = mine.get(name, 0.0), theirs.get(name, 0.0)
+        larger[name] = rate if rate >= other else other
+    return larger
 
 
 def _timed(departure: EdgeReport | None, arrival: EdgeReport | None) -> EdgeReport | None:

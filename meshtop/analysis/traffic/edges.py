@@ -146,7 +146,7 @@ class _Writer:
             flags=counted.flags,
             reports={
                 role: report.requests if report.has_requests else report.connections
-                for role, report in sorted(roles.items())
+                for role, report in (sorted(roles.items()) if len(roles) > 1 else roles.items())
                 if report.has_requests or report.has_connections or report.has_bytes
             },
             disagreement=_disagreement(departure, arrival),

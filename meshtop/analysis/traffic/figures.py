@@ -33,11 +33,6 @@ class Figures(Struct, frozen=True):
             return self.inbound
         return self.inbound + self.internal
 
-    @property
-    def requests(self) -> float:
-        """The requests per second that `received` counts, 0 where it knows of none, without adding up all else."""
-        return (self.inbound.requests or 0.0) + (self.internal.requests or 0.0)
-
 
 _FIELDS = tuple(name for name in Sums.__struct_fields__ if name != "buckets")
 _values = attrgetter(*_FIELDS)
@@ -121,6 +116,19 @@ def cluster_of(end: Peer | Target) -> str:
 def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
     """Traffic of each workload."""
     return group_figures(edges, workload_of, workload_of)
+
+
+def requests_to(workload: tuple[str, str, str], edges: Sequence[Edge]) -> float:
+    """Requests per second to a workload by the edges that end at it, as `by_workload` counts them as received."""
+    if not edges:
+        return 0.0
+    if len(edges) == 1:
+        return edges[0].sums.requests or 0.0
+    own: list[float] = []
+    others: list[float] = []
+    for edge in edges:
+        (own if workload_of(edge.source) == workload else others).append(edge.sums.requests or 0.0)
+    return fsum(others) + fsum(own)
 
 
 def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:

@@ -289,25 +289,33 @@ def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: Hea
             examples[what] = max(examples[what], (part, code))
         else:
             parts[what], failures[what], examples[what] = part, judged, (part, code)
-    verdicts: list[Health] = []
+    proven: list[tuple[Proof, str, str]] = []
+    status = HealthStatus.HEALTHY
     for what, part in parts.items():
         _, degraded, failing = failures[what]
         counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
-        if counted.status is HealthStatus.HEALTHY:
-            continue
-        told = partial(_told_of_code, counted, what, judge.thresholds.alpha, protocol, examples[what][1])
-        verdicts.append(LateHealth(counted.status, told))
+        if counted.status is not HealthStatus.HEALTHY:
+            proven.append((counted, what, examples[what][1]))
+            if SEVERITY[counted.status] > SEVERITY[status]:
+                status = counted.status
     untold = codes.get("", 0.0) / rate
     if untold > UNKNOWN_THAT_MATTERS:
-        verdicts.append(LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate)))
-    if verdicts:
-        return worst(verdicts)
+        doubt = LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate))
+        if not proven:
+            return doubt
+        return worst([LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha)), doubt])
+    if proven:
+        return LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha))
     return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol))
 
 
-def _told_of_code(counted: Proof, what: str, alpha: float, protocol: str, code: str) -> tuple[str, ...]:
-    mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
-    return _told(counted, what, alpha, mostly)
+def _told_of_codes(proven: Sequence[tuple[Proof, str, str]], protocol: str, alpha: float) -> tuple[str, ...]:
+    """A sentence for each kind of failure, the worst first: what it is, and the code that it mostly came with."""
+    told: list[str] = []
+    for counted, what, code in sorted(proven, key=lambda one: -SEVERITY[one[0].status]):
+        mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
+        told.extend(_told(counted, what, alpha, mostly))
+    return tuple(dict.fromkeys(told))
 
 
 def _doubt_of_codes(untold: float, rate: float) -> tuple[str, ...]:

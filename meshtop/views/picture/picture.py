@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
@@ -22,7 +22,7 @@ from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import EdgeCounter
-from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
+from meshtop.analysis.traffic.figures import Figures, by_cluster, by_namespace, by_workload, requests_to
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
@@ -34,7 +34,7 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
-from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
@@ -346,7 +346,7 @@ class Picture:
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return _figures_by_workload(self.memory, self.edges)
+        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
 
     def cluster_id(self, cluster: str) -> str | None:
         """What telemetry's labels call a cluster; None where that is not known."""
@@ -419,10 +419,6 @@ class Picture:
     def _edges_leaving(self) -> dict[str, list[Edge]]:
         return _grouped((edge.source.cluster, edge) for edge in self.edges if edge.cross_cluster)
 
-    def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
-        """The traffic to a service in a cluster."""
-        return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
-
     def backends(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
         """The workloads and virtual machines that a Service (by its name) or ServiceEntry (by its hosts) selects."""
         return tuple(backend for name in names for backend in self._backends.get((cluster, namespace, name), ()))
@@ -480,12 +476,8 @@ class Picture:
     def verdicts(self) -> Verdicts:
         """What is said of the health of all that this Picture shows."""
         # Nothing here may hold this Picture: it would live until a full garbage collection, and with it all its rows.
-        memory, edges, edges_to, edges_from = self.memory, self.edges, self._edges_to, self._edges_from
-        through, courses, unasked = self._edges_through, self.courses, Figures()
-
-        @cache
-        def figures() -> dict[WorkloadId, Figures]:
-            return _figures_by_workload(memory, edges)
+        memory, edges_to, edges_from = self.memory, self._edges_to, self._edges_from
+        through, courses = self._edges_through, self.courses
 
         return Verdicts(
             self.snapshot,
@@ -495,7 +487,7 @@ class Picture:
             edges_to=lambda where: edges_to.get(where, []),
             edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
             courses=lambda: courses,
-            asked_of=lambda where: figures().get(where, unasked).requests,
+            asked_of=lambda where: requests_to(where, edges_to.get(where, ())),
         )
 
     @cached_property
@@ -558,10 +550,6 @@ class Picture:
     def machine_readiness(self, machine: VirtualMachine) -> Health:
         """What a virtual machine's probe says; unknown where none reports."""
         return self.verdicts.machine_readiness(machine)
-
-
-def _figures_by_workload(memory: Memory, edges: tuple[Edge, ...]) -> dict[WorkloadId, Figures]:
-    return memory.get_or_make(_BY_WORKLOAD, (edges,), lambda: by_workload(edges))
 
 
 def _workload_id(end: Peer | Target) -> WorkloadId:
