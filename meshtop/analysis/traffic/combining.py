@@ -37,7 +37,7 @@ class Counted(Struct, frozen=True):
 
 def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counted:
     """The counts of an edge reported by the caller's side, the called side or both."""
-    # Written out, for ten thousand edges at a refresh: `one` is the called side where it reported, `other` the caller's.
+    # For ten thousand edges at a refresh: `one` is the called side where it reported, `other` the caller's.
     one, other = (arrival, departure) if arrival is not None else (departure, None)
     if one is None:
         raise ValueError("an edge is reported by one side at least")
