@@ -239,9 +239,7 @@ class Observatory:
             at=self._clock(),
             window_seconds=self.schedule.window_seconds,
             moment=self.schedule.moment,
-            clusters=tuple(
-                self._told(feed.snapshot() if settled else feed.recent_snapshot()) for feed in self.feeds
-            ),
+            clusters=tuple(self._told(feed.snapshot() if settled else feed.recent_snapshot()) for feed in self.feeds),
             settled=settled,
             asked=self._asked,
         )

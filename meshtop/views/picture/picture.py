@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judging import Judgements, Judging, Standing
-from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence, meshes
@@ -41,6 +38,8 @@ from meshtop.views.picture.query import Query
 from meshtop.views.picture.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from meshtop.analysis.canary.board import Board
+    from meshtop.analysis.canary.judging import Judgements, Judging, Standing
     from meshtop.analysis.findings.suppression import Suppression
     from meshtop.settings.tenancy import Tenancy
 
@@ -88,7 +87,7 @@ class Picture:
         tenant_label: str | None = None,
         apdex_ms: float = TARGET_MS,
         access: Access | None = None,
-        judging: Judging | None = None,
+        judging: Callable[[], Judging] | None = None,
         memory: Memory | None = None,
         attention_log: AttentionLog | None = None,
         ignored: Sequence[Suppression] = (),
@@ -102,7 +101,7 @@ class Picture:
         self.apdex_ms = apdex_ms
         self.access = access
         self._tenant_label = tenant_label
-        self._judging = judging or Judging()
+        self._judging = judging
         self.memory = memory or Memory()
         self.lost = LostRows()
         self.attention_log: AttentionLog = attention_log or Forgetful()
@@ -248,6 +247,9 @@ class Picture:
     @cached_property
     def canaries(self) -> Board:
         """The canary board of all clusters."""
+        # Here and below: most commands show no canary, and importing how they are judged takes as long as a cluster.
+        from meshtop.analysis.canary.board import Board
+
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
         also = (self.meshes, self._obeyed, self._silent)
         judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=also)
@@ -259,6 +261,9 @@ class Picture:
         return frozenset(name for name, state in self.telemetry_states.items() if state is Silence.NO_DATA)
 
     def _judgements(self) -> Judgements:
+        from meshtop.analysis.canary.judging import Judgements, Judging, Standing
+        from meshtop.analysis.canary.survey import BoardCluster, Survey
+
         clusters = [
             BoardCluster(
                 name=c.name,
@@ -275,7 +280,7 @@ class Picture:
         # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
         standing = self.memory.get_or_make(_STANDING, (), Standing)
         standing.forget(self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
-        return Judgements(Survey(clusters), self._judging, standing)
+        return Judgements(Survey(clusters), Judging() if self._judging is None else self._judging(), standing)
 
     @cached_property
     def telemetry_states(self) -> dict[str, State | Silence]:
