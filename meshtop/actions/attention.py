@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS acknowledgements (
   id TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL, until REAL, reason TEXT NOT NULL, severity TEXT NOT NULL,
   PRIMARY KEY (id, scope)
 );
+CREATE INDEX IF NOT EXISTS items_by_scope ON items (scope);
 CREATE TABLE IF NOT EXISTS clusters (uid TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (uid, server));
 """
 
@@ -331,16 +332,21 @@ class AttentionStore:
         (version,) = self._database.execute("PRAGMA data_version").fetchone()
         last = self._read
         if last is None or last.version != version or not fleet <= last.fleet:
-            found = {one.identity: one for one in self._rows() if one.scopes <= fleet}
+            scopes = [scope for (scope,) in self._database.execute("SELECT DISTINCT scope FROM items")]
+            mine = [scope for scope in scopes if fleet.issuperset(str(scope).split(","))]
+            found = {one.identity: one for scope in mine for one in self._rows(scope)}
             last = self._read = FleetRead(fleet, version, found)
         return last.items
 
-    def _rows(self) -> list[KnownItem]:
+    def _rows(self, scope: str | None = None) -> list[KnownItem]:
+        """What the file knows, or what it knows of one scope."""
         if self._database is None:
             return list(self._known.values())
+        of, given = ("", ()) if scope is None else (" WHERE i.scope = ?", (scope,))
         rows = self._database.execute(
             "SELECT i.id, i.scope, i.severity, title, since, clusters, follows, first_seen, last_seen, gone,"
-            " a.at, a.until, a.reason, a.severity FROM items i LEFT JOIN acknowledgements a USING (id, scope)"
+            " a.at, a.until, a.reason, a.severity FROM items i LEFT JOIN acknowledgements a USING (id, scope)" + of,
+            given,
         ).fetchall()
         return [item_of(row) for row in rows]
 

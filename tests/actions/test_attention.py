@@ -73,7 +73,7 @@ def test_the_file_is_read_again_only_where_somebody_wrote(path: Path) -> None:
     def looks(at: float, **read: str) -> tuple[bool, int]:
         asked.clear()
         found = store.see([CATALOG], at, read=read or READ)[CATALOG.id]
-        return found.acknowledged is not None, sum("FROM items i LEFT JOIN" in one for one in asked)
+        return found.acknowledged is not None, sum("SELECT DISTINCT scope" in one for one in asked)
 
     assert [looks(NOW + seconds) for seconds in (5, 10, 15)] == [(False, 1), (False, 0), (False, 0)]
     other.acknowledge(other.items(), at=NOW + 16, until=None, reason="known")
