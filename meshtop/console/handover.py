@@ -140,7 +140,7 @@ async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) ->
         return refusal
     if host.picture is None:
         return "Nothing was read yet."
-    place = other_place(host.picture, host.scope.query, _chosen(app.screen))
+    place = other_place(host.picture, host.scope.query, getattr(app.screen, "meant", None))
     if place is None:
         return "k9s and kubectl look at one cluster: select a row of one, or narrow to one with x."
     words = command_line(place, kubeconfig, shutil.which)
@@ -151,10 +151,3 @@ async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) ->
     except (OSError, SuspendNotSupported) as error:
         return f"{words[0]} could not be started: {error}."
     return ""
-
-
-def _chosen(screen: object) -> tuple[str, str] | None:
-    """The kind and key of the row under the cursor, or of the item that a detail shows."""
-    row: tuple[str, str] | None = getattr(screen, "chosen", None)
-    kind, key = getattr(screen, "kind", None), getattr(screen, "key", None)
-    return row or ((str(kind), str(key)) if kind and key else None)

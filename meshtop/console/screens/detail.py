@@ -225,19 +225,25 @@ class DetailScreen(MeshScreen):
 
     def action_graph(self) -> None:
         """Open the graph around the item, or around the selected row."""
-        self.host.open_graph(*self._meant())
+        self.host.open_graph(*self.meant)
 
     def action_narrow(self) -> None:
         """Narrow the scope to the item's place, or the selected row's, and go back to the place."""
-        kind, key = self._meant()
+        kind, key = self.meant
         self.narrow_to(kind, key)
 
-    def _meant(self) -> tuple[str, str]:
+    @property
+    def meant(self) -> tuple[str, str]:
         """The kind and key of the selected related row, else of the item itself."""
         table, related = self.query_one("#related", LiveTable), self.shown_page.related
         if related is None or not table.has_focus or table.cursor_key is None:
             return self.kind, self.key
         return related.kind, table.cursor_key
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """The item itself, then the selected related row."""
+        return tuple(dict.fromkeys(((self.kind, self.key), self.meant)))
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open the related item."""
@@ -283,7 +289,7 @@ class DetailScreen(MeshScreen):
 
     def action_object(self) -> None:
         """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""
-        self.show_object(*self._meant())
+        self.show_object(*self.meant)
 
     def action_as_text(self) -> None:
         """Show the item as JSON, to read and copy."""
