@@ -26,6 +26,7 @@ from meshtop.views.frame.table import Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
+    from meshtop.views.reports.object_report import WantedObject
 
 
 class MeshScreen(Guarded, Screen[object]):
@@ -235,14 +236,21 @@ class MeshScreen(Guarded, Screen[object]):
 
     def show_object(self, kind: str, key: str) -> None:
         """Show the object behind an item in every cluster, over this screen."""
-        from meshtop.console.places import OBJECT, load_screen
         from meshtop.views.frame.detail import find_item
         from meshtop.views.reports.object_report import object_behind
 
         picture = self.host.picture
         item = find_item(picture, kind, key) if picture is not None else None
-        wanted = object_behind(kind, item) if item is not None else None
-        if wanted is None:
+        self.show_wanted(object_behind(kind, item) if item is not None else None)
+
+    def show_wanted(self, wanted: WantedObject | None) -> None:
+        """Show an object in every cluster, over this screen; say why not where there is none or nobody is asked."""
+        from meshtop.console.places import OBJECT, load_screen
+        from meshtop.console.replay import NOBODY_ASKED
+
+        if self.host.replay is not None:
+            self.say(NOBODY_ASKED)
+        elif wanted is None:
             self.say("There is no single object behind this; Y shows that of a workload, service, route or change.")
         else:
             self.app.push_screen(load_screen(OBJECT)(wanted))

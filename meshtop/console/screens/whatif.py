@@ -157,9 +157,7 @@ class WhatIfScreen(MeshScreen):
         work = partial(self._work, picture, self._make, self._questions, self._number)
         self.run_worker(work, thread=True, group="whatif", exit_on_error=False)
 
-    def _work(
-        self, picture: Picture, make: MakePicture, questions: tuple[WhatIfQuestion, ...], number: int
-    ) -> None:
+    def _work(self, picture: Picture, make: MakePicture, questions: tuple[WhatIfQuestion, ...], number: int) -> None:
         answer: WhatIfAnswer | None = None
         problem = _DEFECT
         try:

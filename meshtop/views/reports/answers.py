@@ -157,9 +157,7 @@ def _strict(picture: Picture, scope: str) -> WhatIfAnswer:
         opens=_opens(picture, rows, _call_of),
     )
     unsure = bool(answer.summary.unknown) or not answer.items
-    return _answer(
-        picture, sentences, unknowns, (table,), bad=bool(answer.summary.breaks), unsure=unsure, also=day
-    )
+    return _answer(picture, sentences, unknowns, (table,), bad=bool(answer.summary.breaks), unsure=unsure, also=day)
 
 
 _QUIET = (EvacuationEffect.GROWS, EvacuationEffect.IDLE)

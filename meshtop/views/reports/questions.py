@@ -160,9 +160,7 @@ def nobody_calls(cluster: str, namespace: str, name: str, labels: Mapping[str, s
     return _applied(f"nobody may call {name}", cluster, "AuthorizationPolicy", namespace, f"nobody-{name}", spec)
 
 
-def _applied(
-    title: str, cluster: str, kind: str, namespace: str, name: str, spec: dict[str, Any]
-) -> WhatIfQuestion:
+def _applied(title: str, cluster: str, kind: str, namespace: str, name: str, spec: dict[str, Any]) -> WhatIfQuestion:
     obj = ConfigObject(
         group=_SECURITY,
         version="v1",

@@ -1,0 +1,106 @@
+"""The objects that shape a service, workload or route, as rows that open, and why each applies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from meshtop.analysis.visibility.shaping import ConfigTarget, applicable_config
+from meshtop.model.constants import CLUSTER_DOMAIN
+from meshtop.views.frame.columns import Columns
+from meshtop.views.frame.facts import Related
+from meshtop.views.frame.table import Table
+from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.object_report import WantedObject, object_behind
+
+SHAPED_BY = "shaped-by"
+"""Stands for the kind of such rows, which are objects of a cluster and no items of a view."""
+
+
+class ShapingObject(Struct, frozen=True, rename="camel"):
+    """An object of a cluster, and why it applies in words."""
+
+    cluster: str
+    kind: str
+    namespace: str
+    name: str
+    why: str
+
+
+def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObject, ...]:
+    """The objects that apply to an item in its cluster: its own first, where it has one."""
+    cluster = getattr(item, "cluster", "")
+    snapshot = picture.snapshot.cluster(cluster)
+    if snapshot is None or snapshot.inventory is None:
+        return ()
+    facts = picture.facts.get(cluster)
+    root = (facts.root_namespace if facts is not None else None) or ""
+    found: dict[tuple[str, str, str], ShapingObject] = {}
+    for target in _targets(picture, kind, item):
+        for one in applicable_config(snapshot.inventory, target, root_namespace=root):
+            made = ShapingObject(cluster, one.kind, one.namespace, one.name, one.why)
+            found.setdefault((one.kind, one.namespace, one.name), made)
+    return tuple(found[key] for key in sorted(found))
+
+
+def _targets(picture: Picture, kind: str, item: Any) -> Iterator[ConfigTarget]:
+    facts = picture.facts.get(item.cluster)
+    domain = facts.domain if facts is not None else CLUSTER_DOMAIN
+    workloads = picture.workloads_in(item.cluster, item.namespace)
+    if kind == "services":
+        behind = [dict(w.labels) for w in workloads if item.name in w.services]
+        yield _target(item.namespace, domain, item.name, item.hosts, behind)
+    elif kind == "canaries":
+        hosts = sorted({item.host, *(d.host for d in item.destinations)} - {""})
+        for host in hosts:
+            name, _, rest = host.partition(".")
+            namespace = rest.partition(".")[0] or item.namespace
+            behind = [dict(w.labels) for w in picture.workloads_in(item.cluster, namespace) if name in w.services]
+            yield _target(namespace, domain, name, (host,), behind)
+    elif kind in ("workloads", "mtls"):
+        own = item.name if kind == "workloads" else item.workload
+        for workload in (w for w in workloads if w.name == own):
+            for name in workload.services or ("",):
+                hosts = (f"{name}.{item.namespace}.svc.{domain}",) if name else ()
+                yield _target(item.namespace, domain, name, hosts, [dict(workload.labels)])
+    elif kind == "namespaces":
+        yield _target(item.name, domain, "", (), [])
+
+
+def _target(
+    namespace: str, domain: str, service: str, hosts: Iterable[str], workloads: Iterable[Mapping[str, str]]
+) -> ConfigTarget:
+    return ConfigTarget(
+        namespace=namespace,
+        domain=domain,
+        service=service,
+        hosts=tuple(host.lower() for host in hosts),
+        workloads=tuple(workloads),
+    )
+
+
+c = Columns(ShapingObject)
+_COLUMNS = (
+    c.text("kind", "KIND", "The object's kind.", "kind", priority=0, min_width=14, max_width=28),
+    c.text("namespace", "NAMESPACE", "Its namespace.", "namespace", priority=1, max_width=32),
+    c.text("name", "NAME", "Its name; enter shows it in every cluster.", "name", priority=0, min_width=8, max_width=48),
+    c.text("why", "WHY", "Why it applies.", "why", priority=1, max_width=60),
+)
+
+
+def shaped_by(picture: Picture, kind: str, item: Any) -> Related | None:
+    """The page of a detail with the objects that shape its item; None for items that nothing shapes."""
+    if kind not in ("services", "canaries", "workloads", "mtls", "namespaces"):
+        return None
+    rows = shaping_objects(picture, kind, item)
+    table = Table(_COLUMNS, rows, lambda one: f"{one.kind}/{one.namespace}/{one.name}")
+    return Related("Shaped by", SHAPED_BY, table, "No object of Istio or Gateway API applies: the mesh's defaults do.")
+
+
+def shaping_object(key: str) -> WantedObject | None:
+    """The object of a row, by the row's key."""
+    kind, _, rest = key.partition("/")
+    namespace, _, name = rest.partition("/")
+    return object_behind(SHAPED_BY, ShapingObject("", kind, namespace, name, ""))
