@@ -51,7 +51,7 @@ class DescribeScreen(ClusterPagesScreen):
         wanted = self._wanted
         pages = described_pages(read, access, wanted.namespace, host.now(), self._cluster)
         nothing = "The access policy hides it." if access is not None and read else "No cluster has it any more."
-        thing = f" {wanted.title}" if wanted.kind else ""
+        thing = f" {wanted.title.replace(wanted.kind, wanted.kind.partition('.')[0], 1)}" if wanted.kind else ""
         return [ClusterPage(f"{name}{thing}", lines) for name, lines in pages], nothing
 
     def action_again(self) -> None:

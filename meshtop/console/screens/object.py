@@ -123,7 +123,9 @@ class ClusterPagesScreen(Guarded, ModalScreen[None]):
         """Put as many clusters side by side as fit."""
         beside = min(MOST_BESIDE, len(self._pages)) if self.size.width >= WIDE else 1
         names = tuple(page.title for page in self._pages)
-        self.query_one("#object-pages", Pages).show(names, self._first)
+        pages = self.query_one("#object-pages", Pages)
+        pages.display = len(names) > 1
+        pages.show(names, self._first)
         for number in range(MOST_BESIDE):
             text = self.query_one(f"#object-{number}", LineView)
             text.display = number < max(1, beside)

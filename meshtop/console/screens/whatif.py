@@ -209,6 +209,7 @@ class WhatIfScreen(MeshScreen):
 
     def _draw(self) -> None:
         self.query_one("#questions", Pages).show(*self._page_names())
+        self.refresh_bindings()
         view = self.query_one("#verdict", LineView)
         room = max(20, self.size.width - 4)
         lines = self._lines(room)
@@ -240,6 +241,10 @@ class WhatIfScreen(MeshScreen):
             for text, tone in told
             for piece in textwrap.wrap(text, room, subsequent_indent="  ", break_on_hyphens=False)
         ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the key for pages if there is only one."""
+        return len(self._page_names()[0]) > 1 if action == "page" else super().check_action(action, parameters)
 
     def action_page(self, step: int) -> None:
         """Go to the next table, else to the next question."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from meshtop.analysis.canary.route_rules import RouteRule, route_rules
+from meshtop.analysis.inventory.untyped import texts
+from meshtop.analysis.visibility.hosts import full_host, host_matches
 from meshtop.model.kube import ConfigObject
 from meshtop.views.frame.facts import Fact, Section, fact
 from meshtop.views.frame.table import Tone
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 MOST_RULES = 12
 """So many rules of a route are told; the object (Y) has all."""
+MOST_ROUTES = 4
+"""So many objects that route a host are told."""
 _TONES = {"aborts": Tone.DEGRADED, "delays": Tone.DEGRADED, "mirrors": Tone.ACCENT}
 
 
@@ -38,6 +42,25 @@ def rules_section(obj: ConfigObject, selected: str | None = None) -> Section:
         facts.append(fact("", f"and {len(rules) - MOST_RULES} more rules: Y shows all", Tone.DIM))
     title = f"Rules of {obj.kind} {obj.meta.namespace}/{obj.meta.name}"
     return Section(title, tuple(facts) or (fact("", "none"),))
+
+
+def selected_rule_section(obj: ConfigObject, selected: str) -> Section:
+    """What one rule does besides weighing: its conditions, mirrors, faults, headers, retries and timeouts."""
+    rule = next((one for one in route_rules(obj) if _is(one, selected)), None)
+    does = () if rule is None else rule.does
+    return Section("The rule also", tuple(fact(word, said, _TONES.get(word, Tone.PLAIN)) for word, said in does))
+
+
+def rules_of_hosts(picture: Picture, cluster: str, hosts: Collection[str], domain: str) -> list[Section]:
+    """The rules of the VirtualServices of a cluster that route some full hosts (in lower case)."""
+    snapshot = picture.snapshot.cluster(cluster)
+    inventory = snapshot.inventory if snapshot is not None else None
+    found = []
+    for obj in inventory.config.get("VirtualService", ()) if inventory is not None else ():
+        routed = (full_host(host.lower(), obj.meta.namespace, domain) for host in texts(obj.spec.get("hosts")))
+        if any(host_matches(pattern, host) for pattern in routed for host in hosts):
+            found.append(rules_section(obj))
+    return found[:MOST_ROUTES]
 
 
 def _is(rule: RouteRule, selected: str | None) -> bool:

@@ -66,7 +66,7 @@ _HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", 
 _BY_VIEW = {
     "clusters": _asking(*_REGISTRIES),
     "namespaces": _asking(),
-    "services": _asking("EndpointSlice", "ServiceExport"),
+    "services": _asking("EndpointSlice", "ServiceExport", "VirtualService"),
     "workloads": _asking(),
     "virtualmachines": _asking("WorkloadGroup"),
     "edges": _ACCESS,

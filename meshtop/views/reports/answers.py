@@ -156,7 +156,7 @@ def _strict(picture: Picture, scope: str) -> WhatIfAnswer:
         empty="No call that was seen would break." if answer.items else "No call was seen.",
         opens=_opens(picture, rows, _call_of),
     )
-    unsure = bool(answer.summary.unknown) or not answer.items
+    unsure = bool(answer.summary.unknown) or not answer.items or not answer.summary.day_measured
     return _answer(picture, sentences, unknowns, (table,), bad=bool(answer.summary.breaks), unsure=unsure, also=day)
 
 
