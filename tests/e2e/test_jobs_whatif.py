@@ -40,12 +40,12 @@ class CountedKeys:
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     """The size of the terminals that a test opens."""
     columns, lines = request.param
     monkeypatch.setattr(in_a_terminal, "COLUMNS", columns)
     monkeypatch.setattr(in_a_terminal, "LINES", lines)
-    yield columns, lines
+    return columns, lines
 
 
 @pytest.fixture(scope="module")
