@@ -22,7 +22,7 @@ MOST_ROUTES = 4
 _TONES = {"aborts": Tone.DEGRADED, "delays": Tone.DEGRADED, "mirrors": Tone.ACCENT}
 
 
-def config_object(picture: Picture, cluster: str, kind: str, namespace: str, name: str) -> ConfigObject | None:
+def held_object(picture: Picture, cluster: str, kind: str, namespace: str, name: str) -> ConfigObject | None:
     """An object of Istio or Gateway API as it was read from a cluster; None where it was not."""
     snapshot = picture.snapshot.cluster(cluster)
     held = snapshot.inventory.config.get(kind, ()) if snapshot is not None and snapshot.inventory is not None else ()
@@ -69,8 +69,6 @@ def _is(rule: RouteRule, selected: str | None) -> bool:
 
 def _told(rule: RouteRule, *, marked: bool) -> Iterator[Fact]:
     tone = Tone.STRONG if marked else Tone.PLAIN
-    yield fact(
-        f"#{rule.name}{' ◂' if marked else ''}", f"to {rule.sends}" if " " not in rule.sends[:9] else rule.sends, tone
-    )
+    yield fact(f"#{rule.name}{' ◂' if marked else ''}", rule.sends, tone)
     for word, said in rule.does:
         yield fact(f"  {word}", said, _TONES.get(word, Tone.PLAIN))
