@@ -29,6 +29,9 @@ class DescribeScreen(ClusterPagesScreen):
         Binding("r", "again", "read again", id="describe.again"),
     ]
 
+    KEYS: ClassVar[str] = "tab next cluster · / search · r read again · c copy · esc back"
+    WRAPS: ClassVar[bool] = True
+
     def __init__(self, wanted: WantedObject, cluster: str) -> None:
         super().__init__(f"Cluster {wanted.name}" if not wanted.kind else wanted.title)
         self._wanted = wanted

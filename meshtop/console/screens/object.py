@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,7 +33,6 @@ WIDE = 120
 MOST_BESIDE = 3
 HEAD_LINES = 2
 """Lines above those of a page."""
-KEYS = "tab next cluster · / search · n next difference · c copy · esc back"
 
 
 class ClusterPage(Struct, frozen=True):
@@ -66,6 +66,9 @@ class ClusterPagesScreen(Guarded, ModalScreen[None]):
         Binding("N", "next(-1)", "match before", id="object.before", show=False),
         Binding("escape,q", "leave", "back", id="object.back"),
     ]
+    KEYS: ClassVar[str] = "tab next cluster · / search · n next difference · c copy · esc back"
+    WRAPS: ClassVar[bool] = False
+    """Whether a line that is too long goes on below; else it is cut, so that lines of clusters stay side by side."""
 
     def __init__(self, title: str) -> None:
         super().__init__()
@@ -131,16 +134,16 @@ class ClusterPagesScreen(Guarded, ModalScreen[None]):
             text.display = number < max(1, beside)
             if self._pages and text.display:
                 page = self._pages[(self._first + number) % len(self._pages)]
-                text.show(_drawn(page, self._sought))
+                text.show(_drawn(page, self._sought, wraps=self.WRAPS))
             elif number == 0:
-                text.show(_drawn(ClusterPage(self._title, ((self._said, Tone.DIM),)), ""))
+                text.show(_drawn(ClusterPage(self._title, ((self._said, Tone.DIM),)), "", wraps=True))
         self._say_keys()
         if self.focused is None or isinstance(self.focused, LineView):
             self.query_one("#object-0", LineView).focus()
 
     def _say_keys(self) -> None:
         found = sum(self._is_sought(text) for page in self._pages for text, _ in page.lines)
-        said = f"/{self._sought}: {found} line{'s' * (found != 1)} · n next, N before" if self._sought else KEYS
+        said = f"/{self._sought}: {found} line{'s' * (found != 1)} · n next, N before" if self._sought else self.KEYS
         missed = bool(self._sought) and not found
         self.query_one("#object-keys", CellsLine).show((Cell(said, Tone.DEGRADED if missed else Tone.DIM),))
 
@@ -204,9 +207,10 @@ class ClusterPagesScreen(Guarded, ModalScreen[None]):
     def action_next(self, step: int) -> None:
         """Scroll every text to its next line that was found; without a search, to one that differs."""
         for text, page in zip(self.query(LineView), self._in_order(), strict=False):
+            lines = lines_of_page(page, text.scrollable_content_region.width, wraps=self.WRAPS)
             rows = [
                 number + HEAD_LINES
-                for number, (line, tone) in enumerate(page.lines)
+                for number, (line, tone) in enumerate(lines)
                 if (self._is_sought(line) if self._sought else tone is Tone.DEGRADED)
             ]
             here = text.scroll_offset.y + 1
@@ -259,16 +263,24 @@ class ObjectScreen(ClusterPagesScreen):
         return [page(one) for one in shown], "; ".join(problems) or nothing
 
 
-def _drawn(page: ClusterPage, sought: str) -> Callable[[int], list[TextLine]]:
+def lines_of_page(page: ClusterPage, width: int, *, wraps: bool) -> list[tuple[str, Tone]]:
+    """The lines of a page as they are drawn in a width, harmless to a terminal."""
+    room = max(8, width - 2)
+    if not wraps:
+        return [(cut(clean_line(text), room), tone) for text, tone in page.lines]
+    return [
+        (piece, tone)
+        for text, tone in page.lines
+        for piece in textwrap.wrap(clean_line(text), room, subsequent_indent="    ", break_on_hyphens=False) or [""]
+    ]
+
+
+def _drawn(page: ClusterPage, sought: str, *, wraps: bool) -> Callable[[int], list[TextLine]]:
     def lines(width: int) -> list[TextLine]:
-        room = max(0, width - 2)
-        head = TextLine("plain", (TextRun(1, cut(page.title, room), Tone.STRONG),))
+        head = TextLine("plain", (TextRun(1, cut(page.title, max(0, width - 2)), Tone.STRONG),))
         texts = [
-            TextLine(
-                "cursor" if sought and sought.lower() in text.lower() else "plain",
-                (TextRun(1, cut(clean_line(text), room), tone),),
-            )
-            for text, tone in page.lines
+            TextLine("cursor" if sought and sought.lower() in text.lower() else "plain", (TextRun(1, text, tone),))
+            for text, tone in lines_of_page(page, width, wraps=wraps)
         ]
         return [head, TextLine("plain", ()), *texts]
 

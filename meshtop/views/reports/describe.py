@@ -48,7 +48,8 @@ def described_lines(told: DescribedObject, now: float) -> tuple[tuple[str, Tone]
     if told.pods is not None:
         nodes = told.pods.kind == "Node" or not told.subject.found
         title = "Nodes" if nodes else "Pods"
-        lines += _section(f"{title} {len(told.pods.found)}", _listed(told.pods, title, _node if nodes else _pod, now))
+        count = "" if told.pods.error else f" {len(told.pods.found)}"
+        lines += _section(f"{title}{count}", _listed(told.pods, title, _node if nodes else _pod, now))
         if not nodes and told.pods.found:
             lines += _section("Images", _images(told.pods.found))
     if told.events is not None:

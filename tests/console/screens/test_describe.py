@@ -169,6 +169,16 @@ async def test_what_has_no_object_and_a_recording_say_so(monkeypatch: pytest.Mon
         app.replay = None
 
 
+async def test_why_a_pod_ended_is_not_cut_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = console(monkeypatch, Asked(sick("east")))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settled(pilot)
+        app.run_command("workloads", "")
+        await press(pilot, "D")
+        assert isinstance(app.screen, DescribeScreen)
+        assert "OOMKilled, exit 137" in " ".join(page(app.screen).split())
+
+
 async def test_nothing_anywhere_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = DescribedObject(cluster="east", subject=ShownObject(cluster="east", kind="Deployment"))
     app = console(monkeypatch, Asked(nothing))
