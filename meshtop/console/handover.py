@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 RESOURCES = {"services": "service", "namespaces": "namespace", "canaries": "virtualservice"}
-"""What kubectl and k9s call the rows of a kind; workloads say their own kind."""
+"""What kubectl and k9s call the rows of a kind; workloads, routes and findings say their own kind."""
+_NAMED = frozenset(
+    {
+        *("Deployment", "StatefulSet", "DaemonSet", "Service", "Pod", "Namespace", "VirtualService", "HTTPRoute"),
+        *("GRPCRoute", "DestinationRule", "ServiceEntry", "Sidecar", "PeerAuthentication", "AuthorizationPolicy"),
+        "RequestAuthentication",
+    }
+)
+"""Kinds whose name, in lower case, kubectl and k9s take for one kind only."""
 
 
 class OtherPlace(Struct, frozen=True):
@@ -57,12 +65,8 @@ def other_place(picture: Picture, query: Query, chosen: tuple[str, str] | None) 
 
 def _resource(kind: str, item: Any) -> str:
     said = getattr(item, "kind", "")
-    if kind == "workloads" or (kind == "canaries" and said):
-        return (
-            str(said).lower()
-            if said in ("Deployment", "StatefulSet", "DaemonSet", "VirtualService", "HTTPRoute")
-            else ""
-        )
+    if kind in ("workloads", "findings") or (kind == "canaries" and said):
+        return str(said).lower() if said in _NAMED else ""
     return "" if kind == "services" and said == "ServiceEntry" else RESOURCES.get(kind, "")
 
 
