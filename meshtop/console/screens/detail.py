@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, COURSE_SECONDS, course, detail_lines, read_courses
@@ -142,6 +143,12 @@ class DetailScreen(MeshScreen):
         """Its own kind, and those of related items."""
         related = {one.kind for one in self._detail.related} if self._detail is not None else set()
         return frozenset({self.kind} | related - {SHAPED_BY})
+
+    def request(self) -> PictureRequest:
+        """The rows of its kinds, and what shapes the item."""
+        from meshtop.views.picture.asks import SHAPING
+
+        return structs.replace(super().request(), asked=SHAPING)
 
     @property
     def wide(self) -> bool:

@@ -11,12 +11,24 @@ from meshtop.analysis.visibility.shaping import ConfigTarget, applicable_config
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.facts import Related
+from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Table
+from meshtop.views.frame.unknowns import Needs, doubt, unknowns_of
+from meshtop.views.picture import asks
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
+from meshtop.views.picture.query import Query
 from meshtop.views.reports.object_report import WantedObject, object_behind
 
 SHAPED_BY = "shaped-by"
 """Stands for the kind of such rows, which are objects of a cluster and no items of a view."""
+
+
+UNREAD = "?"
+"""The kind of a row that stands for what could not be read."""
+
+
+_SHAPING: Key[tuple[ShapingObject, ...]] = Key("objects that shape a thing")
 
 
 class ShapingObject(Struct, frozen=True, rename="camel"):
@@ -30,7 +42,7 @@ class ShapingObject(Struct, frozen=True, rename="camel"):
 
 
 def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObject, ...]:
-    """The objects that apply to an item in its cluster: its own first, where it has one."""
+    """The objects that apply to an item in its cluster; the last row says which kinds could not be read, if any."""
     cluster = getattr(item, "cluster", "")
     snapshot = picture.snapshot.cluster(cluster)
     if snapshot is None or snapshot.inventory is None:
@@ -42,10 +54,15 @@ def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObje
         for one in applicable_config(snapshot.inventory, target, root_namespace=root):
             made = ShapingObject(cluster, one.kind, one.namespace, one.name, one.why)
             found.setdefault((one.kind, one.namespace, one.name), made)
-    return tuple(found[key] for key in sorted(found))
+    unread = unknowns_of(picture.snapshot, Needs(asks.SHAPING_KINDS), Query(clusters=(cluster,)))
+    rest = (ShapingObject(cluster, UNREAD, "", "", doubt(unread)),) if unread else ()
+    return (*(found[key] for key in sorted(found)), *rest)
 
 
 def _targets(picture: Picture, kind: str, item: Any) -> Iterator[ConfigTarget]:
+    if kind == "namespaces":
+        yield _target(item.name, CLUSTER_DOMAIN, "", (), [])
+        return
     facts = picture.facts.get(item.cluster)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
     workloads = picture.workloads_in(item.cluster, item.namespace)
@@ -65,8 +82,6 @@ def _targets(picture: Picture, kind: str, item: Any) -> Iterator[ConfigTarget]:
             for name in workload.services or ("",):
                 hosts = (f"{name}.{item.namespace}.svc.{domain}",) if name else ()
                 yield _target(item.namespace, domain, name, hosts, [dict(workload.labels)])
-    elif kind == "namespaces":
-        yield _target(item.name, domain, "", (), [])
 
 
 def _target(
@@ -94,7 +109,9 @@ def shaped_by(picture: Picture, kind: str, item: Any) -> Related | None:
     """The page of a detail with the objects that shape its item; None for items that nothing shapes."""
     if kind not in ("services", "canaries", "workloads", "mtls", "namespaces"):
         return None
-    rows = shaping_objects(picture, kind, item)
+    # A fleet has tens of thousands of objects, and a page is drawn anew with each refresh of telemetry.
+    place = (kind, view(kind).key(item))
+    rows = picture.unless_changed(_SHAPING, lambda: shaping_objects(picture, kind, item), also=place)
     table = Table(_COLUMNS, rows, lambda one: f"{one.kind}/{one.namespace}/{one.name}")
     return Related("Shaped by", SHAPED_BY, table, "No object of Istio or Gateway API applies: the mesh's defaults do.")
 
@@ -103,4 +120,4 @@ def shaping_object(key: str) -> WantedObject | None:
     """The object of a row, by the row's key."""
     kind, _, rest = key.partition("/")
     namespace, _, name = rest.partition("/")
-    return object_behind(SHAPED_BY, ShapingObject("", kind, namespace, name, ""))
+    return None if kind == UNREAD else object_behind(SHAPED_BY, ShapingObject("", kind, namespace, name, ""))

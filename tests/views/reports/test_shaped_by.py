@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
+from meshtop.model.kube import KindStatus
 from meshtop.model.snapshot import Snapshot
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.object_report import WantedObject
-from meshtop.views.reports.shaped_by import shaped_by, shaping_object, shaping_objects
+from meshtop.views.reports.shaped_by import UNREAD, shaped_by, shaping_object, shaping_objects
 from tests import worlds
 from tests.analysis.security.mtls.objects import config, destination_rule
 from tests.views.kinds.test_security import with_objects
@@ -39,6 +41,23 @@ def test_what_shapes_a_thing(kind: str, name: str, expected: list[str]) -> None:
     found = shaping_objects(picture, kind, item)
     assert [f"{one.kind}/{one.name}" for one in found] == expected
     assert all(one.why for one in found)
+
+
+def test_a_kind_that_may_not_be_read_is_said_to_be_unknown() -> None:
+    """That nothing applies is a claim about what was read."""
+    east = worlds.east()
+    assert east.inventory is not None
+    denied = KindStatus(kind="AuthorizationPolicy", group="security.istio.io", state="denied")
+    kinds = tuple(one for one in east.inventory.kinds if one.kind != denied.kind)
+    inventory = structs.replace(east.inventory, kinds=(*kinds, denied))
+    picture = Picture(worlds.world(structs.replace(east, inventory=inventory)))
+    item = next(one for one in view("services").all_items(picture) if one.name == "reviews")
+    told = shaped_by(picture, "services", item)
+    assert told is not None
+    (row,) = told.table.items
+    assert row.kind == UNREAD
+    assert "AuthorizationPolicy of east may not be read" in row.why
+    assert shaping_object(told.table.key(0)) is None
 
 
 def test_each_cluster_has_its_own() -> None:
