@@ -100,7 +100,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         return 0
 
     monkeypatch.setattr(handover, "run_instead", instead)
-    monkeypatch.setattr(handover.shutil, "which", lambda name: f"/bin/{name}" if name == "kubectl" else None)
+    monkeypatch.setattr("shutil.which", lambda name: f"/bin/{name}" if name == "kubectl" else None)
     return given
 
 

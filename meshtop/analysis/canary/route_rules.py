@@ -226,8 +226,6 @@ def _filtered(filter_: Mapping[str, Any], of: str) -> Iterator[tuple[str, str]]:
         yield "redirects", f"{to or 'elsewhere'}{of}"
     if rewrite := mapping(filter_.get("urlRewrite")):
         path = mapping(rewrite.get("path"))
-        to = path.get("replaceFullPath") or path.get("replacePrefixMatch")
-        yield (
-            "rewrites",
-            ", ".join(filter(None, (str(rewrite.get("hostname") or ""), f"path to {to}" if to else ""))) + of,
-        )
+        new = path.get("replaceFullPath") or path.get("replacePrefixMatch")
+        parts = [str(rewrite.get("hostname") or ""), f"path to {new}" if new else ""]
+        yield "rewrites", ", ".join(filter(None, parts)) + of

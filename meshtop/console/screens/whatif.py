@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _AN_OBJECT = re.compile(r"^[ \t]*[{\[-]?[ \t]*[\"']?(?:apiVersion|kind)[\"']?[ \t]*:|\"kind\"[ \t]*:", re.MULTILINE)
-_SHARE_OF_SENTENCES = 3
-"""Sentences take at most half of the screen's lines in a terminal of 24, and this share's complement in others."""
+_LOW = 30
+"""Height in lines below which sentences take at most half of the screen, and a third from there on."""
+AGAIN_SECONDS = 5.0
+"""Seconds between two answers to one question: of a big fleet each takes a thread that long."""
 _DEFECT = "A defect of meshtop: the answer could not be worked out. The log has it."
 NOT_OBJECTS = "What was pasted is no object: YAML or JSON with apiVersion and kind is, and its forecast opens."
 
@@ -89,7 +91,8 @@ class WhatIfScreen(MeshScreen):
         self._all = False
         self._answer: WhatIfAnswer | None = None
         self._problem = ""
-        self._asked: Picture | None = None
+        self._asked_at: float | None = None
+        """The moment of the picture that was asked last, in Unix seconds; None where one is to be asked at once."""
         self._busy = False
         self._make: MakePicture | None = None
 
@@ -130,8 +133,8 @@ class WhatIfScreen(MeshScreen):
     @property
     def chosen(self) -> tuple[str, str] | None:
         """The kind and key of what the row under the cursor leads to."""
-        shown, key = self._shown_table(), self.rows.cursor_key
-        return None if shown is None or key is None else shown.opens(key)
+        shown, key, picture = self._shown_table(), self.rows.cursor_key, self.host.picture
+        return None if shown is None or key is None or picture is None else shown.opens(picture, key)
 
     def request(self) -> PictureRequest:
         """What the question takes, for as long as it is open."""
@@ -142,7 +145,8 @@ class WhatIfScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Ask again, of what is read now."""
-        if self._asked is not picture:
+        at = picture.snapshot.at
+        if self._asked_at is None or abs(at - self._asked_at) >= AGAIN_SECONDS:
             self._ask(picture)
         self._draw()
 
@@ -153,7 +157,7 @@ class WhatIfScreen(MeshScreen):
         self._make = self._make or self.host.session.forecaster()
         if self._make is None:
             return
-        self._busy, self._asked = True, picture
+        self._busy, self._asked_at = True, picture.snapshot.at
         work = partial(self._work, picture, self._make, self._questions, self._number)
         self.run_worker(work, thread=True, group="whatif", exit_on_error=False)
 
@@ -186,7 +190,7 @@ class WhatIfScreen(MeshScreen):
             self._questions = message.questions
             self._answer, self._problem = message.answer, message.problem
         else:
-            self._asked = None
+            self._asked_at = None
         self.update()
 
     def _shown_table(self) -> AnswerTable | None:
@@ -213,8 +217,8 @@ class WhatIfScreen(MeshScreen):
         view = self.query_one("#verdict", LineView)
         room = max(20, self.size.width - 4)
         lines = self._lines(room)
-        most = max(4, self.size.height // 2 - 2 if self.size.height < 30 else self.size.height // _SHARE_OF_SENTENCES)
-        view.styles.height = max(1, min(len(lines), most))
+        most = self.size.height // 2 - 2 if self.size.height < _LOW else self.size.height // 3
+        view.styles.height = max(1, min(len(lines), max(4, most)))
         view.show(lambda width: self._lines(max(20, width - 4)))
         shown, rows = self._shown_table(), self.rows
         rows.display = not self._problem
@@ -257,7 +261,7 @@ class WhatIfScreen(MeshScreen):
 
     def _go_to(self, number: int) -> None:
         if number != self._number:
-            self._number, self._answer, self._problem, self._asked = number, None, "", None
+            self._number, self._answer, self._problem, self._asked_at = number, None, "", None
             self.rows.wait(Note("Working it out …", "It takes a moment."))
         self._table = 0
         self.update()

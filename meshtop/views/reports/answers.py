@@ -41,14 +41,15 @@ MakePicture = Callable[[Snapshot], Picture]
 class AnswerTable(Struct, frozen=True, kw_only=True):
     """The rows of an answer: those that matter, and all; `title` says what they are, `empty` that none matters.
 
-    `opens` gives the kind and key of the item that a row leads to, by the row's key; None where there is none.
+    `opens` gives the kind and key of the item that a row leads to, by the Picture that is shown then and the row's key;
+    None where there is none. An answer holds no Picture: that of a big fleet is freed in steps by whoever replaces it.
     """
 
     title: str
     matters: Table[Any]
     all_: Table[Any]
     empty: str
-    opens: Callable[[str], tuple[str, str] | None]
+    opens: Callable[[Picture, str], tuple[str, str] | None]
 
 
 class WhatIfAnswer(Struct, frozen=True, kw_only=True):
@@ -110,10 +111,10 @@ def _stands_on(picture: Picture, also: str) -> str:
     return f"Stands on the calls of the last {_span(picture)}{also}, as of {at:%H:%M:%S}Z. Nothing is written."
 
 
-def _opens(picture: Picture, rows: Table[Any], to: Callable[[Picture, Any], tuple[str, str] | None]) -> Any:
+def _opens(rows: Table[Any], to: Callable[[Picture, Any], tuple[str, str] | None]) -> Any:
     """A function from a row's key to what it leads to, looked up when it is asked."""
 
-    def opens(key: str) -> tuple[str, str] | None:
+    def opens(picture: Picture, key: str) -> tuple[str, str] | None:
         found = next((item for number, item in enumerate(rows.items) if rows.key(number) == key), None)
         return None if found is None else to(picture, found)
 
@@ -154,7 +155,7 @@ def _strict(picture: Picture, scope: str) -> WhatIfAnswer:
         matters=worse,
         all_=rows,
         empty="No call that was seen would break." if answer.items else "No call was seen.",
-        opens=_opens(picture, rows, _call_of),
+        opens=_opens(rows, _call_of),
     )
     unsure = bool(answer.summary.unknown) or not answer.items or not answer.summary.day_measured
     return _answer(picture, sentences, unknowns, (table,), bad=bool(answer.summary.breaks), unsure=unsure, also=day)
@@ -175,7 +176,7 @@ def _evacuated(picture: Picture, cluster: str) -> WhatIfAnswer:
             matters=evacuated_table([item for item in answer.items if item.fate not in _QUIET]),
             all_=hosts,
             empty=f"Every host of {cluster} has endpoints enough elsewhere.",
-            opens=_opens(picture, hosts, _service_of),
+            opens=_opens(hosts, _service_of),
         ),
         AnswerTable(
             title=f"Calls {len(answer.calls.items)}",
@@ -184,7 +185,7 @@ def _evacuated(picture: Picture, cluster: str) -> WhatIfAnswer:
             ),
             all_=calls,
             empty="No call from another cluster would fail.",
-            opens=_opens(picture, calls, _call_of),
+            opens=_opens(calls, _call_of),
         ),
     )
     bad = bool(answer.summary.gone or answer.summary.doubles or answer.calls.summary.breaks)
@@ -228,7 +229,7 @@ def _unread(picture: Picture, cluster: str) -> WhatIfAnswer:
         matters=shown,
         all_=shown,
         empty="No other cluster was seen to call it.",
-        opens=lambda key: ("edges", key),
+        opens=lambda _, key: ("edges", key),
     )
     return _answer(picture, sentences, (), (table,), bad=False, unsure=True)
 
@@ -246,7 +247,7 @@ def _applied(picture: Picture, question: WhatIfQuestion, make: MakePicture) -> W
         matters=forecast_table(told),
         all_=rows,
         empty="No call that was seen would change.",
-        opens=_opens(picture, rows, _call_of),
+        opens=_opens(rows, _call_of),
     )
     return _answer(
         picture,

@@ -74,14 +74,15 @@ def _targets(picture: Picture, kind: str, item: Any) -> Iterator[ConfigTarget]:
         for host in hosts:
             name, _, rest = host.partition(".")
             namespace = rest.partition(".")[0] or item.namespace
-            behind = [dict(w.labels) for w in picture.workloads_in(item.cluster, namespace) if name in w.services]
+            there = picture.workloads_in(item.cluster, namespace)
+            behind = [dict(w.labels) for w in there if name in w.services]
             yield _target(namespace, domain, name, (host,), behind)
     elif kind in ("workloads", "mtls"):
         own = item.name if kind == "workloads" else item.workload
         for workload in (w for w in workloads if w.name == own):
             for name in workload.services or ("",):
-                hosts = (f"{name}.{item.namespace}.svc.{domain}",) if name else ()
-                yield _target(item.namespace, domain, name, hosts, [dict(workload.labels)])
+                own_host = [f"{name}.{item.namespace}.svc.{domain}"] if name else []
+                yield _target(item.namespace, domain, name, own_host, [dict(workload.labels)])
 
 
 def _target(

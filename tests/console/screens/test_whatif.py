@@ -360,7 +360,7 @@ def test_a_picture_of_what_would_be_is_made_apart(intruded: Snapshot) -> None:
     session = ConsoleSession(ConsoleOptions(settings=Settings), MessagePump())
     assert session.forecaster() is None, "before the settings were read"
     factory: Future[PictureFactory] = Future()
-    factory.set_result(PictureFactory(change_memory=Watching()))  # type: ignore[arg-type]
+    factory.set_result(PictureFactory(change_memory=Watching()))
     session._pictures = factory
     make = session.forecaster()
     assert make is not None

@@ -28,7 +28,7 @@ def intruded() -> Picture:
 def leads_somewhere(picture: Picture, table: AnswerTable) -> bool:
     """Whether every row of a table opens an item that is there."""
     for number in range(len(table.all_)):
-        to = table.opens(table.all_.key(number))
+        to = table.opens(picture, table.all_.key(number))
         if to is None or find_item(picture, *to) is None:
             return False
     return len(table.all_) > 0
@@ -74,7 +74,7 @@ def test_a_cluster_that_leaves_has_hosts_and_calls_that_open(intruded: Picture) 
     hosts, calls = found.tables
     assert hosts.title.startswith("Hosts ")
     assert calls.title.startswith("Calls ")
-    to = hosts.opens(hosts.all_.key(0))
+    to = hosts.opens(intruded, hosts.all_.key(0))
     assert to is not None
     assert to[0] == "services"
     assert find_item(intruded, *to) is not None

@@ -163,7 +163,7 @@ def test_a_cluster_is_its_nodes_and_warnings() -> None:
     assert "no warnings" in texts(lines)
 
 
-HOSTILE = [None, 3, "\x1b[2Jx", [], {}, [None, 3], {"a": []}, [{"type": None}], {"terminated": 3}]
+HOSTILE: list[Any] = [None, 3, "\x1b[2Jx", [], {}, [None, 3], {"a": []}, [{"type": None}], {"terminated": 3}]
 
 
 @pytest.mark.parametrize("odd", HOSTILE)
