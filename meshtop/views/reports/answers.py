@@ -14,6 +14,7 @@ from msgspec import Struct
 from meshtop.analysis.fleet.locality import EvacuationEffect
 from meshtop.analysis.forecast.differences import ForecastEffect
 from meshtop.analysis.security.mtls.whatif import Effect
+from meshtop.model.numbers import number_of, quantity
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import clean
 from meshtop.settings.durations import format_duration
@@ -218,10 +219,14 @@ def _unread(picture: Picture, cluster: str) -> WhatIfAnswer:
     shown = related_items(picture, "edges", "Calls", calls, "").table
     known = picture.snapshot.cluster(cluster)
     why = known.kubernetes.error if known is not None else None
+    rate = sum(item.traffic.requests_per_second or 0.0 for item in calls)
+    often = f" ({quantity(rate)}/s)" if rate else ""
     sentences = [
         f"{cluster} could not be read, so what runs there is unknown.",
         *([why] if why else []),
-        f"{len(calls)} calls from other clusters lead there." if calls else "No call from another cluster leads there.",
+        f"{number_of(len(calls), 'call')} from other clusters would lead there{often}."
+        if calls
+        else "No call from another cluster leads there.",
         *([f"Tenants that call: {', '.join(tenants)}."] if tenants else []),
     ]
     table = AnswerTable(

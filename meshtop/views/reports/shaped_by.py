@@ -24,8 +24,17 @@ SHAPED_BY = "shaped-by"
 """Stands for the kind of such rows, which are objects of a cluster and no items of a view."""
 
 
+_SHAPED = frozenset({"services", "canaries", "workloads", "mtls", "namespaces", "edges"})
 UNREAD = "?"
 """The kind of a row that stands for what could not be read."""
+
+
+class CalledWorkload(Struct, frozen=True):
+    """The workload that a call reaches, by its place."""
+
+    cluster: str
+    namespace: str
+    name: str
 
 
 _SHAPING: Key[tuple[ShapingObject, ...]] = Key("objects that shape a thing")
@@ -42,7 +51,15 @@ class ShapingObject(Struct, frozen=True, rename="camel"):
 
 
 def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObject, ...]:
-    """The objects that apply to an item in its cluster; the last row says which kinds could not be read, if any."""
+    """The objects that apply to an item in its cluster; the last row says which kinds could not be read, if any.
+
+    To a call those apply that do to the workload it reaches. A finding is about one object, which is its own.
+    """
+    if kind == "findings":
+        return (ShapingObject(item.cluster, item.kind, item.namespace, item.name, item.path or "what it is about"),)
+    if kind == "edges":
+        end = item.destination
+        kind, item = "workloads", CalledWorkload(end.cluster, end.namespace, end.workload)
     cluster = getattr(item, "cluster", "")
     snapshot = picture.snapshot.cluster(cluster)
     if snapshot is None or snapshot.inventory is None:
@@ -50,7 +67,11 @@ def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObje
     facts = picture.facts.get(cluster)
     root = (facts.root_namespace if facts is not None else None) or ""
     found: dict[tuple[str, str, str], ShapingObject] = {}
-    for target in _targets(picture, kind, item):
+    targets = list(_targets(picture, kind, item))
+    if not targets:
+        # That nothing applies would be a claim about something that was not found.
+        return (ShapingObject(cluster, UNREAD, "", "", "Its workload is not known, so neither is what applies to it."),)
+    for target in targets:
         for one in applicable_config(snapshot.inventory, target, root_namespace=root):
             made = ShapingObject(cluster, one.kind, one.namespace, one.name, one.why)
             found.setdefault((one.kind, one.namespace, one.name), made)
@@ -108,13 +129,19 @@ _COLUMNS = (
 
 def shaped_by(picture: Picture, kind: str, item: Any) -> Related | None:
     """The page of a detail with the objects that shape its item; None for items that nothing shapes."""
-    if kind not in ("services", "canaries", "workloads", "mtls", "namespaces"):
+    about_object = kind == "findings" and item.on_configuration and bool(item.cluster)
+    if kind not in _SHAPED and not about_object:
         return None
     # A fleet has tens of thousands of objects, and a page is drawn anew with each refresh of telemetry.
     place = (kind, view(kind).key(item))
     rows = picture.unless_changed(_SHAPING, lambda: shaping_objects(picture, kind, item), also=place)
     table = Table(_COLUMNS, rows, lambda one: f"{one.kind}/{one.namespace}/{one.name}")
-    return Related("Shaped by", SHAPED_BY, table, "No object of Istio or Gateway API applies: the mesh's defaults do.")
+    return Related(
+        "Objects" if about_object else "Shaped by",
+        SHAPED_BY,
+        table,
+        "No object of Istio or Gateway API applies: the mesh's defaults do.",
+    )
 
 
 def shaping_object(key: str) -> WantedObject | None:

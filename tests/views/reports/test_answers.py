@@ -103,6 +103,24 @@ def test_of_a_cluster_that_never_answered_it_is_said_that_nothing_is_known() -> 
     assert "north did not answer" in found.sentences[0]
 
 
+def test_of_a_cluster_that_was_dead_from_the_start_its_callers_elsewhere_are_told(intruded: Picture) -> None:
+    late = SourceStatus(state=State.UNREACHABLE, error="eu-west did not answer within 5 s")
+    clusters = tuple(
+        structs.replace(c, inventory=None, telemetry=None, history=None, kubernetes=late, prometheus=late)
+        if c.name == "eu-west"
+        else c
+        for c in intruded.snapshot.clusters
+    )
+    picture = Picture(structs.replace(intruded.snapshot, clusters=clusters))
+    found = answered(picture, evacuation("eu-west"), Picture)
+    assert found.verdict.text == "? eu-west could not be read, so what runs there is unknown."
+    calls = [edge for edge in picture.edges if edge.destination.cluster == "eu-west" != edge.source.cluster]
+    assert calls
+    assert any(one.startswith(f"{len(calls)} calls from other clusters would lead there (") for one in found.sentences)
+    assert any(one.startswith("Tenants that call: ") for one in found.sentences)
+    assert leads_somewhere(picture, found.tables[0])
+
+
 def test_objects_are_forecast_with_the_verdict_first() -> None:
     picture = Picture(world())
     found = answered(picture, objects_applied(DENY, home="shop"), Picture)

@@ -79,6 +79,33 @@ def test_a_row_is_an_object_that_can_be_read() -> None:
     assert WantedObject("PeerAuthentication", "shop", "default") in objects
 
 
+def test_what_decides_about_a_call_is_what_shapes_the_called_end() -> None:
+    picture = Picture(shaped_world())
+    call = next(one for one in view("edges").all_items(picture) if one.destination.workload == "reviews-v1")
+    assert call.destination.cluster == "east"
+    names = [f"{one.kind}/{one.name}" for one in shaping_objects(picture, "edges", call)]
+    assert names == ["DestinationRule/rule", "PeerAuthentication/default", "VirtualService/reviews"]
+
+
+def test_of_a_call_to_nobody_known_nothing_is_claimed() -> None:
+    picture = Picture(shaped_world())
+    call = next(one for one in view("edges").all_items(picture) if one.destination.workload == "reviews-v1")
+    nobody = structs.replace(call, destination=structs.replace(call.destination, workload=""))
+    (row,) = shaping_objects(picture, "edges", nobody)
+    assert (row.kind, "not known" in row.why) == (UNREAD, True)
+
+
+def test_a_finding_s_object_opens_from_its_page() -> None:
+    picture = Picture(shaped_world())
+    finding = next(one for one in view("findings").all_items(picture) if one.kind == "VirtualService")
+    told = shaped_by(picture, "findings", finding)
+    assert told is not None
+    assert told.title == "Objects"
+    assert shaping_object(told.table.key(0)) == WantedObject("VirtualService", "shop", "reviews")
+    seen = next(one for one in view("findings").all_items(picture) if not one.on_configuration)
+    assert shaped_by(picture, "findings", seen) is None
+
+
 def test_things_that_nothing_shapes_have_no_such_page() -> None:
     picture = Picture(shaped_world())
     assert shaped_by(picture, "clusters", view("clusters").all_items(picture)[0]) is None
