@@ -69,6 +69,8 @@ def call_tree(lookup: GraphLookup, roots: Sequence[str], *, deep: int | None = N
     for root in roots:
         if root in lookup.nodes and root not in told:
             yield TreeCall(root, None)
+            if deep == 0:
+                continue
             yield from _below(lookup, root, deep, told)
 
 

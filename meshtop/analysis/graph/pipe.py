@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import GraphEdge
+from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.state import HealthStatus
 from meshtop.model.traffic import Sums
 
@@ -41,10 +42,16 @@ def carried_bytes(sums: Sums) -> float | None:
     return (sums.sent or 0.0) + (sums.received or 0.0)
 
 
+def is_plaintext(edge: GraphEdge) -> bool:
+    """Whether so much of a call was seen without mutual TLS that it is no rounding."""
+    ratio = edge.mtls_ratio
+    return ratio is not None and ratio < MUTUAL_TLS_FROM
+
+
 def by_importance(edge: GraphEdge) -> tuple[int, bool, float, float, str]:
-    """The sort key of the calls of one node: what fails and is degraded first, then by requests, then by bytes."""
+    """The sort key of the calls of one node: what fails, is degraded, is plaintext; then by requests, then by bytes."""
     sums = edge.sums
-    bad = _BAD.get(edge.health.status, len(_BAD))
+    bad = _BAD.get(edge.health.status, len(_BAD) + (not is_plaintext(edge)))
     return bad, sums.requests is None, -(sums.requests or 0.0), -(carried_bytes(sums) or 0.0), edge.id
 
 

@@ -15,6 +15,7 @@ from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.places import CANVAS, CANVAS_AT, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -41,6 +42,7 @@ from meshtop.views.reports.flow import (
 )
 from meshtop.views.reports.flow_detail import FlowDetail, flow_detail
 from meshtop.views.reports.graph import Sight, edges_between, path_of, place_of_row, row_of_node
+from meshtop.views.reports.graph_detail import node_marks
 from meshtop.views.reports.graph_words import edge_name, node_name
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class _Answer(NamedTuple):
     place: FlowPlace
     flow: Flow | None
     detail: FlowDetail
+    marks: tuple[float, ...] = ()
 
 
 def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None) -> _Answer:
@@ -83,8 +86,12 @@ def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | No
         at = at_level(picture, query, came.sight, came.at, place.sight)
         place = replace(place, at=at or place.at)
     flow = flow_of(picture, query, place.sight, place.at, hops=place.hops)
-    detail = FlowDetail() if flow is None else flow_detail(picture, query, place.sight, flow)
-    return _Answer(picture, query, place, flow, detail)
+    if flow is None:
+        return _Answer(picture, query, place, flow, FlowDetail())
+    detail = flow_detail(picture, query, place.sight, flow)
+    end = picture.snapshot.moment or picture.snapshot.at
+    marks = node_marks(picture, query, place.sight, flow.centre, end - COURSE_SECONDS, end)
+    return _Answer(picture, query, place, flow, detail, marks)
 
 
 class FlowScreen(MeshScreen):
@@ -213,7 +220,7 @@ class FlowScreen(MeshScreen):
             courses.forget()
         else:
             if answer.detail.charts:
-                courses.show(answer.detail.charts, answer.picture, answer.query, answer.place.sight, flow.centre)
+                courses.show(answer.detail.charts, answer.marks, answer.picture.snapshot)
             thresholds = answer.picture.thresholds
             self.view.show(flow, answer.detail, thresholds, hops=answer.place.hops, side=self._side)
             self._side = None
@@ -238,8 +245,8 @@ class FlowScreen(MeshScreen):
         """The pipe as high as it is; courses where there is room; what is left goes to both."""
         foot, courses, view = self.query_one(FlowFoot), self.query_one(FlowCourses), self.view
         room = max(1, self.size.height - _CHROME)
-        wanted = view.natural_height(self.size.width)
         about = foot.natural_height(self.size.width, room)
+        wanted = view.natural_height(self.size.width, room - about - _CHART_HEIGHT)
         plots = bool(courses.charts) and room - min(wanted, room // 2) - about - 1 >= _CHART_HEIGHT
         courses.display = plots
         if self.flow is None:

@@ -10,17 +10,13 @@ from textual.containers import Horizontal
 from meshtop.console.guarded import Guarded
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.screens.detail import LinesArrived
-from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, COURSE_SECONDS, course, read_courses
+from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, read_courses
 from meshtop.console.widgets.chart import ChartView
-from meshtop.views.reports.graph_detail import node_marks
 
 if TYPE_CHECKING:
-    from meshtop.analysis.graph.service_graph import GraphNode
+    from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line as TimeLine
     from meshtop.views.frame.charts import Chart
-    from meshtop.views.picture.picture import Picture
-    from meshtop.views.picture.query import Query
-    from meshtop.views.reports.graph import Sight
 
 MOST_PLOTS = 2
 
@@ -47,18 +43,16 @@ class FlowCourses(Guarded, Horizontal):
         """The console that shows it."""
         return host_of(self)
 
-    def show(self, charts: tuple[Chart, ...], picture: Picture, query: Query, sight: Sight, centre: GraphNode) -> None:
-        """Show the charts of a centre, with a mark at each change of it."""
+    def show(self, charts: tuple[Chart, ...], marks: tuple[float, ...], snapshot: Snapshot) -> None:
+        """Show the charts of a centre, with marks at changes of it, as of a snapshot."""
         charts = charts[:MOST_PLOTS]
         if charts != self.charts:
             self.charts, self._lines = charts, {}
-        snapshot = picture.snapshot
         asked_for = (charts, snapshot.moment, snapshot.window_seconds)
         if asked_for != self._asked_for:
             self._asked_for, self._moment = asked_for, snapshot.moment
             self._ask()
-        end = snapshot.moment or self._asked_at
-        self._marks = node_marks(picture, query, sight, centre, end - COURSE_SECONDS, end)
+        self._marks = marks
         for index in range(len(charts)):
             self._draw(index)
 

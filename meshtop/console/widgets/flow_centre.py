@@ -83,7 +83,7 @@ def box_texts(model: FlowModel) -> list[list[Cell]]:
         p99, mutual = p99_of(sums), mtls_cell(sums.mtls_ratio)
         timed = Cell(f"p99 {latency(p99)}") if p99 is not None else Cell("")
         lock = lock_cell(sums.mtls_ratio)
-        lines.append([timed, Cell(f"mTLS {mutual.text} % {lock.text}", mutual.tone) if lock.text else Cell("")])
+        lines += [[timed], [Cell(f"mTLS {mutual.text} % {lock.text}", mutual.tone) if lock.text else Cell("")]]
     if _has(centre.internal):
         lines.append([Cell(f"within {_rate(centre.internal)}", Tone.DIM)])
     if _has(centre.outbound):
@@ -110,6 +110,9 @@ def _errors(sums: Sums, thresholds: Thresholds) -> Cell:
 def version_lines(model: FlowModel) -> list[list[Cell]]:
     """A line for each version: its share, its ready pods, its errors where there are some."""
     found = model.detail.versions
+    if len(found) == 1 and found[0].ready is None:
+        # It is all of it, and nothing else is known of it.
+        return []
     name = min(_MOST_VERSION, max((cell_width(version.name) for version in found), default=0))
     lines = []
     for version in found[:_MOST_VERSIONS]:

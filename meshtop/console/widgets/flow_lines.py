@@ -46,11 +46,11 @@ def draw_flow(model: FlowModel, width: int, height: int) -> FlowDrawing:
     return FlowDrawing(sheet.lines(height), sheet.hits, callers, callees)
 
 
-def natural_height(model: FlowModel, width: int) -> int:
-    """The lines that a Flow takes where it has all the room it can use."""
+def natural_height(model: FlowModel, width: int, *, spaced: bool = True) -> int:
+    """The lines that a Flow takes with all its calls; `spaced`: with all that it can say of them."""
     rows = [len(side_rows(model.calls(side), _ALL, opened=True)) for side in (CALLERS, CALLEES)]
     if width >= BESIDE:
-        return 2 + max(box_height(model), *(2 * count for count in rows)) + foot_height(model)
+        return 2 + max(box_height(model), *((1 + spaced) * count for count in rows)) + foot_height(model)
     return 3 + sum(max(1, count) for count in rows) + low_box_height(model) + foot_height(model)
 
 
@@ -66,7 +66,7 @@ def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowR
     for side, x, width in ((CALLERS, 1, left - 1), (CALLEES, right, sheet.width - right - 1)):
         rows = _fitting(model, side, room)
         spaced = _is_spaced(rows, room, model, side)
-        draw_side(sheet, model, side, rows, x, 0, width, room, spaced=spaced, tell_where=False)
+        draw_side(sheet, model, side, rows, x, 0, width, room, spaced=spaced, tell_where=not spaced)
         if not rows:
             sheet.put(x, 1, nobody(side), Tone.DIM, width)
         sides.append(rows)

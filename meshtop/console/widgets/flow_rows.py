@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from meshtop.analysis.graph.pipe import carried_bytes
+from meshtop.analysis.graph.pipe import carried_bytes, is_plaintext
 from meshtop.analysis.graph.service_graph import GraphNode
 from meshtop.model.numbers import UNKNOWN, latency, percent, quantity
 from meshtop.model.state import HealthStatus
@@ -61,7 +61,10 @@ class FlowRow(Struct, frozen=True):
         if not self.folded:
             return f"+ {self.more} more"
         sick = sum(call.edge.health.status not in _CALM for call in self.folded)
-        return f"+ {len(self.folded)} more, {sick} not healthy" if sick else f"+ {len(self.folded)} healthy"
+        plain = sum(is_plaintext(call.edge) for call in self.folded)
+        told = ((sick, f"{sick} not healthy"), (plain, f"{plain} in plaintext"))
+        but = [text for count, text in told if count]
+        return ", ".join([f"+ {len(self.folded)} more", *but]) if but else f"+ {len(self.folded)} healthy"
 
 
 def side_rows(calls: Sequence[FlowCall], room: int, *, opened: bool = False) -> list[FlowRow]:

@@ -139,9 +139,12 @@ class FlowView(LineWidget, can_focus=True):
         if self.model is not None:
             self._drawing = draw_flow(self.model, width or 80, height or 20)
 
-    def natural_height(self, width: int) -> int:
-        """The lines that it could use."""
-        return 0 if self.model is None else natural_height(self.model, width)
+    def natural_height(self, width: int, room: int) -> int:
+        """The lines that it could use: with all that it can say where that fits into `room`, else its calls alone."""
+        if self.model is None:
+            return 0
+        whole = natural_height(self.model, width)
+        return whole if whole <= room else natural_height(self.model, width, spaced=False)
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The Flow, or the note."""

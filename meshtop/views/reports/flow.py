@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, ends_of
 from meshtop.analysis.graph.lookup import GraphLookup
@@ -212,24 +213,26 @@ def flow_of(picture: Picture, query: Query, sight: Sight, at: str | None, *, hop
     A workload stands for the service that it is drawn in where the level is coarser. Raises FilterError.
     """
     index = flow_index(picture, query, sight)
+    found = flow_in(index, first_centre(index) if at is None else at, hops=hops)
+    return None if found is None else replace(found, level=sight.level, lost=lost_in_graph(picture))
+
+
+def flow_in(index: FlowIndex, at: str | None, *, hops: int = 1) -> Flow | None:
+    """The flow through a node of an index; None if it has no calls. Its costs are those of the calls that it shows."""
     lookup = index.lookup
-    if at is None:
-        at = first_centre(index)
-    elif at not in lookup.nodes:
+    if at is not None and at not in lookup.nodes:
         at = _home(at, index.homes)
     centre = lookup.node(at)
     if centre is None:
         return None
-    way = passing_way(lookup, centre.id)
     return Flow(
         centre=centre,
-        level=sight.level,
+        level=level_of(centre.id, Level.SERVICES),
         callers=_side(lookup, centre, hops, {centre.id}, forward=False)[0],
         callees=_side(lookup, centre, hops, {centre.id}, forward=True)[0],
-        way=_named_way(lookup, way),
+        way=_named_way(lookup, passing_way(lookup, centre.id)),
         twins=tuple(lookup.nodes[name] for name in _twins(index, centre) if name != centre.id),
         ill=index.ill.get(centre.id),
-        lost=lost_in_graph(picture),
     )
 
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from meshtop.analysis.graph.pipe import call_share
+from meshtop.analysis.graph.pipe import call_share, is_plaintext
 from meshtop.analysis.graph.service_graph import GraphNode
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.flags import FLAGS, GRPC_STATUS, is_error
 from meshtop.analysis.traffic.metrics import duration_text
-from meshtop.model.constants import MUTUAL_TLS_FROM
 from meshtop.model.mesh import Ready, sum_ready
 from meshtop.model.numbers import UNKNOWN, number_of, quantity
 from meshtop.model.text import clean
-from meshtop.model.traffic import Edge, Sums
+from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.sources.prometheus.promql import Matcher, errors_rate, selector
 from meshtop.views.frame.charts import MOST_LINES, Chart, ChartLine
 from meshtop.views.frame.facts import Fact, fact
@@ -74,7 +73,7 @@ def flow_detail(picture: Picture, query: Query, sight: Sight, flow: Flow) -> Flo
     """The detail of a flow's centre. Its costs are those of the centre's own calls."""
     into = edges_between(picture, query, sight, target=flow.centre.id)
     out = edges_between(picture, query, sight, source=flow.centre.id)
-    ends = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
+    ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
     return FlowDetail(
         versions=() if is_group(flow.centre) else _versions(picture, into),
         since=_since(flow, picture.snapshot.at),
@@ -149,7 +148,7 @@ def _plaintext(sums: Sums) -> float:
 
 def what_if_facts(flow: Flow) -> tuple[Fact, ...]:
     """What STRICT would refuse of what was seen in this window; who is silent now is not among it."""
-    plain = [call for call in flow.callers if (ratio := call.edge.mtls_ratio) is not None and ratio < MUTUAL_TLS_FROM]
+    plain = [call for call in flow.callers if is_plaintext(call.edge)]
     if not plain:
         return ()
     rate = sum(_plaintext(call.edge.sums) for call in plain)

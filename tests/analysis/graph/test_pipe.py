@@ -89,6 +89,7 @@ def test_a_tree_says_cycles_and_tells_what_is_shared_once() -> None:
         f"   └─ d {SHARED}",
     ]
     assert drawn(found, "a", deep=1) == ["a", f"├─ b {DEEPER}", f"└─ c {DEEPER}"]
+    assert drawn(found, "a", deep=0) == ["a"]
     assert drawn(found, "nobody") == []
 
 
