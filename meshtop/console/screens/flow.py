@@ -13,6 +13,7 @@ from textual.containers import Vertical
 
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CANVAS, CANVAS_AT, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.facts import COURSE_SECONDS
@@ -108,6 +109,8 @@ class FlowScreen(MeshScreen):
         Binding("minus,underscore", "widen(-1)", "narrow", id="flow.narrow", show=False),
         Binding("greater_than_sign", "level(1)", "finer", id="flow.finer", show=False),
         Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
+        Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
+        Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
         Binding("y", "copy", "copy", id="flow.copy"),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
@@ -122,6 +125,7 @@ class FlowScreen(MeshScreen):
         self._making = Making(self)
         self._came: FlowPlace | None = None
         self._side: int | None = CALLERS
+        self._left: str | None = None
 
     @property
     def place(self) -> str:
@@ -167,6 +171,10 @@ class FlowScreen(MeshScreen):
     def kinds(self) -> frozenset[str]:
         """Edges."""
         return frozenset({"edges"})
+
+    def request(self) -> PictureRequest:
+        """What needs attention as well: it says what to look at first, and since when it is so."""
+        return replace(super().request(), attention=self.host.scope.query)
 
     def lost(self, picture: Picture) -> list[str]:
         """What is missing of the lists, and of the graph."""
@@ -222,8 +230,8 @@ class FlowScreen(MeshScreen):
             if answer.detail.charts:
                 courses.show(answer.detail.charts, answer.marks, answer.picture.snapshot)
             thresholds = answer.picture.thresholds
-            self.view.show(flow, answer.detail, thresholds, hops=answer.place.hops, side=self._side)
-            self._side = None
+            self.view.show(flow, answer.detail, thresholds, hops=answer.place.hops, side=self._side, on=self._left)
+            self._side = self._left = None
         self.query_one(FlowFoot).show(answer.detail)
         self._arrange()
         self.update_chrome()
@@ -298,6 +306,7 @@ class FlowScreen(MeshScreen):
     def action_back(self) -> None:
         """Back to what was centred before; else widen the scope or leave."""
         if self._steps:
+            self._left = self.shown.at
             self._show_place(self._steps.pop(), side=CALLERS)
         else:
             super().action_back()
@@ -315,6 +324,16 @@ class FlowScreen(MeshScreen):
         if worst[at] == self.shown.at:
             self.say("This is the only one that is degraded or failing.")
         self.go(replace(self.shown, at=worst[at]), side=CALLERS)
+
+    def action_twin(self, step: int) -> None:
+        """Go to the same service in another cluster."""
+        flow = self.flow
+        if flow is None or not flow.twins:
+            self.say("No other cluster serves this.")
+            return
+        every = sorted((flow.centre, *flow.twins), key=lambda node: node.id)
+        at = [node.id for node in every].index(flow.centre.id) + step
+        self.go(replace(self.shown, at=every[at % len(every)].id), side=CALLERS)
 
     def action_widen(self, step: int) -> None:
         """Show calls one hop further out, or one less."""

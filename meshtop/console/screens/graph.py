@@ -460,6 +460,8 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
 
 def graph_at(level: Level, node: str | None, is_place: bool) -> GraphScreen:
     """The drawing with the cursor on a node: of the whole graph as a place, else around the node."""
-    if is_place or node is None:
-        return GraphScreen(None, GraphCursor(node))
-    return GraphScreen(Sight(level=level, focus=node), GraphCursor(node))
+    if node is None:
+        return GraphScreen()
+    screen = GraphScreen(Sight(level=level, focus=None if is_place else node), GraphCursor(node))
+    screen._opened_by_key = is_place
+    return screen

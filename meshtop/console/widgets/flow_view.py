@@ -17,7 +17,7 @@ from textual.message import Message
 
 from meshtop.console.widgets.flow_lines import FlowDrawing, draw_flow, natural_height
 from meshtop.console.widgets.flow_rows import FlowMetric, FlowRow
-from meshtop.console.widgets.flow_sheet import CALLERS, CENTRE, FlowCursor, FlowModel
+from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor, FlowModel
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.notes import Note, note_lines
@@ -91,9 +91,16 @@ class FlowView(LineWidget, can_focus=True):
         self.draw()
 
     def show(
-        self, flow: Flow, detail: FlowDetail, thresholds: Thresholds, *, hops: int = 1, side: int | None = None
+        self,
+        flow: Flow,
+        detail: FlowDetail,
+        thresholds: Thresholds,
+        *,
+        hops: int = 1,
+        side: int | None = None,
+        on: str | None = None,
     ) -> None:
-        """Show a Flow; the cursor goes to the first line of `side`, or stays on what it is on."""
+        """Show a Flow; the cursor goes to node `on`, to the first line of `side`, or stays on what it is on."""
         before, call = self.model, self.call
         same = before is not None and before.flow.centre.id == flow.centre.id
         opened = before.opened if before is not None and same else frozenset()
@@ -104,8 +111,16 @@ class FlowView(LineWidget, can_focus=True):
         if same and before is not None and side is None:
             cursor = self._found(before.cursor, call)
         else:
-            cursor = self._first(CALLERS if side is None else side)
+            cursor = self._line_of(on) or self._first(CALLERS if side is None else side)
         self._put(cursor)
+
+    def _line_of(self, node: str | None) -> FlowCursor | None:
+        """The line of a node, on whichever side it is."""
+        for side in (CALLERS, CALLEES):
+            for number, row in enumerate(self.rows(side)):
+                if row.call is not None and row.depth == 0 and row.call.node.id == node:
+                    return FlowCursor(side, number)
+        return None
 
     def _found(self, cursor: FlowCursor, call: FlowCall | None) -> FlowCursor:
         """Where the call of the cursor is now; else the same line, as far as there is one."""
@@ -219,6 +234,16 @@ class FlowView(LineWidget, can_focus=True):
             self._put(FlowCursor())
         else:
             self.post_message(self.Centred(call.node.id, side))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Down a side."""
+        event.stop()
+        self.action_move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Up a side."""
+        event.stop()
+        self.action_move(-1)
 
     def on_click(self, event: events.Click) -> None:
         """Choose what was clicked; a second click centres on it."""

@@ -15,6 +15,7 @@ from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.flow_rows import FlowMetric
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor
+from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.snapshot import Snapshot
@@ -90,8 +91,11 @@ async def test_walking_to_callers_and_callees_and_back() -> None:
         assert at(pilot) == "gate"
         await stroll(pilot, "escape", "escape")
         assert at(pilot) == "db"
+        assert cursor(pilot) == FlowCursor(CALLERS, 0)
         await stroll(pilot, "escape")
         assert at(pilot) == "shop"
+        # The cursor is on what one came back from.
+        assert cursor(pilot) == FlowCursor(CALLEES, 1)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
 
@@ -150,6 +154,29 @@ async def test_levels_and_hops() -> None:
         assert "3 hops are the most" in said(pilot)
         await stroll(pilot, "minus", "minus", "minus")
         assert "Only its own calls" in said(pilot)
+
+
+async def test_tab_goes_to_the_same_service_of_the_next_cluster() -> None:
+    async with stage(worlds.world()).run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        await stroll(pilot, "tab")
+        assert shown_flow(pilot).centre.id == "service/west/shop/reviews"
+        await stroll(pilot, "tab")
+        assert shown_flow(pilot).centre.id == REVIEWS
+    async with stage(chain()).run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        await stroll(pilot, "tab")
+        assert "No other cluster serves this" in said(pilot)
+
+
+async def test_the_mouse_chooses_a_line_and_a_second_click_goes_there() -> None:
+    async with stage(chain()).run_test(size=SIZE) as pilot:
+        view = await open_flow(pilot)
+        await pilot.click(FlowView, offset=(100, 3))
+        assert cursor(pilot) == FlowCursor(CALLEES, 1)
+        await pilot.click(FlowView, offset=(100, 1), times=2)
+        await until(pilot, lambda: shown_flow(pilot).centre.label == "cache")
+        assert view.call is not None
 
 
 async def test_w_goes_through_what_is_ill_and_says_where_nothing_is() -> None:
