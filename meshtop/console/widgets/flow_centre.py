@@ -16,7 +16,7 @@ _MOST_VERSIONS, _MOST_VERSION = 4, 8
 
 
 def draw_box(sheet: FlowSheet, model: FlowModel, x: int, y: int, width: int, height: int) -> None:
-    """The centre, with its versions below it as far as there is room."""
+    """The centre in a box of at most `height` lines, with its versions below it as far as there is room."""
     chosen = model.cursor.side == CENTRE
     edge = Tone.ACCENT if chosen else Tone.DIM
     texts, versions = box_texts(model), version_lines(model)
@@ -26,7 +26,7 @@ def draw_box(sheet: FlowSheet, model: FlowModel, x: int, y: int, width: int, hei
     sheet.put(x, y, f"┏{mark} ", edge)
     end = sheet.put(x + 3, y, title, Tone.STRONG)
     sheet.put(end, y, f" {'━' * (x + width - end - 2)}┓", edge)
-    room = max(1, height - 2 - foot_height(model))
+    room = max(1, height - 2)
     shown = versions[: room - len(texts) - 1] if versions and len(texts) + 2 <= room else []
     lines: list[list[Cell] | None] = [*texts[:room], *([None] if shown else []), *shown]
     for number, cells in enumerate(lines, y + 1):
@@ -137,9 +137,9 @@ def box_height(model: FlowModel) -> int:
     return len(box_texts(model)) + 2 + (len(versions) + 1 if versions else 0)
 
 
-def foot_height(model: FlowModel) -> int:
-    """Lines of what is said below both sides."""
-    return 1 + bool(_notes(model)) + bool(_twins(model))
+def foot_height(model: FlowModel, most: int) -> int:
+    """Lines of what is said below both sides, in at most so many."""
+    return max(0, min(most, 1 + bool(_notes(model)) + bool(_twins(model))))
 
 
 def _is_ill(model: FlowModel) -> bool:
@@ -168,13 +168,17 @@ def _twins(model: FlowModel) -> list[Cell]:
     return [Cell("also serves:", Tone.DIM), *cells] if cells else []
 
 
-def draw_foot(sheet: FlowSheet, model: FlowModel, y: int) -> None:
-    """What is answered, who else serves it, and the way through it."""
-    for cells in (_notes(model), _twins(model)):
-        if cells:
+def draw_foot(sheet: FlowSheet, model: FlowModel, y: int, height: int) -> None:
+    """What is answered, who else serves it, and the way through it; of few lines the last two go first."""
+    notes, twins = _notes(model), _twins(model)
+    if twins and height < 2 + bool(notes):
+        twins = []
+    for cells in (notes, twins):
+        if cells and height:
             put_cells(sheet, cells, 2, y, sheet.width - 3)
-            y += 1
-    _draw_way(sheet, model, y)
+            y, height = y + 1, height - 1
+    if height:
+        _draw_way(sheet, model, y)
 
 
 def _draw_way(sheet: FlowSheet, model: FlowModel, y: int) -> None:

@@ -23,7 +23,8 @@ BESIDE = 100
 """Width in cells from which callers and callees stand beside the centre."""
 _BOX, _WIDE_BOX = 27, 37
 _WIDE = 160
-_LEAST_SIDE = 2
+_LEAST_SIDE, _LEAST_BESIDE = 2, 6
+_MOST_FOOT = 3
 _ALL = 1_000_000
 
 
@@ -50,8 +51,8 @@ def natural_height(model: FlowModel, width: int, *, spaced: bool = True) -> int:
     """The lines that a Flow takes with all its calls; `spaced`: with all that it can say of them."""
     rows = [len(side_rows(model.calls(side), _ALL, opened=True)) for side in (CALLERS, CALLEES)]
     if width >= BESIDE:
-        return 2 + max(box_height(model), *((1 + spaced) * count for count in rows)) + foot_height(model)
-    return 3 + sum(max(1, count) for count in rows) + low_box_height(model) + foot_height(model)
+        return 2 + max(box_height(model), *((1 + spaced) * count for count in rows)) + foot_height(model, _MOST_FOOT)
+    return 3 + sum(max(1, count) for count in rows) + low_box_height(model) + foot_height(model, _MOST_FOOT)
 
 
 # Side by side
@@ -61,7 +62,8 @@ def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowR
     box = _WIDE_BOX if sheet.width >= _WIDE else _BOX
     left = (sheet.width - box - 4) * 3 // 5
     right = left + box + 4
-    room = max(_LEAST_SIDE, height - 1 - foot_height(model))
+    foot = foot_height(model, height - _LEAST_BESIDE)
+    room = max(_LEAST_SIDE, height - 1 - foot)
     sides = []
     for side, x, width in ((CALLERS, 1, left - 1), (CALLEES, right, sheet.width - right - 1)):
         rows = _fitting(model, side, room)
@@ -70,11 +72,11 @@ def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowR
         if not rows:
             sheet.put(x, 1, nobody(side), Tone.DIM, width)
         sides.append(rows)
-    draw_box(sheet, model, left + 2, 0, box, height)
+    draw_box(sheet, model, left + 2, 0, box, height - foot)
     for hit in sheet.hits:
         if hit.cursor.side in (CALLERS, CALLEES):
             sheet.put(left + 1 if hit.cursor.side == CALLERS else right - 2, hit.y, "▶", Tone.DIM)
-    draw_foot(sheet, model, height - foot_height(model))
+    draw_foot(sheet, model, height - foot, foot)
     return sides[0], sides[1]
 
 
@@ -92,8 +94,9 @@ def _is_spaced(rows: Sequence[FlowRow], room: int, model: FlowModel, side: int) 
 
 def _below(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowRow], list[FlowRow]]:
     """Callers, the centre, callees, in the whole width."""
-    foot, box = foot_height(model), low_box_height(model)
-    room = max(2 * _LEAST_SIDE, height - foot - box - 2)
+    box = low_box_height(model)
+    foot = foot_height(model, height - box - 2 - 2 * _LEAST_SIDE)
+    room = max(2, height - foot - box - 2)
     wanted = [max(1, len(side_rows(model.calls(side), _ALL, opened=True))) for side in (CALLERS, CALLEES)]
     # Each side has half of the room, and what the other does not need.
     first = min(wanted[0], max(room - wanted[1], room // 2))
@@ -108,5 +111,5 @@ def _below(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowRo
             draw_low_box(sheet, model, y)
             y += box
         sides.append(rows)
-    draw_foot(sheet, model, height - foot)
+    draw_foot(sheet, model, height - foot, foot)
     return sides[0], sides[1]
