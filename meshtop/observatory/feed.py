@@ -13,7 +13,7 @@ from msgspec import structs
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
@@ -75,6 +75,9 @@ class InventorySource(Protocol):
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         """One object of any kind; never raises for the cluster's sake."""
+
+    async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
+        """An object with its pods and Events; for an empty `word` the cluster's nodes and warnings. Never raises."""
 
     async def close(self) -> None:
         """Close the connection."""
