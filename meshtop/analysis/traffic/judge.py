@@ -27,7 +27,7 @@ FailureKind = tuple[str, float, float]
 _RANK = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.FAILING: 2}
 
 
-class Said(Struct):
+class Said(Struct, gc=False):
     """What was said last in answer to a question, when it was last proven, and when it was last asked."""
 
     status: HealthStatus
@@ -35,7 +35,7 @@ class Said(Struct):
     asked_at: float
 
 
-class Proof(Struct, frozen=True, kw_only=True):
+class Proof(Struct, frozen=True, kw_only=True, gc=False):
     """A verdict on counts: `failed` of `total` within `seconds`; `held` where it is only not yet taken back."""
 
     status: HealthStatus

@@ -151,9 +151,11 @@ def _ground(
     """`selecting` is by which names its workloads are known to be its own."""
     backends = picture.backends(cluster, namespace, selecting)
     tenants = picture.tenants(cluster, namespace)
+    lowered = tuple(host.lower() for host in hosts)
     return ServiceGround(
         hosts=hosts,
-        asked_as=tuple(host.lower() for host in hosts),
+        # One object where it says the same, as it nearly always does.
+        asked_as=hosts if lowered == hosts else lowered,
         ports=ports,
         tenants=tenants,
         tenant=tenant_text(tenants),
