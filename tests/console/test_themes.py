@@ -5,6 +5,7 @@ from textual.color import Color
 
 from meshtop.console.terminal.look import Look, decide_look
 from meshtop.console.themes import PALETTES, Palette, find_theme, theme_names, themes
+from meshtop.console.widgets.plot_memory import LINE_TONES
 
 TRUECOLOR = [palette for palette in PALETTES if not palette.ansi]
 TONES = ("plain", "dim", "strong", "good", "degraded", "failing", "unknown", "accent")
@@ -43,6 +44,14 @@ def test_the_cursor_line_stands_out_and_two_greys_differ(palette: Palette) -> No
 def test_high_contrast_reaches_aaa() -> None:
     palette = next(p for p in PALETTES if p.name == "meshtop-high-contrast")
     assert all(contrast(getattr(palette, tone), palette.background) >= 7 for tone in TONES)
+
+
+@pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
+def test_series_are_told_apart_and_none_has_the_colour_of_a_status(palette: Palette) -> None:
+    assert len({*palette.lines}) == len(LINE_TONES)
+    assert not {*palette.lines} & {palette.good, palette.degraded, palette.failing}
+    if not palette.ansi:
+        assert all(contrast(line, palette.background) >= 4.5 for line in palette.lines)
 
 
 def test_names_find_their_theme() -> None:

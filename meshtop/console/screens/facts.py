@@ -8,7 +8,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
+from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.numbers import UNKNOWN, age, latency, percent, quantity
 from meshtop.model.telemetry import History

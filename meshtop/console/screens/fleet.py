@@ -15,7 +15,8 @@ from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
 from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
+from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.chart_model import ChartModel, ChartSeries
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
