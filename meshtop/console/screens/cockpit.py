@@ -11,14 +11,8 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.canaries import CanaryDetailScreen, ShiftingScreen, shift_permissions
 from meshtop.console.screens.detail import LinesArrived
-from meshtop.console.screens.facts import (
-    BLANK,
-    COURSE_AGAIN_SECONDS,
-    COURSE_SECONDS,
-    course,
-    read_courses,
-    section_lines,
-)
+from meshtop.console.screens.facts import BLANK, course, due_again, lines_span, read_courses, section_lines
+from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
@@ -51,7 +45,7 @@ _MOST_TAKEN_OUT = 0.5
 """A version with more than half of the traffic is not taken out by one key."""
 
 
-class CockpitScreen(ShiftingScreen):
+class CockpitScreen(PlottedScreen, ShiftingScreen):
     """A weighted route in every cluster of its mesh, to decide about and to act on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -137,7 +131,7 @@ class CockpitScreen(ShiftingScreen):
         self._show(picture)
         snapshot = picture.snapshot
         row = self._row()
-        asked_for = (snapshot.moment, snapshot.window_seconds, row.cluster if row is not None else None)
+        asked_for = (snapshot.moment, snapshot.window_seconds, self.span, row.cluster if row is not None else None)
         if asked_for != self._asked_for or not self._asked_at:
             self._asked_for = asked_for
             self._ask_courses(picture)
@@ -215,7 +209,7 @@ class CockpitScreen(ShiftingScreen):
         if self._run_of_route() is not None:
             self._show(self.host.picture)
             self.refresh_bindings()
-        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
+        if due_again(self._asked_at, self.host.now(), self.span):
             self._ask_courses(self.host.picture)
 
     # The courses
@@ -231,7 +225,14 @@ class CockpitScreen(ShiftingScreen):
         for index in range(len(charts)):
             self._show_course(index)
         self._arrange()
-        read_courses(self.host.session, charts, picture.snapshot.moment or self.host.now(), self._lines_came)
+        end = picture.snapshot.moment or self.host.now()
+        window = picture.snapshot.window_seconds if self.host.replay is None else None
+        read_courses(self.host.session, charts, end, self._lines_came, span=self.span, window_seconds=window)
+
+    def plots_changed(self) -> None:
+        """Ask for the time that was chosen."""
+        self._courses = {}
+        super().plots_changed()
 
     def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -239,23 +240,23 @@ class CockpitScreen(ShiftingScreen):
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart; a later question that fails leaves the lines of the one before."""
-        if message.index < len(self._charts):
+        if message.index < len(self._charts) and lines_span(message.lines, self.span):
             self._courses[message.index] = message.lines or self._courses.get(message.index, ())
             self._show_course(message.index)
 
     def _show_course(self, index: int) -> None:
-        chart = course(self._charts[index], self._courses.get(index), self._marks())
-        self.query_one(f"#course-{index}", ChartView).show(chart)
+        moment = self.host.picture.snapshot.moment if self.host.picture is not None else None
+        shown = course(self._charts[index], self._courses.get(index), self._marks(), span=self.span, moment=moment)
+        self.query_one(f"#course-{index}", ChartView).show(shown)
 
     def _marks(self) -> tuple[float, ...]:
-        """Where changes of the route, and of what it leads to, stand in the half hour of its charts."""
+        """Where changes of the route, and of what it leads to, stand in the time of its charts."""
         from meshtop.views.reports.changes.plot_marks import marks_of_item
 
         picture = self.host.picture
         if picture is None:
             return ()
-        end = picture.snapshot.moment or self._asked_at
-        return marks_of_item(picture, CANARIES, self.key, end - COURSE_SECONDS, end)
+        return marks_of_item(picture, CANARIES, self.key, *self.span.window(picture.snapshot.moment or self._asked_at))
 
     def action_object(self) -> None:
         """Show the route's object as YAML, in every cluster."""
@@ -281,11 +282,15 @@ class CockpitScreen(ShiftingScreen):
             self._choose(every[number])
 
     def action_cluster(self, step: int) -> None:
-        """Go to the same version in another cluster."""
+        """Go to the same version in another cluster; after the last one into the plots, and from there to the first."""
         shown = self._cockpit
         if shown is None or self._chosen is None:
             return
         names = [cluster.name for cluster in shown.clusters]
+        if step > 0 and self._chosen[0] == names[-1] and self.enter_plots():
+            return
+        if self.reading:
+            self.leave_plots()
         name = names[(names.index(self._chosen[0]) + step) % len(names)]
         versions = next(cluster.versions for cluster in shown.clusters if cluster.name == name)
         same = next((one for one in versions if one.name == self._chosen[1]), versions[0] if versions else None)

@@ -298,6 +298,12 @@ class ChartView(LineWidget, can_focus=True):
             for one in self.neighbours:
                 one.read(moment)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing to leave for where plots are all that there is."""
+        if action == "leave":
+            return not getattr(self.screen, "plots_are_all", False)
+        return super().check_action(action, parameters)
+
     def action_leave(self) -> None:
         """Give the keyboard back."""
         self.screen.set_focus(None)

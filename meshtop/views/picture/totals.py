@@ -29,12 +29,12 @@ def _in(picture: Picture, query: Query, edge: Edge) -> bool:
     return query.holds((place,))
 
 
-def histories_in(picture: Picture, query: Query) -> list[History]:
-    """The last half hour of the clusters in the scope; known for whole clusters only."""
+def histories_in(picture: Picture, query: Query) -> list[tuple[str, History]]:
+    """The last hour of each cluster in the scope, with its name; known for whole clusters only."""
     if query.namespaces or query.tenant:
         return []
     return [
-        cluster.history
+        (cluster.name, cluster.history)
         for cluster in picture.snapshot.clusters
         if cluster.history is not None and (not query.clusters or cluster.name in query.clusters)
     ]
