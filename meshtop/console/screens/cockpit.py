@@ -48,6 +48,7 @@ _MOST_TAKEN_OUT = 0.5
 class CockpitScreen(PlottedScreen, ShiftingScreen):
     """A weighted route in every cluster of its mesh, to decide about and to act on."""
 
+    AUTO_FOCUS = "#more"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("0", "take_out", "take out", id="canary.take_out"),
         Binding("p", "pause", "pause/resume", id="shift.pause"),
@@ -191,11 +192,17 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
 
     def _arrange(self) -> None:
         """The versions as high as they are; the charts where there is room."""
+        picture = self.host.picture
         versions, courses = self.query_one("#versions", LineView), self.query_one("#courses")
         height = len(self.version_lines(max(1, self.size.width)))
         room = self.size.height - 5
         versions.styles.height = max(3, min(height + 1, room - _LEAST_BELOW))
+        more = self.query_one("#more", LineView)
+        rows = len(section_lines(self._sections(picture), max(1, self.size.width))) if picture is not None else 0
         courses.display = bool(self._charts) and room - height - _LEAST_BELOW >= _CHART_HEIGHT
+        # As high as it is: the courses have what remains.
+        below = min(rows, room - height - _CHART_HEIGHT - 1)
+        more.styles.height = max(_LEAST_BELOW, below) if courses.display else "1fr"
 
     def on_resize(self) -> None:
         """More room shows more."""

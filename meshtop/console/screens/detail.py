@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 WIDE = 120
 """Width in cells from which facts, charts and relations are shown side by side."""
+TALL = 30
+"""Height in lines from which plots below each other have a blank line between them."""
 OVERVIEW, COURSE = "Overview", "Over time"
 MOST_CHARTS = 3
+LEAST_ROWS = 6
+"""Lines that a relation has at least, so that an empty one can say why."""
 
 
 class DetailPage(Struct, frozen=True, kw_only=True):
@@ -183,13 +187,16 @@ class DetailScreen(PlottedScreen):
         self.query_one("#pages", Pages).show(tuple(one.name for one in pages if one.name), number)
         top, facts, charts, table = (self.query_one(f"#{i}") for i in ("top", "facts", "charts", "related"))
         top.display = page.facts or page.charts > 0
-        top.set_class(top.display and page.related is not None, "above")
         facts.display = page.facts
         charts.display = page.charts > 0
+        charts.set_class(self.size.height < TALL, "tight")
         for index in range(MOST_CHARTS):
             self.query_one(f"#chart-{index}").display = index < page.charts
         table.display = page.related is not None
         if page.related is not None:
+            # As high as its rows: facts and plots have what remains.
+            rows, room = max(LEAST_ROWS, len(page.related.table) + 1), max(LEAST_ROWS, self.size.height * 2 // 5)
+            table.styles.height = min(rows, room) if page.facts else "1fr"
             self._show_related(page.related)
         lost = self.reading and self.focused not in self.plots
         if self.focused is None or lost or not self.focused.display or (table.display and self.focused is facts):

@@ -149,4 +149,9 @@ def _known_since(lines: Sequence[TimeLine], span: PlotSpan) -> str:
     known = [when for line in lines for when, value in zip(line.times, line.values, strict=True) if value is not None]
     began = min((line.times[0] for line in lines if line.times), default=0.0)
     late = max(_LATE * span.seconds, 2 * span.step)
-    return f"nothing before {time_of_day(min(known), span.seconds)}" if known and min(known) - began > late else ""
+    # Near enough to the minute: there is little room on the axis.
+    return (
+        f"none before {time_of_day(min(known), max(span.seconds, 7200.0))}"
+        if known and min(known) - began > late
+        else ""
+    )

@@ -184,7 +184,8 @@ def _times(model: ChartModel, x: int, columns: int, cursor: float | None, column
     if model.began is not None and model.ended is not None:
         span = model.ended - model.began
         read = cursor if cursor is not None else (model.began + model.ended) / 2
-        text = time_of_day(read, span)
+        # Between the ends a minute is near enough.
+        text = time_of_day(read, span if cursor is not None else max(span, 7200.0))
         where = columns // 2 if column is None else column
         at = x + max(0, min(columns - cell_width(text), where - cell_width(text) // 2))
         if cursor is not None:

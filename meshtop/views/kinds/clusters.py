@@ -226,7 +226,7 @@ def _figures() -> tuple[Column[ClusterItem], ...]:
         cell=_change_cell,
         align=Align.RIGHT,
         numeric=True,
-        priority=3,
+        priority=2,
         min_width=5,
     )
     return (requests, change, *others)
@@ -329,12 +329,12 @@ VIEW: View[ClusterItem] = View(
         c.state(),
         c.health(aliases=("status",)),
         c.text("kubernetesVersion", "K8S", "Version of the API server.", "kubernetes_version",
-               aliases=("k8s", "version"), label="Kubernetes", priority=3, max_width=14),
+               aliases=("k8s", "version"), label="Kubernetes", priority=4, max_width=14),
         c.words("istioVersions", "ISTIO", "Versions of the control planes.", "istio_versions",
                 aliases=("istio",), priority=3, max_width=16),
         c.words("revisions", "REVISION", "Control-plane revisions.", "revisions",
                 aliases=("revision",), wide=True, priority=5),
-        c.text("meshId", "MESH", "The mesh it belongs to (meshId).", "mesh_id", aliases=("mesh",), priority=2),
+        c.text("meshId", "MESH", "The mesh it belongs to (meshId).", "mesh_id", aliases=("mesh",), priority=4),
         c.text("network", "NETWORK", "The network its pods are in.", "network", priority=5, max_width=20),
         c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
         c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
