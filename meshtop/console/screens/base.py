@@ -47,6 +47,7 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
+        Binding("y,C", "evidence", "copy what is shown", id="console.copy", show=False),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back"),
@@ -244,6 +245,24 @@ class MeshScreen(Guarded, Screen[object]):
             self.say("There is no single object behind this; Y shows that of a workload, service, route or change.")
         else:
             self.app.push_screen(load_screen(OBJECT)(wanted))
+
+    def told_place(self) -> tuple[str, ...]:
+        """Where what is copied was seen."""
+        return (self.place, *self.crumbs())
+
+    def told_item(self) -> object:
+        """The items behind what is shown, for JSON; None where it is not of items."""
+        return None
+
+    def action_evidence(self) -> None:
+        """Copy what is on the screen, and show what was copied with its other forms."""
+        from meshtop.console.screens.evidence import EvidenceScreen, evidence_of
+
+        picture = self.host.picture
+        if picture is None:
+            self.say("Nothing was read yet.")
+        else:
+            self.app.push_screen(EvidenceScreen(evidence_of(self, picture.snapshot)))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

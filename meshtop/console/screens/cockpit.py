@@ -60,7 +60,7 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         Binding("shift+tab", "cluster(-1)", "previous cluster", id="cockpit.cluster_back", show=False),
         Binding("enter,d", "details", "all facts", id="cockpit.details"),
         Binding("g", "graph", "graph", id="detail.graph"),
-        Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("y", "evidence", "copy", id="detail.text", show=False),
         Binding("Y", "object", "object", id="detail.object", show=False),
     ]
 
@@ -384,13 +384,9 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         if row is not None:
             self.host.open_graph(CANARIES, row.id)
 
-    def action_as_text(self) -> None:
-        """Show the rows of the route as JSON, to read and copy."""
-        from meshtop.console.screens.text import TextScreen, as_json
-
-        row = self._row()
-        if row is not None:
-            self.app.push_screen(TextScreen(row.label, as_json(row)))
+    def told_item(self) -> object:
+        """The rows of the route in the chosen cluster."""
+        return self._row()
 
     def action_narrow(self) -> None:
         """Narrow the scope to the route's place."""

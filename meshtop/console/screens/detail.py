@@ -89,7 +89,7 @@ class DetailScreen(PlottedScreen):
         Binding("g", "graph", "graph", id="detail.graph"),
         Binding("tab", "page(1)", "next page", id="detail.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
-        Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("y", "evidence", "copy", id="detail.text"),
         Binding("Y", "object", "object", id="detail.object", show=False),
     ]
 
@@ -316,16 +316,10 @@ class DetailScreen(PlottedScreen):
         """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""
         self.show_object(*self._meant())
 
-    def action_as_text(self) -> None:
-        """Show the item as JSON, to read and copy."""
-        from meshtop.console.screens.text import TextScreen, as_json
-
+    def told_item(self) -> object:
+        """The item."""
         picture = self.host.picture
-        if picture is None:
-            return
-        item = find_item(picture, self.kind, self.key)
-        if item is not None:
-            self.app.push_screen(TextScreen(self.key, as_json(item)))
+        return find_item(picture, self.kind, self.key) if picture is not None else None
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""

@@ -52,7 +52,7 @@ class ObjectScreen(Guarded, ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "page(1)", "next cluster", id="object.next"),
         Binding("shift+tab", "page(-1)", "previous cluster", id="object.previous", show=False),
-        Binding("c", "copy", "copy", id="object.copy"),
+        Binding("c,y", "copy", "copy", id="object.copy"),
         Binding("n", "next_difference", "next difference", id="object.difference"),
         Binding("escape,q,Y", "dismiss", "back", id="object.back"),
     ]

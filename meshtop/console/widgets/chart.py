@@ -23,6 +23,7 @@ from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.plot_canvas import PlotCanvas, plot_canvas
 from meshtop.console.widgets.plot_legend import chart_heading, legend_keys, side_legend
 from meshtop.console.widgets.plot_memory import LINE_TONES, SPANS, PlotStyle, plots_of
+from meshtop.console.widgets.told import ToldLines
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
@@ -258,6 +259,18 @@ class ChartView(LineWidget, can_focus=True):
             cursor=self.cursor,
             choices=tuple(choices),
         )
+
+    def told(self) -> ToldLines | None:
+        """A sentence: what each series is, now or at the cursor, and at its highest."""
+        shown = self._chart
+        if shown is None:
+            return None
+        keys = legend_keys(shown, [Tone.PLAIN] * len(shown.series), self.cursor)
+        where = f" · {shown.where}" if shown.where else ""
+        moment, span = self.cursor, (shown.ended or 0.0) - (shown.began or 0.0)
+        when = f" at {time_of_day(moment, span)}" if moment is not None else f", {shown.start} to {shown.end}"
+        said = "; ".join(key.full for key in keys) or shown.nothing
+        return ToldLines((f"{shown.title} {shown.unit}{where}{when}: {said}",))
 
     def read(self, moment: float | None, *, on: bool = True) -> None:
         """Put the cursor at a moment, None being the end; or take it away."""
