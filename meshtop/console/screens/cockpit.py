@@ -23,6 +23,7 @@ from meshtop.model.numbers import weight
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.moments import ago
+from meshtop.views.frame.owners import tenant_text
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.cockpit import Cockpit, cockpit, version_charts
 from meshtop.views.reports.rights import rights_section
@@ -173,7 +174,12 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         who = None if change is None else f"{change.who}, {ago(change.time.timestamp(), at)}"
         owner = row.owner.controller if row.owner.name is None else f"{row.owner.controller} ({row.owner.name})"
         findings = {(f.code, f.message): f for one in shown.rows for f in one.findings if f.code not in _TOLD}
-        about = [fact("object", f"{row.kind} {row.namespace}/{row.name}#{row.route}"), fact("changed by", who)]
+        tenants = tenant_text(picture.tenants(row.cluster, row.namespace))
+        about = [
+            *([fact("tenant", tenants)] if tenants else []),
+            fact("object", f"{row.kind} {row.namespace}/{row.name}#{row.route}"),
+            fact("changed by", who),
+        ]
         if owner != "none":
             about.append(fact("owner", owner))
         if shown.others:

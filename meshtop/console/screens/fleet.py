@@ -301,6 +301,10 @@ class FleetScreen(PlottedScreen, TableScreen):
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
         return (one.kind, one.key) if one is not None and one.kind not in ("", JOURNAL) else None
 
+    def told_place(self) -> tuple[str, ...]:
+        """The place alone: all of it is copied, not only its clusters."""
+        return (self.place, *self.crumbs())
+
     @property
     def rows(self) -> LiveTable:
         """The table of clusters."""
