@@ -36,10 +36,12 @@ def line(name: str, unit: str, base: float, *, end: float = AT, span: float = SP
     return Line(name=name, unit=unit, times=times, values=tuple(base * (1 + 0.2 * sin(i / 6)) for i in range(points)))
 
 
-def with_history(cluster: ClusterSnapshot, base: float) -> ClusterSnapshot:
+def with_history(cluster: ClusterSnapshot, base: float, *, end: float = AT) -> ClusterSnapshot:
     """The same cluster with its last hour."""
     history = History(
-        requests=line("requests", "/s", base), errors=line("errors", "/s", base / 50), p99_ms=line("p99", "ms", 180.0)
+        requests=line("requests", "/s", base, end=end),
+        errors=line("errors", "/s", base / 50, end=end),
+        p99_ms=line("p99", "ms", 180.0, end=end),
     )
     return msgspec.structs.replace(cluster, history=history)
 

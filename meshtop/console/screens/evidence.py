@@ -127,7 +127,7 @@ class EvidenceScreen(TextScreen):
     def said(self) -> str:
         """What became of it."""
         if self._copied:
-            return f"Copied as {self._form}; where the terminal does not take it, select it here (shift and the mouse)."
+            return f"Copied as {self._form}. Without a clipboard, select it here (shift, mouse)."
         why = "A browser takes no text from here" if self.app.is_web else "Too long for a terminal's clipboard"
         return f"{why}: select it ({self._form})."
 

@@ -9,6 +9,9 @@ from msgspec import Struct
 from meshtop.console.widgets.lines import TextLine
 from meshtop.model.text import cell_width, fit
 
+_SENTENCE = 60
+"""Cells from which a column is one of sentences."""
+
 
 class ToldLines(Struct, frozen=True):
     """Sentences, or whatever is no table."""
@@ -42,12 +45,11 @@ class ToldTable(Struct, frozen=True):
 
     @property
     def text(self) -> tuple[str, ...]:
-        """The table, aligned."""
+        """The table, aligned; columns of sentences stand last, so that all else is read without scrolling."""
         widths = [max(cell_width(cell) for cell in column) for column in zip(self.titles, *self.rows, strict=True)]
+        order = sorted(range(len(widths)), key=lambda column: widths[column] > _SENTENCE)
         lines = [
-            "  ".join(
-                fit(cell, width, right=right) for cell, width, right in zip(row, widths, self.right, strict=True)
-            ).rstrip()
+            "  ".join(fit(row[column], widths[column], right=self.right[column]) for column in order).rstrip()
             for row in (self.titles, *self.rows)
         ]
         return (*lines, *([f"({self.more})"] if self.more else ()))

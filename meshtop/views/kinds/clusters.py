@@ -189,6 +189,8 @@ def _trend_cell(item: ClusterItem) -> Cell:
 
 def _change(item: ClusterItem) -> HourlyChange:
     """What became of its requests in an hour, both by what the same range query answered."""
+    if item.traffic_stale:
+        return HourlyChange()
     known = (value for value in reversed(item.requests_trend[-2:]) if value is not None)
     return HourlyChange(next(known, None), item.requests_hour_ago)
 

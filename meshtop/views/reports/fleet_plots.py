@@ -8,6 +8,7 @@ from meshtop.model.telemetry import History, Line
 from meshtop.views.frame.charts import MOST_LINES, SOURCE_SIDE, Chart, RequestsLine, charts_of_lines
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
+from meshtop.views.picture.totals import cluster_histories
 
 
 def fleet_charts(picture: Picture, query: Query) -> tuple[Chart, ...]:
@@ -18,7 +19,7 @@ def fleet_charts(picture: Picture, query: Query) -> tuple[Chart, ...]:
     lines = [RequestsLine(name, name, (SOURCE_SIDE,)) for name in _clusters(picture, query)]
     # Two of a name make charts that are named by cluster, which one alone would not be.
     _, errors, slow = charts_of_lines(lines if len(lines) > 1 else lines * 2, window_seconds=_window(picture))
-    total = len(_histories(picture, query))
+    total = len(cluster_histories(picture, query.clusters))
     some = f" ({len(lines)} of {total} clusters)" if total > len(lines) else ""
     return tuple(
         structs.replace(chart, title=f"{chart.title}{some}", cluster="", lines=chart.lines[: len(lines)])
@@ -28,7 +29,11 @@ def fleet_charts(picture: Picture, query: Query) -> tuple[Chart, ...]:
 
 def lines_of_history(picture: Picture, query: Query, seconds: float) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The same lines out of what was read anyway, of so many last seconds of it."""
-    shown = {name: history for name, history in _histories(picture, query) if name in _clusters(picture, query)}
+    shown = {
+        name: history
+        for name, history in cluster_histories(picture, query.clusters)
+        if name in _clusters(picture, query)
+    }
     errors = [_last(_ratio(name, history), seconds) for name, history in shown.items()]
     slow = [_last(structs.replace(history.p99_ms, name=name), seconds) for name, history in shown.items()]
     return tuple(errors), tuple(slow)
@@ -38,17 +43,9 @@ def _window(picture: Picture) -> float:
     return picture.snapshot.window_seconds
 
 
-def _histories(picture: Picture, query: Query) -> list[tuple[str, History]]:
-    return [
-        (cluster.name, cluster.history)
-        for cluster in picture.snapshot.clusters
-        if cluster.history is not None and (not query.clusters or cluster.name in query.clusters)
-    ]
-
-
 def _clusters(picture: Picture, query: Query) -> list[str]:
     """The clusters that have a line, in the order of the snapshot, so that none changes its place."""
-    found = _histories(picture, query)
+    found = cluster_histories(picture, query.clusters)
     worst = sorted(found, key=lambda one: -max((v for v in one[1].errors.values if v is not None), default=-1.0))
     chosen = {name for name, _ in worst[:MOST_LINES]}
     return [name for name, _ in found if name in chosen]

@@ -200,5 +200,12 @@ def test_tables_in_text_and_markdown() -> None:
     )
 
 
+def test_sentences_stand_last_in_text() -> None:
+    long = "reviews are slow " * 5
+    table = ToldTable(("NOW 1", "SINCE"), ((long, "14:05"),), (False, False), total=1)
+    assert [line.split()[0] for line in table.text] == ["SINCE", "14:05"]
+    assert table.text[1].endswith(long.rstrip())
+
+
 def test_lines_lose_the_margin_that_all_of_them_share() -> None:
     assert ToldLines(("", "  A  ", "", "    b", "")).text == ("A", "", "  b")

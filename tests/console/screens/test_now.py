@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import structs
 
 from meshtop.console.terminal.look import Look
-from tests.console.stage import stage
+from tests.console.stage import stage, with_history
 from tests.judgement.simulated import a_minute_into
 
 STORIES = ("bad-canary", "dead-cluster", "noisy-tenant")
-SIZES = [(80, 24), (120, 40)]
+SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
 @pytest.fixture(autouse=True)
@@ -26,10 +27,13 @@ def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40"])
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40", "200x60"])
 @pytest.mark.parametrize("story", STORIES)
 def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int]) -> None:
     _, snapshot = a_minute_into(story)
+    # What a single reading does not ask for: the hour of the plots, and of the changes in it.
+    told = (with_history(one, 100.0 * (2 + n), end=snapshot.at) for n, one in enumerate(snapshot.clusters))
+    snapshot = structs.replace(snapshot, clusters=tuple(told))
     app = stage(snapshot, look=Look("meshtop-dark"))
     app.now = lambda: snapshot.at + 2.0  # type: ignore[method-assign]
     assert snap_compare(app, terminal_size=size)
