@@ -262,7 +262,10 @@ class MeshScreen(Guarded, Screen[object]):
         if picture is None:
             self.say("Nothing was read yet.")
         else:
-            self.app.push_screen(EvidenceScreen(evidence_of(self, picture.snapshot)))
+            snapshot = picture.snapshot
+            scope = self.host.scope.words(window_seconds=snapshot.window_seconds)
+            evidence = evidence_of(self, self.told_place(), scope, snapshot, self.told_item())
+            self.app.push_screen(EvidenceScreen(evidence))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

@@ -22,7 +22,6 @@ from meshtop.model.text import clean, cut
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.screens.base import MeshScreen
     from meshtop.model.snapshot import Snapshot
 
 TEXT, MARKDOWN, JSON = "text", "Markdown", "JSON"
@@ -66,10 +65,11 @@ class ShownEvidence(Struct, frozen=True):
         ).decode()
 
 
-def evidence_of(screen: MeshScreen, snapshot: Snapshot) -> ShownEvidence:
-    """What a screen shows, from above to below, with its place, scope, moment and sources."""
-    scope = screen.host.scope.words(window_seconds=snapshot.window_seconds)
-    return ShownEvidence(copied_head(screen.told_place(), scope, snapshot), tuple(told_by(screen)), screen.told_item())
+def evidence_of(
+    screen: Widget, place: Sequence[str], scope: Sequence[str], snapshot: Snapshot, item: object
+) -> ShownEvidence:
+    """What a screen shows, from above to below, under its place, scope, moment and sources."""
+    return ShownEvidence(copied_head(place, scope, snapshot), tuple(told_by(screen)), item)
 
 
 def told_by(screen: Widget) -> list[Told]:

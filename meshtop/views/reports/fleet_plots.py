@@ -29,11 +29,8 @@ def fleet_charts(picture: Picture, query: Query) -> tuple[Chart, ...]:
 
 def lines_of_history(picture: Picture, query: Query, seconds: float) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """The same lines out of what was read anyway, of so many last seconds of it."""
-    shown = {
-        name: history
-        for name, history in cluster_histories(picture, query.clusters)
-        if name in _clusters(picture, query)
-    }
+    chosen = _clusters(picture, query)
+    shown = {name: history for name, history in cluster_histories(picture, query.clusters) if name in chosen}
     errors = [_last(_ratio(name, history), seconds) for name, history in shown.items()]
     slow = [_last(structs.replace(history.p99_ms, name=name), seconds) for name, history in shown.items()]
     return tuple(errors), tuple(slow)
