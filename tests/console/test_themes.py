@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from meshtop.console.terminal.look import Look, decide_look
+from meshtop.console.terminal.look import Look, PlotChoice, decide_look
+from meshtop.console.terminal.shell import Shell
 from meshtop.console.themes import PALETTES, Palette, find_theme, theme_names, themes
 from meshtop.console.widgets.plot_memory import LINE_TONES
 
@@ -59,6 +60,21 @@ def test_names_find_their_theme() -> None:
     assert find_theme(None) == "meshtop-dark"
     with pytest.raises(ValueError, match="no theme 'blue'; the themes are dark, light"):
         find_theme("blue")
+
+
+@pytest.mark.parametrize(
+    ("environ", "plots", "ascii_only", "wanted"),
+    [
+        ({"TERM": "xterm-256color"}, "auto", False, "braille"),
+        ({}, "auto", False, "braille"),
+        ({"TERM": "linux"}, "auto", False, "blocks"),
+        ({"TERM": "linux"}, "braille", False, "braille"),
+        ({"TERM": "xterm"}, "blocks", False, "blocks"),
+        ({"TERM": "xterm"}, "braille", True, "ascii"),
+    ],
+)
+def test_what_plots_are_drawn_with(environ: dict[str, str], plots: PlotChoice, ascii_only: bool, wanted: str) -> None:
+    assert Shell(decide_look(environ, ascii_only=ascii_only, plots=plots)).plots.style == wanted
 
 
 @pytest.mark.parametrize(

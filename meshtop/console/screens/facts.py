@@ -12,7 +12,7 @@ from meshtop.console.widgets.chart import time_of_day
 from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.plot_memory import SPANS, PlotSpan
-from meshtop.model.numbers import UNKNOWN
+from meshtop.model.numbers import UNKNOWN, age
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.charts import chart_over
@@ -121,7 +121,9 @@ def course(
     """
     times = next((line.times for line in lines or () if line.times), ())
     began, ended = (times[0], times[-1]) if times else (None, None)
-    start, end = f"-{span.name}", "now"
+    # A recording of before may hold less than is shown.
+    length = times[-1] - times[0] if times else span.seconds
+    start, end = f"-{age(length) if span.seconds - length > span.step else span.name}", "now"
     if moment is not None:
         start = time_of_day(began if began is not None else moment - span.seconds, span.seconds)
         end = time_of_day(ended if ended is not None else moment, span.seconds)
