@@ -48,6 +48,7 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
+        Binding("y,C", "evidence", "copy what is shown", id="console.copy", show=False),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
         Binding("W", "what_if", "what if", id="console.what_if", show=False),
         Binding("D", "describe", "describe", id="console.describe", show=False),
@@ -293,6 +294,27 @@ class MeshScreen(Guarded, Screen[object]):
             self.say(made, Tone.DEGRADED)
         else:
             self.app.push_screen(made)
+
+    def told_place(self) -> tuple[str, ...]:
+        """Where what is copied was seen."""
+        return (self.place, *self.crumbs())
+
+    def told_item(self) -> object:
+        """The items behind what is shown, for JSON; None where it is not of items."""
+        return None
+
+    def action_evidence(self) -> None:
+        """Copy what is on the screen, and show what was copied with its other forms."""
+        from meshtop.console.screens.evidence import EvidenceScreen, evidence_of
+
+        picture = self.host.picture
+        if picture is None:
+            self.say("Nothing was read yet.")
+        else:
+            snapshot = picture.snapshot
+            scope = self.host.scope.words(window_seconds=snapshot.window_seconds)
+            evidence = evidence_of(self, self.told_place(), scope, snapshot, self.told_item())
+            self.app.push_screen(EvidenceScreen(evidence))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

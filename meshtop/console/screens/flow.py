@@ -111,7 +111,6 @@ class FlowScreen(MeshScreen):
         Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
         Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
         Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
-        Binding("y", "copy", "copy", id="flow.copy"),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
 
@@ -431,19 +430,6 @@ class FlowScreen(MeshScreen):
             self.app.switch_screen(load_screen(CANVAS)())
         else:
             self.app.switch_screen(load_screen(CANVAS_AT)(self.shown.level, self.shown.at, self._by_key))
-
-    def action_copy(self) -> None:
-        """Copy what is on the screen to the terminal's clipboard, with what it is of."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None:
-            return
-        parts = (self.view, self.query_one(FlowFoot))
-        lines = [part.render_line(y).text for part in parts for y in range(part.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        self.app.copy_to_clipboard(copied_text((self.place, *self.crumbs()), scope, picture.snapshot, lines))
-        self.say("Copied what is on the screen; T has all calls as a tree.", Tone.GOOD)
 
     # Filtering
 

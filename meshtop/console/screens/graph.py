@@ -234,7 +234,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if edge is not None:
             make = partial(edge_panel, picture, query, sight, scene.lookup, edge)
             marks = partial(edge_marks, picture, query, sight, edge)
-        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now(), marks)
+        moment = picture.snapshot.moment
+        panel.show(make, self.host.session, moment or self.host.now(), marks, past=moment is not None)
 
     def on_resize(self) -> None:
         """More room shows more."""

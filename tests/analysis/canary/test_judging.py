@@ -86,7 +86,7 @@ def test_what_was_said_of_routes_that_are_gone_is_forgotten() -> None:
 def test_everybody_says_the_same_words() -> None:
     found = row(counted(ENOUGH))
     verdict = found.verdict
-    assert verdict.summary.startswith("v2 is worse than v1, certain: +3.0 points (")
+    assert verdict.summary.startswith("v2 is worse than v1, certain: +3.0 points of errors (")
     assert msgspec.json.decode(msgspec.json.encode(found))["verdict"]["summary"] == verdict.summary
     assert any(verdict.summary in one.message for one in found.findings)
     assert verdict_cell(verdict).text.strip().endswith("worse, certain")
