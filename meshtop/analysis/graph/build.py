@@ -389,6 +389,7 @@ def _node(found: _NodeTraffic, judge: _Judge) -> GraphNode:
         kind=step.kind,
         group=frames[-1].id if frames else None,
         cluster=_only(found.clusters),
+        clusters=tuple(sorted(c for c in found.clusters if c)),
         namespace=_only(found.namespaces),
         tenant=_only(found.tenants),
         members=len(found.members),

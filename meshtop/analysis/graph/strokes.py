@@ -86,7 +86,12 @@ class LineCells:
             masks[x] |= mask
             if s.rank < old.rank:
                 owners[x] = s
-        # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction.
+        elif masks[x] == mask == STRAIGHT_ACROSS:
+            # Two bundles on their way to one port.
+            if s.rank < old.rank:
+                owners[x] = s
+        # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction. Nor does one
+        # that turns on the way of another to the same port: its corner shows no line to that side.
         elif masks[x] == STRAIGHT_ACROSS:
             owners[x], masks[x] = s, mask
         elif mask != STRAIGHT_ACROSS:

@@ -9,7 +9,9 @@ from msgspec.structs import replace
 from textual.geometry import Size
 
 from meshtop.analysis.graph.canvas import UNICODE, Ink, InkSpan, Signs
-from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit, PaintedWindow
+from meshtop.analysis.graph.draw import GraphDrawing, Hit
+from meshtop.analysis.graph.painted import PaintedWindow
+from meshtop.analysis.graph.trace import Highlight
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
 from meshtop.analysis.graph.lookup import GraphLookup
