@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.analysis.graph.service_graph import Level, ServiceGraph
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.service_graph import NodeKind, ServiceGraph
 from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
@@ -19,7 +20,6 @@ from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
     EdgeSearch,
-    GraphFolding,
     GraphStep,
     Playback,
     bad_edges,
@@ -29,6 +29,7 @@ from meshtop.console.screens.graph_steps import (
     crumbs_of,
     edge_after,
     focus_on,
+    fold_or_not,
     only_opened,
     open_node,
     why_empty,
@@ -50,11 +51,11 @@ from meshtop.views.reports.graph import (
     is_group,
     lost_in_graph,
     place_of_row,
-    readable_level,
     row_of_node,
     service_graph,
 )
 from meshtop.views.reports.graph_detail import edge_marks, edge_panel, node_marks, node_panel
+from meshtop.views.reports.graph_fold import FoldRoom, GraphFolding
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ if TYPE_CHECKING:
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
-WIDE = 140
+WIDE = 160
 """Width in cells from which the selection is described beside the graph."""
 PANEL_WIDTH = 62
+CHROME = 4
+"""Lines of the screen besides the drawing: two above, two below."""
 
 
 def _without(*names: str) -> list[BindingType]:
@@ -91,14 +94,16 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         *_without("scope.narrow"),
         Binding("n", "find_next", "next that the search finds", id="graph.find_next", show=False),
         Binding("F", "find", "find by a filter", id="graph.find", show=False),
+        Binding("e", "metric", "metric", id="graph.metric"),
+        Binding("m", "map", "small map", id="graph.map", show=False),
+        Binding("z", "fold", "fold what is healthy, or unfold everything", id="graph.fold", show=False),
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
     def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
         super().__init__()
-        self.sight = sight or Sight()
+        self.sight = replace(sight or Sight(), whole=False)
         self._auto = self._opened_by_key = sight is None
-        self._readable: tuple[object, Level] | None = None
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
@@ -123,10 +128,11 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def about(self) -> str:
         """The screen's purpose, for the help."""
         return (
-            "Calls, with their rates and health. A box is a cluster, tenant, namespace, service or workload; "
-            "a frame is what it belongs to. An edge shows its rate, health with the error ratio, p95 and "
-            "whether it is mutual TLS. Arrow keys walk along edges, tab goes through the edges of a node, esc undoes "
-            "the last step."
+            "Calls, with their health and one metric, which e changes: rate, errors, p99 or mutual TLS. A line in "
+            "brackets is a cluster, tenant, namespace, service or workload, with its number and the clusters it is in; a "
+            "dotted frame is what it belongs to. The selected node's callers and callees are traced. What is healthy is "
+            "counted (+ 14 healthy) where all of it does not fit: enter opens it. Arrow keys walk along edges, tab goes "
+            "through the edges of a node, esc undoes the last step."
         )
 
     def body(self) -> ComposeResult:
@@ -156,8 +162,18 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
-        crumbs = (*crumbs_of(self.sight, self.view.graph), *self._folding.crumbs(self.sight))
+        folded = self._folding.count(self.sight)
+        crumbs = (*crumbs_of(self.sight, self.view.graph), *((f"{folded} folded",) if folded else ()))
         return (*crumbs, "playing") if self._playback.playing else crumbs
+
+    def scope_notes(self) -> tuple[str, ...]:
+        """The metric of the numbers, with its key."""
+        return (f"metric e: {self.metric.value}",)
+
+    @property
+    def metric(self) -> GraphMetric:
+        """What the numbers are."""
+        return self.host.graph_look.metric or GraphMetric.RATE
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show a new picture; boxes keep their places unless the selection changes."""
@@ -166,6 +182,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         opened = afresh and self._shown_for is not None and only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
         self.query_one(GraphPanel).display = self.size.width >= WIDE
+        self._look()
         self.view.explain_empty(why_empty(picture, self.sight))
         self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
         self._at = None
@@ -183,25 +200,21 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
         """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
-        sight, size = self.sight, self.size
-        if not self._auto:
-            at = (self._at or self.view.cursor).node
-            return lambda: service_graph(picture, query, self._folding.apply(picture, query, sight, at))
-        key = (query, size, picture.snapshot.settled)
+        sight, auto, size = self.sight, self._auto, self.size
+        at = (self._at or self.view.cursor).node
+        room = FoldRoom(size.width - PANEL_WIDTH * (size.width >= WIDE), max(1, size.height - CHROME))
 
         def make() -> ServiceGraph:
-            if self._readable is None or self._readable[0] != key:
-                width = size.width - PANEL_WIDTH * (size.width >= WIDE)
-                level = readable_level(picture, query, sight, width=width, height=size.height)
-                self._readable = (key, level)
-            return service_graph(picture, query, replace(sight, level=self._readable[1]))
+            drawn = self._folding.apply(picture, query, sight, at, room, any_level=auto)
+            return service_graph(picture, query, drawn)
 
         return make
 
     def on_graph_view_shown(self) -> None:
         """Update the description for the new graph."""
-        if self._auto and self._readable is not None and self._shown_for is not None:
-            self.sight = replace(self.sight, level=self._readable[1])
+        level = self._folding.level
+        if self._auto and level is not None and self._shown_for is not None:
+            self.sight = replace(self.sight, level=level)
             self._shown_for = (self.sight, self._shown_for[1])
         self.update_chrome()
         self._describe()
@@ -287,7 +300,30 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def action_level(self, step: int) -> None:
         """Change the level of all nodes."""
-        self._take(change_level(self.sight, self.view.node, step))
+        is_folded = self._folding.count(self.sight) > 0
+        self._take(change_level(self.sight, self.view.node, step, is_folded=is_folded))
+
+    def _look(self) -> None:
+        """Show the metric and the map as they were chosen."""
+        self.view.look_at(self.metric, map_shown=self.host.graph_look.map)
+
+    def action_metric(self) -> None:
+        """Show another metric on edges and nodes."""
+        self.host.graph_look.metric = self.metric.following
+        self._look()
+        self.update_chrome()
+
+    def action_map(self) -> None:
+        """Show or hide the map of a drawing that is larger than the window."""
+        look = self.host.graph_look
+        look.map = not look.map
+        self._look()
+        if not look.map:
+            self.say("The map is off: m shows it where a drawing is larger than the window.")
+
+    def action_fold(self) -> None:
+        """Unfold everything that was folded, or fold what is healthy until the rest fits."""
+        self._take(fold_or_not(self.sight, self._folding.count(self.sight)))
 
     def action_around(self) -> None:
         """Show only this node and its neighbours; each further press adds a hop."""
@@ -325,12 +361,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         node = self.view.node
         if node is None:
             return
-        if self.path_from is None or self.path_from == node.id:
+        if node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+        elif self.path_from is None or self.path_from == node.id:
             self.path_from = node.id
             self.say(f"A path from {node_name(node)}: walk to its end and press p.", Tone.ACCENT)
-            return
-        path, self.path_from = (self.path_from, node.id), None
-        self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
+        else:
+            path, self.path_from = (self.path_from, node.id), None
+            self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
 
     async def action_filter(self) -> None:
         """Type a filter of edges."""
@@ -416,7 +454,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         row = row_of_node(picture, node)
         if row is not None:
             self.host.open_detail(*row)
-        elif is_group(node) and node.expandable:
+        elif (is_group(node) or node.kind is NodeKind.FOLD) and node.expandable:
             self.action_open_node()
         else:
             self.say(f"{node_name(node)} is known only from traffic; tab goes through its edges.")
