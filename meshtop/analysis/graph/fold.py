@@ -40,6 +40,10 @@ class FoldPlan:
         """This plan, and another for what it leaves."""
         return FoldPlan(*self.rounds, *other.rounds)
 
+    def members(self, fold: str) -> list[str]:
+        """What the last folding put into a fold: ids of nodes, or of frames that had become nodes."""
+        return sorted({node for into in self.rounds for node, end in into.items() if end == fold})
+
     @property
     def folds(self) -> frozenset[str]:
         """The ids of the nodes that stand for others."""
@@ -155,9 +159,7 @@ def _folded(graph: ServiceGraph, folds: Mapping[str, str]) -> ServiceGraph:
     )
 
 
-def _made(
-    fold: str, members: list[GraphNode], groups: Mapping[str, GraphGroup], health: Health | None
-) -> GraphNode:
+def _made(fold: str, members: list[GraphNode], groups: Mapping[str, GraphGroup], health: Health | None) -> GraphNode:
     """The node that stands for some: the node of their frame, or a fold inside it."""
     frame = groups.get(fold)
     clusters = tuple(sorted({name for n in members for name in n.clusters}))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from meshtop.analysis.graph.service_graph import GraphNode
 from meshtop.model.traffic import Sums
 
 UNKNOWN = "–"
+MOST_CELLS = 7
+_DIGIT_TOO_MANY = re.compile(r"(\.\d)\d|\.\d(?!\d)|(?<=<)0(?=\.)")
 
 
 class GraphMetric(StrEnum):
@@ -69,9 +72,10 @@ def milliseconds(value: float) -> str:
 
 
 def metric_text(sums: Sums, metric: GraphMetric) -> str:
-    """The number of a metric with its unit, at most seven cells; a dash where it is not known."""
+    """The number of a metric with its unit, at most `MOST_CELLS` cells; a dash where it is not known."""
     if metric is GraphMetric.RATE:
-        return flow(sums)
+        text = flow(sums)
+        return text if len(text) <= MOST_CELLS else _DIGIT_TOO_MANY.sub(r"\1", text)
     if metric is GraphMetric.ERRORS:
         return percent_text((sums.errors or 0.0) / sums.requests) if sums.requests else UNKNOWN
     if metric is GraphMetric.P99:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Mapping
 
-from meshtop.analysis.graph.metric import UNKNOWN, GraphMetric, flow, metric_text, milliseconds, percent_text
+from meshtop.analysis.graph.metric import (
+    MOST_CELLS,
+    UNKNOWN,
+    GraphMetric,
+    flow,
+    metric_text,
+    milliseconds,
+    percent_text,
+)
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind, ServiceGraph
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width, cut, cut_middle
@@ -20,7 +28,7 @@ _TAGS = {
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
-NUMBER_WIDTH = 8
+NUMBER_WIDTH = MOST_CELLS + 1
 """Cells kept for a node's number and the sign before it, whatever they are, so that a refresh moves no node."""
 _MOST_CHIPS, _CHIP_WIDTH = 4, 8
 
@@ -45,7 +53,7 @@ def node_width(node: GraphNode, chips: Mapping[str, str], *, numbers: bool) -> i
 
 
 def short_names(names: Collection[str]) -> dict[str, str]:
-    """Short forms of names that still differ: their first parts (`eu` of `eu-west`), else their last, else the names."""
+    """Short forms of names that still differ: the first parts (`eu` of `eu-west`), else the last, else the names."""
     parts = {name: [part for part in name.split("-") if part] or [name] for name in sorted(names)}
     for at in (0, -1):
         short = {name: cut(of[at], _CHIP_WIDTH) for name, of in parts.items()}

@@ -15,11 +15,11 @@ from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import NodeKind, ServiceGraph
 from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.graph_finding import EdgeFindingScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
-    EdgeSearch,
     GraphStep,
     Playback,
     bad_edges,
@@ -34,13 +34,10 @@ from meshtop.console.screens.graph_steps import (
     open_node,
     why_empty,
 )
-from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
-from meshtop.model.numbers import number_of
-from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
@@ -59,7 +56,6 @@ from meshtop.views.reports.graph_fold import FoldRoom, GraphFolding
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import FilterLine
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
@@ -75,7 +71,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(MeshScreen, inherit_bindings=False):
+class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     """The graph with levels, focus, paths and hiding; esc undoes the last step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -107,8 +103,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
-        self._search = EdgeSearch()
-        self._searching = False
         self._playback = Playback()
         self._folding = GraphFolding()
         self.path_from: str | None = None
@@ -129,10 +123,10 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         """The screen's purpose, for the help."""
         return (
             "Calls, with their health and one metric, which e changes: rate, errors, p99 or mutual TLS. A line in "
-            "brackets is a cluster, tenant, namespace, service or workload, with its number and the clusters it is in; a "
-            "dotted frame is what it belongs to. The selected node's callers and callees are traced. What is healthy is "
-            "counted (+ 14 healthy) where all of it does not fit: enter opens it. Arrow keys walk along edges, tab goes "
-            "through the edges of a node, esc undoes the last step."
+            "brackets is a cluster, tenant, namespace, service or workload with its number; a dotted frame is what it "
+            "belongs to. The callers and callees of the selected node are traced. What is healthy is counted "
+            "(+ 14 healthy) where all of it does not fit: enter opens it, z unfolds everything. Arrow keys walk along "
+            "edges, tab goes through the edges of a node, esc undoes the last step."
         )
 
     def body(self) -> ComposeResult:
@@ -141,11 +135,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             yield GraphView(waiting=Note("Reading the mesh …", "The first cluster to answer is shown at once."))
             yield GraphPanel(id="panel")
         yield CellsLine(id="chosen")
-
-    @property
-    def view(self) -> GraphView:
-        """The drawing."""
-        return self.query_one(GraphView)
 
     def kinds(self) -> frozenset[str]:
         """Edges."""
@@ -187,16 +176,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
         self._at = None
         self._play_on(picture)
-
-    def scope_query(self) -> Query:
-        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
-        query = self.host.scope.for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.host.scope.filtered("").for_kind("edges")
-        return query
 
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
         """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
@@ -369,58 +348,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         else:
             path, self.path_from = (self.path_from, node.id), None
             self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
-
-    async def action_filter(self) -> None:
-        """Type a filter of edges."""
-        self._searching = False
-        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
-
-    async def action_find(self) -> None:
-        """Search by a filter; the cursor goes to the first match, and nothing is hidden."""
-        self._searching = True
-        await self.query_one(BottomBar).open_filter("")
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter or search while typing; an invalid filter is explained in the bottom line."""
-        scope, picture = self.host.scope, self.host.picture
-        query = scope.filtered(event.text).for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            if not event.final:
-                event.prompt.show_message(str(error), wrong=True)
-            elif self._searching:
-                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
-            else:
-                self.host.set_scope(scope.filtered(event.before))
-                self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
-            return
-        if self._searching:
-            self._find(event.text, event.prompt if not event.final else None)
-            return
-        self.host.set_scope(scope.filtered(event.text))
-        if picture is not None and not event.final:
-            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
-
-    def _find(self, text: str, prompt: FilterLine | None) -> None:
-        """Find the shown edges that pass a filter; the cursor goes to the first."""
-        picture, graph = self.host.picture, self.view.graph
-        if picture is None or graph is None or not text.strip():
-            return
-        self._search.find(picture, replace(self.scope_query(), filter=text), self.drawn_sight, graph)
-        if prompt is not None:
-            prompt.show_message(f"{len(self._search.found)} of {number_of(len(graph.edges), 'edge')}")
-        if self._search.found and self.view.cursor.edge not in self._search.found:
-            self.action_find_next()
-
-    def action_find_next(self) -> None:
-        """Go to the next edge that the search found."""
-        edge = self._search.next_edge(self.view.graph, self.view.cursor.edge)
-        if edge is None:
-            self.say("No search, or no matches; F searches.")
-        else:
-            self.view.go_to_edge(edge)
 
     def action_play(self) -> None:
         """Play the past forward, a step each second, or pause; from the present, start half an hour ago."""

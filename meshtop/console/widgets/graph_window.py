@@ -28,7 +28,9 @@ _MARGIN = 2
 _MAP_FROM = 60, 14
 """Columns and rows of a window from which it has room for the map."""
 _TONES = tuple(Tone(ink.value) for ink in Ink)
-_DRAWN = frozenset({*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, *UNICODE.frames, "▶", "◀"})
+_DRAWN = frozenset(
+    {*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, *UNICODE.frames, "▶", "◀"}
+)
 """Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
@@ -61,7 +63,6 @@ class GraphScene(Struct, frozen=True):
     def at(self, cursor: GraphCursor) -> GraphScene:
         """The same drawing with the cursor elsewhere."""
         return replace(self, cursor=cursor)
-
 
     def with_metric(self, metric: GraphMetric) -> GraphScene:
         """The same drawing with other numbers."""
@@ -175,7 +176,9 @@ class GraphWindow:
         columns = scene.map.columns + 2
         cursor = _cursor_box(scene, Size(width, height))
         places = [(width - columns, height - len(rows)), (0, height - len(rows)), (width - columns, 1), (0, 1)]
-        x, y = next((at for at in places if cursor is None or not self._covers(at, columns, len(rows), cursor)), places[0])
+        x, y = next(
+            (at for at in places if cursor is None or not self._covers(at, columns, len(rows), cursor)), places[0]
+        )
         for line, row in enumerate(rows, y):
             at, runs = x, []
             for text, ink in row:

@@ -22,6 +22,7 @@ from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph
 from meshtop.analysis.traffic.health import SEVERITY
 from meshtop.model.state import HealthStatus
 from meshtop.model.traffic import Edge
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import GROUP_KINDS, Sight, edges_in, most_readable, service_graph, tenants
 
@@ -42,20 +43,25 @@ class FoldRoom(NamedTuple):
 
 
 class _Stage(IntEnum):
-    """How much is folded: nothing, healthy nodes, or healthy frames too."""
+    """How much is folded: nothing, healthy nodes, healthy frames away from what is ill, or all healthy frames."""
 
     NOTHING = 0
     NODES = 1
-    FRAMES = 2
+    FAR_FRAMES = 2
+    FRAMES = 3
 
 
 class _Survey(NamedTuple):
-    """The namespaces of a scope: their nodes, those next to each, and how ill those are that are called badly."""
+    """The namespaces of a scope: their nodes, those next to each, and how ill those are that are called badly.
+
+    `touched` are the ends of all bad calls, namespaces and nodes.
+    """
 
     members: dict[str, set[str]]
     beside: dict[str, set[str]]
     ill: dict[str, int]
-    ill_nodes: set[str]
+    touched: set[str]
+    touched_nodes: set[str]
 
     @property
     def namespaces(self) -> set[str]:
@@ -65,6 +71,9 @@ class _Survey(NamedTuple):
     def home(self, at: str | None) -> str | None:
         """The namespace that a node is in, or that it is."""
         return next((n for n in sorted(self.namespaces) if at == n or at in self.members[n]), None)
+
+
+_SURVEY: Key[_Survey] = Key("the graph's namespaces")
 
 
 class _Choice(NamedTuple):
@@ -157,9 +166,7 @@ class GraphFolding:
         opened = open_namespaces(picture, query, sight, at)
         return _Choice(sight.level, _Stage.FRAMES if opened is None else _Stage.NOTHING, opened)
 
-    def _ways(
-        self, picture: Picture, query: Query, sight: Sight, at: str | None, room: FoldRoom
-    ) -> Iterator[_Choice]:
+    def _ways(self, picture: Picture, query: Query, sight: Sight, at: str | None, room: FoldRoom) -> Iterator[_Choice]:
         """What to try at a level, from everything on to ever less."""
         options = GraphOptions(level=sight.level, grouping=sight.grouping, tenants=tenants(picture))
         most, narrowed = most_readable(*room), sight.focus is not None or sight.path is not None
@@ -168,10 +175,10 @@ class GraphFolding:
         opened: frozenset[str] | None = None
         if _has_namespaces(sight):
             survey = _survey(picture, query, sight)
-            if len(survey.ill_nodes) > most:
+            if len(survey.touched_nodes) > most:
                 return
-            opened = frozenset({*survey.ill, *filter(None, [survey.home(at)])})
-        for stage in (_Stage.NODES, _Stage.FRAMES):
+            opened = frozenset({*survey.touched, *filter(None, [survey.home(at)])})
+        for stage in (_Stage.NODES, _Stage.FAR_FRAMES, _Stage.FRAMES):
             yield _Choice(sight.level, stage, opened)
 
     def _draw(self, picture: Picture, query: Query, sight: Sight, choice: _Choice) -> Sight:
@@ -179,8 +186,11 @@ class GraphFolding:
         if choice.opened is not None:
             opened = choice.opened
             if choice.stage:
-                opened |= _survey(picture, query, sight).ill.keys()
+                opened |= _survey(picture, query, sight).touched
             drawn = folded(picture, query, sight, opened)
+            if choice.stage:  # what is ill without bad calls shows only in the lists
+                listed = ill_nodes(service_graph(picture, query, drawn)) & drawn.collapsed - sight.collapsed
+                drawn = replace(drawn, collapsed=drawn.collapsed - listed)
         if choice.stage is _Stage.NOTHING:
             return drawn
         graph = service_graph(picture, query, drawn)
@@ -188,8 +198,11 @@ class GraphFolding:
         self._kept |= {*ill_nodes(graph), *pins}
         leave = GROUP_KINDS if sight.level in _FINE else ()
         plan = plan_folds(graph, self._kept, sight.expanded, leave)
-        if choice.stage is _Stage.FRAMES:
-            plan = plan.and_then(plan_folds(fold_graph(graph, plan), self._kept, sight.expanded))
+        if choice.stage > _Stage.NODES:
+            rest = fold_graph(graph, plan)
+            near = {end for e in rest.edges for end in (e.source, e.target) if {e.source, e.target} & self._kept}
+            keep = self._kept | near if choice.stage is _Stage.FAR_FRAMES else self._kept
+            plan = plan.and_then(plan_folds(rest, keep, sight.expanded))
         return replace(drawn, folds=self._same(plan))
 
     def _same(self, plan: FoldPlan) -> FoldPlan:
@@ -231,9 +244,14 @@ def _fits(graph: ServiceGraph, room: FoldRoom) -> bool:
 
 
 def _survey(picture: Picture, query: Query, sight: Sight) -> _Survey:
+    placed = (sight.level, sight.grouping, sight.expanded, sight.collapsed)
+    return picture.cached(_SURVEY.at(query, *placed), lambda: _surveyed(picture, query, sight))
+
+
+def _surveyed(picture: Picture, query: Query, sight: Sight) -> _Survey:
     edges = edges_in(picture, query)
     fine, coarse = _ends(picture, edges, sight), ends_of(edges, _coarse(picture, sight))
-    found = _Survey({}, {}, {}, set())
+    found = _Survey({}, {}, {}, set(), set())
     for edge, nodes, ends in zip(edges, fine, coarse, strict=True):
         for node, group in zip(nodes, ends, strict=True):
             found.members.setdefault(group, set()).add(node)
@@ -242,7 +260,8 @@ def _survey(picture: Picture, query: Query, sight: Sight) -> _Survey:
         found.beside.setdefault(target, set()).add(source)
         status = picture.edge_health(edge).status
         if status in _ILL:
-            found.ill_nodes.update(nodes)
+            found.touched.update(ends)
+            found.touched_nodes.update(nodes)
             found.ill[target] = max(found.ill.get(target, 0), SEVERITY[status])
     return found
 
