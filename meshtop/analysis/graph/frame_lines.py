@@ -57,9 +57,12 @@ class FrameLines:
                 continue
             if frame.y >= window.y:
                 start, text = self._place(name, frame)
-                if text and start < window.x:
-                    held.append((first, frame.y, f" {cut(self.titles[name], last - first - 1)} "))
-                continue
+                if frame.y > window.y or not any(around in self.titles for around in self._around[name]):
+                    if text and start < window.x:
+                        held.append((first, frame.y, f" {cut(self.titles[name], last - first - 1)} "))
+                    continue
+                # Its own border is the first row, where the frame around it has its title.
+                first = max(first, min(start, last - 5))
             text = f" {cut(self._whole_title(name), last - first - 1)} "
             end = first + cell_width(text) - 1
             if not any(first <= b and a <= end for a, b in taken):

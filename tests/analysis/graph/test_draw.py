@@ -16,9 +16,9 @@ from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.metric import GraphMetric, percent_text, rate
 from meshtop.analysis.graph.painted import PaintedWindow
-from meshtop.analysis.graph.service_graph import GraphEdge, Level
+from meshtop.analysis.graph.service_graph import GraphEdge, Level, NodeKind
 from meshtop.analysis.graph.trace import NOTHING, TRACE_HOPS, Highlight, trace
-from meshtop.analysis.graph.wording import edge_labels
+from meshtop.analysis.graph.wording import caption, cluster_chips, edge_labels, metric_labels, short_names
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge, Sums
@@ -216,6 +216,138 @@ def test_a_step_leaves_the_rows_of_the_rest_alone() -> None:
     ends = [p.layout.boxes[f"service/c/n/{name}"] for name in ("caller-3", "called-3", "caller-4", "called-4")]
     assert set(differ) <= {y for box in ends for y in range(box.y, box.bottom + 1)}
     assert 0 < len(differ) < len(first) / 2
+
+
+@settings(max_examples=40, deadline=None)
+@given(meshes(20), st.sampled_from([UNICODE, ASCII]), st.data())
+def test_a_step_touches_only_rows_of_the_two_traces(edges: list[Edge], signs: Signs, data: st.DataObject) -> None:
+    g = graph(edges)
+    drawing = GraphDrawing(g, layout(g, LayoutOptions(width=80, numbers=True)), signs, metric=GraphMetric.RATE)
+    painted, window = PaintedWindow(), Box(0, 0, drawing.width, drawing.height)
+    chosen = [Highlight(node=data.draw(st.sampled_from(g.nodes)).id) for _ in range(2)]
+    first, second = (painted.rows(drawing, window, highlight) for highlight in chosen)
+    reach: set[int] = set()
+    for lit in (trace(drawing.lookup, highlight) for highlight in chosen):
+        boxes = [drawing.layout.boxes[name] for name in lit.near]
+        reach |= {y for box in boxes for y in range(box.y, box.bottom + 1)}
+        for name in (*lit.own, *lit.path):
+            ys = [point.y for point in drawing.layout.routes[name].points]
+            reach |= set(range(min(ys), max(ys) + 1))
+    assert {y for y, (a, b) in enumerate(zip(first, second, strict=True)) if a is not b} <= reach
+
+
+@settings(max_examples=40, deadline=None)
+@given(meshes(20), st.sampled_from(GraphMetric))
+def test_every_node_is_on_exactly_one_line_and_every_edge_joins_drawn_ones(
+    edges: list[Edge], metric: GraphMetric
+) -> None:
+    g = graph(edges)
+    p = GraphDrawing(g, layout(g, LayoutOptions(width=80, numbers=True)), ASCII, metric=metric)
+    rows = ["".join(run.text for run in row) for row in p.paint()]
+    assert sum(row.count("[") for row in rows) == sum(row.count("]") for row in rows) == len(g.nodes)
+    for node in g.nodes:
+        box = p.layout.boxes[node.id]
+        line = rows[box.y][box.x : box.right + 1]
+        assert line.startswith(f"[{node.label}")
+        assert line.endswith("]")
+    for edge in g.edges:
+        assert {edge.source, edge.target} <= p.layout.boxes.keys()
+
+
+def test_titles_stay_in_sight_while_a_frame_is() -> None:
+    edges = [call(f"east/shop/a{n}", f"east/shop/b{n}") for n in range(30)] + [call("east/web/front", "east/shop/a1")]
+    p = picture(edges, width=60)
+    painted = PaintedWindow()
+
+    def shown(x: int, y: int) -> list[str]:
+        rows = painted.rows(p, Box(x, y, 50, 12), Highlight())
+        return ["".join(text for _, text, _ in row) for row in rows]
+
+    inner = p.layout.frames["namespace/east/shop"]
+    assert " east / shop " in shown(0, inner.y)[0]
+    assert " east / shop " in shown(0, inner.y + 8)[0]
+    assert " east / shop " in shown(0, inner.y + 9)[0], "moved by a row"
+    assert not any("shop" in row for row in shown(0, inner.bottom + 1)), "what is out of sight has no title"
+
+
+def test_a_title_that_is_left_of_the_window_comes_along() -> None:
+    p = picture([call(f"east/shop/service-{n}", f"east/shop/service-{n + 1}") for n in range(9)], width=40)
+    frame = p.layout.frames["namespace/east/shop"]
+    rows = PaintedWindow().rows(p, Box(60, 0, 60, p.height), Highlight())
+    assert rows[frame.y][0][1].startswith(" east / shop ")
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        (GraphMetric.RATE, "✗200/s"),
+        (GraphMetric.ERRORS, "✗5%"),
+        (GraphMetric.P99, "✗95ms"),
+        (GraphMetric.MTLS, "✗50%"),
+    ],
+)
+def test_one_metric_is_shown_with_the_sign_of_what_is_unhealthy(metric: GraphMetric, label: str) -> None:
+    edge = GraphEdge(
+        source="a",
+        target="b",
+        sums=call("e/n/a", "e/n/b", 200, 0.05, 0.5).sums,
+        health=Health(HealthStatus.FAILING),
+    )
+    assert metric_labels(edge, UNICODE.health, metric) == [label, "✗"]
+    idle = GraphEdge(source="a", target="b", sums=Sums(), health=Health(HealthStatus.IDLE))
+    assert metric_labels(idle, UNICODE.health, metric) == ["~"]
+    calm = GraphEdge(source="a", target="b", sums=Sums(sent=1_940_000.0), health=Health(HealthStatus.HEALTHY))
+    assert metric_labels(calm, UNICODE.health, metric) == (["1.9MB/s"] if metric is GraphMetric.RATE else [])
+
+
+def test_metrics_follow_each_other_in_a_ring() -> None:
+    metric, seen = GraphMetric.RATE, []
+    for _ in range(4):
+        seen.append(metric)
+        metric = metric.following
+    assert seen == list(GraphMetric)
+    assert metric is GraphMetric.RATE
+
+
+def test_another_metric_moves_nothing() -> None:
+    g = graph(ALL["bookinfo"])
+    errors = GraphDrawing(g, layout(g, LayoutOptions(width=110, numbers=True)), UNICODE, metric=GraphMetric.ERRORS)
+    rates = errors.with_metric(GraphMetric.RATE)
+    assert rates.layout is errors.layout
+    assert "3.94%" in text(errors.paint())
+    assert "33/s" in text(rates.paint())
+    assert "3.94%" in text(errors.paint()), "the first one is as it was"
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    name = "payments-settlement-reconciliation-worker-eu"
+    node = graph([call("e/n/a", f"e/n/{name}")]).nodes[1]
+    assert caption(node) == "payments-settl…ion-worker-eu"
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        ((), {}),
+        (("eu-west", "us-east"), {"eu-west": "eu", "us-east": "us"}),
+        (("prod-eu", "prod-us"), {"prod-eu": "eu", "prod-us": "us"}),
+        (("a-b-c", "a-d-c"), {"a-b-c": "a-b-c", "a-d-c": "a-d-c"}),
+        (("-", "x"), {"-": "-", "x": "x"}),
+    ],
+)
+def test_chips_are_short_and_differ(names: tuple[str, ...], short: dict[str, str]) -> None:
+    assert short_names(names) == short
+
+
+def test_a_service_of_several_clusters_has_a_chip_for_each() -> None:
+    merged = graph(ALL["two_clusters"], GraphOptions(grouping=(NodeKind.NAMESPACE,)))
+    chips = cluster_chips(merged)
+    assert chips["service/web/cart"] == "east·west"
+    assert chips["service/web/stock"] == "east"
+    apart = cluster_chips(graph(ALL["two_clusters"]))
+    assert apart["service/west/web/cart"] == "west", "it calls across clusters"
+    assert "service/west/web/front" not in apart
+    assert cluster_chips(graph(ALL["bookinfo"])) == {}
 
 
 def test_what_stands_on_a_cell() -> None:
