@@ -79,14 +79,7 @@ class FrameLines:
         """A title and its place: the first part of the border without lines where it fits, else the widest."""
         if name in self._places:
             return self._places[name]
-        runs, start = [], frame.x + 1
-        for x in [*self._lines.crossings(frame.y, frame.x + 1, frame.right - 1), frame.right]:
-            if x > start:
-                runs.append((start, x - start))
-            start = x + 1
-        wanted = cell_width(self.titles[name]) + 2
-        fit = next((r for r in runs if r[1] >= wanted), None)
-        at, room = fit or max(runs, key=lambda r: r[1], default=(frame.x + 1, 0))
+        at, room = self._lines.free_run(frame.y, frame.x + 1, frame.right - 1, cell_width(self.titles[name]) + 2)
         text = cut(self.titles[name], room - 2)
         self._places[name] = at, f" {text} " if text else ""
         return self._places[name]

@@ -33,7 +33,8 @@ class Ports:
             for _, member in net.members:
                 self._back[index, member, -net.side] = back
         self._tall = {node for (_, node, _), back in self._back.items() if back}
-        self._sharers = Counter((node, min(side, 1), back) for (_, node, side), back in self._back.items())
+        sharers = Counter((node, min(side, 1), back) for (_, node, side), back in self._back.items())
+        self._shared = {end for end, back in self._back.items() if sharers[end[1], min(end[2], 1), back] > 1}
         self.row: dict[tuple[int, int, int], int] = {}
 
     def needed(self, node: int) -> int:
@@ -46,4 +47,4 @@ class Ports:
 
     def is_shared(self, net: int, node: int, side: int) -> bool:
         """Whether other bundles meet the node at the same port, so that a label there could be of any of them."""
-        return self._sharers[node, min(side, 1), self._back[net, node, side]] > 1
+        return (net, node, side) in self._shared

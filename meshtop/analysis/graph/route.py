@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from meshtop.analysis.graph.geometry import LayoutColumn, Point, Route
@@ -280,7 +281,7 @@ class Router:
                     runs.append((through.x, through.x + through.width - 1, y, -1))
                 at = far_x
                 points.append((far_x, y))
-        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0]
+        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0] if runs else runs
 
     def _slot(self, runs: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int] | None:
         """The longest part of these runs that neither tracks nor frames cross."""
@@ -322,6 +323,10 @@ def _pitch(tracks: int) -> int:
     return 2 if tracks <= 3 else 1
 
 
+_point = partial(tuple.__new__, Point)
+"""A point of a pair, without the detour that a named tuple's own constructor takes: there are thousands."""
+
+
 def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
     """The points without repetitions and without those in the middle of a straight line."""
     kept: list[tuple[int, int]] = []
@@ -337,4 +342,4 @@ def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
             down, across = p[0] == last[0], p[1] == last[1]
         kept.append(p)
         last = p
-    return [Point(x, y) for x, y in kept]
+    return list(map(_point, kept))
