@@ -173,7 +173,12 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         self.query_one(GraphPanel).display = self.size.width >= WIDE
         self._look()
         self.view.explain_empty(why_empty(picture, self.sight))
-        self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
+        self.view.show(
+            self._maker(picture, query),
+            afresh=afresh and not opened,
+            at=self._at,
+            placed=lambda: self._folding.placed,
+        )
         self._at = None
         self._play_on(picture)
 

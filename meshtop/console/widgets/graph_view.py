@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.geometry import LayoutOptions, Point
+from meshtop.analysis.graph.geometry import Layout, LayoutOptions, Point
 from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction
@@ -131,6 +131,7 @@ class GraphView(LineWidget, can_focus=True):
         self._dragged = False
         self._metric = GraphMetric.RATE
         self._map = True
+        self._placed: Callable[[], Layout | None] = lambda: None
 
     def look_at(self, metric: GraphMetric, *, map_shown: bool) -> None:
         """Show another metric, and show or hide the map: nothing moves."""
@@ -171,12 +172,20 @@ class GraphView(LineWidget, can_focus=True):
         self._note = note
         self.draw()
 
-    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: GraphCursor | None = None) -> None:
+    def show(
+        self,
+        make: Callable[[], ServiceGraph],
+        *,
+        afresh: bool = False,
+        at: GraphCursor | None = None,
+        placed: Callable[[], Layout | None] = lambda: None,
+    ) -> None:
         """Build, lay out and prepare a graph in the worker thread, then show it.
 
         A refresh waits for the running layout; `afresh` (another view of the mesh) replaces it, and does not keep
-        places. `at` is the node for the cursor.
+        places. `at` is the node for the cursor; `placed` is asked after `make` for places that are known already.
         """
+        self._placed = placed
         if at is not None:
             self._wanted = at
         if (self._worker is not None and not afresh) or not self.size.width:
@@ -205,6 +214,7 @@ class GraphView(LineWidget, can_focus=True):
             before=before,
             wanted=self._wanted,
             metric=self._metric,
+            placed=self._placed,
         )
         work = partial(self._work, self._number, job)
         self._worker = self.run_worker(work, thread=True, group="layout", exit_on_error=False)

@@ -87,11 +87,12 @@ class SceneJob(Struct, frozen=True, kw_only=True):
     before: ServiceGraph | None
     wanted: GraphCursor
     metric: GraphMetric = GraphMetric.RATE
+    placed: Callable[[], Layout | None] = lambda: None
 
     def run(self, cancelled: Callable[[], bool]) -> GraphScene | None:
         """Build, lay out and prepare the graph, in cancellable steps; None if cancelled."""
         graph = self.make()
-        steps = layout_steps(graph, self.options, self.previous)
+        steps = layout_steps(graph, self.options, self.previous or self.placed())
         while not cancelled():
             try:
                 next(steps)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, ends_of, has_more_nodes
 from meshtop.analysis.graph.fold import FoldPlan, fold_graph, ill_nodes, is_fold, plan_folds
-from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.geometry import Layout, LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import nodes_of
 from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph
@@ -54,14 +54,13 @@ class _Stage(IntEnum):
 class _Survey(NamedTuple):
     """The namespaces of a scope: their nodes, those next to each, and how ill those are that are called badly.
 
-    `touched` are the ends of all bad calls, namespaces and nodes.
+    `touched` are the ends of all bad calls.
     """
 
     members: dict[str, set[str]]
     beside: dict[str, set[str]]
     ill: dict[str, int]
     touched: set[str]
-    touched_nodes: set[str]
 
     @property
     def namespaces(self) -> set[str]:
@@ -124,6 +123,8 @@ class GraphFolding:
         self._choice: _Choice | None = None
         self._kept: frozenset[str] = frozenset()
         self._drawn: tuple[Sight, Sight] | None = None
+        self.placed: Layout | None = None
+        """Where everything stands in what was found to fit."""
 
     def apply(
         self,
@@ -159,7 +160,8 @@ class GraphFolding:
         for level in levels:
             for choice in self._ways(picture, query, replace(sight, level=level), at, room):
                 graph = service_graph(picture, query, self._draw(picture, query, replace(sight, level=level), choice))
-                if _fits(graph, room):
+                self.placed = _fitting(graph, room)
+                if self.placed is not None:
                     return choice
         if any_level:
             return _Choice(levels[-1], _Stage.NOTHING)
@@ -174,9 +176,10 @@ class GraphFolding:
             yield _Choice(sight.level, _Stage.NOTHING)
         opened: frozenset[str] | None = None
         if _has_namespaces(sight):
-            survey = _survey(picture, query, sight)
-            if len(survey.touched_nodes) > most:
+            edges = edges_in(picture, query)
+            if has_more_nodes(edges, options, most, lambda edge: picture.edge_health(edge).status in _ILL):
                 return
+            survey = _survey(picture, query, sight)
             opened = frozenset({*survey.touched, *filter(None, [survey.home(at)])})
         for stage in (_Stage.NODES, _Stage.FAR_FRAMES, _Stage.FRAMES):
             yield _Choice(sight.level, stage, opened)
@@ -235,12 +238,12 @@ def _has_namespaces(sight: Sight) -> bool:
     return sight.level in _FINE and not narrowed and NodeKind.NAMESPACE in sight.grouping
 
 
-def _fits(graph: ServiceGraph, room: FoldRoom) -> bool:
-    """Whether all of a graph can be seen at once, and be read."""
+def _fitting(graph: ServiceGraph, room: FoldRoom) -> Layout | None:
+    """The layout in which all of a graph can be seen at once, and be read; None where there is none."""
     if len(graph.nodes) > most_readable(*room):
-        return False
+        return None
     placed = layout(graph, LayoutOptions(width=room.width, numbers=True))
-    return placed.width <= room.width and placed.height <= room.height
+    return placed if placed.width <= room.width and placed.height <= room.height else None
 
 
 def _survey(picture: Picture, query: Query, sight: Sight) -> _Survey:
@@ -251,7 +254,7 @@ def _survey(picture: Picture, query: Query, sight: Sight) -> _Survey:
 def _surveyed(picture: Picture, query: Query, sight: Sight) -> _Survey:
     edges = edges_in(picture, query)
     fine, coarse = _ends(picture, edges, sight), ends_of(edges, _coarse(picture, sight))
-    found = _Survey({}, {}, {}, set(), set())
+    found = _Survey({}, {}, {}, set())
     for edge, nodes, ends in zip(edges, fine, coarse, strict=True):
         for node, group in zip(nodes, ends, strict=True):
             found.members.setdefault(group, set()).add(node)
@@ -261,7 +264,6 @@ def _surveyed(picture: Picture, query: Query, sight: Sight) -> _Survey:
         status = picture.edge_health(edge).status
         if status in _ILL:
             found.touched.update(ends)
-            found.touched_nodes.update(nodes)
             found.ill[target] = max(found.ill.get(target, 0), SEVERITY[status])
     return found
 
