@@ -163,6 +163,18 @@ class GraphDrawing:
             if box.height > 1:
                 draw_hooks(canvas, node, box, self._ends(name), chosen, faded)
 
+    def held_titles(self, window: Box) -> list[tuple[int, int, str]]:
+        """Titles of frames that begin outside a window, by place; one that meets a node covers it whole."""
+        held = []
+        for x, y, text in self.frames.held_titles(window):
+            first, last = x, x + cell_width(text) - 1
+            boxes = [self.layout.boxes[name] for name in self._boxes_in(Box(x, y, last - x + 1, 1))]
+            covered = [box for box in boxes if box.y == y]
+            first = min([first, *(box.x for box in covered)])
+            after = max([last, *(box.right for box in covered)]) - last
+            held.append((first, y, " " * (x - first) + text + " " * after))
+        return held
+
     def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
         """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
         looks = [(self._glyphs[status], dimmed(INK_OF[status], faded).code) for status in HealthStatus]

@@ -50,8 +50,8 @@ class GraphMap:
         side = InkRun(frame[NORTH | SOUTH], Ink.FAINT)
         title = _TITLE[: self.columns]
         across = frame[EAST | WEST]
-        head = title + across * (self.columns - len(title))
-        found = [[InkRun(frame[SOUTH | EAST] + head + frame[SOUTH | WEST], Ink.FAINT)]]
+        rest = across * (self.columns - len(title)) + frame[SOUTH | WEST]
+        found = [[InkRun(frame[SOUTH | EAST], Ink.FAINT), InkRun(title, Ink.DIM), InkRun(rest, Ink.FAINT)]]
         for y in range(self.rows):
             cells = [self._mark(x, y, left <= x <= right and top <= y <= bottom, signs) for x in range(self.columns)]
             runs = [InkRun("".join(c.text for c in same), ink) for ink, same in groupby(cells, key=lambda c: c.ink)]

@@ -43,7 +43,7 @@ class PaintedWindow:
     def _titled(self, drawing: GraphDrawing, over: OverlaidCanvas, rows: list[list[InkSpan]]) -> list[list[InkSpan]]:
         """The rows with the titles of frames that begin outside; while such a row stays the same the identical list."""
         titled = OverlaidCanvas(over)
-        for x, y, text in drawing.frames.held_titles(Box(over.x, over.y, over.width, over.height)):
+        for x, y, text in drawing.held_titles(Box(over.x, over.y, over.width, over.height)):
             titled.write(x, y, text, Ink.DIM)
         held = {y: titled.spans(y) for y in titled.touched}
         self._held = {y: before if (before := self._held.get(y)) == row else row for y, row in held.items()}

@@ -182,7 +182,7 @@ def test_a_walk_shows_the_cells_of_a_drawing_made_anew(
         right, down = data.draw(st.sampled_from([(0, 0), (0, 0), (0, 1), (0, -2), (0, 9), (0, -14), (0, 30), (5, 1)]))
         window = Box(window.x + right, window.y + down, window.width, window.height)
         afresh = GraphDrawing(g, drawn, signs, highlight).paint(window.x, window.y, window.width, window.height)
-        titled = {y - window.y for _, y, _ in kept.frames.held_titles(window)}
+        titled = {y - window.y for _, y, _ in kept.held_titles(window)}
         for y, (row, anew) in enumerate(zip(painted.rows(kept, window, highlight), seen(afresh), strict=True)):
             assert row == anew or y in titled
 
@@ -267,6 +267,7 @@ def test_titles_stay_in_sight_while_a_frame_is() -> None:
     assert " east / shop " in shown(0, inner.y)[0]
     assert " east / shop " in shown(0, inner.y + 8)[0]
     assert " east / shop " in shown(0, inner.y + 9)[0], "moved by a row"
+    assert not any("/s]" in row or "🔒]" in row for row in shown(0, inner.y + 8)[:1]), "a node is covered whole"
     assert not any("shop" in row for row in shown(0, inner.bottom + 1)), "what is out of sight has no title"
 
 
