@@ -205,22 +205,26 @@ class GraphDrawing:
     def _light(self, canvas: Canvas, lines: LineCells, chosen: Trace, faded: bool) -> None:
         """Draw the lines of the traced edges heavily, where no other bundle is drawn over them: it shows uncoloured."""
         lit: set[tuple[int, int]] = set()
+        left, top, heavy = lines.window.x, lines.window.y, self.signs.heavy
         for edge in (*chosen.own.values(), *chosen.path.values()):
             route = self.layout.routes.get(edge.id)
             if route is None:
                 continue
-            ink = edge_ink(edge, chosen, faded)
+            net, code = route.net, edge_ink(edge, chosen, faded).code
             # The first and the last cell of a line lie under its nodes.
             ends = {route.points[0], route.points[-1]}
             for x1, y1, x2, y2 in segments(route, lines.window):
                 for y in range(y1, y2 + 1):
+                    owners, masks = lines.owners[y - top], lines.masks[y - top]
+                    texts, inks = canvas.cells_of(y - top)
                     for x in range(x1, x2 + 1):
-                        net, mask = lines.owner(x, y)
+                        at = x - left
+                        stroke, mask = owners[at], masks[at]
                         # On the way to a port that several bundles share, they lie over each other.
-                        mine = net == route.net or (y1 == y2 and mask == STRAIGHT_ACROSS)
+                        mine = stroke is not None and (stroke.net == net or (y1 == y2 and mask == STRAIGHT_ACROSS))
                         if mine and (x, y) not in lit and (x, y) not in ends:
                             lit.add((x, y))
-                            canvas.put(x, y, self.signs.heavy[mask], ink)
+                            texts[at], inks[at] = heavy[mask], code
 
     def _is_in(self, name: str, window: Box) -> bool:
         box = self.layout.boxes.get(name)

@@ -19,6 +19,7 @@ class PaintedWindow:
         self._ground: Ground | None = None
         self._texts: list[list[str]] = []
         self._rows: list[list[InkSpan]] = []
+        self._titles: tuple[GraphDrawing, Box, list[tuple[int, int, str]]] | None = None
         self._held: dict[int, list[InkSpan]] = {}
 
     def rows(self, drawing: GraphDrawing, window: Box, highlight: Highlight) -> list[list[InkSpan]]:
@@ -43,7 +44,10 @@ class PaintedWindow:
     def _titled(self, drawing: GraphDrawing, over: OverlaidCanvas, rows: list[list[InkSpan]]) -> list[list[InkSpan]]:
         """The rows with the titles of frames that begin outside; while such a row stays the same the identical list."""
         titled = OverlaidCanvas(over)
-        for x, y, text in drawing.held_titles(Box(over.x, over.y, over.width, over.height)):
+        window = Box(over.x, over.y, over.width, over.height)
+        if self._titles is None or self._titles[0] is not drawing or self._titles[1] != window:
+            self._titles = drawing, window, drawing.held_titles(window)
+        for x, y, text in self._titles[2]:
             titled.write(x, y, text, Ink.DIM)
         held = {y: titled.spans(y) for y in titled.touched}
         self._held = {y: before if (before := self._held.get(y)) == row else row for y, row in held.items()}

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.geometry import Size
 
-from meshtop.analysis.graph.canvas import UNICODE, Ink, InkSpan, Signs
+from meshtop.analysis.graph.canvas import UNICODE, Ink, InkRun, InkSpan, Signs
 from meshtop.analysis.graph.draw import GraphDrawing, Hit
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
@@ -110,6 +110,7 @@ class GraphWindow:
         self.origin = Point(0, 0)
         """The cell of the drawing in the window's upper left corner."""
         self._painted = PaintedWindow()
+        self._mapped: tuple[GraphMap, Box, list[list[InkRun]]] | None = None
         self._lines: list[tuple[list[InkSpan], TextLine]] = []
 
     def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
@@ -173,7 +174,7 @@ class GraphWindow:
         layout = scene.layout
         if (layout.width <= width and layout.height <= height) or width < _MAP_FROM[0] or height < _MAP_FROM[1]:
             return
-        rows = scene.map.lines(Box(*self.origin, width, height), scene.picture.signs)
+        rows = self._map_rows(scene, Box(*self.origin, width, height))
         columns = scene.map.columns + 2
         cursor = _cursor_box(scene, Size(width, height))
         places = [(width - columns, height - len(rows)), (0, height - len(rows)), (width - columns, 1), (0, 1)]
@@ -186,6 +187,12 @@ class GraphWindow:
                 runs.append(TextRun(at, text, _TONES[ink.code]))
                 at += cell_width(text)
             lines[line] = overlaid(lines[line], runs)
+
+    def _map_rows(self, scene: GraphScene, window: Box) -> list[list[InkRun]]:
+        """The rows of the map, made again where the scene or the window is another one."""
+        if self._mapped is None or self._mapped[0] is not scene.map or self._mapped[1] != window:
+            self._mapped = scene.map, window, scene.map.lines(window, scene.picture.signs)
+        return self._mapped[2]
 
     def _covers(self, at: tuple[int, int], columns: int, rows: int, box: Box) -> bool:
         """Whether something at a place of the window would hide a part of a box of the drawing."""

@@ -54,7 +54,7 @@ def test_the_graph_in_a_terminal() -> None:
     try:
         wait_for("CLUSTER")
         os.write(master, b"3")
-        wait_for("┌ east / shop")
+        wait_for("╭ east / shop")
         wait_for("web → reviews  ▲ degraded")
         os.write(master, b"\x1b[D")
         wait_for("web  in east/shop  out 110/s")
