@@ -66,7 +66,7 @@ def percent_text(ratio: float) -> str:
     return f"{rate(value)}%"
 
 
-def milliseconds(value: float) -> str:
+def short_latency(value: float) -> str:
     """A latency given in milliseconds, in milliseconds or seconds."""
     return f"{rate(value / 1000)}s" if value >= 999.5 else f"{rate(value)}ms"
 
@@ -80,7 +80,7 @@ def metric_text(sums: Sums, metric: GraphMetric) -> str:
         return percent_text((sums.errors or 0.0) / sums.requests) if sums.requests else UNKNOWN
     if metric is GraphMetric.P99:
         p99 = sums.buckets.quantile(0.99)
-        return UNKNOWN if p99 is None else milliseconds(p99)
+        return UNKNOWN if p99 is None else short_latency(p99)
     ratio = sums.mtls_ratio
     return UNKNOWN if ratio is None else percent_text(ratio)
 

@@ -9,7 +9,7 @@ from meshtop.analysis.graph.geometry import Box, Route
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.metric import UNKNOWN, GraphMetric, metric_text, sums_of
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode
-from meshtop.analysis.graph.trace import Trace, worst_first
+from meshtop.analysis.graph.trace import Trace, edge_severity
 from meshtop.analysis.graph.wording import caption, tag
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width
@@ -24,14 +24,14 @@ class NodeEnds(NamedTuple):
     arrows: dict[tuple[int, int], tuple[str, tuple[GraphEdge, ...]]]
 
 
-def status_of(node: GraphNode) -> HealthStatus:
+def node_status(node: GraphNode) -> HealthStatus:
     """The verdict on a node; what only calls is taken for healthy."""
     return node.health.status if node.health is not None else HealthStatus.HEALTHY
 
 
 def node_number(node: GraphNode, signs: Signs, metric: GraphMetric | None) -> str:
     """The number beside a name, after the sign of its health; without a metric the sign alone."""
-    sign = signs.health.get(status_of(node), "")
+    sign = signs.health.get(node_status(node), "")
     number = "" if metric is None else metric_text(sums_of(node), metric)
     return sign if sign and number == UNKNOWN else sign + number
 
@@ -55,7 +55,7 @@ def node_ends(name: str, lookup: GraphLookup, routes: dict[str, Route], signs: S
     """The ends at one node; edges that share an arrow are listed from the worst on."""
     hooks: dict[tuple[int, int], int] = {}
     arrows: dict[tuple[int, int], tuple[str, tuple[GraphEdge, ...]]] = {}
-    for edge in sorted(lookup.edges_at(name), key=worst_first):
+    for edge in sorted(lookup.edges_at(name), key=edge_severity):
         route = routes.get(edge.id)
         if route is None:
             continue
@@ -76,7 +76,7 @@ def draw_node(
     canvas: Canvas, node: GraphNode, box: Box, chips: str, metric: GraphMetric | None, chosen: Trace, faded: bool
 ) -> None:
     """Draw a node on the first row of its box."""
-    signs, here, status = canvas.signs, node.id == chosen.node, status_of(node)
+    signs, here, status = canvas.signs, node.id == chosen.node, node_status(node)
     dim = faded and node.id not in chosen.near
     ink = Ink.ACCENT if here else dimmed(INK_OF[status], dim)
     canvas.row(box.x + 1, box.right - 1, box.y, " ", ink)

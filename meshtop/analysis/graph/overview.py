@@ -6,7 +6,7 @@ from itertools import groupby
 
 from meshtop.analysis.graph.canvas import EAST, INK_OF, NORTH, SOUTH, WEST, Ink, InkRun, Signs
 from meshtop.analysis.graph.geometry import Box, Layout
-from meshtop.analysis.graph.node_lines import BAD, status_of
+from meshtop.analysis.graph.node_lines import BAD, node_status
 from meshtop.analysis.graph.service_graph import ServiceGraph
 from meshtop.analysis.traffic.health import SEVERITY
 from meshtop.model.state import HealthStatus
@@ -32,7 +32,7 @@ class GraphMap:
         for node in graph.nodes:
             box = layout.boxes.get(node.id)
             if box is not None:
-                at, status = self.cell(box.x + box.width // 2, box.y), status_of(node)
+                at, status = self.cell(box.x + box.width // 2, box.y), node_status(node)
                 before = self.marks.get(at)
                 if before is None or SEVERITY[status] > SEVERITY[before]:
                     self.marks[at] = status

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from meshtop.analysis.graph.canvas import UNICODE
 from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, Point
-from meshtop.analysis.graph.node_lines import status_of
+from meshtop.analysis.graph.node_lines import node_status
 from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, tag
 from meshtop.model.numbers import number_of
@@ -110,7 +110,7 @@ def _nodes(graph: ServiceGraph, drawing: GraphDrawing, layout: Layout) -> Iterat
 
 
 def _node(node: GraphNode, box: Box, chips: str) -> Iterator[str]:
-    status = status_of(node)
+    status = node_status(node)
     yield _rect(Box(box.x, box.y, box.width, 1), f"box {status.value}")
     name = caption(node)
     yield _text(box.x + 1, box.y, name, status.value)

@@ -39,7 +39,7 @@ class Trace(NamedTuple):
 NOTHING = Trace(frozenset(), {}, {}, None)
 
 
-def worst_first(edge: GraphEdge) -> tuple[int, str]:
+def edge_severity(edge: GraphEdge) -> tuple[int, str]:
     """The sort key by which edges take the colour of a line that they share."""
     return (-SEVERITY[edge.health.status], edge.id)
 
@@ -48,12 +48,12 @@ def trace(lookup: GraphLookup, chosen: Highlight) -> Trace:
     """The trace of a selection. It looks at what it lights, never at the whole graph."""
     edge = lookup.edge(chosen.edge)
     if edge is not None:
-        near = frozenset({edge.source, edge.target} | ({chosen.node} if chosen.node else set()))
-        return Trace(near, {edge.id: edge}, {}, chosen.node)
+        ends = frozenset(filter(None, (edge.source, edge.target, chosen.node)))
+        return Trace(ends, {edge.id: edge}, {}, chosen.node)
     if chosen.node is None:
         return NOTHING
-    own = {e.id: e for e in sorted(lookup.edges_at(chosen.node), key=worst_first)}
-    path = {e.id: e for e in sorted(_further(lookup, chosen.node, len(own)), key=worst_first) if e.id not in own}
+    own = {e.id: e for e in sorted(lookup.edges_at(chosen.node), key=edge_severity)}
+    path = {e.id: e for e in sorted(_further(lookup, chosen.node, len(own)), key=edge_severity) if e.id not in own}
     near = {end for e in (*own.values(), *path.values()) for end in (e.source, e.target)} | {chosen.node}
     return Trace(frozenset(near), own, path, chosen.node)
 

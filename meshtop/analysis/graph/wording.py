@@ -10,8 +10,8 @@ from meshtop.analysis.graph.metric import (
     GraphMetric,
     flow,
     metric_text,
-    milliseconds,
     percent_text,
+    short_latency,
 )
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind, ServiceGraph
 from meshtop.model.state import HealthStatus
@@ -105,7 +105,7 @@ def edge_labels(edge: GraphEdge, signs: dict[HealthStatus, str], locked: str, op
     if edge.sums.requests and edge.sums.errors:
         errors = percent_text(edge.sums.errors / edge.sums.requests)
     p95 = edge.sums.buckets.quantile(0.95)
-    slow = "" if p95 is None else milliseconds(p95)
+    slow = "" if p95 is None else short_latency(p95)
     ratio = edge.mtls_ratio
     lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent_text(ratio)}" if ratio > 0 else open_
     plain = lock if ratio is not None and ratio < 1 else ""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
 from meshtop.analysis.graph.geometry import Box, LayoutOptions
 from meshtop.analysis.graph.layout import layout
-from meshtop.analysis.graph.node_lines import BAD, status_of
+from meshtop.analysis.graph.node_lines import BAD, node_status
 from meshtop.analysis.graph.overview import GraphMap
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width
@@ -28,7 +28,7 @@ def test_marks_lie_within_the_map_and_none_that_is_bad_is_missing(
     for node in g.nodes:
         box = drawn.boxes[node.id]
         mark = seen.marks[seen.cell(box.x + box.width // 2, box.y)]
-        assert mark in BAD or status_of(node) not in BAD
+        assert mark in BAD or node_status(node) not in BAD
     window = Box(data.draw(st.integers(-5, drawn.width)), data.draw(st.integers(-5, drawn.height)), 40, 12)
     rows = seen.lines(window, signs)
     assert len(rows) == seen.rows + 2
