@@ -85,6 +85,6 @@ def metric_text(sums: Sums, metric: GraphMetric) -> str:
     return UNKNOWN if ratio is None else percent_text(ratio)
 
 
-def sums_of(node: GraphNode) -> Sums:
+def node_sums(node: GraphNode) -> Sums:
     """The traffic that a node's number is about: what it receives, else what stays inside it, else its own calls."""
     return next((s for s in (node.inbound, node.internal) if flow(s) != UNKNOWN), node.outbound)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from meshtop.analysis.graph.canvas import EAST, INK_OF, NORTH, WEST, Canvas, Ink, Signs
 from meshtop.analysis.graph.geometry import Box, Route
 from meshtop.analysis.graph.lookup import GraphLookup
-from meshtop.analysis.graph.metric import UNKNOWN, GraphMetric, metric_text, sums_of
+from meshtop.analysis.graph.metric import UNKNOWN, GraphMetric, metric_text, node_sums
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode
 from meshtop.analysis.graph.trace import Trace, edge_severity
 from meshtop.analysis.graph.wording import caption, tag
@@ -32,7 +32,7 @@ def node_status(node: GraphNode) -> HealthStatus:
 def node_number(node: GraphNode, signs: Signs, metric: GraphMetric | None) -> str:
     """The number beside a name, after the sign of its health; without a metric the sign alone."""
     sign = signs.health.get(node_status(node), "")
-    number = "" if metric is None else metric_text(sums_of(node), metric)
+    number = "" if metric is None else metric_text(node_sums(node), metric)
     return sign if sign and number == UNKNOWN else sign + number
 
 
