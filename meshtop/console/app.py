@@ -22,9 +22,11 @@ from meshtop.console.leaving import LeavingPicture
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
+    CANVAS_AROUND,
+    CANVAS_FROM,
     EXPLAIN,
     FLEET,
-    GRAPH_AROUND,
+    FLOW_AROUND,
     JOURNAL,
     SCREENS,
     detail_screen,
@@ -88,6 +90,7 @@ class MeshtopApp(Shell):
         self.rights = Rights(self.session)
         self.replay = Replay(options.recording) if options.recording is not None else None
         self.window_seconds = DEFAULT_WINDOW_SECONDS
+        self.graph_canvas: bool | None = None
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
@@ -313,7 +316,12 @@ class MeshtopApp(Shell):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
-            self.push_screen(place_screen(kind))
+            self.push_screen(place_screen(kind, canvas=self._draws_canvas))
+
+    @property
+    def _draws_canvas(self) -> bool:
+        """Whether the graph opens as a drawing of everything."""
+        return self.size.width >= CANVAS_FROM if self.graph_canvas is None else self.graph_canvas
 
     def _may_end(self) -> bool:
         """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
@@ -365,7 +373,8 @@ class MeshtopApp(Shell):
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        screen = load_screen(GRAPH_AROUND)(self.picture, kind, key)
+        around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
+        screen = load_screen(around)(self.picture, kind, key)
         if screen is None:
             self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
         else:

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from meshtop.analysis.graph.walk import Direction
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
@@ -264,6 +265,7 @@ async def test_g_opens_the_graph_around_a_row() -> None:
         table = app.screen.query_one(LiveTable)
         await until(pilot, lambda: table.model is not None and table.cursor_key is not None)
         table.go_to("west/shop/web")
+        app.graph_canvas = True
         await pilot.press("g")
         view = await drawn(pilot)
         assert shown(view) == ["west/shop/reviews", "west/shop/web"]
@@ -366,6 +368,7 @@ async def test_nothing_to_draw_says_why() -> None:
         app = pilot.app
         assert isinstance(app, StillApp)
         await until(pilot, lambda: app.picture is not None)
+        app.graph_canvas = True
         await pilot.press("3")
         view = await drawn(pilot)
         assert "No traffic was seen" in "\n".join(rows(view))
@@ -526,8 +529,10 @@ async def test_the_metric_goes_round_is_said_and_is_remembered() -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
         await open_graph(pilot)
         assert "metric e: mTLS" in top(pilot)
-        await press(pilot, "e")
-        assert "metric e: rate" in top(pilot)
+        await press(pilot, "e", "e")
+        assert "metric e: errors" in top(pilot)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FlowScreen) and "e: errors" in top(pilot))
 
 
 async def test_the_map_says_where_one_is_and_goes() -> None:
