@@ -93,6 +93,10 @@ class MeshScreen(Guarded, Screen[object]):
         """The widgets between the bars."""
         raise NotImplementedError
 
+    def scope_notes(self) -> tuple[str, ...]:
+        """What the second line says after the scope."""
+        return ()
+
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb from the place to the shown item."""
         return ()
@@ -182,7 +186,11 @@ class MeshScreen(Guarded, Screen[object]):
                 tabs=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
-                scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
+                scope=(
+                    *app.scope.words(window_seconds=window),
+                    *(("some is hidden",) if hidden else ()),
+                    *self.scope_notes(),
+                ),
                 state=state,
                 state_tone=tone,
                 read_only=app.read_only,

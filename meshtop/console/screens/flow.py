@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.picture_request import PictureRequest
@@ -20,7 +21,7 @@ from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import METRIC_TITLES, FlowMetric
+from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.notes import Note
@@ -186,7 +187,7 @@ class FlowScreen(MeshScreen):
             return (self.shown.level.value,)
         where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
         metric = self.view.metric
-        return where if metric is FlowMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
 
     def scope_query(self) -> Query:
         """The scope's query; a filter on columns that edges do not have is reported and ignored."""
@@ -202,6 +203,8 @@ class FlowScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Make everything about the centre again, off this thread."""
+        if self.host.graph_look.metric is not None:
+            self.view.metric = self.host.graph_look.metric
         self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came))
 
     def on_made(self, message: Made) -> None:
@@ -355,7 +358,7 @@ class FlowScreen(MeshScreen):
 
     def action_metric(self) -> None:
         """Let the bars measure something else."""
-        metric = self.view.metric.next
+        metric = self.host.graph_look.metric = self.view.metric.following
         self.view.measure(metric)
         self.update_chrome()
         self.say(f"The bars measure {metric.value}.")

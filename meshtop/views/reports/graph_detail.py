@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind
@@ -81,7 +82,7 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) ->
         health=node.health,
         sections=(
             Section("Health", health),
-            Section("About", _facts(node, ends)),
+            Section("About", (*_facts(node, ends), *_folded_names(sight, node))),
             Section("Inbound", _golden(picture, node.inbound) if into else ()),
             Section("Internal", _golden(picture, node.internal) if node.internal.requests is not None else ()),
             Section("Outbound", _golden(picture, node.outbound) if out else ()),
@@ -226,6 +227,14 @@ def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     if node.members > 1 or own:
         facts.append(fact("workloads", str(node.members) if len(own) > _MOST_LISTED else _some(own)))
     return tuple(facts)
+
+
+def _folded_names(sight: Sight, node: GraphNode) -> tuple[Fact, ...]:
+    """What a fold stands for, by name."""
+    if node.kind is not NodeKind.FOLD or sight.folds is None:
+        return ()
+    names = sorted(unquote(name.rsplit("/", 1)[1]) for name in sight.folds.members(node.id))
+    return (fact("folded", _some([clean(name) for name in names])), fact("", "enter opens them", Tone.DIM))
 
 
 def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
@@ -13,7 +14,6 @@ from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import FlowMetric
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.live_table import LiveTable
@@ -131,7 +131,7 @@ async def test_bars_measure_what_e_chooses() -> None:
         view = await open_flow(pilot)
         assert "share" in flow_text(pilot)
         await stroll(pilot, "e", "e")
-        assert view.metric is FlowMetric.P99
+        assert view.metric is GraphMetric.P99
         assert "98.2 ms" in flow_text(pilot)
         assert "e: p99" in top(pilot)
         await stroll(pilot, "e", "e")
