@@ -26,7 +26,7 @@ from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table
-from meshtop.views.reports.shaped_by import SHAPED_BY, shaped_by, shaping_object
+from meshtop.views.reports.shaped_by import SHAPED_BY, shaping_object, shaping_page
 
 if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart as ChartSpec
@@ -185,7 +185,7 @@ class DetailScreen(PlottedScreen):
         """The item's detail with the objects that shape it; None if it does not exist (any more)."""
         found = detail(picture, self.kind, self.key)
         item = find_item(picture, self.kind, self.key) if found is not None else None
-        shaping = shaped_by(picture, self.kind, item) if item is not None else None
+        shaping = shaping_page(picture, self.kind, item) if item is not None else None
         return found if found is None or shaping is None else structs.replace(found, related=(*found.related, shaping))
 
     def _arrange(self) -> None:

@@ -383,6 +383,12 @@ class FlowScreen(MeshScreen):
             self.say(f"{node_name(node)} is known only from traffic.")
         return row
 
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        node, answer = self._node, self._answer
+        return None if node is None or answer is None else row_of_node(answer.picture, node)
+
     def on_flow_view_opened(self) -> None:
         """Open the centre's row."""
         if (row := self._row()) is not None:
