@@ -374,7 +374,7 @@ class MeshtopApp(Shell):
         around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
         screen = load_screen(around)(self.picture, kind, key)
         if screen is None:
-            self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
+            self._say(f"The graph shows clusters, namespaces, services, workloads, edges and routes, not {kind}.", Tone.PLAIN)
         else:
             self.push_screen(screen)
 

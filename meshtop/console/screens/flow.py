@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _CHART_HEIGHT = 9
-_MOST_CHART = 18
 _CHROME = 3
 """Lines of the bars above and below."""
 
@@ -262,7 +261,7 @@ class FlowScreen(MeshScreen):
         height = min(wanted, room - about - (_CHART_HEIGHT if plots else 0))
         foot.display = about > 0
         foot.styles.height = about
-        plotted = min(_MOST_CHART, room - height - about) if plots else 0
+        plotted = room - height - about if plots else 0
         courses.styles.height = plotted
         view.styles.height = max(1, room - about - plotted)
 
