@@ -12,7 +12,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from meshtop.console.commands import run_command
+from meshtop.console.anywhere import Anywhere
+from meshtop.console.commands import COMMANDS, described, run_command
 from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
@@ -69,7 +70,7 @@ class MeshtopApp(Shell):
     TITLE = "meshtop"
     CSS_PATH = stylesheets("app", "widgets", "screens")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "palette", id="console.palette", show=False, priority=True),
+        Binding("ctrl+p", "go_anywhere", "go to", id="console.palette", show=False, priority=True),
     ]
 
     def __init__(
@@ -90,6 +91,7 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
+        self.anywhere = Anywhere(COMMANDS, described)
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
         self._opening_from: Screen[object] | None = None
@@ -408,6 +410,34 @@ class MeshtopApp(Shell):
     def go_live(self) -> None:
         """Back to the present."""
         self.session.change(live=True)
+
+    async def action_go_anywhere(self) -> None:
+        """Open the command bar of the screen in front, as `:` does."""
+        if isinstance(self.screen, MeshScreen):
+            await self.screen.action_command()
+
+    def learn_names(self) -> None:
+        """Read, on another thread, the names that can be typed, unless those of this picture are known."""
+        self.anywhere.learn_for(self, self.picture)
+
+    def on_names_learned(self) -> None:
+        """Let what is being typed find them."""
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
+            self.screen.names_learned()
+
+    def open_thing(self, kind: str, name: str) -> bool:
+        """Open the detail of a thing by its key, or by its name as `get` takes it; False where there is none."""
+        from meshtop.console.opening import StartingPoint
+        from meshtop.views.frame.detail import find_item
+        from meshtop.views.frame.registry import view
+
+        if self.picture is None:
+            return False
+        item = find_item(self.picture, kind, name)
+        if item is not None:
+            self.open_detail(kind, view(kind).key(item))
+            return True
+        return StartingPoint(kind, name, f"{kind} {name}").look(self, self.picture) == ""
 
     def run_command(self, name: str, argument: str) -> None:
         """Run a command of the command bar."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
+    from meshtop.console.anywhere import Anywhere
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
     from meshtop.console.desk.rights import Rights
     from meshtop.console.replay import Replay
@@ -23,6 +24,7 @@ class ConsoleHost(Protocol):
     rights: Rights
     journal: JournalWatch
     runs: BackgroundRuns
+    anywhere: Anywhere
     scope: Scope
     picture: Picture | None
     """The latest picture; None before the first."""
@@ -75,6 +77,12 @@ class ConsoleHost(Protocol):
 
     def go_live(self) -> None:
         """Back to the present."""
+
+    def learn_names(self) -> None:
+        """Read, on another thread, the names that can be typed, unless those of this picture are known."""
+
+    def open_thing(self, kind: str, name: str) -> bool:
+        """Open the detail of a thing by its key, or by its name as `get` takes it; False where there is none."""
 
     def run_command(self, name: str, argument: str) -> None:
         """Run a command of the command bar; errors are shown in the bottom line."""

@@ -83,7 +83,7 @@ class MeshScreen(Guarded, Screen[object]):
         except Exception as error:
             if not survived(self, error):
                 raise
-        yield BottomBar(COMMANDS)
+        yield BottomBar(COMMANDS, source=self.host.anywhere)
 
     def body(self) -> ComposeResult:
         """The widgets between the bars."""
@@ -255,7 +255,13 @@ class MeshScreen(Guarded, Screen[object]):
 
     async def action_command(self) -> None:
         """Open the command bar."""
+        self.host.learn_names()
         await self.query_one(BottomBar).open_commands()
+
+    def names_learned(self) -> None:
+        """Let an open command bar find what is known by now."""
+        for bar in self.query(BottomBar):
+            bar.look_again()
 
     def on_command_bar_given(self, event: CommandBar.Given) -> None:
         """Run a command."""

@@ -48,7 +48,7 @@ def stylesheets(*names: str) -> list[str | PurePath]:
 class Shell(HookedApp):
     """An app that sends few bytes, respects NO_COLOR and `--ascii`, and restores the terminal at its end."""
 
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True, system=True),

@@ -23,14 +23,22 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar, FilterLine, Prompt
+    from meshtop.console.widgets.proposals import ProposalSource
 
 
 class BottomBar(Container):
     """The bottom line; prompts are created when first opened, as the first frame does not need them."""
 
-    def __init__(self, commands: Sequence[Command] = (), *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        commands: Sequence[Command] = (),
+        *,
+        source: ProposalSource | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(id=id)
         self._commands = commands
+        self._source = source
         self._came_from: Widget | None = None
         self.hints = KeyHints()
 
@@ -61,9 +69,19 @@ class BottomBar(Container):
         from meshtop.console.widgets.prompts import CommandBar
 
         found = self.query(CommandBar)
-        line = found.first() if found else CommandBar(self._commands)
+        line = found.first() if found else CommandBar(self._commands, source=self._source)
         await self._open(line, text)
         return line
+
+    def look_again(self) -> None:
+        """Let an open command bar find again what is typed."""
+        if not self.typing:
+            return
+        from meshtop.console.widgets.prompts import CommandBar
+
+        for bar in self.query(CommandBar):
+            if bar.display:
+                bar.look_again()
 
     async def _open(self, prompt: Prompt, text: str) -> None:
         if not prompt.is_mounted:

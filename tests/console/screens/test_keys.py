@@ -229,7 +229,7 @@ async def test_the_command_bar_says_what_a_command_does(app: StillApp) -> None:
         await settled(pilot)
         await press(pilot, "colon", *"wind")
         bar = app.screen.query_one(CommandBar)
-        assert "rates over this long" in str(bar.query_one(".message").render())
+        assert "rates over this long" in bar.proposals.render_line(0).text
 
 
 async def test_help_has_this_screens_keys_before_all_others_and_every_command(app: StillApp) -> None:

@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.commands import Command, InputHistory, complete, parse_command
+from meshtop.console.widgets.commands import Command, InputHistory, parse_command
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, help_lines
 from meshtop.console.widgets.key_hints import KeyHint, hint_line
 from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.notes import Note, is_too_small, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
+from meshtop.console.widgets.proposals import CommandProposals, Proposal, proposal_line
 from meshtop.console.widgets.top_bar import PlaceTab, TopBar, TopBarState, top_lines
 from meshtop.model.text import cell_width
 from tests.console.widgets.sample import COMMANDS, TOP, FrameApp, until, workloads, written
@@ -95,16 +96,26 @@ def test_what_is_no_command_is_a_sentence(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("wor", "workloads"),
-        ("namespace pa", "namespace payments"),
-        ("ns sh", "ns shop"),
-        ("zzz", None),
-        ("", None),
-        ("zzz a", None),
+        ("wor", ["workloads"]),
+        ("wl", ["workloads"]),
+        ("namespace pa", ["namespace payments"]),
+        ("ns p", ["namespace payments", "namespace platform", "namespace shop"]),
+        ("ns zzz", ["namespace zzz"]),
+        ("zzz", []),
+        ("zzz a", []),
+        ("", ["workloads", "namespace", "theme", "quit"]),
     ],
 )
-def test_completion(text: str, wanted: str | None) -> None:
-    assert complete(text, COMMANDS) == wanted
+def test_commands_and_their_values_are_proposed(text: str, wanted: list[str]) -> None:
+    assert [one.typed for one in CommandProposals(COMMANDS).find(text, 10)] == wanted
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.integers(20, 120), st.lists(st.integers(0, 60), max_size=5))
+def test_a_proposal_fits_its_line(text: str, about: str, width: int, offsets: list[int]) -> None:
+    line = proposal_line(
+        Proposal(text=text, about=about, command="", offsets=tuple(offsets)), width, width // 2, chosen=True
+    )
+    assert cell_width(written(line)) <= width
 
 
 def test_history_goes_back_and_returns_to_what_was_typed() -> None:
