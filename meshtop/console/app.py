@@ -19,15 +19,14 @@ from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_
 from meshtop.console.desk.rights import Rights
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
+from meshtop.console.navigation import Navigation
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
     EXPLAIN,
     FLEET,
-    GRAPH_AROUND,
     JOURNAL,
     SCREENS,
-    detail_screen,
     kind_of,
     load_screen,
     place_screen,
@@ -92,6 +91,7 @@ class MeshtopApp(Shell):
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
         self.anywhere = Anywhere(COMMANDS, described)
+        self.navigation = Navigation(self, self)
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
         self._opening_from: Screen[object] | None = None
@@ -296,7 +296,12 @@ class MeshtopApp(Shell):
         self.session.stop()
 
     def set_scope(self, scope: Scope) -> None:
-        """Change the scope for all screens."""
+        """Change the scope for all screens; other limits are a step that can be taken back."""
+        self.navigation.rescoping(scope)
+        self.take_scope(scope)
+
+    def take_scope(self, scope: Scope) -> None:
+        """Change the scope for all screens; going back and forward is no step of its own."""
         self.scope = scope
         for screen in self.screen_stack:
             if isinstance(screen, MeshScreen):
@@ -310,10 +315,7 @@ class MeshtopApp(Shell):
 
     def open_place(self, kind: str) -> None:
         """Go to a place, closing opened screens. The fleet is always at the bottom of the stack."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        if kind != FLEET:
-            self.push_screen(place_screen(kind))
+        self.navigation.open_place(kind)
 
     def _may_end(self) -> bool:
         """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
@@ -339,7 +341,7 @@ class MeshtopApp(Shell):
         if kind == JOURNAL:
             self._open_action(key)
         else:
-            self.push_screen(detail_screen(kind, key))
+            self.navigation.open_detail(kind, key)
 
     def roll_back_last(self) -> None:
         """Open the last shift and ask whether to roll it back."""
@@ -365,20 +367,22 @@ class MeshtopApp(Shell):
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        screen = load_screen(GRAPH_AROUND)(self.picture, kind, key)
-        if screen is None:
+        if not self.navigation.open_graph(kind, key):
             self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
-        else:
-            self.push_screen(screen)
 
     def step_back(self) -> None:
-        """Close the opened screen, else widen the scope by a step, else go to the fleet."""
-        opened = len(self.screen_stack) > 1
-        wider = self.scope.widened()
-        if isinstance(self.screen, MeshScreen) and self.screen.is_place and wider is not None:
-            self.set_scope(wider)
-        elif opened:
-            self.pop_screen()
+        """Close the opened screen, else widen the scope by a step."""
+        self.navigation.step_back()
+
+    def action_go_back(self) -> None:
+        """Go to where one was before; where that is nowhere else, a step back as esc does it."""
+        if not self.navigation.back():
+            self.step_back()
+
+    def action_go_forward(self) -> None:
+        """Go again to where one came back from."""
+        if not self.navigation.forward():
+            self._say("There is nothing ahead: esc or alt+left goes back first.", Tone.PLAIN)
 
     def action_refresh_now(self) -> None:
         """Refresh every source now, and forget cached rights."""
@@ -386,8 +390,12 @@ class MeshtopApp(Shell):
         self.session.refresh()
 
     def action_travel(self, steps: int) -> None:
-        """Go back or forward in time."""
-        self.travel(steps)
+        """Go back or forward in time; at the present a step forward is one in the way through the screens."""
+        snapshot = self.picture.snapshot if self.picture is not None else None
+        if steps == 1 and self.replay is None and (snapshot is None or snapshot.moment is None):
+            self.action_go_forward()
+        else:
+            self.travel(steps)
 
     def travel(self, steps: int) -> None:
         """Go back or forward in time by steps of a minute; beyond the present it is live again."""
@@ -440,9 +448,10 @@ class MeshtopApp(Shell):
         return StartingPoint(kind, name, f"{kind} {name}").look(self, self.picture) == ""
 
     def run_command(self, name: str, argument: str) -> None:
-        """Run a command of the command bar."""
+        """Run a command of the command bar; to go back from where it leads is one step."""
         try:
-            run_command(self, name, argument)
+            with self.navigation.trail.one_step():
+                run_command(self, name, argument)
         except (MeshtopError, ValueError) as error:
             self._say(str(error), Tone.FAILING)
 

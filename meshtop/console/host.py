@@ -45,6 +45,9 @@ class ConsoleHost(Protocol):
     def set_scope(self, scope: Scope) -> None:
         """Change the scope for all screens."""
 
+    def take_scope(self, scope: Scope) -> None:
+        """Change the scope for all screens without a step that can be taken back."""
+
     def open_place(self, kind: str) -> None:
         """Go to the place or page of a kind, closing opened screens."""
 

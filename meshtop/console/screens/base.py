@@ -36,12 +36,16 @@ class MeshScreen(Guarded, Screen[object]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
+        Binding("alt+left", "app.go_back", "where I was before", id="go.back", show=False),
+        Binding("alt+right", "app.go_forward", "forward again", id="go.forward", show=False),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
         Binding("r", "app.refresh_now", "refresh", id="console.refresh", show=False),
         Binding("left_square_bracket", "travel(-1)", "earlier", id="time.earlier", show=False),
-        Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
+        Binding(
+            "right_square_bracket", "app.travel(1)", "later; at the present, forward again", id="time.later", show=False
+        ),
         Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
         Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
@@ -67,6 +71,14 @@ class MeshScreen(Guarded, Screen[object]):
     def is_place(self) -> bool:
         """Whether a number key leads here; esc widens the scope before it leaves a place, and q quits."""
         return True
+
+    @property
+    def chosen_row(self) -> str | None:
+        """The key of the row that was chosen here, to be found again when one comes back."""
+        return None
+
+    def return_to_row(self, key: str) -> None:
+        """Choose a row once it is shown."""
 
     @property
     def about(self) -> str:
@@ -290,7 +302,7 @@ class MeshScreen(Guarded, Screen[object]):
         if self.is_place:
             self.host.quit()
         else:
-            self.app.pop_screen()
+            self.host.step_back()
 
     def hint_text(self, action: str, description: str) -> str | None:
         """The hint text of a key: esc closes an opened screen or widens the scope, q quits."""

@@ -55,6 +55,7 @@ class TableScreen(MeshScreen):
         super().__init__()
         self.kind = kind
         self._beside: str | None = None
+        self._returning: str | None = None
 
     @cached_property
     def kind_view(self) -> AnyView:
@@ -143,7 +144,19 @@ class TableScreen(MeshScreen):
         if not len(table):
             live.explain_empty(self.why_empty(picture))
         live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
+        if self._returning is not None and len(table):
+            live.go_to(self._returning)
+            self._returning = None
         self._show_side(picture, live.cursor_key)
+
+    @property
+    def chosen_row(self) -> str | None:
+        """The row that was chosen in the kind's table."""
+        return self.rows.chosen_key if self.query(LiveTable) else None
+
+    def return_to_row(self, key: str) -> None:
+        """Choose a row once it is shown."""
+        self._returning = key
 
     def table(self, picture: Picture, query: Query) -> Table[Any]:
         """The rows to show."""

@@ -138,6 +138,11 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         return self._state.cursor.key
 
     @property
+    def chosen_key(self) -> str | None:
+        """The key of the selected row if it was chosen; None while the cursor only stands on the first line."""
+        return self._state.cursor.key if self._state.cursor.chosen else None
+
+    @property
     def marks(self) -> frozenset[str]:
         """The keys of the marked rows."""
         return frozenset(self._state.marks)
