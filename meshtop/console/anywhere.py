@@ -43,6 +43,8 @@ _ABOUT = {
     "workloads": "workload",
     "virtualmachines": "virtual machine",
 }
+_OF_VIEWS = ("view", "forget")
+"""Commands that take the name of a saved view."""
 _GROUP_OF = {"tenants": "tenant"}
 """Kinds whose names are those of another command."""
 
@@ -202,6 +204,9 @@ class Anywhere:
 
     def _arguments(self, command: Command, argument: str, most: int) -> list[Proposal]:
         """The things of a command whose names resemble what is typed; for a kind, a namespace of that name first."""
+        if command.name in _OF_VIEWS:
+            names = tuple(one.argument for one in self._own if one.command == "view")
+            return value_proposals(structs.replace(command, values=lambda: names), argument, most)
         group_name = _GROUP_OF.get(command.name, command.name)
         if group_name not in self._learned.by_command:
             return value_proposals(command, argument, most)

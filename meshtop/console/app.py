@@ -8,14 +8,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.anywhere import Anywhere
-from meshtop.console.commands import COMMANDS, described, run_command
+from meshtop.console.commands import COMMANDS, described, own_proposals, run_command
 from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
+from meshtop.console.desk.remembered import ConsoleMemory, Remembered
 from meshtop.console.desk.rights import Rights
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
@@ -27,6 +29,7 @@ from meshtop.console.places import (
     FLEET,
     JOURNAL,
     SCREENS,
+    is_place,
     kind_of,
     load_screen,
     place_screen,
@@ -48,6 +51,7 @@ from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from meshtop.console.desk.journaling import JournalRow
+    from meshtop.console.desk.remembered import SavedView
     from meshtop.console.opening import StartingPoint
     from meshtop.views.picture.picture import Picture
 
@@ -78,11 +82,13 @@ class MeshtopApp(Shell):
         look: Look | None = None,
         session: ConsoleSession | None = None,
         opening: StartingPoint | None = None,
+        memory: ConsoleMemory | None = None,
     ) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options
         self.picture: Picture | None = None
-        self.scope = Scope(query=options.query)
+        self.memory = memory or ConsoleMemory()
+        self.scope = Scope(query=options.query, sorts=tuple(self.memory.state.sorts.items()))
         self.session = session or ConsoleSession(options, self)
         self.rights = Rights(self.session)
         self.replay = Replay(options.recording) if options.recording is not None else None
@@ -90,7 +96,7 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
-        self.anywhere = Anywhere(COMMANDS, described)
+        self.anywhere = Anywhere(COMMANDS, described, lambda: own_proposals(self.memory.state))
         self.navigation = Navigation(self, self)
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
@@ -250,6 +256,10 @@ class MeshtopApp(Shell):
         if self.opening is not None:
             self.open_place(self.opening.kind)
             self._opening_from = self.screen
+        elif (place := self.memory.state.place) and place != FLEET and is_place(place):
+            self.open_place(place)
+        if self.memory.problem:
+            self._say(self.memory.problem, Tone.DEGRADED)
 
     async def action_hand_over(self) -> None:
         """Give the terminal to k9s or kubectl until that ends."""
@@ -292,8 +302,10 @@ class MeshtopApp(Shell):
             self.exit(return_code=Exit.DEFECT)
 
     def on_unmount(self) -> None:
-        """Stop background work."""
+        """Stop background work, and remember the place."""
         self.session.stop()
+        if self.memory.writes and (place := self.navigation.place) != self.memory.state.place:
+            self.memory.change(lambda state: replace(state, place=place))
 
     def set_scope(self, scope: Scope) -> None:
         """Change the scope for all screens; other limits are a step that can be taken back."""
@@ -302,6 +314,8 @@ class MeshtopApp(Shell):
 
     def take_scope(self, scope: Scope) -> None:
         """Change the scope for all screens; going back and forward is no step of its own."""
+        for kind, sort in set(scope.sorts) - set(self.scope.sorts):
+            self.memory.change(partial(Remembered.sorted_by, kind=kind, sort=sort))
         self.scope = scope
         for screen in self.screen_stack:
             if isinstance(screen, MeshScreen):
@@ -462,7 +476,14 @@ class MeshtopApp(Shell):
 
     def set_theme(self, name: str) -> None:
         """Switch to another theme. Raises ValueError with the available themes."""
-        self.theme = find_theme(name or None)
+        self.theme = theme = find_theme(name or None)
+        self.memory.change(lambda state: replace(state, theme=theme))
+
+    def open_view(self, view: SavedView) -> None:
+        """Open a saved view: its page, scope, order and columns."""
+        self.memory.change(lambda state: state.with_columns(view.kind, view.columns))
+        self.set_scope(replace(self.scope, query=view.query).sorted_by(view.kind, view.sort))
+        self.open_place(view.kind)
 
     def show_help(self) -> None:
         """Open the help of the current screen."""

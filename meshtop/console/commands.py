@@ -11,13 +11,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from meshtop.console.anywhere import EVERYTHING
-from meshtop.console.places import FLEET, GRAPH, PAGE_NAMES, place_of
+from meshtop.console.places import FLEET, GRAPH, PAGE_NAMES, is_place, place_of
 from meshtop.console.themes import theme_names
 from meshtop.console.widgets.commands import Command
 from meshtop.console.widgets.proposals import Proposal
-from meshtop.views.frame.registry import KINDS, Kind
+from meshtop.views.frame.registry import KINDS, Kind, find_kind
 
 if TYPE_CHECKING:
+    from meshtop.console.desk.remembered import Remembered, SavedView
     from meshtop.console.host import ConsoleHost
 
 _TAKEN = ("tenant",)
@@ -42,6 +43,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("at", "another moment: -10m, 14:05, 2026-08-01T14:05:00Z"),
     Command("live", "back to the present"),
     Command("explain", "why the access policy allows it: shift namespace:us-east/shop, perhaps as USER", ("access",)),
+    Command("view", "a saved view, by its name (V saves one)"),
+    Command("forget", "forget a saved view, by its name"),
     Command("theme", "another theme", values=theme_names),
     Command("help", "this screen's keys and columns", ("h",)),
     Command("quit", "leave", ("q", "exit")),
@@ -61,6 +64,44 @@ def described(command: Command) -> Proposal:
         typed=command.name,
         sought=" ".join(filter(None, (command.name, *command.aliases, place.tab.name if place else "", page))),
     )
+
+
+def own_proposals(memory: Remembered) -> tuple[Proposal, ...]:
+    """Saved views and bookmarks, the last first."""
+    views = (
+        Proposal(
+            text=view.name,
+            about=" · ".join(
+                filter(
+                    None,
+                    (
+                        f"saved view: {find_kind(view.kind).name if is_place(view.kind) else view.kind}",
+                        *view.clusters,
+                        *view.namespaces,
+                        f"tenant {view.tenant}" if view.tenant else "",
+                        f"/{view.filter}" if view.filter else "",
+                        f"by {view.sort}" if view.sort else "",
+                    ),
+                )
+            ),
+            command="view",
+            argument=view.name,
+            typed=f"view {view.name}",
+        )
+        for view in reversed(memory.views)
+    )
+    marks = (
+        Proposal(
+            text=mark.key,
+            about=f"★ bookmark: {find_kind(mark.kind).singular}",
+            command="open",
+            argument=f"{mark.kind}/{mark.key}",
+            typed=f"open {mark.kind}/{mark.key}",
+        )
+        for mark in reversed(memory.bookmarks)
+        if is_place(mark.kind)
+    )
+    return (*views, *marks)
 
 
 def run_command(host: ConsoleHost, name: str, argument: str) -> None:
@@ -135,6 +176,27 @@ def _open_thing(host: ConsoleHost, argument: str) -> None:
         raise ValueError(f"there is no {wanted.said}")
 
 
+def _saved_view(host: ConsoleHost, name: str) -> SavedView:
+    found = host.memory.state.view(name)
+    if found is None:
+        known = [view.name for view in host.memory.state.views]
+        some = f"there are {', '.join(known[-8:])}" if known else "V on a table saves one"
+        raise ValueError(f"there is no saved view {name}; {some}" if name else f"say which view; {some}")
+    return found
+
+
+def _open_view(host: ConsoleHost, name: str) -> None:
+    view = _saved_view(host, name)
+    if not is_place(view.kind):
+        raise ValueError(f"the view {name} shows {view.kind}, which this version does not have")
+    host.open_view(view)
+
+
+def _forget_view(host: ConsoleHost, name: str) -> None:
+    view = _saved_view(host, name)
+    host.memory.change(lambda state: state.without_view(view.name))
+
+
 def _set_window(host: ConsoleHost, argument: str) -> None:
     from meshtop.settings.durations import positive_duration
 
@@ -156,6 +218,8 @@ _RUN: dict[str, Callable[[ConsoleHost, str], None]] = {
     "graph": lambda host, _: host.open_place(GRAPH),
     "journal": lambda host, _: host.open_journal(),
     "open": _open_thing,
+    "view": _open_view,
+    "forget": _forget_view,
     "tenant": _set_tenant,
     "filter": lambda host, text: host.set_scope(host.scope.filtered(text)),
     "window": _set_window,

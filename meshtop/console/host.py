@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from meshtop.console.anywhere import Anywhere
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
+    from meshtop.console.desk.remembered import ConsoleMemory, SavedView
     from meshtop.console.desk.rights import Rights
     from meshtop.console.replay import Replay
     from meshtop.console.running import BackgroundRuns
@@ -25,6 +26,7 @@ class ConsoleHost(Protocol):
     journal: JournalWatch
     runs: BackgroundRuns
     anywhere: Anywhere
+    memory: ConsoleMemory
     scope: Scope
     picture: Picture | None
     """The latest picture; None before the first."""
@@ -80,6 +82,9 @@ class ConsoleHost(Protocol):
 
     def go_live(self) -> None:
         """Back to the present."""
+
+    def open_view(self, view: SavedView) -> None:
+        """Open a saved view: its page, scope, order and columns."""
 
     def learn_names(self) -> None:
         """Read, on another thread, the names that can be typed, unless those of this picture are known."""

@@ -24,6 +24,7 @@ class Navigation:
         self.trail = Trail()
         self._app = app
         self._host = host
+        self._place = FLEET
         self._visits: WeakKeyDictionary[Screen[Any], Visit] = WeakKeyDictionary()
 
     def here(self) -> Whereabouts:
@@ -36,10 +37,16 @@ class Navigation:
             visits.append(with_cursor(visit, screen.chosen_row if isinstance(screen, MeshScreen) else None))
         return Whereabouts(tuple(visits), self._host.scope)
 
+    @property
+    def place(self) -> str:
+        """The kind of the place or page that was opened last."""
+        return self._place
+
     def open_place(self, kind: str) -> None:
         """Go to a place, closing opened screens."""
         self.trail.leaving(self.here())
         self._close_to(1)
+        self._place = kind
         if kind != FLEET:
             self._push(Visit(Opened.PLACE, kind))
 
@@ -89,6 +96,7 @@ class Navigation:
             same += 1
         self._close_to(max(1, same))
         self._host.take_scope(there.scope)
+        self._place = [visit.kind for visit in there.visits if visit.how is Opened.PLACE][-1]
         for visit in there.visits[max(1, same) :]:
             if not self._push(visit):
                 break

@@ -42,7 +42,7 @@ class Terminal:
         self._stream = pyte.Stream(self.screen)
         self.written = ""
         self.process = subprocess.Popen(
-            [*program, "--config", "none", *arguments],
+            [*program, "--config", "none", "--no-remember", *arguments],
             stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
             env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8", **environ),
         )  # fmt: skip

@@ -11,14 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
+from meshtop.console.desk.remembered import Bookmark, ConsoleMemory
 from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.picture_request import PictureRequest
-from meshtop.console.places import TABS, kind_of, tabs_with
-from meshtop.console.scope import Scope, freshness
+from meshtop.console.places import TABS, kind_of
+from meshtop.console.scope import Scope, answering, clock, freshness
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
-from meshtop.console.widgets.line_widget import SentenceLine
+from meshtop.console.widgets.line_widget import LineView, SentenceLine
+from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import JOURNAL_KEY, TopBar, TopBarState
 from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
@@ -26,6 +28,13 @@ from meshtop.views.frame.table import Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
+
+
+def kept_sentence(memory: ConsoleMemory, done: str) -> str:
+    """What was done, and where it is not kept for the next run, why."""
+    if memory.writes:
+        return done
+    return f"{done} {memory.problem or 'It is remembered until the console ends, and not beyond.'}"
 
 
 class MeshScreen(Guarded, Screen[object]):
@@ -38,6 +47,8 @@ class MeshScreen(Guarded, Screen[object]):
         *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
         Binding("alt+left", "app.go_back", "where I was before", id="go.back", show=False),
         Binding("alt+right", "app.go_forward", "forward again", id="go.forward", show=False),
+        Binding("shift+down", "scroll_facts(1)", "facts: on", id="detail.facts_down", show=False),
+        Binding("shift+up", "scroll_facts(-1)", "facts: back", id="detail.facts_up", show=False),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
@@ -71,6 +82,17 @@ class MeshScreen(Guarded, Screen[object]):
     def is_place(self) -> bool:
         """Whether a number key leads here; esc widens the scope before it leaves a place, and q quits."""
         return True
+
+    @property
+    def facts_view(self) -> LineView | None:
+        """The facts that are shown beside what has the keyboard."""
+        return None
+
+    def action_scroll_facts(self, step: int) -> None:
+        """Scroll the facts, wherever the keyboard is."""
+        facts = self.facts_view
+        if facts is not None:
+            facts.scroll_relative(y=step, animate=False)
 
     @property
     def chosen_row(self) -> str | None:
@@ -182,17 +204,21 @@ class MeshScreen(Guarded, Screen[object]):
         snapshot = app.picture.snapshot if app.picture is not None else None
         replay = app.replay
         state, tone = freshness(snapshot, app.now(), recorded=replay is not None)
+        answers, answers_tone = answering(snapshot)
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         chip, chip_tone = app.runs.chip(app.now()) if replay is None else (replay.chip, Tone.ACCENT)
         self._top_bar.show(
             TopBarState(
-                tabs=tabs_with(self.place),
+                tabs=TABS,
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
                 state=state,
                 state_tone=tone,
+                clock=clock(app.now()) if snapshot is not None and replay is None and snapshot.moment is None else "",
+                answers=answers,
+                answers_tone=answers_tone,
                 read_only=app.read_only,
                 notice=app.journal.notice,
                 chip=chip,
@@ -243,6 +269,17 @@ class MeshScreen(Guarded, Screen[object]):
         """Go back in time by minutes; a screen that knows a moment to go to may go there first."""
         self.host.travel(steps)
 
+    def bookmark(self, kind: str, key: str) -> None:
+        """Mark a thing, or take its mark away."""
+        memory = self.host.memory
+        one = Bookmark(kind, key)
+        memory.change(lambda state: state.turned(one))
+        if one in memory.state.bookmarks:
+            self.say(kept_sentence(memory, f"Bookmarked: `:` lists {key}; b takes it away."), Tone.GOOD)
+        else:
+            self.say(f"{key} is no bookmark any more.", Tone.PLAIN)
+        self.update()
+
     def show_object(self, kind: str, key: str) -> None:
         """Show the object behind an item in every cluster, over this screen."""
         from meshtop.console.places import OBJECT, load_screen
@@ -269,6 +306,12 @@ class MeshScreen(Guarded, Screen[object]):
         """Open the command bar."""
         self.host.learn_names()
         await self.query_one(BottomBar).open_commands()
+
+    def on_live_table_position_changed(self) -> None:
+        """Say in the bottom line where the cursor is in the table that has the keyboard, whichever has it by now."""
+        table = self.focused
+        for bar in self.query(BottomBar):
+            bar.show_position(table.position if isinstance(table, LiveTable) else "")
 
     def names_learned(self) -> None:
         """Let an open command bar find what is known by now."""
@@ -318,6 +361,8 @@ class MeshScreen(Guarded, Screen[object]):
         """Hide keys that this screen does not offer."""
         if action in ("filter", "narrow"):
             return hasattr(self, f"action_{action}")
+        if action == "scroll_facts":
+            return self._is_composed and self.facts_view is not None
         return super().check_action(action, parameters)
 
     def why_disabled(self, action: str) -> str | None:

@@ -34,6 +34,10 @@ WIDE = 120
 """Width in cells from which facts, charts and relations are shown side by side."""
 OVERVIEW, COURSE = "Overview", "Over time"
 MOST_CHARTS = 2
+LEAST_RELATED = 5
+"""So many lines a relation has, for what is to be said where it is empty."""
+RELATED_SHARE = 0.4
+"""The part of the screen's height that a relation with more rows has."""
 
 
 class DetailPage(Struct, frozen=True, kw_only=True):
@@ -87,6 +91,7 @@ class DetailScreen(MeshScreen):
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
         Binding("y", "as_text", "as text", id="detail.text"),
         Binding("Y", "object", "object", id="detail.object", show=False),
+        Binding("b", "bookmark", "bookmark", id="detail.bookmark", show=False),
     ]
 
     def __init__(self, kind: str, key: str) -> None:
@@ -131,6 +136,10 @@ class DetailScreen(MeshScreen):
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
+    def action_bookmark(self) -> None:
+        """Mark this, or take the mark away."""
+        self.bookmark(self.kind, self.key)
+
     def tick(self) -> None:
         """Refresh charts when they are old."""
         super().tick()
@@ -169,6 +178,12 @@ class DetailScreen(MeshScreen):
             self._asked_for = asked_for
             self._ask_charts()
 
+    @property
+    def facts_view(self) -> LineView | None:
+        """The facts, where they are on the page."""
+        facts = self.query_one("#facts", LineView)
+        return facts if facts.display else None
+
     def make_detail(self, picture: Picture) -> Detail | None:
         """The item's detail; None if it does not exist (any more)."""
         return detail(picture, self.kind, self.key)
@@ -191,6 +206,11 @@ class DetailScreen(MeshScreen):
         table.display = page.related is not None
         if page.related is not None:
             self._show_related(page.related)
+            # No higher than its rows: facts and charts take the rest.
+            lines = max(len(page.related.table), LEAST_RELATED) + 1
+            wanted = str(lines) if page.facts and lines < self.size.height * RELATED_SHARE else "2fr"
+            if str(table.styles.height) != wanted:
+                table.styles.height = wanted
         if self.focused is None or not self.focused.display or (table.display and self.focused is facts):
             (table if table.display else facts).focus()
 

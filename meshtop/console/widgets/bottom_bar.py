@@ -22,7 +22,7 @@ from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import CommandBar, FilterLine, Prompt
+    from meshtop.console.widgets.prompts import CommandBar, FilterLine, NameLine, Prompt
     from meshtop.console.widgets.proposals import ProposalSource
 
 
@@ -51,6 +51,11 @@ class BottomBar(Container):
         """Whether a prompt is open."""
         return not self.hints.display
 
+    def show_position(self, position: str) -> None:
+        """Say where the cursor is in the table that has the keyboard; "" where none has."""
+        self.hints.position = position
+        self.hints.draw()
+
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Show a sentence instead of the hints for some seconds; an empty one restores the hints."""
         self.hints.say(text, tone)
@@ -62,6 +67,15 @@ class BottomBar(Container):
         found = self.query(FilterLine)
         line = found.first() if found else FilterLine()
         await self._open(line, active)
+        return line
+
+    async def open_name(self) -> NameLine:
+        """Ask for a name."""
+        from meshtop.console.widgets.prompts import NameLine
+
+        found = self.query(NameLine)
+        line = found.first() if found else NameLine()
+        await self._open(line, "")
         return line
 
     async def open_commands(self, text: str = "") -> CommandBar:

@@ -87,6 +87,19 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             """The table."""
             return self.table
 
+    class PositionChanged(Message):
+        """Message: the cursor stands at another row, or among others; "" while the keyboard is elsewhere."""
+
+        def __init__(self, table: LiveTable, position: str) -> None:
+            super().__init__()
+            self.table = table
+            self.position = position
+
+        @property
+        def control(self) -> LiveTable:
+            """The table."""
+            return self.table
+
     class MarksChanged(Message):
         """Message: rows were marked or unmarked."""
 
@@ -115,6 +128,11 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self._note_empty = empty or Note("Nothing here")
         self.sortable = sortable
         self._state = TableState()
+        self.starred: frozenset[str] = frozenset()
+        """The keys of the bookmarked rows; drawn with the next model."""
+        self.total: int | None = None
+        """How many rows there are with those that a filter or the scope leaves out; None where that is not told."""
+        self._position = ""
         self._frame = TableFrame()
         self._hover: int | None = None
         self._header = _NOTHING
@@ -169,6 +187,22 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh_bindings()
         if self.cursor_key is not None and self.cursor_key != before:
             self.post_message(self.RowHighlighted(self, self.cursor_key))
+
+    @property
+    def position(self) -> str:
+        """Where the cursor is among the rows (`12/62`), and of how many those are what is left."""
+        if self.model is None or not len(self.model):
+            return ""
+        count = len(self.model)
+        left_out = f" of {self.total}" if self.total is not None and self.total > count else ""
+        return f"{self._state.cursor.index + 1}/{count}{left_out}"
+
+    def _tell_position(self) -> None:
+        """Post the position where it is another one."""
+        position = self.position if self.has_focus else ""
+        if position != self._position:
+            self._position = position
+            self.post_message(self.PositionChanged(self, position))
 
     def wait(self, note: Note) -> None:
         """Remove the rows and show a waiting note."""
@@ -225,6 +259,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
 
     def draw(self, *, refreshed: bool = False) -> None:
         """Compute the visible lines, and let Textual redraw only what differs."""
+        self._tell_position()
         size = self.scrollable_content_region.size
         if not self.is_mounted or not size.height or not size.width:
             return
@@ -254,6 +289,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             refreshed=refreshed,
             has_focus=self.has_focus,
             hover=self._hover,
+            starred=self.starred,
         )
 
     def _reveal(self) -> None:

@@ -39,7 +39,7 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The line."""
-        yield Label(self.SIGN, classes="sign")
+        yield Label(self.SIGN, classes="sign" if len(self.SIGN) == 1 else "sign words")
         line = Input(compact=True, select_on_focus=False)
         line.cursor_blink = False  # a blinking cursor would send bytes for ever
         yield line
@@ -133,6 +133,25 @@ class FilterLine(Prompt):
     def action_leave(self) -> None:
         """Restore the previous filter."""
         self.post_message(self.Changed(self, self.before, True))
+        self.close()
+
+
+class NameLine(Prompt):
+    """Asks for a name (`V`): enter gives it, escape leaves."""
+
+    SIGN = "name of the view: "
+
+    class Given(Message):
+        """Message: a name was entered."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Given(event.value))
         self.close()
 
 
