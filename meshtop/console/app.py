@@ -17,7 +17,7 @@ from meshtop.console.anywhere import Anywhere
 from meshtop.console.commands import COMMANDS, described, own_proposals, run_command
 from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
-from meshtop.console.desk.remembered import ConsoleMemory, Remembered
+from meshtop.console.desk.remembered import ConsoleMemory, ConsoleState
 from meshtop.console.desk.rights import Rights
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
@@ -315,7 +315,7 @@ class MeshtopApp(Shell):
     def take_scope(self, scope: Scope) -> None:
         """Change the scope for all screens; going back and forward is no step of its own."""
         for kind, sort in set(scope.sorts) - set(self.scope.sorts):
-            self.memory.change(partial(Remembered.sorted_by, kind=kind, sort=sort))
+            self.memory.change(partial(ConsoleState.sorted_by, kind=kind, sort=sort))
         self.scope = scope
         for screen in self.screen_stack:
             if isinstance(screen, MeshScreen):

@@ -18,7 +18,7 @@ from meshtop.console.widgets.proposals import Proposal
 from meshtop.views.frame.registry import KINDS, Kind, find_kind
 
 if TYPE_CHECKING:
-    from meshtop.console.desk.remembered import Remembered, SavedView
+    from meshtop.console.desk.remembered import ConsoleState, SavedView
     from meshtop.console.host import ConsoleHost
 
 _TAKEN = ("tenant",)
@@ -66,7 +66,7 @@ def described(command: Command) -> Proposal:
     )
 
 
-def own_proposals(memory: Remembered) -> tuple[Proposal, ...]:
+def own_proposals(memory: ConsoleState) -> tuple[Proposal, ...]:
     """Saved views and bookmarks, the last first."""
     views = (
         Proposal(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from meshtop.console.desk.remembered import Bookmark, ConsoleMemory, Remembered, SavedView
+from meshtop.console.desk.remembered import BookmarkedThing, ConsoleMemory, ConsoleState, SavedView
 from meshtop.console.run import memory_of, remembered_theme
 from meshtop.console.screens.columns import ColumnList, ColumnScreen
 from meshtop.console.screens.detail import DetailScreen
@@ -171,7 +171,7 @@ async def test_the_place_and_the_theme_are_those_of_the_last_run(tmp_path: Path)
     async with app.run_test(size=SIZE) as pilot:
         await step(pilot, "4", "enter")
         app.run_command("theme", "light")
-    assert ConsoleMemory(path).state == Remembered(place="mtls", theme="meshtop-light")
+    assert ConsoleMemory(path).state == ConsoleState(place="mtls", theme="meshtop-light")
     app = remembering(path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -184,7 +184,7 @@ async def test_the_place_and_the_theme_are_those_of_the_last_run(tmp_path: Path)
 @pytest.mark.parametrize("place", ["", "clusters", "nothing-so"])
 async def test_a_place_that_there_is_not_is_the_fleet(place: str, tmp_path: Path) -> None:
     path = tmp_path / "console.json"
-    ConsoleMemory(path).change(lambda _: Remembered(place=place))
+    ConsoleMemory(path).change(lambda _: ConsoleState(place=place))
     app = remembering(path)
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
@@ -203,7 +203,7 @@ async def test_a_damaged_file_is_said_once_and_the_console_opens(tmp_path: Path)
 async def test_views_of_kinds_that_are_gone_are_said_and_not_opened() -> None:
     app = remembering()
     app.memory.change(
-        lambda _: Remembered(views=(SavedView(name="old", kind="gone"),), bookmarks=(Bookmark("gone", "x"),))
+        lambda _: ConsoleState(views=(SavedView(name="old", kind="gone"),), bookmarks=(BookmarkedThing("gone", "x"),))
     )
     async with app.run_test(size=SIZE) as pilot:
         await step(pilot, "colon", *"old", "enter")
@@ -224,5 +224,5 @@ def test_who_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("theme", "name"), [("meshtop-light", "light"), ("meshtop-gone", None), (None, None)])
 def test_a_theme_that_is_gone_is_none(theme: str | None, name: str | None) -> None:
     memory = ConsoleMemory()
-    memory.change(lambda _: Remembered(theme=theme))
+    memory.change(lambda _: ConsoleState(theme=theme))
     assert remembered_theme(memory) == name

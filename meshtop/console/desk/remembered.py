@@ -50,14 +50,14 @@ class SavedView(Struct, frozen=True, rename="camel", kw_only=True):
         return Query(clusters=self.clusters, namespaces=self.namespaces, tenant=self.tenant, filter=self.filter)
 
 
-class Bookmark(Struct, frozen=True):
+class BookmarkedThing(Struct, frozen=True):
     """A thing that is marked, by its kind and key."""
 
     kind: str
     key: str
 
 
-class Remembered(Struct, frozen=True, rename="camel", kw_only=True):
+class ConsoleState(Struct, frozen=True, rename="camel", kw_only=True):
     """All that is remembered; `sorts` and `columns` by kind."""
 
     sorts: dict[str, str] = field(default_factory=dict)
@@ -65,27 +65,27 @@ class Remembered(Struct, frozen=True, rename="camel", kw_only=True):
     theme: str | None = None
     place: str = ""
     views: tuple[SavedView, ...] = ()
-    bookmarks: tuple[Bookmark, ...] = ()
+    bookmarks: tuple[BookmarkedThing, ...] = ()
 
-    def sorted_by(self, kind: str, sort: str) -> Remembered:
+    def sorted_by(self, kind: str, sort: str) -> ConsoleState:
         """With another order of a kind's rows."""
         return structs.replace(self, sorts=_latest({**self.sorts, kind: sort}))
 
-    def with_columns(self, kind: str, columns: tuple[str, ...]) -> Remembered:
+    def with_columns(self, kind: str, columns: tuple[str, ...]) -> ConsoleState:
         """With other columns of a kind; none are the kind's own."""
         others = {name: names for name, names in self.columns.items() if name != kind}
         return structs.replace(self, columns=_latest({**others, **({kind: columns} if columns else {})}))
 
-    def with_view(self, view: SavedView) -> Remembered:
+    def with_view(self, view: SavedView) -> ConsoleState:
         """With a view, in the place of one of its name."""
         others = tuple(one for one in self.views if one.name != view.name)
         return structs.replace(self, views=(*others, view)[-MOST_VIEWS:])
 
-    def without_view(self, name: str) -> Remembered:
+    def without_view(self, name: str) -> ConsoleState:
         """Without the view of a name."""
         return structs.replace(self, views=tuple(one for one in self.views if one.name != name))
 
-    def turned(self, bookmark: Bookmark) -> Remembered:
+    def turned(self, bookmark: BookmarkedThing) -> ConsoleState:
         """With a bookmark that was not there, without one that was."""
         others = tuple(one for one in self.bookmarks if one != bookmark)
         added = () if len(others) < len(self.bookmarks) else (bookmark,)
@@ -115,9 +115,9 @@ class ConsoleMemory:
         self.problem = ""
         self.writes = writes and path is not None
         self._path = path
-        self.state = self._read(path) if path is not None else Remembered()
+        self.state = self._read(path) if path is not None else ConsoleState()
 
-    def change(self, change: Callable[[Remembered], Remembered]) -> None:
+    def change(self, change: Callable[[ConsoleState], ConsoleState]) -> None:
         """Change what is remembered, and write it down."""
         path = self._path
         if path is None or not self.writes:
@@ -127,21 +127,21 @@ class ConsoleMemory:
             self.state = change(self._read(path))
             self._write(path)
 
-    def _read(self, path: Path) -> Remembered:
+    def _read(self, path: Path) -> ConsoleState:
         try:
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)
             if len(data) > MOST_BYTES:
                 raise ValueError(f"it has more than {MOST_BYTES // 1000} kB")
-            return msgspec.json.decode(data, type=Remembered)
+            return msgspec.json.decode(data, type=ConsoleState)
         except FileNotFoundError:
-            return Remembered()
+            return ConsoleState()
         except OSError as error:
             self.problem = f"{path} cannot be read ({(error.strerror or str(error)).lower()}): {_UNKNOWN_THEN}."
         except (ValueError, msgspec.DecodeError) as error:
             self.problem = f"{path} is damaged ({error}): {_UNKNOWN_THEN}; the next change moves it aside."
             self._set_aside(path)
-        return Remembered()
+        return ConsoleState()
 
     def _set_aside(self, path: Path) -> None:
         """Keep a damaged file beside the new one; only who may write does that."""

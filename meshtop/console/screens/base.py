@@ -11,12 +11,12 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
-from meshtop.console.desk.remembered import Bookmark, ConsoleMemory
+from meshtop.console.desk.remembered import BookmarkedThing, ConsoleMemory
 from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of
-from meshtop.console.scope import Scope, answering, clock, freshness
+from meshtop.console.scope import Scope, answering, freshness, time_of_day
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
@@ -216,7 +216,9 @@ class MeshScreen(Guarded, Screen[object]):
                 scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
                 state=state,
                 state_tone=tone,
-                clock=clock(app.now()) if snapshot is not None and replay is None and snapshot.moment is None else "",
+                clock=time_of_day(app.now())
+                if snapshot is not None and replay is None and snapshot.moment is None
+                else "",
                 answers=answers,
                 answers_tone=answers_tone,
                 read_only=app.read_only,
@@ -272,7 +274,7 @@ class MeshScreen(Guarded, Screen[object]):
     def bookmark(self, kind: str, key: str) -> None:
         """Mark a thing, or take its mark away."""
         memory = self.host.memory
-        one = Bookmark(kind, key)
+        one = BookmarkedThing(kind, key)
         memory.change(lambda state: state.turned(one))
         if one in memory.state.bookmarks:
             self.say(kept_sentence(memory, f"Bookmarked: `:` lists {key}; b takes it away."), Tone.GOOD)

@@ -241,7 +241,7 @@ class TableScreen(MeshScreen):
         try:
             self.kind_view.order(query)
         except FilterError:
-            # Remembered of a version that had another column.
+            # ConsoleState of a version that had another column.
             query = structs.replace(query, sort="")
         try:
             self.kind_view.check(query)

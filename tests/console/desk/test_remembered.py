@@ -13,18 +13,18 @@ from meshtop.console.desk.remembered import (
     MOST_BYTES,
     MOST_KINDS,
     MOST_VIEWS,
-    Bookmark,
+    BookmarkedThing,
     ConsoleMemory,
-    Remembered,
+    ConsoleState,
     SavedView,
     view_name,
 )
 
-ONE = Bookmark("services", "east/shop/reviews")
+ONE = BookmarkedThing("services", "east/shop/reviews")
 
 
-def full() -> Remembered:
-    state = Remembered(theme="meshtop-light", place="services").sorted_by("services", "name").turned(ONE)
+def full() -> ConsoleState:
+    state = ConsoleState(theme="meshtop-light", place="services").sorted_by("services", "name").turned(ONE)
     return state.with_columns("services", ("name", "health")).with_view(SavedView(name="mine", kind="services"))
 
 
@@ -42,13 +42,13 @@ def test_two_consoles_lose_nothing_of_each_other(tmp_path: Path) -> None:
     one, other = ConsoleMemory(path), ConsoleMemory(path)
     one.change(lambda state: state.sorted_by("services", "name"))
     other.change(lambda state: state.turned(ONE))
-    assert ConsoleMemory(path).state == Remembered(sorts={"services": "name"}, bookmarks=(ONE,))
+    assert ConsoleMemory(path).state == ConsoleState(sorts={"services": "name"}, bookmarks=(ONE,))
 
 
 def _mark(path: Path, first: int) -> None:
     memory = ConsoleMemory(path)
     for number in range(first, first + 20):
-        mark = Bookmark("services", str(number))
+        mark = BookmarkedThing("services", str(number))
         memory.change(lambda state, mark=mark: state.turned(mark))
 
 
@@ -73,7 +73,7 @@ def test_a_damaged_file_is_said_and_set_aside(tmp_path: Path, text: str) -> None
     path = tmp_path / "console.json"
     path.write_text(text)
     memory = ConsoleMemory(path)
-    assert memory.state == Remembered()
+    assert memory.state == ConsoleState()
     assert memory.problem.startswith(f"{path} is damaged (")
     assert memory.problem.endswith("it is now console.damaged.")
     memory.change(lambda state: state.turned(ONE))
@@ -107,13 +107,15 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
 def test_fields_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "console.json"
     path.write_text(json.dumps({"later": 1, "place": "mtls"}))
-    assert ConsoleMemory(path).state == Remembered(place="mtls")
+    assert ConsoleMemory(path).state == ConsoleState(place="mtls")
 
 
 def test_it_is_bounded() -> None:
-    state = Remembered()
+    state = ConsoleState()
     for number in range(2 * MOST_BOOKMARKS):
-        state = state.turned(Bookmark("services", str(number))).with_view(SavedView(name=str(number), kind="services"))
+        state = state.turned(BookmarkedThing("services", str(number))).with_view(
+            SavedView(name=str(number), kind="services")
+        )
         state = state.sorted_by(str(number), "name").with_columns(str(number), ("name",))
     assert len(state.bookmarks) == MOST_BOOKMARKS
     assert len(state.views) == MOST_VIEWS
@@ -121,8 +123,8 @@ def test_it_is_bounded() -> None:
 
 
 def test_a_bookmark_is_turned_on_and_off_and_a_view_replaced() -> None:
-    state = Remembered().turned(ONE)
-    assert state.turned(ONE) == Remembered()
+    state = ConsoleState().turned(ONE)
+    assert state.turned(ONE) == ConsoleState()
     twice = state.with_view(SavedView(name="a", kind="x")).with_view(SavedView(name="a", kind="y"))
     assert [view.kind for view in twice.views] == ["y"]
     assert twice.without_view("a").views == ()
