@@ -128,9 +128,24 @@ class MeshtopApp(Shell):
         asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
+            self.call_after_refresh(self._check_keymap)
         self.call_after_refresh(self._begin_opening)
         self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
+
+    def _check_keymap(self) -> None:
+        """Say which ids and keys of the settings there are not; on another thread, as it imports every screen."""
+
+        def work() -> None:
+            with defects_logged(_log, "checking the keymap"):
+                from meshtop.console.keymap import keymap_problems
+
+                problems = keymap_problems(self.options.keymap)
+            if problems:
+                more = f" (and {len(problems) - 1} more: meshtop config validate)" if len(problems) > 1 else ""
+                self.call_from_thread(self._say, problems[0] + more, Tone.DEGRADED)
+
+        self.run_worker(work, thread=True, group="keymap", exit_on_error=False)
 
     def on_key(self, event: events.Key) -> None:
         """Forward keys that were typed before an opened prompt received the focus to that prompt.

@@ -22,7 +22,7 @@ class Navigation:
 
     def __init__(self, app: App[Any], host: ConsoleHost) -> None:
         self.trail = Trail()
-        self._app = app
+        self._mesh_app = app
         self._host = host
         self._place = FLEET
         self._visits: WeakKeyDictionary[Screen[Any], Visit] = WeakKeyDictionary()
@@ -30,7 +30,7 @@ class Navigation:
     def here(self) -> Whereabouts:
         """Where one is: the screens that can be opened again, up to the first that cannot."""
         visits = [Visit(Opened.PLACE, FLEET)]
-        for screen in self._app.screen_stack[1:]:
+        for screen in self._mesh_app.screen_stack[1:]:
             visit = self._visits.get(screen)
             if visit is None:
                 break
@@ -71,12 +71,12 @@ class Navigation:
 
     def step_back(self) -> None:
         """Close the opened screen, else widen the scope by a step."""
-        here, screen = self.here(), self._app.screen
+        here, screen = self.here(), self._mesh_app.screen
         wider = self._host.scope.widened()
         if isinstance(screen, MeshScreen) and screen.is_place and wider is not None:
             self._host.take_scope(wider)
-        elif len(self._app.screen_stack) > 1:
-            self._app.pop_screen()
+        elif len(self._mesh_app.screen_stack) > 1:
+            self._mesh_app.pop_screen()
         self.trail.went_back(here, self.here())
 
     def back(self) -> bool:
@@ -103,8 +103,8 @@ class Navigation:
         return True
 
     def _close_to(self, screens: int) -> None:
-        while len(self._app.screen_stack) > screens:
-            self._app.pop_screen()
+        while len(self._mesh_app.screen_stack) > screens:
+            self._mesh_app.pop_screen()
 
     def _push(self, visit: Visit) -> bool:
         screen: Screen[Any] | None
@@ -119,7 +119,7 @@ class Navigation:
         self._visits[screen] = visit
         if visit.cursor is not None and isinstance(screen, MeshScreen):
             screen.return_to_row(visit.cursor)
-        self._app.push_screen(screen)
+        self._mesh_app.push_screen(screen)
         return True
 
 

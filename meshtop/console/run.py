@@ -58,7 +58,7 @@ def run_console(
             os.environ,
             color=data.get("color", "auto"),
             theme=data.get("theme") or remembered_theme(memory),
-            ascii_only=bool(data.get("ascii")),
+            ascii_only=data.get("ascii"),
         )
     except ValueError as error:
         raise ConfigError(f"theme: {error}") from error

@@ -181,8 +181,7 @@ class DetailScreen(MeshScreen):
     @property
     def facts_view(self) -> LineView | None:
         """The facts, where they are on the page."""
-        facts = self.query_one("#facts", LineView)
-        return facts if facts.display else None
+        return next((facts for facts in self.query("#facts").results(LineView) if facts.display), None)
 
     def make_detail(self, picture: Picture) -> Detail | None:
         """The item's detail; None if it does not exist (any more)."""

@@ -302,8 +302,7 @@ class TableScreen(MeshScreen):
     @property
     def facts_view(self) -> LineView | None:
         """The detail of the selected row."""
-        side = self.query_one(".side", LineView)
-        return side if side.display else None
+        return next((side for side in self.query(".side").results(LineView) if side.display), None)
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
         """The detail beside the table for a row."""
