@@ -25,10 +25,12 @@ from meshtop.console.navigation import Navigation
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
+    DOCTOR,
     EXPLAIN,
     FLEET,
     JOURNAL,
     SCREENS,
+    SETTINGS,
     is_place,
     kind_of,
     load_screen,
@@ -493,6 +495,18 @@ class MeshtopApp(Shell):
         """Switch to another theme. Raises ValueError with the available themes."""
         self.theme = theme = find_theme(name or None)
         self.memory.change(lambda state: replace(state, theme=theme))
+
+    def open_settings(self) -> None:
+        """Open the settings in force."""
+        shown = self.options.settings_in_force
+        if shown is None:
+            self._say("The settings are not known here; meshtop config view prints them.", Tone.PLAIN)
+        else:
+            self.push_screen(load_screen(SETTINGS)(shown))
+
+    def open_doctor(self) -> None:
+        """Open what the doctor says of the clusters."""
+        self.push_screen(load_screen(DOCTOR)())
 
     def open_view(self, view: SavedView) -> None:
         """Open a saved view: its page, scope, order and columns."""

@@ -83,6 +83,12 @@ class ConsoleHost(Protocol):
     def go_live(self) -> None:
         """Back to the present."""
 
+    def open_settings(self) -> None:
+        """Open the settings in force."""
+
+    def open_doctor(self) -> None:
+        """Open what the doctor says of the clusters."""
+
     def open_view(self, view: SavedView) -> None:
         """Open a saved view: its page, scope, order and columns."""
 

@@ -128,6 +128,7 @@ DETAILS = {CANARIES: "cockpit:CockpitScreen", CHANGES: "changes:ChangeDetailScre
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
 OBJECT = "object:ObjectScreen"
+SETTINGS, DOCTOR = "reports:SettingsScreen", "reports:DoctorScreen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
 GRAPH_AROUND = "graph:graph_around"
 

@@ -12,6 +12,7 @@ from meshtop.process import answer_keys_first, end_with_parent
 if TYPE_CHECKING:
     from meshtop.console.desk.remembered import ConsoleMemory
     from meshtop.settings.load import Loaded
+    from meshtop.settings.origins import Setting
     from meshtop.settings.schema import Settings
     from meshtop.sources.recording.recorded import RecordedSnapshots
 
@@ -66,8 +67,14 @@ def run_console(
     def settings() -> Settings:
         return loaded.settings
 
+    def in_force() -> list[Setting]:
+        from meshtop.settings.origins import settings_in_force
+
+        return settings_in_force(loaded)
+
     options = ConsoleOptions(
         settings=settings,
+        settings_in_force=in_force,
         kubeconfig=kubeconfig,
         contexts=contexts,
         query=Query(clusters=clusters, namespaces=namespaces, tenant=tenant),
