@@ -12,7 +12,10 @@ WORKERS ?= 4
 demo: $(VENV)/.run-ready
 	@$(BIN)/meshtop demo $(ARGS)
 
+# Compiled modules are kept, whatever the environment says: hundreds of processes that the tests start read them.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.dev-ready
+	@$(BIN)/python -m compileall -q -j 0 meshtop
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev-ready
@@ -36,9 +39,11 @@ faults: export FAULTS_RECORDINGS ?= 1
 faults: $(VENV)/.dev-ready
 	$(BIN)/python -m pytest tests/faults tests/e2e/test_recordings_of_the_demo.py -q -rfE -s --timeout 0 $(ARGS)
 
-# The program in one file, in dist/ (docs/install.md); krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
-binary: $(VENV)/.release-ready
+# The program in one file, in dist/ (docs/install.md), tested on a bare machine; krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
+binary: $(VENV)/.release-ready $(VENV)/.dev-ready
 	$(BIN)/python -m release.binary
+	MESHTOP_TEST_BINARY="$$($(BIN)/python -m release.binary --where)" \
+		$(BIN)/python -m pytest tests/packaging/test_binary.py -q -rfEs
 
 krew: $(VENV)/.release-ready
 	RELEASES="$(RELEASES)" HOMEPAGE="$(HOMEPAGE)" $(BIN)/python -m release.krew

@@ -130,7 +130,12 @@ def build(out: Path) -> Path:
 
 
 def main() -> int:
-    """Build into the folder that is named, else `dist`."""
+    """Build into the folder that is named, else `dist`; with `--where` only say where that file is."""
+    from meshtop import __version__
+
+    if sys.argv[1:] == ["--where"]:
+        print(ROOT / "dist" / name_of(__version__))
+        return 0
     try:
         binary = build(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "dist")
     except BuildError as error:

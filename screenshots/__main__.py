@@ -1,4 +1,7 @@
-"""`python -m screenshots [NAME …]`: draw the console's screens as SVG; `--list` names them."""
+"""`python -m screenshots [NAME …]`: draw the console's screens as SVG; `--list` names them.
+
+With `--all` every one of them is drawn in each size and look, into dist/screenshots with a page to look through.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from meshtop.console.app import MeshtopApp
-from meshtop.console.session import ConsoleOptions
-from meshtop.console.session import ConsoleSession
+from meshtop.console.session import ConsoleOptions, ConsoleSession
 from meshtop.console.terminal.look import decide_look
 from meshtop.observatory.build import open_observatory
 from meshtop.observatory.observatory import Observatory
@@ -25,11 +27,15 @@ from screenshots.svg import portable
 from screenshots.world import let_pass, now, served
 
 FOLDER = Path(__file__).resolve().parent
-SIZES = {"80x24": (80, 24), "100x24": (100, 24), "120x40": (120, 40), "200x60": (200, 60)}
+EVERYTHING = FOLDER.parent / "dist" / "screenshots"
+ALL = ("80x24", "120x40", "160x45", "200x60")
+SIZES = {size: (int(size.partition("x")[0]), int(size.partition("x")[2])) for size in (*ALL, "100x24")}
+LOOKS = {"dark": "dark", "light": "light", "16": "ansi"}
+"""Looks and their themes: with all colours on dark and on light, and with the terminal's own sixteen."""
 STILL = 4
 """So many equal pictures in a row mean that all has arrived."""
-PAUSE_SECONDS = 0.3
-PATIENCE = 200
+PAUSE_SECONDS = 0.15
+PATIENCE = 400
 """Pauses after which a picture that still changes is an error."""
 WAIT = "wait for "
 _TAG = re.compile(r"\s*<[^>]+>")
@@ -51,20 +57,20 @@ class Shot:
     after: Sequence[str] = ()
 
 
-ALL = ("80x24", "120x40", "200x60")
+THREE = ("80x24", "120x40", "200x60")
 SHOTS = (
-    Shot("fleet", sizes=ALL),
+    Shot("fleet", sizes=THREE),
     Shot("control-planes", ("tab",)),
-    Shot("services", ("2",), ALL),
+    Shot("services", ("2",), THREE),
     Shot("workloads", ("2", "tab"), ("200x60",)),
     Shot("edges", ("2", "tab", "tab")),
-    Shot("service", ("2", "w", "enter"), ALL),
-    Shot("graph", ("3",), ALL),
+    Shot("service", ("2", "w", "enter"), THREE),
+    Shot("graph", ("3",), THREE),
     Shot("graph-around", ("2", "down", "down", "g")),
-    Shot("mtls", ("4",), ALL),
+    Shot("mtls", ("4",), THREE),
     Shot("tenants", ("5",)),
     Shot("tenant-matrix", ("5", "tab")),
-    Shot("canaries", ("6",), ALL),
+    Shot("canaries", ("6",), THREE),
     Shot("canary", ("6", "down", "down", "enter")),
     Shot("help", ("question_mark",), ("80x24",)),
     Shot(
@@ -98,16 +104,17 @@ class StillApp(MeshtopApp):
         return now()
 
 
-def console(kubeconfig: Path) -> StillApp:
+def console(kubeconfig: Path, theme: str) -> StillApp:
     """The console on the served clusters, as a terminal with all colours shows it."""
     options = ConsoleOptions(settings=Settings, kubeconfig=str(kubeconfig))
-    app = StillApp(options, decide_look({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, color="always"))
+    environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+    app = StillApp(options, decide_look(environ, color="always", theme=theme))
     app.session = StillSession(options, app)
     return app
 
 
-async def still(app: StillApp, pilot: Pilot[int]) -> str:
-    """The picture, once nothing changes any more. Raises TimeoutError."""
+async def still(app: StillApp, pilot: Pilot[int], times: int = STILL) -> str:
+    """The picture, once it is the same so many times in a row. Raises TimeoutError."""
     last, same = "", 0
     for _ in range(PATIENCE):
         await pilot.pause(PAUSE_SECONDS)
@@ -116,7 +123,7 @@ async def still(app: StillApp, pilot: Pilot[int]) -> str:
         arrived = snapshot is not None and snapshot.settled and all(one.history for one in snapshot.clusters)
         same = same + 1 if arrived and svg == last else 0
         last = svg
-        if same >= STILL:
+        if same >= times:
             return svg
     raise TimeoutError("the screen never stood still")
 
@@ -130,34 +137,56 @@ async def shown(app: StillApp, pilot: Pilot[int], text: str) -> None:
     raise TimeoutError(f"{text} never came on screen")
 
 
-async def draw(kubeconfig: Path, chosen: Sequence[Shot]) -> None:
-    """Draw pictures, size by size."""
-    for size, (width, height) in SIZES.items():
-        shots = [shot for shot in chosen if size in shot.sizes]
-        if not shots:
-            continue
-        app = console(kubeconfig)
-        async with app.run_test(size=(width, height)) as pilot:
-            await still(app, pilot)
-            for shot in shots:
-                await pilot.press("escape", "escape", "escape", "1")
-                await still(app, pilot)
-                for key in shot.keys:
-                    if key.startswith(WAIT):
-                        await shown(app, pilot, key.removeprefix(WAIT))
-                        continue
-                    await pilot.press(key)
-                    await (pilot.pause() if shot.shows else still(app, pilot))
-                if shot.shows:
-                    let_pass(shot.seconds)
-                    await shown(app, pilot, shot.shows)
-                    app.session.refresh()
-                    await shown(app, pilot, "live · 0s ago")
-                path = FOLDER / f"{shot.name}-{size}.svg"
-                path.write_text(portable(await still(app, pilot)), encoding="utf-8")
-                print(path.relative_to(FOLDER.parent))
-                await pilot.press(*shot.after)
-                await still(app, pilot)
+@dataclass(frozen=True)
+class Canvas:
+    """Where pictures of one size and look go."""
+
+    folder: Path
+    size: str
+    look: str = "dark"
+
+    def path(self, shot: Shot) -> Path:
+        """The file of a picture; dark ones, which the pages show, have no look in their name."""
+        look = "" if self.look == "dark" else f"-{self.look}"
+        return self.folder / f"{shot.name}-{self.size}{look}.svg"
+
+
+async def draw(kubeconfig: Path, canvas: Canvas, shots: Sequence[Shot]) -> None:
+    """Draw pictures of one size and look with one console."""
+    app = console(kubeconfig, LOOKS[canvas.look])
+    async with app.run_test(size=SIZES[canvas.size]) as pilot:
+        await still(app, pilot)
+        for shot in shots:
+            await pilot.press("escape", "escape", "escape", "1")
+            await still(app, pilot, 1)
+            for key in shot.keys:
+                if key.startswith(WAIT):
+                    await shown(app, pilot, key.removeprefix(WAIT))
+                    continue
+                await pilot.press(key)
+                await (pilot.pause() if shot.shows else still(app, pilot, 1))
+            if shot.shows:
+                let_pass(shot.seconds)
+                await shown(app, pilot, shot.shows)
+                app.session.refresh()
+                await shown(app, pilot, "live · 0s ago")
+            path = canvas.path(shot)
+            path.write_text(portable(await still(app, pilot)), encoding="utf-8")
+            print(path.relative_to(FOLDER.parent))
+            await pilot.press(*shot.after)
+            await still(app, pilot, 1)
+
+
+def page(folder: Path, canvases: Sequence[Canvas]) -> Path:
+    """A page with all pictures of a folder, size by size. Returns its file."""
+    found = [(shot, canvas) for shot in SHOTS for canvas in canvases if canvas.path(shot).exists()]
+    figures = "".join(
+        f"<h2>{shot.name} {canvas.size} {canvas.look}</h2><img src='{canvas.path(shot).name}'>\n"
+        for shot, canvas in found
+    )
+    file = folder / "index.html"
+    file.write_text(f"<!doctype html><title>meshtop</title><style>img{{max-width:100%}}</style>\n{figures}", "utf-8")
+    return file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -166,19 +195,32 @@ def main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         print("\n".join(names))
         return 0
+    everything = "--all" in arguments
+    arguments = [name for name in arguments if name != "--all"]
     unknown = [name for name in arguments if name not in names]
     if unknown:
         print(f"There is no picture {unknown[0]}; there are {', '.join(names)}.", file=sys.stderr)
         return 2
     chosen = [shot for shot in SHOTS if not arguments or shot.name in arguments]
+    folder = EVERYTHING if everything else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    if everything:
+        canvases = [Canvas(folder, size, look) for look in LOOKS for size in ALL]
+    else:
+        canvases = [Canvas(folder, size) for size in SIZES]
     with tempfile.TemporaryDirectory() as state:
         # What is written is written down in a journal of its own, under names that are the same each time.
         os.environ["XDG_STATE_HOME"] = state
         secrets.token_hex = lambda nbytes=None: "5a4e"
         groups = [[shot for shot in chosen if not shot.shows], *([shot] for shot in chosen if shot.shows)]
         for group in filter(None, groups):
-            with served() as kubeconfig:
-                asyncio.run(draw(kubeconfig, group))
+            for canvas in canvases:
+                shots = [shot for shot in group if everything or canvas.size in shot.sizes]
+                if shots:
+                    with served() as kubeconfig:
+                        asyncio.run(draw(kubeconfig, canvas, shots))
+    if everything:
+        print(page(folder, canvases).relative_to(FOLDER.parent))
     return 0
 
 

@@ -95,6 +95,7 @@ class MeshtopApp(Shell):
         self.rights = Rights(self.session)
         self.replay = Replay(options.recording) if options.recording is not None else None
         self.window_seconds = DEFAULT_WINDOW_SECONDS
+        self.graph_canvas: bool | None = None
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)

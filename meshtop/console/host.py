@@ -32,6 +32,8 @@ class ConsoleHost(Protocol):
     """The latest picture; None before the first."""
     window_seconds: float
     """Window of rates, in seconds."""
+    graph_canvas: bool | None
+    """Whether the graph is a drawing of everything, and not a Flow, as was chosen; None: by the width."""
 
     @property
     def read_only(self) -> bool:

@@ -8,7 +8,17 @@ from weakref import WeakKeyDictionary
 from textual.app import App
 from textual.screen import Screen
 
-from meshtop.console.places import FLEET, GRAPH_AROUND, detail_screen, load_screen, place_screen
+from meshtop.console.places import (
+    CANVAS_AROUND,
+    CANVAS_FROM,
+    FLEET,
+    FLOW_AROUND,
+    GRAPH,
+    detail_screen,
+    load_screen,
+    place_screen,
+    place_title,
+)
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.trail import Opened, Trail, Visit, Whereabouts, with_cursor
 
@@ -31,7 +41,7 @@ class Navigation:
         """Where one is: the screens that can be opened again, up to the first that cannot."""
         visits = [Visit(Opened.PLACE, FLEET)]
         for screen in self._mesh_app.screen_stack[1:]:
-            visit = self._visits.get(screen)
+            visit = self._visits.get(screen) or _graph_visit(screen)
             if visit is None:
                 break
             visits.append(with_cursor(visit, screen.chosen_row if isinstance(screen, MeshScreen) else None))
@@ -102,6 +112,12 @@ class Navigation:
                 break
         return True
 
+    @property
+    def _draws_canvas(self) -> bool:
+        """Whether the graph opens as a drawing of everything."""
+        chosen = self._host.graph_canvas
+        return self._mesh_app.size.width >= CANVAS_FROM if chosen is None else chosen
+
     def _close_to(self, screens: int) -> None:
         while len(self._mesh_app.screen_stack) > screens:
             self._mesh_app.pop_screen()
@@ -109,11 +125,12 @@ class Navigation:
     def _push(self, visit: Visit) -> bool:
         screen: Screen[Any] | None
         if visit.how is Opened.PLACE:
-            screen = place_screen(visit.kind)
+            screen = place_screen(visit.kind, canvas=self._draws_canvas)
         elif visit.how is Opened.DETAIL:
             screen = detail_screen(visit.kind, visit.key)
         else:
-            screen = load_screen(GRAPH_AROUND)(self._host.picture, visit.kind, visit.key)
+            around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
+            screen = load_screen(around)(self._host.picture, visit.kind, visit.key)
         if screen is None:
             return False
         self._visits[screen] = visit
@@ -121,6 +138,12 @@ class Navigation:
             screen.return_to_row(visit.cursor)
         self._mesh_app.push_screen(screen)
         return True
+
+
+def _graph_visit(screen: Screen[Any]) -> Visit | None:
+    """The graph's place, where a key has changed between its two forms; None for what cannot be opened again."""
+    shows = isinstance(screen, MeshScreen) and screen.is_place and screen.place == place_title(GRAPH)
+    return Visit(Opened.PLACE, GRAPH) if shows else None
 
 
 def _is_same(one: Visit, other: Visit) -> bool:

@@ -99,8 +99,9 @@ class Observatory:
         """
         first: dict[str, ClusterFeed] = {}
         found = []
+        settled = self._settled
         for feed in sorted(self.feeds, key=lambda feed: not (feed.ref is not None and feed.ref.current)):
-            inventory = feed.kubernetes.inventory()
+            inventory = feed.kubernetes.inventory() if settled else feed.recent_snapshot().inventory
             if inventory is None or not inventory.uid:
                 continue
             other = first.setdefault(inventory.uid, feed)
@@ -194,7 +195,7 @@ class Observatory:
             yield self._snapshot()
             while True:
                 await self._next_change(changed, tasks)
-                if all(feed.settled for feed in self.feeds):
+                if self._settled:
                     await self._gather()
                 changed.clear()
                 for alias in self._leave_out_aliases():
@@ -225,15 +226,21 @@ class Observatory:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
+    @property
+    def _settled(self) -> bool:
+        return all(feed.settled for feed in self.feeds)
+
     def _snapshot(self) -> Snapshot:
+        """The state of all clusters; until it is settled, those without news may be as they were a moment ago."""
         self._sequence += 1
+        settled = self._settled
         return Snapshot(
             sequence=self._sequence,
             at=self._clock(),
             window_seconds=self.schedule.window_seconds,
             moment=self.schedule.moment,
-            clusters=tuple(self._told(feed.snapshot()) for feed in self.feeds),
-            settled=all(feed.settled for feed in self.feeds),
+            clusters=tuple(self._told(feed.snapshot() if settled else feed.recent_snapshot()) for feed in self.feeds),
+            settled=settled,
             asked=self._asked,
         )
 

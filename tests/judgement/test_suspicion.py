@@ -55,6 +55,11 @@ def five_minutes_later(story: str) -> Snapshot:
         return alone.submit(lambda: asyncio.run(read())).result()
 
 
+def told_once(story: str) -> pytest.MarkDecorator:
+    """A mark that gives all tests of a story to one worker, which reads it once."""
+    return pytest.mark.xdist_group(f"suspicion-{story}")
+
+
 def _changes(picture: Picture) -> list[ChangeItem]:
     return view("changes").items(picture, Query())
 
@@ -63,7 +68,7 @@ def test_every_story_is_here() -> None:
     assert {*FIRST, "calm"} == {*SCENARIOS}
 
 
-@pytest.mark.parametrize("story", FIRST)
+@pytest.mark.parametrize("story", [pytest.param(one, marks=told_once(one)) for one in FIRST])
 def test_the_cause_is_the_first_suspect(story: str) -> None:
     picture = PictureFactory().picture(five_minutes_later(story))
     items = _changes(picture)
@@ -89,6 +94,7 @@ def test_nothing_is_suspected_where_nothing_is_wrong() -> None:
     assert [item.changes for item in attention(picture) if item.changes] == []
 
 
+@told_once("bad-canary")
 def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
     picture = PictureFactory().picture(five_minutes_later("bad-canary"))
     of_reviews = [i for i in _changes(picture) if i.name.startswith("reviews-v3") and i.cluster == "us-east"]
@@ -100,6 +106,7 @@ def test_a_rollout_is_told_once_with_its_images_and_what_it_did() -> None:
     assert told["impact"]["before"]["errorRatio"] < 0.01 < told["impact"]["after"]["errorRatio"]
 
 
+@told_once("noisy-tenant")
 def test_a_scaling_has_its_numbers() -> None:
     picture = PictureFactory().picture(five_minutes_later("noisy-tenant"))
     first = next(i for i in _changes(picture) if i.action == "scale")

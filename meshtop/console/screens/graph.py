@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
-from meshtop.console.places import GRAPH, place_title
+from meshtop.console.places import FLOW, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
@@ -44,6 +44,7 @@ from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
+from meshtop.views.reports.flow import level_of
 from meshtop.views.reports.graph import (
     Sight,
     edges_between,
@@ -82,6 +83,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         Binding("less_than_sign", "level(-1)", "coarser level for everything", id="graph.coarser", show=False),
         Binding("f", "around", "focus", id="graph.focus"),
         Binding("w", "worst", "worst", id="graph.worst"),
+        Binding("v", "flow", "flow", id="graph.flow"),
         Binding("x", "hide", "hide", id="graph.hide"),
         Binding("X", "only", "only this cluster or namespace", id="graph.only", show=False),
         Binding("t", "play", "time", id="graph.play"),
@@ -295,6 +297,13 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if node is not None:
             self._take(focus_on(self.sight, node))
 
+    def action_flow(self) -> None:
+        """Show the Flow of the node under the cursor instead; this is remembered."""
+        node = self.view.node
+        self.host.graph_canvas = False
+        at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
+        self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
+
     def action_hide(self) -> None:
         """Hide the node under the cursor; esc shows it again."""
         node = self.view.node
@@ -447,3 +456,12 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
     item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))
+
+
+def graph_at(level: Level, node: str | None, is_place: bool) -> GraphScreen:
+    """The drawing with the cursor on a node: of the whole graph as a place, else around the node."""
+    if node is None:
+        return GraphScreen()
+    screen = GraphScreen(Sight(level=level, focus=None if is_place else node), GraphCursor(node))
+    screen._opened_by_key = is_place
+    return screen

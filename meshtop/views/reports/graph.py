@@ -332,7 +332,7 @@ def path_of(node: GraphNode) -> tuple[str, ...]:
 def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | None:
     """The level and the node's id of a row of a kind; None for a kind that has no place in the graph.
 
-    An edge's place is its destination.
+    An edge's place is its destination, a weighted route's is the service that it routes.
     """
     if kind == "clusters":
         return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.name)
@@ -350,6 +350,10 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
         if item.namespace:
             return Level.NAMESPACES, make_id(NodeKind.NAMESPACE, item.cluster, item.namespace)
         return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
+    if kind == "canaries":
+        name, _, rest = item.host.partition(".")
+        namespace = rest.partition(".")[0] or item.namespace
+        return Level.SERVICES, make_id(NodeKind.SERVICE, item.cluster, namespace, name)
     if kind in ("controlplanes", "certificates"):
         return Level.CLUSTERS, make_id(NodeKind.CLUSTER, item.cluster)
     if kind == "virtualmachines":

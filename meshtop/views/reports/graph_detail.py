@@ -58,7 +58,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, lookup: GraphLookup
             Section("Versions", _versions(picture, found)),
             Section("Path", _path(found, edge)),
             Section("Tenants", _tenants(found)),
-            Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
+            Section("Shaped by", shaped_by(picture, (e.destination for e, _ in found))),
         ),
         related=(),
         charts=_charts(picture, found, _calling_side(found)),
@@ -85,10 +85,10 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) ->
             Section("Answers", _answers(picture, into) if into else ()),
             Section("Reporters", _reporters(into, None) if into else ()),
             Section("Versions", _versions(picture, into)),
-            Section("Shaped by", _shaped(picture, ends) if node.kind not in _GROUPS else ()),
+            Section("Shaped by", shaped_by(picture, ends) if node.kind not in _GROUPS else ()),
         ),
         related=(),
-        charts=_charts(picture, into, _reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
+        charts=_charts(picture, into, reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
     )
 
 
@@ -225,7 +225,7 @@ def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
+def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
     """Facts about configuration objects that apply in the called clusters, named where there are several."""
     subjects: dict[tuple[str, str], list[Peer | Target]] = {}
     for end in ends:
@@ -274,25 +274,36 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
     """Charts of requests and latency of the members, from each cluster that reports them; bytes where all is TCP."""
-    if not found:
-        return ()
-    sources: list[Peer | Target] = [e.source for e, _ in found]
-    destinations: list[Peer | Target] = [e.destination for e, _ in found]
-    reporting = sources if side is SOURCE_SIDE else destinations
-    clusters = _unique(end.cluster for end in reporting) or _unique(end.cluster for end in sources + destinations)
+    clusters = reporting_clusters(found, side)
     if not clusters:
         return ()
-    matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
-    if not any(end.workload for end in destinations):
-        asked = [edge.destination.service for edge, _ in found]
-        matchers += to_services(_unique(asked)) if all(asked) else ()
+    matchers = matchers_of_calls(found, side)
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
         return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
     return charts_by_cluster(dict.fromkeys(clusters, matchers), window_seconds=window)
 
 
-def _reporting_side(into: Members) -> Matcher:
+def reporting_clusters(found: Members, side: Matcher) -> list[str]:
+    """The clusters whose Prometheus knows calls from a side's reporters; where none is named, those of either end."""
+    sources: list[Peer | Target] = [e.source for e, _ in found]
+    destinations: list[Peer | Target] = [e.destination for e, _ in found]
+    reporting = sources if side is SOURCE_SIDE else destinations
+    return _unique(end.cluster for end in reporting) or _unique(end.cluster for end in sources + destinations)
+
+
+def matchers_of_calls(found: Members, side: Matcher) -> list[Matcher]:
+    """What selects the series of calls, as a side reports them."""
+    sources: list[Peer | Target] = [e.source for e, _ in found]
+    destinations: list[Peer | Target] = [e.destination for e, _ in found]
+    matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
+    if not any(end.workload for end in destinations):
+        asked = [edge.destination.service for edge, _ in found]
+        matchers += to_services(_unique(asked)) if all(asked) else ()
+    return matchers
+
+
+def reporting_side(into: Members) -> Matcher:
     """The reporter matcher for inbound traffic: its own proxy, or its callers where it has none."""
     itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
     return DESTINATION_SIDE if itself else SOURCE_SIDE

@@ -264,6 +264,7 @@ async def test_g_opens_the_graph_around_a_row() -> None:
         table = app.screen.query_one(LiveTable)
         await until(pilot, lambda: table.model is not None and table.cursor_key is not None)
         table.go_to("west/shop/web")
+        app.graph_canvas = True
         await pilot.press("g")
         view = await drawn(pilot)
         assert shown(view) == ["west/shop/reviews", "west/shop/web"]
@@ -366,6 +367,7 @@ async def test_nothing_to_draw_says_why() -> None:
         app = pilot.app
         assert isinstance(app, StillApp)
         await until(pilot, lambda: app.picture is not None)
+        app.graph_canvas = True
         await pilot.press("3")
         view = await drawn(pilot)
         assert "No traffic was seen" in "\n".join(rows(view))

@@ -18,7 +18,7 @@ from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.patience import PATIENCE_SECONDS
 
 SIZE = (160, 50)
-ROUNDS = 4
+ROUNDS = 3
 WAYS: dict[str, tuple[str, ...]] = {
     "places": (*"23456789", "1"),
     "detail": ("2", "enter", "escape", "1"),
