@@ -12,6 +12,7 @@ from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.trail import MOST_STEPS, Opened, Trail, Visit, Whereabouts
@@ -134,9 +135,18 @@ async def test_the_graph_around_a_row_is_gone_back_to() -> None:
     app = stage(busy_world())
     async with app.run_test(size=SIZE) as pilot:
         await step(pilot, "2", "g", "1", "alt+left")
-        assert isinstance(app.screen, GraphScreen)
+        assert isinstance(app.screen, FlowScreen)
         await step(pilot, "escape")
         assert kind_of(app) == "services"
+
+
+async def test_a_graph_whose_form_a_key_changed_is_gone_back_to() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await step(pilot, "3", "v")
+        assert isinstance(app.screen, GraphScreen)
+        await step(pilot, "2", "alt+left")
+        assert isinstance(app.screen, GraphScreen)
 
 
 async def test_a_scope_that_was_widened_is_narrowed_again() -> None:

@@ -131,7 +131,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self.starred: frozenset[str] = frozenset()
         """The keys of the bookmarked rows; drawn with the next model."""
         self.total: int | None = None
-        """How many rows there are with those that a filter or the scope leaves out; None where that is not told."""
+        """How many rows there are with those that a filter or the scope leaves out, where that is told."""
         self._position = ""
         self._frame = TableFrame()
         self._hover: int | None = None
@@ -191,18 +191,12 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def position(self) -> str:
         """Where the cursor is among the rows (`12/62`), and of how many those are what is left."""
-        if self.model is None or not len(self.model):
-            return ""
-        count = len(self.model)
-        left_out = f" of {self.total}" if self.total is not None and self.total > count else ""
-        return f"{self._state.cursor.index + 1}/{count}{left_out}"
+        return self._state.position(self.total)
 
     def _tell_position(self) -> None:
-        """Post the position where it is another one."""
-        position = self.position if self.has_focus else ""
-        if position != self._position:
-            self._position = position
-            self.post_message(self.PositionChanged(self, position))
+        before, self._position = self._position, self.position if self.has_focus else ""
+        if before != self._position:
+            self.post_message(self.PositionChanged(self, self._position))
 
     def wait(self, note: Note) -> None:
         """Remove the rows and show a waiting note."""
