@@ -217,7 +217,7 @@ def _summary(made: CanaryVerdict) -> str:
     if made.verdict is Comparison.NOT_WORSE:
         return f"{canary} is not worse than {baseline}{how}"
     bad = [(name, one) for name, one in made.questions if one.verdict is made.verdict and one.certainty is not None]
-    figures = ", ".join(f"{one.figures} of {name}" for name, one in bad if one.figures)
+    figures = ", ".join(one.figures_of(name) for name, one in bad if one.figures)
     figures = f": {figures}" if figures else ""
     if made.verdict is Comparison.WORSE:
         return f"{canary} is worse than {baseline}{how}{figures}"

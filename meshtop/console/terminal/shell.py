@@ -24,10 +24,12 @@ from textual.driver import Driver
 from textual.filter import LineFilter, NoColor
 
 from meshtop.console.terminal.cell_diff import CellDiff
+from meshtop.console.terminal.key_order import KeyOrder
 from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
 from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
 from meshtop.console.themes import DEFAULT_THEME, themes
+from meshtop.console.widgets.plot_memory import PlotMemory
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +50,7 @@ def stylesheets(*names: str) -> list[str | PurePath]:
 class Shell(HookedApp):
     """An app that sends few bytes, respects NO_COLOR and `--ascii`, and restores the terminal at its end."""
 
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True, system=True),
@@ -59,11 +61,20 @@ class Shell(HookedApp):
         self._cells = CellDiff() if cell_diff else None
         super().__init__()
         self.look = look or Look(DEFAULT_THEME)
+        self.plots = PlotMemory("ascii" if self.look.ascii else self.look.plots)
         for theme in themes():
             self.register_theme(theme)
         self.no_color = not self.look.colour
         self.replace_colour_filters(self._look_filters())
         self.theme = self.look.theme
+        self.key_order = KeyOrder(self, super().on_event)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys and pastes come one after the other."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
+            await super().on_event(event)
 
     def _look_filters(self) -> list[LineFilter]:
         filters: list[LineFilter] = []

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.table_layout import GUTTER, ColumnLayout, ColumnWidths, lay_out
 from meshtop.console.widgets.table_state import TableState
+from meshtop.console.widgets.told import ToldTable
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
+STAR_SIGN = "★"
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -30,10 +32,12 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def table_row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
+def table_row_line(
+    row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool, starred: bool = False
+) -> TextLine:
     """A row as a line: the gutter with its signs, then the columns."""
     cursor = ground == "cursor"
-    gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
+    gutter = (MARK_SIGN if marked else STAR_SIGN if starred else " ") + (CURSOR_SIGN if cursor else " ")
     runs = [TextRun(0, gutter.ljust(GUTTER), Tone.ACCENT)]
     for place in layout.places:
         cell = row[place.column]
@@ -97,6 +101,7 @@ class TableFrame:
         refreshed: bool,
         has_focus: bool,
         hover: int | None,
+        starred: frozenset[str] = frozenset(),
     ) -> tuple[TextLine, list[TextLine]]:
         """The heading, and `height` lines of rows from the index `first` on."""
         if self._rows_of != (first, height):
@@ -112,9 +117,22 @@ class TableFrame:
             if index == state.cursor.index:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
-            lines.append(table_row_line(row, layout, ground=ground, marked=marked))
+            star = bool(starred) and model.key(index) in starred
+            lines.append(table_row_line(row, layout, ground=ground, marked=marked, starred=star))
         lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
+
+    def told(self, state: TableState, model: TableModel, rows: Sequence[int]) -> ToldTable:
+        """Some rows, in the columns on screen, with whole cells."""
+        places = self.layout.places
+        numbers = [state.visible[place.column] for place in places]
+        cells = [format_rows(model, numbers, row, row + 1)[0] for row in rows]
+        return ToldTable(
+            titles=tuple(state.columns[place.column].title for place in places),
+            rows=tuple(tuple(f"{cell.lead}{cell.text}" for cell in row) for row in cells),
+            right=tuple(place.right for place in places),
+            total=len(rows) if state.marks else len(model),
+        )
 
     @property
     def shown(self) -> list[int]:

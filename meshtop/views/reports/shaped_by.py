@@ -29,7 +29,7 @@ UNREAD = "?"
 """The kind of a row that stands for what could not be read."""
 
 
-class CalledWorkload(Struct, frozen=True):
+class ReachedEnd(Struct, frozen=True):
     """The workload that a call reaches, by its place."""
 
     cluster: str
@@ -59,7 +59,7 @@ def shaping_objects(picture: Picture, kind: str, item: Any) -> tuple[ShapingObje
         return (ShapingObject(item.cluster, item.kind, item.namespace, item.name, item.path or "what it is about"),)
     if kind == "edges":
         end = item.destination
-        kind, item = "workloads", CalledWorkload(end.cluster, end.namespace, end.workload)
+        kind, item = "workloads", ReachedEnd(end.cluster, end.namespace, end.workload)
     cluster = getattr(item, "cluster", "")
     snapshot = picture.snapshot.cluster(cluster)
     if snapshot is None or snapshot.inventory is None:
@@ -127,7 +127,7 @@ _COLUMNS = (
 )
 
 
-def shaped_by(picture: Picture, kind: str, item: Any) -> Related | None:
+def shaping_page(picture: Picture, kind: str, item: Any) -> Related | None:
     """The page of a detail with the objects that shape its item; None for items that nothing shapes."""
     about_object = kind == "findings" and item.on_configuration and bool(item.cluster)
     if kind not in _SHAPED and not about_object:

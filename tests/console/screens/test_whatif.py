@@ -25,6 +25,7 @@ from meshtop.views.picture.query import Query
 from meshtop.views.reports import answers
 from tests import worlds
 from tests.analysis.security.mtls.objects import config
+from tests.console.flow.strolling import open_flow
 from tests.console.screens.test_screens import press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.judgement.simulated import some_time_into
@@ -135,6 +136,14 @@ async def test_tab_goes_through_tables_and_questions_and_enter_opens_what_a_row_
         await press(pilot, "a", "enter")
         assert isinstance(app.screen, DetailScreen)
         assert app.screen.kind == "services"
+
+
+async def test_the_flow_asks_about_the_node_under_the_cursor() -> None:
+    async with stage(busy_world()).run_test(size=(120, 40)) as pilot:
+        await open_flow(pilot)
+        await pilot.press("W")
+        screen = await answered(pilot)
+        assert pages(screen)[:2] == ("STRICT in shop", "STRICT for web alone")
 
 
 async def test_all_rows_are_there_on_demand() -> None:

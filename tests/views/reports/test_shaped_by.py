@@ -10,7 +10,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.object_report import WantedObject
-from meshtop.views.reports.shaped_by import UNREAD, shaped_by, shaping_object, shaping_objects
+from meshtop.views.reports.shaped_by import UNREAD, shaping_object, shaping_objects, shaping_page
 from tests import worlds
 from tests.analysis.security.mtls.objects import config, destination_rule
 from tests.views.kinds.test_security import with_objects
@@ -52,7 +52,7 @@ def test_a_kind_that_may_not_be_read_is_said_to_be_unknown() -> None:
     inventory = structs.replace(east.inventory, kinds=(*kinds, denied))
     picture = Picture(worlds.world(structs.replace(east, inventory=inventory)))
     item = next(one for one in view("services").all_items(picture) if one.name == "reviews")
-    told = shaped_by(picture, "services", item)
+    told = shaping_page(picture, "services", item)
     assert told is not None
     (row,) = told.table.items
     assert row.kind == UNREAD
@@ -64,7 +64,7 @@ def test_each_cluster_has_its_own() -> None:
     picture = Picture(shaped_world())
     west = next(one for one in view("services").all_items(picture) if one.cluster == "west" and one.name == "reviews")
     assert shaping_objects(picture, "services", west) == ()
-    told = shaped_by(picture, "services", west)
+    told = shaping_page(picture, "services", west)
     assert told is not None
     assert told.empty.startswith("No object of Istio or Gateway API applies")
 
@@ -72,7 +72,7 @@ def test_each_cluster_has_its_own() -> None:
 def test_a_row_is_an_object_that_can_be_read() -> None:
     picture = Picture(shaped_world())
     item = next(one for one in view("services").all_items(picture) if one.name == "reviews")
-    told = shaped_by(picture, "services", item)
+    told = shaping_page(picture, "services", item)
     assert told is not None
     objects = [shaping_object(told.table.key(number)) for number in range(len(told.table))]
     assert WantedObject("VirtualService", "shop", "reviews") in objects
@@ -98,14 +98,14 @@ def test_of_a_call_to_nobody_known_nothing_is_claimed() -> None:
 def test_a_finding_s_object_opens_from_its_page() -> None:
     picture = Picture(shaped_world())
     finding = next(one for one in view("findings").all_items(picture) if one.kind == "VirtualService")
-    told = shaped_by(picture, "findings", finding)
+    told = shaping_page(picture, "findings", finding)
     assert told is not None
     assert told.title == "Objects"
     assert shaping_object(told.table.key(0)) == WantedObject("VirtualService", "shop", "reviews")
     seen = next(one for one in view("findings").all_items(picture) if not one.on_configuration)
-    assert shaped_by(picture, "findings", seen) is None
+    assert shaping_page(picture, "findings", seen) is None
 
 
 def test_things_that_nothing_shapes_have_no_such_page() -> None:
     picture = Picture(shaped_world())
-    assert shaped_by(picture, "clusters", view("clusters").all_items(picture)[0]) is None
+    assert shaping_page(picture, "clusters", view("clusters").all_items(picture)[0]) is None
