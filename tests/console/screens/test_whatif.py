@@ -200,6 +200,29 @@ async def test_a_newer_picture_is_a_newer_answer() -> None:
         assert "0 of 4 calls" not in after
 
 
+async def test_of_pictures_in_quick_succession_not_each_is_answered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = busy_world()
+    asked: list[float] = []
+    answer = answers.answered
+
+    def counted(picture: Picture, *more: Any) -> Any:
+        asked.append(picture.snapshot.at - world.at)
+        return answer(picture, *more)
+
+    monkeypatch.setattr(answers, "answered", counted)
+    app = stage(world)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        app.run_command("namespaces", "")
+        await press(pilot, "W")
+        await answered(pilot)
+        for number in range(1, 9):
+            session_of(app).publish(structs.replace(world, at=world.at + number, sequence=world.sequence + number))
+            await settled(pilot)
+            await answered(pilot)
+    assert asked == [0.0, 5.0]
+
+
 async def test_an_answer_to_a_question_that_was_left_is_not_shown() -> None:
     app = stage(busy_world())
     async with app.run_test(size=(120, 40)) as pilot:
