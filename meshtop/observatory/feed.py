@@ -100,7 +100,7 @@ class MetricsSource(Counting, Protocol):
 
     @property
     def history(self) -> History | None:
-        """The last half hour, for sparklines."""
+        """The last hour, for sparklines."""
 
     @property
     def courses(self) -> Courses | None:
@@ -128,7 +128,7 @@ class MetricsSource(Counting, Protocol):
         """Ask every query once, at Unix seconds `at` or at the present; never raises for the cluster's sake."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
-        """Query the half hour that ends at `at`."""
+        """Query the hour that ends at `at`."""
 
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Ask how calls went in the half hour that ends at `at`."""

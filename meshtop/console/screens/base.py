@@ -48,6 +48,7 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
+        Binding("y,C", "evidence", "copy what is shown", id="console.copy", show=False),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
         Binding("W", "what_if", "what if", id="console.what_if", show=False),
         Binding("D", "describe", "describe", id="console.describe", show=False),
@@ -91,6 +92,10 @@ class MeshScreen(Guarded, Screen[object]):
     def body(self) -> ComposeResult:
         """The widgets between the bars."""
         raise NotImplementedError
+
+    def scope_notes(self) -> tuple[str, ...]:
+        """What the second line says after the scope."""
+        return ()
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb from the place to the shown item."""
@@ -181,7 +186,11 @@ class MeshScreen(Guarded, Screen[object]):
                 tabs=tabs_with(self.place),
                 current=self.place,
                 crumbs=self.crumbs(),
-                scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
+                scope=(
+                    *app.scope.words(window_seconds=window),
+                    *(("some is hidden",) if hidden else ()),
+                    *self.scope_notes(),
+                ),
                 state=state,
                 state_tone=tone,
                 read_only=app.read_only,
@@ -293,6 +302,27 @@ class MeshScreen(Guarded, Screen[object]):
             self.say(made, Tone.DEGRADED)
         else:
             self.app.push_screen(made)
+
+    def told_place(self) -> tuple[str, ...]:
+        """Where what is copied was seen."""
+        return (self.place, *self.crumbs())
+
+    def told_item(self) -> object:
+        """The items behind what is shown, for JSON; None where it is not of items."""
+        return None
+
+    def action_evidence(self) -> None:
+        """Copy what is on the screen, and show what was copied with its other forms."""
+        from meshtop.console.screens.evidence import EvidenceScreen, evidence_of
+
+        picture = self.host.picture
+        if picture is None:
+            self.say("Nothing was read yet.")
+        else:
+            snapshot = picture.snapshot
+            scope = self.host.scope.words(window_seconds=snapshot.window_seconds)
+            evidence = evidence_of(self, self.told_place(), scope, snapshot, self.told_item())
+            self.app.push_screen(EvidenceScreen(evidence))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.picture_request import PictureRequest
@@ -20,7 +21,7 @@ from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import METRIC_TITLES, FlowMetric
+from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.notes import Note
@@ -111,7 +112,6 @@ class FlowScreen(MeshScreen):
         Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
         Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
         Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
-        Binding("y", "copy", "copy", id="flow.copy"),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
 
@@ -187,7 +187,7 @@ class FlowScreen(MeshScreen):
             return (self.shown.level.value,)
         where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
         metric = self.view.metric
-        return where if metric is FlowMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
 
     def scope_query(self) -> Query:
         """The scope's query; a filter on columns that edges do not have is reported and ignored."""
@@ -203,6 +203,8 @@ class FlowScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Make everything about the centre again, off this thread."""
+        if self.host.graph_look.metric is not None:
+            self.view.metric = self.host.graph_look.metric
         self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came))
 
     def on_made(self, message: Made) -> None:
@@ -356,7 +358,7 @@ class FlowScreen(MeshScreen):
 
     def action_metric(self) -> None:
         """Let the bars measure something else."""
-        metric = self.view.metric.next
+        metric = self.host.graph_look.metric = self.view.metric.following
         self.view.measure(metric)
         self.update_chrome()
         self.say(f"The bars measure {metric.value}.")
@@ -437,19 +439,6 @@ class FlowScreen(MeshScreen):
             self.app.switch_screen(load_screen(CANVAS)())
         else:
             self.app.switch_screen(load_screen(CANVAS_AT)(self.shown.level, self.shown.at, self._by_key))
-
-    def action_copy(self) -> None:
-        """Copy what is on the screen to the terminal's clipboard, with what it is of."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None:
-            return
-        parts = (self.view, self.query_one(FlowFoot))
-        lines = [part.render_line(y).text for part in parts for y in range(part.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        self.app.copy_to_clipboard(copied_text((self.place, *self.crumbs()), scope, picture.snapshot, lines))
-        self.say("Copied what is on the screen; T has all calls as a tree.", Tone.GOOD)
 
     # Filtering
 

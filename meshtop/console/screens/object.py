@@ -60,7 +60,7 @@ class ClusterPagesScreen(Guarded, ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "page(1)", "next cluster", id="object.next"),
         Binding("shift+tab", "page(-1)", "previous cluster", id="object.previous", show=False),
-        Binding("c", "copy", "copy", id="object.copy"),
+        Binding("c,y", "copy", "copy", id="object.copy"),
         Binding("slash", "search", "search", id="object.search"),
         Binding("n", "next(1)", "next match, else next difference", id="object.difference"),
         Binding("N", "next(-1)", "match before", id="object.before", show=False),

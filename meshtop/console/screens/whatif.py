@@ -76,7 +76,6 @@ class WhatIfScreen(MeshScreen):
         Binding("shift+tab", "page(-1)", "previous question", id="whatif.previous", show=False),
         Binding("a", "all", "all/what matters", id="whatif.all"),
         Binding("n", "words", "sentences", id="whatif.words"),
-        Binding("C", "copy", "copy", id="whatif.copy"),
     ]
 
     def __init__(
@@ -293,20 +292,6 @@ class WhatIfScreen(MeshScreen):
             self.say("There is no page of just this; its ends are in Services.")
         else:
             self.host.open_detail(*chosen)
-
-    def action_copy(self) -> None:
-        """Copy the answer to the terminal's clipboard: sentences, and the table as it stands on the screen."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None:
-            return
-        said = ["".join(run.text for run in line.runs) for line in self._lines(self.size.width)]
-        lines = [self.rows.render_line(y).text for y in range(self.rows.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        place = (self.place, *self.crumbs())
-        self.app.copy_to_clipboard(copied_text(place, scope, picture.snapshot, [*said, "", *lines]))
-        self.say("Copied the answer.", Tone.GOOD)
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""

@@ -220,6 +220,7 @@ def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
         item.cluster,
         (one_of("destination_service", item.hosts),),
         answered=answered_in(picture.cluster_id(item.cluster)) if elsewhere else (),
+        by_version=True,
         window_seconds=picture.snapshot.window_seconds,
     )
 
