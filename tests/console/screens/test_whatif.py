@@ -26,6 +26,7 @@ from meshtop.views.reports import answers
 from tests import worlds
 from tests.analysis.security.mtls.objects import config
 from tests.console.flow.strolling import open_flow
+from tests.console.graph.walking import open_graph
 from tests.console.screens.test_screens import press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.judgement.simulated import some_time_into
@@ -144,6 +145,15 @@ async def test_the_flow_asks_about_the_node_under_the_cursor() -> None:
         await pilot.press("W")
         screen = await answered(pilot)
         assert pages(screen)[:2] == ("STRICT in shop", "STRICT for web alone")
+
+
+async def test_the_canvas_asks_about_the_node_under_the_cursor() -> None:
+    async with stage(busy_world()).run_test(size=(200, 60)) as pilot:
+        view = await open_graph(pilot)
+        assert view.cursor.node is not None
+        await pilot.press("W")
+        screen = await answered(pilot)
+        assert pages(screen)[0].startswith(("STRICT in shop", "without "))
 
 
 async def test_all_rows_are_there_on_demand() -> None:
