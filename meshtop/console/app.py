@@ -23,13 +23,13 @@ from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
     CANVAS_AROUND,
-    CANVAS_FROM,
     EXPLAIN,
     FLEET,
     FLOW_AROUND,
     JOURNAL,
     SCREENS,
     detail_screen,
+    draws_canvas,
     kind_of,
     load_screen,
     place_screen,
@@ -316,12 +316,7 @@ class MeshtopApp(Shell):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
-            self.push_screen(place_screen(kind, canvas=self._draws_canvas))
-
-    @property
-    def _draws_canvas(self) -> bool:
-        """Whether the graph opens as a drawing of everything."""
-        return self.size.width >= CANVAS_FROM if self.graph_canvas is None else self.graph_canvas
+            self.push_screen(place_screen(kind, canvas=draws_canvas(self.graph_canvas, self.size.width)))
 
     def _may_end(self) -> bool:
         """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
@@ -373,10 +368,10 @@ class MeshtopApp(Shell):
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
+        around = CANVAS_AROUND if draws_canvas(self.graph_canvas, self.size.width) else FLOW_AROUND
         screen = load_screen(around)(self.picture, kind, key)
         if screen is None:
-            self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
+            self._say(f"The graph has clusters, namespaces, services, workloads, edges, routes; no {kind}.", Tone.PLAIN)
         else:
             self.push_screen(screen)
 

@@ -98,10 +98,13 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
-    def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
+    def __init__(
+        self, sight: Sight | None = None, at: GraphCursor | None = None, *, by_key: bool | None = None
+    ) -> None:
         super().__init__()
         self.sight = replace(sight or Sight(), whole=False)
-        self._auto = self._opened_by_key = sight is None
+        self._auto = sight is None
+        self._opened_by_key = self._auto if by_key is None else by_key
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
@@ -231,7 +234,8 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         if edge is not None:
             make = partial(edge_panel, picture, query, sight, scene.lookup, edge)
             marks = partial(edge_marks, picture, query, sight, edge)
-        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now(), marks)
+        moment = picture.snapshot.moment
+        panel.show(make, self.host.session, moment or self.host.now(), marks, past=moment is not None)
 
     def on_resize(self) -> None:
         """More room shows more."""
@@ -426,12 +430,3 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
     item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))
-
-
-def graph_at(level: Level, node: str | None, is_place: bool) -> GraphScreen:
-    """The drawing with the cursor on a node: of the whole graph as a place, else around the node."""
-    if node is None:
-        return GraphScreen()
-    screen = GraphScreen(Sight(level=level, focus=None if is_place else node), GraphCursor(node))
-    screen._opened_by_key = is_place
-    return screen

@@ -21,10 +21,13 @@ from meshtop.views.frame.charts import (
     MOST_LINES,
     SOURCE_SIDE,
     Chart,
+    RequestsLine,
     bytes_chart,
-    charts_by_cluster,
+    charts_of_lines,
     equals,
+    lines_of_versions,
     to_services,
+    versions_called,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -282,7 +285,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
-    """Charts of requests and latency of the members, from each cluster that reports them; bytes where all is TCP."""
+    """Charts of the members, from each cluster that reports them: requests, errors, latency; bytes where all is TCP."""
     clusters = reporting_clusters(found, side)
     if not clusters:
         return ()
@@ -290,7 +293,10 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
         return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
-    return charts_by_cluster(dict.fromkeys(clusters, matchers), window_seconds=window)
+    lines: Sequence[RequestsLine] = [RequestsLine(cluster, cluster, tuple(matchers)) for cluster in clusters]
+    if len({edge.destination.service for edge, _ in found}) == 1:
+        lines = lines_of_versions(lines, versions_called(edge for edge, _ in found))
+    return charts_of_lines(lines, window_seconds=window)
 
 
 def reporting_clusters(found: Members, side: Matcher) -> list[str]:

@@ -297,16 +297,16 @@ async def test_the_tree_and_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StillApp, "copy_to_clipboard", lambda self, text: copied.append(text))
     async with stage(chain()).run_test(size=SIZE) as pilot:
         await open_flow(pilot)
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "CALLERS 1" in copied[0]
         assert "Graph ▸ east ▸ shop ▸ shop" in copied[0]
         screen = await open_tree(pilot)
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "├─ cache" in copied[1]
         assert "gate" not in copied[1]
         await pilot.press("T")
         await until(pilot, lambda: not screen.working and "entry points" in "".join(screen.crumbs()))
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "└─ shop" in copied[2]
         await pilot.press("escape")
         await flow_made(pilot)
@@ -316,4 +316,5 @@ async def test_nothing_to_show_says_why() -> None:
     async with stage(worlds.world(worlds.north())).run_test(size=SIZE) as pilot:
         await open_flow(pilot)
         assert "No traffic was seen" in flow_text(pilot)
-        await stroll(pilot, "w", "T", "y")
+        await stroll(pilot, "w", "T")
+        await pilot.press("y", "escape")
