@@ -324,6 +324,9 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def action_flow(self) -> None:
         """Show the Flow of the node under the cursor instead; this is remembered."""
         node = self.view.node
+        if node is not None and node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+            return
         self.host.graph_canvas = False
         at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
         self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
