@@ -16,8 +16,11 @@ from benchmarks._terminal import terminal
 RUNS = 7
 FRAME = rb"Fleet"
 """The top bar's first place: it is in the first frame and not before."""
-IMPORTS = "import meshtop.cli.main, meshtop.cli.get, meshtop.observatory.build, meshtop.views.kinds.clusters"
-"""What `get clusters` imports."""
+IMPORTS = (
+    "from meshtop.process import prepare_process; prepare_process()\n"
+    "import meshtop.cli.main, meshtop.cli.get, meshtop.observatory.build, meshtop.views.kinds.clusters"
+)
+"""What `get clusters` imports, in a process prepared as the program prepares its own."""
 DATA = rb"v1\.\d\d\.\d"
 """A cluster's Kubernetes version."""
 

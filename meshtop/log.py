@@ -15,6 +15,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -36,25 +37,32 @@ _SECRET_NAME = (
 )
 _QUOTED = r"(?:b?\"(?:\\.|[^\"\\])*\"|b?'(?:\\.|[^'\\])*')"
 _VALUE = rf"(?:{_QUOTED}|(?!\(hidden)[^\s\"',;&)\]}}]+)"
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
-    # Without quotes it is the rest of the line: schemes differ in how many words follow them, and cookies have many.
-    (
-        re.compile(rf"(?i)\b((?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?\s*[=:,]\s*)(?:{_QUOTED}|[^\n]+)"),
-        rf"\1{HIDDEN}",
-    ),
-    (re.compile(r"(?i)\b(bearer|negotiate)(\s+)(?!tokens?\b|auth)[^\s\"',;)\]}]+"), rf"\1\2{HIDDEN}"),
-    (re.compile(r"(?i)\b(basic)(\s+)(?!auth)(?=\S*[\dA-Z+/=])[A-Za-z\d+/_=-]{4,}"), rf"\1\2{HIDDEN}"),
-    # What follows a user's colon and is no port is a password, whatever stands in it, up to the last @.
-    (re.compile(r"(://)[^\s/:@\"'<>]*:(?!\d+(?:[/?#\s\"'<>]|$))[^\s\"'<>]*@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(://)[^\s/?#\"'<>]*@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?=[\w.-]+)"), f"{HIDDEN}@"),
-    (re.compile(rf"(?i)(--?{_SECRET_NAME})(\s+|[\"'],\s*)(?!-){_VALUE}"), rf"\1\2{HIDDEN}"),
-    (re.compile(rf"(?i)(?<![\w-])((?:--?)?{_SECRET_NAME}[\"']?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
-    (re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"'],\s*){_QUOTED}"), rf"\1{HIDDEN}"),
-    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
-)
-"""Patterns of secrets: a prefix group, then the secret; applied in this order."""
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Patterns of secrets: a prefix group, then the secret; applied in this order.
+
+    They take three milliseconds to compile, and most commands log nothing.
+    """
+    return (
+        (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
+        # Without quotes it is the rest of the line: schemes differ in how many words follow, and cookies have many.
+        (
+            re.compile(rf"(?i)\b((?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?\s*[=:,]\s*)(?:{_QUOTED}|[^\n]+)"),
+            rf"\1{HIDDEN}",
+        ),
+        (re.compile(r"(?i)\b(bearer|negotiate)(\s+)(?!tokens?\b|auth)[^\s\"',;)\]}]+"), rf"\1\2{HIDDEN}"),
+        (re.compile(r"(?i)\b(basic)(\s+)(?!auth)(?=\S*[\dA-Z+/=])[A-Za-z\d+/_=-]{4,}"), rf"\1\2{HIDDEN}"),
+        # What follows a user's colon and is no port is a password, whatever stands in it, up to the last @.
+        (re.compile(r"(://)[^\s/:@\"'<>]*:(?!\d+(?:[/?#\s\"'<>]|$))[^\s\"'<>]*@"), rf"\1{HIDDEN}@"),
+        (re.compile(r"(://)[^\s/?#\"'<>]*@"), rf"\1{HIDDEN}@"),
+        (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?=[\w.-]+)"), f"{HIDDEN}@"),
+        (re.compile(rf"(?i)(--?{_SECRET_NAME})(\s+|[\"'],\s*)(?!-){_VALUE}"), rf"\1\2{HIDDEN}"),
+        (re.compile(rf"(?i)(?<![\w-])((?:--?)?{_SECRET_NAME}[\"']?\s*[=:]\s*){_VALUE}"), rf"\1{HIDDEN}"),
+        (re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"'],\s*){_QUOTED}"), rf"\1{HIDDEN}"),
+        (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
+    )
 
 
 _WHOLE_NAME = re.compile(rf"(?i){_SECRET_NAME}")
@@ -70,7 +78,7 @@ def redact(text: str) -> str:
 
     Secrets are recognised by their prefix; in doubt a harmless word is hidden rather than a secret shown.
     """
-    for pattern, instead in _RULES:
+    for pattern, instead in _rules():
         text = pattern.sub(instead, text)
     return text
 

@@ -16,8 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-COLLECTOR_THRESHOLDS = (50_000, 20, 100)
-"""A refresh creates a hundred thousand objects and hardly any cycles; collecting so rarely saves a fifth of it."""
+COLLECTOR_THRESHOLDS = (500_000, 20, 100)
+"""A command makes tens of thousands of objects by importing alone, none of which is garbage: to look for some among
+them takes a twentieth of its time. One that follows clusters for long makes few cycles."""
+CONSOLE_THRESHOLDS = (50_000, 20, 100)
+"""A refresh creates a hundred thousand objects and hardly any cycles; collecting so rarely saves a fifth of it, and
+looking among more at once would be felt by keys."""
 SWITCH_SECONDS = 0.001
 """Seconds after which a computing thread yields to the one that handles keys; Python's default of 5 ms, several
 times for each key, would be felt."""
@@ -52,8 +56,13 @@ def leave_out_httpx_command_line() -> None:
 
 
 def answer_keys_first() -> None:
-    """Switch threads so often that key presses do not wait for background computations."""
+    """Switch threads so often that key presses do not wait for background computations, nor for the collector.
+
+    What was imported so far stays, and is not looked through again.
+    """
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(*CONSOLE_THRESHOLDS)
 
 
 PARENT_PIPE = "MESHTOP_PARENT_PIPE"

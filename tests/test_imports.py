@@ -41,9 +41,6 @@ FIRST_FRAME = WATCHED + (
 ANALYSES: dict[str, set[str]] = {
     "version": set(),
     "get clusters": {
-        "authorization",
-        "canary",
-        "findings",
         "fleet",
         "identity",
         "inventory",
@@ -55,7 +52,7 @@ ANALYSES: dict[str, set[str]] = {
     "first frame": {"identity", "inventory", "traffic"},
 }
 """The parts of the analysis that each needs; the others come with the view that asks for them."""
-LISTING = {"click", "httpx", "idna", "meshtop", "msgspec", "typing_extensions", "wcwidth", "yaml"}
+LISTING = {"click", "httpx", "idna", "meshtop", "msgspec", "typing_extensions", "yaml"}
 SETTINGS = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 SCREEN = {
     "markdown_it",

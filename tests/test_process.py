@@ -89,3 +89,15 @@ def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> No
     Time.now += 101
     assert idle.look()
     assert len(done) == 3
+
+
+def test_no_garbage_is_looked_for_among_what_is_imported() -> None:
+    """Tens of thousands of objects, all of them of use: looking through them takes a twentieth of a short command."""
+    code = (
+        "import gc; from meshtop.process import prepare_process; prepare_process()\n"
+        "before = sum(generation['collections'] for generation in gc.get_stats())\n"
+        "import meshtop.cli.main, meshtop.cli.get, meshtop.observatory.build, meshtop.views.kinds.clusters\n"
+        "assert sum(generation['collections'] for generation in gc.get_stats()) == before\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""`meshtop graph`: the service graph as text, dot, Mermaid, JSON or SVG."""
+"""`meshtop graph`: the service graph as text, a tree, dot, Mermaid, JSON or SVG."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
     from meshtop.views.reports.graph import Sight
 
-FORMATS = ("text", "dot", "mermaid", "json", "svg")
+FORMATS = ("text", "tree", "dot", "mermaid", "json", "svg")
 LEVELS = ("clusters", "tenants", "namespaces", "services", "workloads")
 READABLE_CELLS = 128
 """Maximum width of a readable drawing; without --level, `-o text` chooses a level that fits."""
 
 
-@click.command("graph", short_help="Print the service graph: -o text, dot, mermaid, json, svg.")
+@click.command("graph", short_help="Print the service graph: -o text, tree, dot, mermaid, json, svg.")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print (text).")
 @click.option("--level", type=click.Choice(LEVELS), help="Level of nodes (services; as text the finest readable one).")
 @click.option("--focus", metavar="NODE", help="Only this node and its surroundings: NAME or NAMESPACE/NAME.")
-@click.option("--hops", type=click.IntRange(0, 20), default=1, metavar="N", help="Number of hops around it (1).")
+@click.option("--hops", type=click.IntRange(0, 20), metavar="N", help="Number of hops around it (1; tree: all).")
 @click.option("--path", nargs=2, metavar="A B", help="Only the shortest paths from one node to another.")
 @click.option("--filter", "filter_", metavar="EXPR", default="", help="Such as 'errorRatio:>1% !mtls:>0.99'.")
 @click.option("--idle", is_flag=True, help="Include edges without traffic in the window.")
@@ -43,7 +43,7 @@ def command(
     output: str,
     level: str | None,
     focus: str | None,
-    hops: int,
+    hops: int | None,
     path: tuple[str, str] | None,
     filter_: str,
     idle: bool,
@@ -51,7 +51,8 @@ def command(
 ) -> int:
     """Print who calls whom over all clusters, each edge counted once, with its rate, verdict, p95 and mutual TLS.
 
-    As text it can be pasted anywhere: the drawing, then the worst edges in words. A filter works as in `get edges`.
+    As text it can be pasted anywhere: the drawing, then the worst edges in words. As a tree it is one line for each
+    call, from the entry points or from --focus down. A filter works as in `get edges`.
     """
     from meshtop.analysis.graph.service_graph import Level
     from meshtop.views.frame.document import missing
@@ -65,18 +66,25 @@ def command(
     VIEW.check(query)
     grouping = GROUPINGS[1][1] if level == "tenants" else BY_CLUSTER
     sight = Sight(level=Level(level or "services"), grouping=grouping, idle=idle, unhealthy=unhealthy)
+    root: str | None = None
     snapshot = once(session, asked=GRAPH)
     picture = session.picture(snapshot)
     if level is None and output == "text" and focus is None and path is None:
         sight = _readable(picture, query, sight, session.style(sys.stdout))
     try:
-        graph = narrowed_graph(picture, query, sight, focus=focus, hops=hops, path=path)
+        if output == "tree":
+            graph, root = tree_graph(picture, query, sight, focus=focus, path=path)
+        else:
+            graph = narrowed_graph(picture, query, sight, focus=focus, hops=1 if hops is None else hops, path=path)
     except FilterError as error:
         say_missing(session, snapshot)  # a node may be missing only because its source is
         if missing(snapshot):
             raise CommandError(str(error), exit_code(snapshot) or Exit.UNREACHABLE) from error
         raise
-    write(_rendered(output, session, picture, query, sight, graph))
+    if output == "tree":
+        write(_tree(graph, root, hops, session))
+    else:
+        write(_rendered(output, session, picture, query, sight, graph))
     say_missing(session, snapshot)
     code = exit_code(snapshot)
     if lost := lost_in_graph(picture):
@@ -120,6 +128,35 @@ def narrowed_graph(
     if focus is not None:
         graph = around(graph, resolve(graph, focus).id, hops, hops)
     return graph
+
+
+def tree_graph(
+    picture: Picture, query: Query, sight: Sight, *, focus: str | None, path: tuple[str, str] | None
+) -> tuple[ServiceGraph, str | None]:
+    """The graph of a tree, and the node that it begins with (None: its entry points). Raises FilterError."""
+    from meshtop.views.reports.graph import resolve
+
+    graph = narrowed_graph(picture, query, sight, focus=None, hops=0, path=path)
+    return graph, None if focus is None else resolve(graph, focus).id
+
+
+def _tree(graph: ServiceGraph, root: str | None, hops: int | None, session: Session) -> str:
+    from meshtop.analysis.graph.call_tree import entry_points
+    from meshtop.analysis.graph.lookup import GraphLookup
+    from meshtop.views.frame.table import Tone
+    from meshtop.views.reports.flow_tree import tree_report
+
+    style = session.style(sys.stdout)
+    lookup = GraphLookup(graph)
+    roots = entry_points(lookup) if root is None else (root,)
+    lines = []
+    for cells in tree_report(lookup, roots, deep=hops).lines:
+        parts = [(cell.lead, Tone.DIM) for cell in cells[:1] if cell.lead]
+        parts += [(cell.text, cell.tone) for cell in cells]
+        last = len(parts) - 1
+        told = [(text.rstrip() if number == last else text, tone) for number, (text, tone) in enumerate(parts)]
+        lines.append("".join(style.paint(style.plain(text), tone) for text, tone in told).rstrip())
+    return "\n".join(lines)
 
 
 def _why_empty(picture: Picture, query: Query, path: tuple[str, str] | None) -> str:

@@ -16,14 +16,17 @@ from meshtop.console.commands import run_command
 from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
+from meshtop.console.graph_look import GraphLook
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
 from meshtop.console.places import (
     ACCESS_QUESTION,
     ACTION,
+    CANVAS_AROUND,
+    CANVAS_FROM,
     EXPLAIN,
     FLEET,
-    GRAPH_AROUND,
+    FLOW_AROUND,
     JOURNAL,
     SCREENS,
     detail_screen,
@@ -87,9 +90,11 @@ class MeshtopApp(Shell):
         self.rights = Rights(self.session)
         self.replay = Replay(options.recording) if options.recording is not None else None
         self.window_seconds = DEFAULT_WINDOW_SECONDS
+        self.graph_canvas: bool | None = None
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
+        self.graph_look = GraphLook()
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
         self._opening_from: Screen[object] | None = None
@@ -311,7 +316,12 @@ class MeshtopApp(Shell):
         while len(self.screen_stack) > 1:
             self.pop_screen()
         if kind != FLEET:
-            self.push_screen(place_screen(kind))
+            self.push_screen(place_screen(kind, canvas=self._draws_canvas))
+
+    @property
+    def _draws_canvas(self) -> bool:
+        """Whether the graph opens as a drawing of everything."""
+        return self.size.width >= CANVAS_FROM if self.graph_canvas is None else self.graph_canvas
 
     def _may_end(self) -> bool:
         """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
@@ -363,7 +373,8 @@ class MeshtopApp(Shell):
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        screen = load_screen(GRAPH_AROUND)(self.picture, kind, key)
+        around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
+        screen = load_screen(around)(self.picture, kind, key)
         if screen is None:
             self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
         else:

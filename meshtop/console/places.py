@@ -109,7 +109,7 @@ class ScreenEntry(Struct, frozen=True):
 
 SCREENS: dict[str, ScreenEntry] = {
     FLEET: ScreenEntry("fleet:FleetScreen"),
-    GRAPH: ScreenEntry("graph:GraphScreen"),
+    GRAPH: ScreenEntry("flow:FlowScreen"),
     MTLS: ScreenEntry("security:SecurityScreen"),
     FINDINGS: ScreenEntry("findings:FindingsScreen"),
     CANARIES: ScreenEntry("canaries:CanaryScreen"),
@@ -126,8 +126,15 @@ DETAILS = {CANARIES: "cockpit:CockpitScreen", CHANGES: "changes:ChangeDetailScre
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
 OBJECT = "object:ObjectScreen"
+WHAT_IF, WHAT_IF_PASTED = "whatif:what_if_about", "whatif:what_if_pasted"
+DESCRIBE = "describe:describe_screen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
-GRAPH_AROUND = "graph:graph_around"
+FLOW, FLOW_AROUND = "flow:FlowScreen", "flow:flow_around"
+"""The graph as one thing with its callers and callees: the place, and around a row."""
+CANVAS, CANVAS_AT, CANVAS_AROUND = "graph:GraphScreen", "graph:graph_at", "graph:graph_around"
+"""The graph as a drawing of everything: the place, with a node under the cursor, and around a row."""
+CANVAS_FROM = 160
+"""Width in cells from which the graph is a drawing, until somebody chooses."""
 
 
 def load_screen(path: str) -> Any:
@@ -136,9 +143,9 @@ def load_screen(path: str) -> Any:
     return getattr(import_module(f"meshtop.console.screens.{module}"), name)
 
 
-def place_screen(kind: str) -> Screen[Any]:
-    """A new screen for a place or page."""
-    entry = SCREENS.get(kind, TABLE)
+def place_screen(kind: str, *, canvas: bool = False) -> Screen[Any]:
+    """A new screen for a place or page; `canvas`: the graph as a drawing of everything."""
+    entry = ScreenEntry(CANVAS) if kind == GRAPH and canvas else SCREENS.get(kind, TABLE)
     made: Screen[Any] = load_screen(entry.path)(*((kind,) if entry.by_kind else ()))
     return made
 

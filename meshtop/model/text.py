@@ -3,6 +3,8 @@
 Names of workloads, label values and error texts come from clusters: they are data. Whatever is drawn passes `clean`,
 and whatever is put into a column passes `fit`, so that a hostile name can neither move the cursor nor push its
 neighbours out of line. Console, commands and graph use these functions and no others.
+
+wcwidth and its tables are imported with the first text that needs them, which most commands never print.
 """
 
 from __future__ import annotations
@@ -11,8 +13,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
-
-from wcwidth import iter_graphemes, wcswidth, wcwidth
 
 ELLIPSIS = "…"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -48,8 +48,24 @@ _REMEMBERED = 8192
 """Size of the cache of cleaned texts; most texts of a screen repeat at the next refresh."""
 
 
+# --ascii: every sign that meshtop draws, one cell for one cell; braille and the rest are computed.
+_SIGNS = {
+    "▲": "!", "✗": "x", "✓": "v", "●": "*", "○": "o", "•": "*", "◆": "*", "◇": "o", "■": "#", "□": "o",
+    "▸": ">", "▶": ">", "◀": "<", "◂": "<", "▾": "v", "▼": "v", "▴": "^", "‹": "<", "›": ">", "«": "<", "»": ">",
+    "←": "<", "→": ">", "↑": "^", "↓": "v", "↺": "@", "⇅": "|", "↔": "-", "⏎": ">", "↵": ">",
+    "·": ".", "–": "-", "—": "-", "−": "-", "…": "~", "×": "x", "÷": "/", "±": "~", "≠": "#", "≥": ">", "≤": "<",
+    "≈": "~", "µ": "u", "°": "o", "∅": "0", "∞": "8", "’": "'", "‘": "'", "“": '"', "”": '"',
+    "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+", "▆": "*", "▇": "%", "█": "#", "▀": "#",
+    "▏": "|", "▎": "|", "▍": "|", "▌": "#", "▋": "#", "▊": "#", "▉": "#", "▐": "#",
+    "░": ".", "▒": ":", "▓": "#", "▔": "-", "▕": "|", "⏸": "=", "⏵": ">", "␣": "_",
+}  # fmt: skip
+_of_signs = re.compile(f"[ -~{''.join(_SIGNS)}]*").fullmatch
+"""Matches a text of ASCII and such signs alone: each is shown as it is, in one cell, whatever stands beside it."""
+
+
 def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable()
+    """Whether each character stays as it is and takes one cell, whatever stands beside it."""
+    return text.isprintable() if text.isascii() else _of_signs(text) is not None
 
 
 def clean(text: object) -> str:
@@ -70,6 +86,8 @@ _EXTENDING_LETTERS = "\u0e33\u0eb3"
 
 @lru_cache(maxsize=_REMEMBERED)
 def _cleaned(text: str) -> str:
+    from wcwidth import iter_graphemes
+
     line = _BREAKS.sub(" ", _ESCAPES.sub("", text))
     if _is_plain(line):
         return line
@@ -86,6 +104,8 @@ def _is_certain(cluster: str) -> bool:
     if unicodedata.category(cluster[0])[0] == "M" or cluster[0] in _EXTENDING_LETTERS:
         # What extends a character has none here: what comes to stand before it would change its width.
         return False
+    from wcwidth import wcswidth
+
     visible = all(_is_shown(cluster, index) for index in range(len(cluster)))
     return visible and 0 < wcswidth(cluster) == _summed(cluster)
 
@@ -120,6 +140,8 @@ def _summed(cluster: str) -> int:
 
 
 def _width_in_sum(character: str) -> int:
+    from wcwidth import wcwidth
+
     if character in _SKIN_TONES:
         return 0
     return 1 if character in _FLAG_LETTERS else max(0, wcwidth(character))
@@ -127,6 +149,8 @@ def _width_in_sum(character: str) -> int:
 
 def _widens(character: str) -> bool:
     """Whether a one-cell character takes two cells in emoji presentation."""
+    from wcwidth import wcswidth, wcwidth
+
     return character != "" and wcwidth(character) == 1 and wcswidth(character + _EMOJI_STYLE) == 2
 
 
@@ -136,13 +160,15 @@ def graphemes(text: str) -> Iterator[tuple[str, int]]:
         for character in text:
             yield character, 1
         return
+    from wcwidth import iter_graphemes, wcswidth
+
     for cluster in iter_graphemes(text):
         yield cluster, max(0, wcswidth(cluster))
 
 
 def cell_width(text: str) -> int:
     """How many terminal cells the cleaned text takes."""
-    return len(text) if text.isascii() else _measured(text)
+    return len(text) if text.isascii() or _of_signs(text) is not None else _measured(text)
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -170,6 +196,23 @@ def cut(text: str, width: int) -> str:
         kept.append(cluster)
         room -= cells
     return "".join(kept) + ELLIPSIS
+
+
+def cut_middle(text: str, width: int) -> str:
+    """The cleaned text in at most `width` cells; of a longer one both ends stay, around an ellipsis."""
+    text = clean(text)
+    if cell_width(text) <= width:
+        return text
+    if width < 3:
+        return cut(text, width)
+    head = cut(text, width // 2 + 1)[:-1]
+    room, tail = width - cell_width(head) - 1, ""
+    for cluster, cells in reversed(list(graphemes(text))):
+        room -= cells
+        if room < 0:
+            break
+        tail = cluster + tail
+    return head + ELLIPSIS + tail
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
@@ -208,17 +251,6 @@ def harmless(text: str) -> str:
     return text if _HARMFUL.search(text) is None else _HARMFUL.sub(REPLACEMENT, text)
 
 
-# --ascii: every sign that meshtop draws, one cell for one cell; braille and the rest are computed.
-_SIGNS = {
-    "▲": "!", "✗": "x", "✓": "v", "●": "*", "○": "o", "•": "*", "◆": "*", "◇": "o", "■": "#", "□": "o",
-    "▸": ">", "▶": ">", "◀": "<", "◂": "<", "▾": "v", "▼": "v", "▴": "^", "‹": "<", "›": ">", "«": "<", "»": ">",
-    "←": "<", "→": ">", "↑": "^", "↓": "v", "⇅": "|", "↔": "-", "⏎": ">", "↵": ">",
-    "·": ".", "–": "-", "—": "-", "−": "-", "…": "~", "×": "x", "÷": "/", "±": "~", "≠": "#", "≥": ">", "≤": "<",
-    "≈": "~", "µ": "u", "°": "o", "∅": "0", "∞": "8", "’": "'", "‘": "'", "“": '"', "”": '"',
-    "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+", "▆": "*", "▇": "%", "█": "#", "▀": "#",
-    "▏": "|", "▎": "|", "▍": "|", "▌": "#", "▋": "#", "▊": "#", "▉": "#", "▐": "#",
-    "░": ".", "▒": ":", "▓": "#", "▔": "-", "▕": "|", "⏸": "=", "⏵": ">", "␣": "_",
-}  # fmt: skip
 _WIDE_SIGNS = {"🔒": "ok", "🔓": "!!"}
 
 

@@ -43,6 +43,8 @@ class Traffic(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 NO_TRAFFIC = Traffic()
+_UNTIMED = Latency()
+_NO_BYTES = ByteRates()
 
 
 def _plus(a: float | None, b: float | None) -> float | None:
@@ -152,14 +154,18 @@ class Sums(Struct, frozen=True, kw_only=True):
             requests_per_second=self.requests,
             errors_per_second=None if self.requests is None or not self.errors_known else self.errors or 0.0,
             error_ratio=ratio,
-            latency_ms=Latency(
+            latency_ms=_UNTIMED
+            if not buckets.bounds
+            else Latency(
                 p50=buckets.quantile(0.50),
                 p90=buckets.quantile(0.90),
                 p95=buckets.quantile(0.95),
                 p99=buckets.quantile(0.99),
                 mean=mean,
             ),
-            bytes_per_second=ByteRates(sent=self.sent, received=self.received),
+            bytes_per_second=_NO_BYTES
+            if self.sent is None and self.received is None
+            else ByteRates(sent=self.sent, received=self.received),
             connections_per_second=self.connections,
         )
 

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
-from meshtop.analysis.canary.routes import weighted_routes
-from meshtop.analysis.canary.survey import PUSH_SECONDS, since_of
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.traffic.convergence import convergence_seconds
 from meshtop.analysis.traffic.naming import seen_domain
@@ -39,6 +36,11 @@ def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: flo
     Counting begins when a change has reached the proxies, which a cluster's own istiod measures. Every cluster is asked
     for every route: its Prometheus holds what its own proxies saw of another's requests.
     """
+    # What reads once asks for no counts unless it shows canaries.
+    from meshtop.analysis.canary.binding import binding_of, telemetry_hosts
+    from meshtop.analysis.canary.routes import weighted_routes
+    from meshtop.analysis.canary.survey import PUSH_SECONDS, since_of
+
     found = set()
     for inventory, telemetry in known:
         told = seen_domain(telemetry) if telemetry is not None else None

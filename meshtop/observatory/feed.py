@@ -13,7 +13,7 @@ from msgspec import structs
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
+RECENT_SECONDS = 1.0
+"""For so long, what nobody said has changed is taken to be as it was, while first answers arrive."""
 SLO_PATIENCE = 4.0
 """How many times as long as for anything else a single reading waits for objectives: they are counted over days."""
 
@@ -73,6 +75,9 @@ class InventorySource(Protocol):
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         """One object of any kind; never raises for the cluster's sake."""
+
+    async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
+        """An object with its pods and Events; for an empty `word` the cluster's nodes and warnings. Never raises."""
 
     async def close(self) -> None:
         """Close the connection."""
@@ -239,6 +244,9 @@ class ClusterFeed:
         self._measured = False
         self._asking = False
         self._refresh_seconds: float | None = None
+        self._recent: ClusterSnapshot | None = None
+        self._recent_at = 0.0
+        """The loop's time of the recent snapshot."""
 
     @property
     def asking(self) -> bool:
@@ -310,15 +318,19 @@ class ClusterFeed:
         """Keep both sources up to date until cancelled; `changed` is called after each change."""
         self._refresh_seconds = schedule.refresh_seconds
 
-        def listed() -> None:
-            self._listed = self._listed or self.kubernetes.settled
+        def told() -> None:
+            self._recent = None
             changed()
 
+        def listed() -> None:
+            self._listed = self._listed or self.kubernetes.settled
+            told()
+
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_one("kubernetes", lambda: self.kubernetes.follow(listed), changed))
-            group.create_task(self._follow_one("prometheus", lambda: self._follow_metrics(schedule, changed), changed))
+            group.create_task(self._follow_one("kubernetes", lambda: self.kubernetes.follow(listed), told))
+            group.create_task(self._follow_one("prometheus", lambda: self._follow_metrics(schedule, told), told))
             if schedule.slos:
-                group.create_task(self._follow_one("objectives", lambda: self._follow_slos(schedule, changed), changed))
+                group.create_task(self._follow_one("objectives", lambda: self._follow_slos(schedule, told), told))
 
     async def _follow_one(
         self, source: str, follow: Callable[[], Awaitable[None]], changed: Callable[[], None]
@@ -426,6 +438,17 @@ class ClusterFeed:
             notes=before.notes,
             endpoint=before.endpoint,
         )
+
+    def recent_snapshot(self) -> ClusterSnapshot:
+        """As `snapshot`; the one before once more, while nothing was said to have changed, for a second at most.
+
+        While fifty clusters answer for the first time, there are Snapshots by the dozen, in each of which one or two
+        clusters are new. Ages and what nobody tells may be a second old in it.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._recent is None or now - self._recent_at >= RECENT_SECONDS:
+            self._recent, self._recent_at = self.snapshot(), now
+        return self._recent
 
     def snapshot(self) -> ClusterSnapshot:
         """The immutable state of this cluster."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
@@ -99,8 +99,9 @@ class Observatory:
         """
         first: dict[str, ClusterFeed] = {}
         found = []
+        settled = self._settled
         for feed in sorted(self.feeds, key=lambda feed: not (feed.ref is not None and feed.ref.current)):
-            inventory = feed.kubernetes.inventory()
+            inventory = feed.kubernetes.inventory() if settled else feed.recent_snapshot().inventory
             if inventory is None or not inventory.uid:
                 continue
             other = first.setdefault(inventory.uid, feed)
@@ -140,6 +141,24 @@ class Observatory:
                 return ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
 
         return tuple(await asyncio.gather(*map(read, self.feeds)))
+
+    async def described(
+        self, word: str, namespace: str, name: str, *, clusters: Sequence[str] = ()
+    ) -> tuple[DescribedObject, ...]:
+        """An object with its pods and Events in some clusters (none: in every one), read at once and in time.
+
+        With an empty `word` it is the clusters themselves that are described.
+        """
+
+        async def read(feed: ClusterFeed) -> DescribedObject:
+            try:
+                asked = feed.kubernetes.describe(word, namespace, name)
+                return await asyncio.wait_for(asked, 3 * self._timeout_seconds)
+            except TimeoutError:
+                late = ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
+                return DescribedObject(cluster=feed.name, subject=late)
+
+        return tuple(await asyncio.gather(*(read(f) for f in self.feeds if not clusters or f.name in clusters)))
 
     async def remeasure(self, moment: float) -> Snapshot:
         """A Snapshot of another moment (Unix seconds), with the objects that `once` has read."""
@@ -194,7 +213,7 @@ class Observatory:
             yield self._snapshot()
             while True:
                 await self._next_change(changed, tasks)
-                if all(feed.settled for feed in self.feeds):
+                if self._settled:
                     await self._gather()
                 changed.clear()
                 for alias in self._leave_out_aliases():
@@ -225,15 +244,21 @@ class Observatory:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
+    @property
+    def _settled(self) -> bool:
+        return all(feed.settled for feed in self.feeds)
+
     def _snapshot(self) -> Snapshot:
+        """The state of all clusters; until it is settled, those without news may be as they were a moment ago."""
         self._sequence += 1
+        settled = self._settled
         return Snapshot(
             sequence=self._sequence,
             at=self._clock(),
             window_seconds=self.schedule.window_seconds,
             moment=self.schedule.moment,
-            clusters=tuple(self._told(feed.snapshot()) for feed in self.feeds),
-            settled=all(feed.settled for feed in self.feeds),
+            clusters=tuple(self._told(feed.snapshot() if settled else feed.recent_snapshot()) for feed in self.feeds),
+            settled=settled,
             asked=self._asked,
         )
 

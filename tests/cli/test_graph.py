@@ -14,11 +14,9 @@ from tests.cli.conftest import Program
 DRAWING = """\
 all clusters · 2 services, 1 edge · last 5m · 2026-08-01T14:00:00Z
 
-┌ east / shop ─────────────────────────────┐
-│ ┌─────┐                      ┌────── ▲ ┐ │
-│ │ web ├ 100/s ▲1.5% 91ms 🔒 ▶│ reviews │ │
-│ └─────┘                      └─────────┘ │
-└──────────────────────────────────────────┘
+╭ east / shop ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄╮
+┆ [web  ] 100/s ▲1.5% 91ms 🔒 ▶[reviews ▲] ┆
+╰┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄╯
 
 web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %  2 edges  \
 450 of 30,000 requests failed in 5m: 1.5 %, at least 1.3 % (mostly 503 Service Unavailable)
@@ -61,6 +59,30 @@ def test_dot_mermaid_and_svg(meshtop: Program) -> None:
     assert meshtop("graph", "-o", "mermaid").out.startswith("flowchart LR")
     root = ET.fromstring(meshtop("graph", "-o", "svg").out)
     assert root.tag.endswith("svg")
+
+
+TREE = """\
+CALLS              REQ/S   ERR %      P99  mTLS %
+east/shop/web
+├─ reviews           100  ▲ 1.50  98.2 ms     100
+└─ west/reviews       10       0  98.2 ms     100
+west/shop/web
+└─ reviews            40       0  98.2 ms     100
+"""
+
+
+def test_a_tree_begins_at_the_entry_points_or_where_it_is_told_to(meshtop: Program) -> None:
+    outcome = meshtop("graph", "-o", "tree")
+    assert (outcome.code, outcome.err, outcome.out) == (0, "", TREE)
+    below = meshtop("graph", "-o", "tree", "--focus", "west/shop/web").out.splitlines()
+    assert [line.split()[0] for line in below] == ["CALLS", "west/shop/web", "└─"]
+    assert meshtop("graph", "-o", "tree", "--focus", "west/shop/web", "--hops", "0").out.splitlines()[1:] == [
+        "west/shop/web"
+    ]
+    assert "\x1b[33m" in meshtop("graph", "-o", "tree", "--color", "always").out
+    assert meshtop("graph", "-o", "tree", "--ascii").out.isascii()
+    assert meshtop("graph", "-o", "tree", "-n", "nowhere").out == ""
+    assert "say which" in meshtop("graph", "-o", "tree", "--focus", "reviews").err
 
 
 def test_filter_scope_and_focus(meshtop: Program) -> None:

@@ -40,6 +40,7 @@ def test_every_kind_in_every_format(meshtop: Program, kind: str, output: str) ->
     "arguments",
     [
         ("doctor",), ("doctor", "-o", "json"), ("graph",), ("graph", "-o", "dot"), ("graph", "-o", "mermaid"),
+        ("graph", "-o", "tree"),
         ("graph", "-o", "json"), ("graph", "-o", "svg"), ("whatif", "strict", "shop"), ("get", "mtls", "--edges"),
         ("get", "tenants", "--matrix"), ("get", "workloads", HOSTILE), ("get", "workloads", "--filter", HOSTILE),
         ("get", HOSTILE), ("journal", HOSTILE), ("rollback", HOSTILE, "--yes"), (HOSTILE,),

@@ -83,6 +83,9 @@ class StillSession(ConsoleSession):
         assert self.app is not None
         self.app.post_message(PictureArrived(picture))
 
+    def forecaster(self) -> Callable[[Snapshot], Picture] | None:
+        return self.make
+
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
         return None
 

@@ -88,7 +88,8 @@ def test_reports_and_tables_are_the_same_too(tmp_path: Path) -> None:
     with serving(world, tmp_path / "world") as served, forks(TREE, 1) as run:
         _record(run, served)
         for line in (
-            *(f"get {kind}" for kind in ("clusters", "edges", "changes", "attention", "slos")), "get workloads -o wide", "graph", "graph --level workloads -o json",
+            *(f"get {kind}" for kind in ("clusters", "edges", "changes", "attention", "slos")),
+            "get workloads -o wide", "graph", "graph --level workloads -o json",
             "analyze -o json", "whatif strict shop", "whatif evacuate eu-west -o json", "suggest policies shop",
             "access who shop/reviews-v2 -o json", "get edges --cluster us-east -n shop --filter rps:>0", "get nosuch",
             "get clusters --cluster nowhere -o name",

@@ -243,7 +243,7 @@ def refusals() -> Iterator[Case]:
 
 def views() -> Iterator[Case]:
     """The graph, what-if, the doctor, plans that are not carried out, and options that change an answer."""
-    for form in ("text", "dot", "mermaid", "json", "svg"):
+    for form in ("text", "tree", "dot", "mermaid", "json", "svg"):
         for more in ("", "--level clusters", "--level tenants", "--level namespaces", "--level workloads --idle",
                      "--focus us-east/shop/reviews --hops 2",
                      "--path us-east/shop/storefront us-east/shop/ratings", "--unhealthy"):  # fmt: skip

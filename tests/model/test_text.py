@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from wcwidth import wcswidth
+from wcwidth import iter_graphemes, wcswidth
 
+from meshtop.model import text as text_module
 from meshtop.model.text import REPLACEMENT, cell_width, clean, cut, escape_json, fit, graphemes, harmless, to_ascii
 
 ANY = st.text(max_size=30)
@@ -157,6 +158,14 @@ def test_clean_texts_stay_as_wide_side_by_side(left: str, right: str) -> None:
 )
 def test_cut_ends_in_an_ellipsis_and_never_splits_a_character(text: str, width: int, wanted: str) -> None:
     assert cut(text, width) == wanted
+
+
+@given(st.text(alphabet=["a", " ", *text_module._SIGNS]))
+def test_our_own_signs_need_no_tables(drawn: str) -> None:
+    """What is said of them without looking is what looking says: each stays, and takes one cell by both rulers."""
+    slowly = "".join(cluster if text_module._is_certain(cluster) else REPLACEMENT for cluster in iter_graphemes(drawn))
+    assert clean(drawn) == slowly == drawn
+    assert cell_width(drawn) == wcswidth(drawn) == cell_len(drawn) == len(drawn)
 
 
 def test_markup_is_only_text() -> None:

@@ -155,6 +155,32 @@ async def test_what_came_is_published_while_the_rest_is_under_way() -> None:
     assert not snapshot.settled
 
 
+async def test_while_others_are_read_only_news_make_a_cluster_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty clusters that answer one after the other would each be worked out for the news of every other one."""
+    monkeypatch.setattr(feed_module, "RECENT_SECONDS", PATIENCE_SECONDS)
+    quiet, busy, dead = FakeKubernetes(), FakeKubernetes(), FakeKubernetes(hang=True)
+    observatory = observatory_of(
+        feed_of("quiet", quiet, FakePrometheus()),
+        feed_of("busy", busy, FakePrometheus()),
+        feed_of("dead", dead, FakePrometheus()),
+    )
+    there: list[Snapshot] = []
+
+    def grown(snapshot: Snapshot) -> bool:
+        first, second = snapshot.clusters[:2]
+        if first.history is None or second.inventory is None or second.telemetry is None:
+            return False
+        there.append(snapshot)
+        busy.happen(Inventory(version=f"v1.{len(there)}"))
+        return len(there) == 4
+
+    last = await until(observatory, grown)
+    assert not last.settled
+    versions = [snapshot.clusters[1].inventory for snapshot in there]
+    assert [found.version for found in versions[1:] if found is not None] == ["v1.1", "v1.2", "v1.3"]
+    assert there[-1].clusters[0] is there[-2].clusters[0], "nothing was said of it"
+
+
 async def test_following_settles_when_everything_was_read_and_not_with_the_first_answer() -> None:
     kubernetes = FakeKubernetes()
     kubernetes.settled = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import combinations, product
 
 from msgspec import Struct
@@ -55,7 +56,7 @@ class MeshEvidence(Struct, frozen=True, kw_only=True):
     unnamed_remotes: bool = False
 
 
-class Meshes(Struct, frozen=True):
+class Meshes(Struct, frozen=True, dict=True):
     """The mesh of each cluster, and the pairs of clusters that are known to be in different meshes.
 
     `names` gives every cluster's mesh; clusters with the same name are one mesh. `apart` holds the pairs known to be in
@@ -68,12 +69,22 @@ class Meshes(Struct, frozen=True):
 
     def mesh_of(self, cluster: str) -> str:
         """The name of a cluster's mesh; a cluster that is alone in one without an ID is named itself."""
-        return dict(self.names).get(cluster, f"cluster {cluster}")
+        return self._by_cluster.get(cluster, f"cluster {cluster}")
+
+    @cached_property
+    def _by_cluster(self) -> dict[str, str]:
+        return dict(self.names)
+
+    @cached_property
+    def _members(self) -> dict[str, tuple[str, ...]]:
+        members: dict[str, list[str]] = {}
+        for name, mesh in self.names:
+            members.setdefault(mesh, []).append(name)
+        return {mesh: tuple(names) for mesh, names in members.items()}
 
     def peers(self, cluster: str) -> tuple[str, ...]:
         """The clusters of a cluster's mesh, itself included, in order."""
-        mesh = self.mesh_of(cluster)
-        return tuple(name for name, other in self.names if other == mesh) or (cluster,)
+        return self._members.get(self.mesh_of(cluster), (cluster,))
 
     def same(self, left: str, right: str) -> bool | None:
         """Whether two clusters are one mesh; None where the evidence does not suffice."""

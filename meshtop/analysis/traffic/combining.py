@@ -7,18 +7,22 @@ sides (the client gave up, the server's response came too late) is counted once,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import lru_cache
 from math import fsum
 
 from msgspec import Struct
 
 from meshtop.analysis.traffic.flags import NO_RESPONSE, is_error, is_success
 from meshtop.analysis.traffic.reports import EdgeReport, histogram
-from meshtop.model.traffic import Sums
+from meshtop.model.traffic import Buckets, Sums
 
 _MISSED = 0.5
 """A server side that counted less than this share does not cover all pods; then the client's durations are used."""
 _ROUNDING = 1e-9
+_NO_BUCKETS = Buckets()
+_counts_as_error = lru_cache(4096)(is_error)
+"""As `is_error`: there are few codes, and many edges."""
 
 Counts = dict[str, float]
 
@@ -33,40 +37,52 @@ class Counted(Struct, frozen=True):
 
 def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | None) -> Counted:
     """The counts of an edge reported by the caller's side, the called side or both."""
-    sides = [report for report in (arrival, departure) if report is not None]
+    # For ten thousand edges at a refresh: `one` is the called side where it reported, `other` the caller's.
+    one, other = (arrival, departure) if arrival is not None else (departure, None)
+    if one is None:
+        raise ValueError("an edge is reported by one side at least")
     codes = combined_codes(protocol, departure, arrival)
-    requests = fsum(codes.values()) if any(report.has_requests for report in sides) else None
-    lost = departure.lost_connections if departure else 0.0
-    connections = [
-        report.connections + (lost if report is arrival else 0.0) for report in sides if report.has_connections
-    ]
-    fullest = max(sides, key=lambda report: report.sent + report.received)
+    requests = fsum(codes.values()) if one.has_requests or (other is not None and other.has_requests) else None
+    sure = one if one.judged else other if other is not None and other.judged else None
+    errors = None
+    if requests is not None:
+        errors = fsum([rate for code, rate in codes.items() if _counts_as_error(protocol, code)])
+    flags = _combined_flags(departure, arrival)
+    fullest = one if other is None or one.sent + one.received >= other.sent + other.received else other
     timed = _timed(departure, arrival)
-    sure = next((report for report in sides if report.judged), None)
-    sure_bytes = next((report for report in sides if report.judged_bytes), None)
+    sure_bytes = one if one.judged_bytes else other if other is not None and other.judged_bytes else None
     return Counted(
         sums=Sums(
             requests=requests,
-            errors=None if requests is None else fsum(rate for code, rate in codes.items() if is_error(protocol, code)),
+            errors=errors,
             unknown=codes.get("") or None,
-            buckets=histogram(timed.buckets) if timed else Sums().buckets,
-            duration_sum_ms=timed.duration_sum if timed else None,
+            buckets=histogram(timed.buckets) if timed is not None and timed.buckets else _NO_BUCKETS,
+            duration_sum_ms=timed.duration_sum if timed is not None else None,
             sent=fullest.sent if fullest.has_bytes else None,
             received=fullest.received if fullest.has_bytes else None,
-            connections=max(connections, default=None),
-            messages_sent=_largest(sides, "messages_sent"),
-            messages_received=_largest(sides, "messages_received"),
-            request_bytes=_largest(sides, "request_bytes"),
-            response_bytes=_largest(sides, "response_bytes"),
-            secured=sure.secured if sure else None,
-            judged=sure.judged if sure else None,
-            unjudged=_unjudged(sure or sides[0]),
-            secured_bytes=sure_bytes.secured_bytes if sure_bytes else None,
-            judged_bytes=sure_bytes.judged_bytes if sure_bytes else None,
+            connections=_connections(departure, arrival),
+            messages_sent=_larger(one.messages_sent, other.messages_sent if other is not None else None),
+            messages_received=_larger(one.messages_received, other.messages_received if other is not None else None),
+            request_bytes=_larger(one.request_bytes, other.request_bytes if other is not None else None),
+            response_bytes=_larger(one.response_bytes, other.response_bytes if other is not None else None),
+            secured=sure.secured if sure is not None else None,
+            judged=sure.judged if sure is not None else None,
+            unjudged=_unjudged(sure or one),
+            secured_bytes=sure_bytes.secured_bytes if sure_bytes is not None else None,
+            judged_bytes=sure_bytes.judged_bytes if sure_bytes is not None else None,
             unjudged_bytes=_unjudged_bytes(sure_bytes or fullest),
         ),
         codes=codes,
-        flags=_combined_flags(departure, arrival),
+        flags=flags,
+    )
+
+
+def _connections(departure: EdgeReport | None, arrival: EdgeReport | None) -> float | None:
+    """The larger count of connections; those that never arrived belong to the called side's too."""
+    lost = departure.lost_connections if departure is not None else 0.0
+    return _larger(
+        arrival.connections + lost if arrival is not None and arrival.has_connections else None,
+        departure.connections if departure is not None and departure.has_connections else None,
     )
 
 
@@ -89,13 +105,11 @@ def combined_codes(protocol: str, departure: EdgeReport | None, arrival: EdgeRep
     if departure is None or arrival is None:
         only = departure or arrival
         return dict(only.codes) if only else {}
-    theirs = dict(arrival.codes)
-    for code, rate in departure.lost_codes.items():
-        theirs[code] = theirs.get(code, 0.0) + rate
-    mine = departure.codes
+    mine, theirs = departure.codes, _with_lost(arrival.codes, departure.lost_codes)
     once = max(departure.requests, arrival.requests + departure.lost_requests)
     unknown = bool(mine.get("") or theirs.get(""))
-    codes = {code: max(mine.get(code, 0.0), theirs.get(code, 0.0)) for code in sorted({*mine, *theirs} - {""})}
+    codes = _larger_of_each(mine, theirs)
+    codes.pop("", None)
     twice = fsum(codes.values()) - once
     if twice > 0 and not mine.get(""):
         _count_once(protocol, codes, mine, twice)
@@ -121,15 +135,35 @@ def _count_once(protocol: str, codes: Counts, mine: Mapping[str, float], twice: 
 
 
 def _combined_flags(departure: EdgeReport | None, arrival: EdgeReport | None) -> Counts:
-    mine = departure.flags if departure else {}
-    theirs = dict(arrival.flags) if arrival else {}
-    if arrival is not None and departure is not None:
-        for flag, rate in departure.lost_flags.items():
-            theirs[flag] = theirs.get(flag, 0.0) + rate
-    flags = {flag: max(mine.get(flag, 0.0), theirs.get(flag, 0.0)) for flag in sorted({*mine, *theirs})}
-    if departure is not None and arrival is not None and ("" not in mine or "" not in theirs):
+    if departure is None or arrival is None:
+        only = departure or arrival
+        return dict(sorted(only.flags.items())) if only is not None else {}
+    mine, theirs = departure.flags, _with_lost(arrival.flags, departure.lost_flags)
+    flags = _larger_of_each(mine, theirs)
+    if "" not in mine or "" not in theirs:
         flags.pop("", None)  # One side knows the flags.
     return flags
+
+
+def _with_lost(arrived: Counts, lost: Counts) -> Counts:
+    """What arrived, with what never did: no server can have counted that."""
+    if not lost:
+        return arrived
+    both = dict(arrived)
+    for name, rate in lost.items():
+        both[name] = both.get(name, 0.0) + rate
+    return both
+
+
+def _larger_of_each(mine: Counts, theirs: Counts) -> Counts:
+    """The larger count under each name, in the order of the names."""
+    if mine.keys() == theirs.keys():
+        return {name: rate if (rate := mine[name]) >= theirs[name] else theirs[name] for name in sorted(mine)}
+    larger = {}
+    for name in sorted({*mine, *theirs}):
+        rate, other = mine.get(name, 0.0), theirs.get(name, 0.0)
+        larger[name] = rate if rate >= other else other
+    return larger
 
 
 def _timed(departure: EdgeReport | None, arrival: EdgeReport | None) -> EdgeReport | None:
@@ -141,5 +175,7 @@ def _timed(departure: EdgeReport | None, arrival: EdgeReport | None) -> EdgeRepo
     return arrival
 
 
-def _largest(sides: Sequence[EdgeReport], name: str) -> float | None:
-    return max((value for report in sides if (value := getattr(report, name)) is not None), default=None)
+def _larger(one: float | None, other: float | None) -> float | None:
+    if one is None:
+        return other
+    return one if other is None or one >= other else other

@@ -59,7 +59,7 @@ class EdgeCounter:
         self._plan, self._ends, self._order = ledger.plan, ends, order
         writer = _Writer(ledger, ends)
         found = [writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))) for key in order]
-        return tuple(_seen_by_ztunnel(found))
+        return tuple(_seen_by_ztunnel(found)) if any(edge.protocol == "tcp" for edge in found) else tuple(found)
 
 
 def _ordered(keys: Collection[EdgeKey], before: tuple[EdgeKey, ...]) -> tuple[EdgeKey, ...]:
@@ -146,7 +146,7 @@ class _Writer:
             flags=counted.flags,
             reports={
                 role: report.requests if report.has_requests else report.connections
-                for role, report in sorted(roles.items())
+                for role, report in (sorted(roles.items()) if len(roles) > 1 else roles.items())
                 if report.has_requests or report.has_connections or report.has_bytes
             },
             disagreement=_disagreement(departure, arrival),
@@ -216,7 +216,10 @@ def _parents(host: str) -> list[str]:
 
 
 def _first(roles: Roles, names: Sequence[str]) -> EdgeReport | None:
-    return next((roles[name] for name in names if name in roles), None)
+    for name in names:
+        if name in roles:
+            return roles[name]
+    return None
 
 
 def _disagreement(departure: EdgeReport | None, arrival: EdgeReport | None) -> float | None:

@@ -15,18 +15,22 @@ from msgspec import Struct
 from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
 Group = TypeVar("Group", bound=Hashable)
+NOTHING = Sums()
+"""No traffic at all."""
 
 
 class Figures(Struct, frozen=True):
     """A group's traffic: from other groups, to other groups, and within itself."""
 
-    inbound: Sums = Sums()
-    outbound: Sums = Sums()
-    internal: Sums = Sums()
+    inbound: Sums = NOTHING
+    outbound: Sums = NOTHING
+    internal: Sums = NOTHING
 
     @property
     def received(self) -> Sums:
         """All requests to the group, from others and from itself."""
+        if self.internal is NOTHING:
+            return self.inbound
         return self.inbound + self.internal
 
 
@@ -37,7 +41,7 @@ _values = attrgetter(*_FIELDS)
 def add_all(parts: Sequence[Sums]) -> Sums:
     """The sum of many Sums, field by field with `fsum`, so that order does not matter; empty input is no traffic."""
     if not parts:
-        return Sums()
+        return NOTHING
     if len(parts) == 1:
         return parts[0]
     columns = zip(*map(_values, parts), strict=True)
@@ -77,7 +81,9 @@ def group_figures(
             outbound.setdefault(left, []).append(edge.sums)
             inbound.setdefault(right, []).append(edge.sums)
     return {
-        group: Figures(*(add_all(side.get(group, ())) for side in (inbound, outbound, internal)))
+        group: Figures(
+            add_all(inbound.get(group, ())), add_all(outbound.get(group, ())), add_all(internal.get(group, ()))
+        )
         for group in dict.fromkeys([*inbound, *outbound, *internal])
     }
 
@@ -110,6 +116,19 @@ def cluster_of(end: Peer | Target) -> str:
 def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
     """Traffic of each workload."""
     return group_figures(edges, workload_of, workload_of)
+
+
+def requests_to(workload: tuple[str, str, str], edges: Sequence[Edge]) -> float:
+    """Requests per second to a workload by the edges that end at it, as `by_workload` counts them as received."""
+    if not edges:
+        return 0.0
+    if len(edges) == 1:
+        return edges[0].sums.requests or 0.0
+    own: list[float] = []
+    others: list[float] = []
+    for edge in edges:
+        (own if workload_of(edge.source) == workload else others).append(edge.sums.requests or 0.0)
+    return fsum(others) + fsum(own)
 
 
 def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:

@@ -178,14 +178,19 @@ def worst(verdicts: Iterable[Health]) -> Health:
 
     Idle parts are ignored: the whole is idle only if every part is.
     """
-    ordered = sorted(verdicts, key=lambda verdict: -SEVERITY[verdict.status])
+    ordered = list(verdicts)
     if len(ordered) == 1:
         return ordered[0]
     if not ordered:
         return Health(HealthStatus.UNKNOWN, ("nothing is known",))
+    ordered.sort(key=_least_severe)
     status = ordered[0].status
     telling = [v for v in ordered if v.status is status or SEVERITY[v.status] > SEVERITY[HealthStatus.HEALTHY]]
     return LateHealth(status, partial(_all_told, telling))
+
+
+def _least_severe(verdict: Health) -> int:
+    return -SEVERITY[verdict.status]
 
 
 def _all_told(verdicts: Sequence[Health]) -> tuple[str, ...]:
@@ -264,37 +269,53 @@ def _moves(edge: Edge) -> bool:
 
 def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge, asked: _Asked) -> Health:
     """Judge codes that came at `rate` requests per second in all."""
-    parts: dict[tuple[str, float, float], float] = {}
-    examples: dict[tuple[str, float, float], tuple[float, str]] = {}
-    bounds = judge.bounds
+    # Tens of thousands of calls come through here at a refresh: one look a code, by texts whose hashes are known.
+    kinds = judge.kinds_of(protocol)
+    parts: dict[str, float] = {}
+    failures: dict[str, tuple[str, float, float]] = {}
+    examples: dict[str, tuple[float, str]] = {}
     for code, part in codes.items():
-        if (protocol, code) in bounds:
-            judged = bounds[protocol, code]
+        if part <= 0:
+            continue
+        if code in kinds:
+            judged = kinds[code]
         else:
-            judged = bounds[protocol, code] = _threshold(protocol, code, judge.thresholds)
-        if judged is None or part <= 0:
+            judged = kinds[code] = _threshold(protocol, code, judge.thresholds)
+        if judged is None:
             continue
-        parts[judged] = parts.get(judged, 0.0) + part
-        examples[judged] = max(examples.get(judged, (0.0, "")), (part, code))
-    verdicts: list[Health] = []
-    for judged, part in parts.items():
-        what, degraded, failing = judged
+        what = judged[0]
+        if what in parts:
+            parts[what] += part
+            examples[what] = max(examples[what], (part, code))
+        else:
+            parts[what], failures[what], examples[what] = part, judged, (part, code)
+    proven: list[tuple[Proof, str, str]] = []
+    status = HealthStatus.HEALTHY
+    for what, part in parts.items():
+        _, degraded, failing = failures[what]
         counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
-        if counted.status is HealthStatus.HEALTHY:
-            continue
-        told = partial(_told_of_code, counted, what, judge.thresholds.alpha, protocol, examples[judged][1])
-        verdicts.append(LateHealth(counted.status, told))
+        if counted.status is not HealthStatus.HEALTHY:
+            proven.append((counted, what, examples[what][1]))
+            if SEVERITY[counted.status] > SEVERITY[status]:
+                status = counted.status
     untold = codes.get("", 0.0) / rate
     if untold > UNKNOWN_THAT_MATTERS:
-        verdicts.append(LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate)))
-    if verdicts:
-        return worst(verdicts)
+        doubt = LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate))
+        if not proven:
+            return doubt
+        return worst([LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha)), doubt])
+    if proven:
+        return LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha))
     return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol))
 
 
-def _told_of_code(counted: Proof, what: str, alpha: float, protocol: str, code: str) -> tuple[str, ...]:
-    mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
-    return _told(counted, what, alpha, mostly)
+def _told_of_codes(proven: Sequence[tuple[Proof, str, str]], protocol: str, alpha: float) -> tuple[str, ...]:
+    """A sentence for each kind of failure, the worst first: what it is, and the code that it mostly came with."""
+    told: list[str] = []
+    for counted, what, code in sorted(proven, key=lambda one: -SEVERITY[one[0].status]):
+        mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
+        told.extend(_told(counted, what, alpha, mostly))
+    return tuple(dict.fromkeys(told))
 
 
 def _doubt_of_codes(untold: float, rate: float) -> tuple[str, ...]:
@@ -352,13 +373,10 @@ def _rate(rate: float) -> str:
 
 def _with_doubt(verdict: Health, clusters: Iterable[str], states: Mapping[str, State | Silence]) -> Health:
     """The verdict with doubts about its data added as reasons; healthy or idle on doubtful data becomes unknown."""
-    doubts = tuple(
-        _DOUBT[state].format(cluster=cluster)
-        for cluster in sorted(clusters)
-        if (state := states.get(cluster, State.FRESH)) is not State.FRESH
-    )
-    if not doubts:
+    doubtful = [cluster for cluster in clusters if states.get(cluster, State.FRESH) is not State.FRESH]
+    if not doubtful:
         return verdict
+    doubts = tuple(_DOUBT[states[cluster]].format(cluster=cluster) for cluster in sorted(doubtful))
     if verdict.status in (HealthStatus.HEALTHY, HealthStatus.IDLE):
         return LateHealth(HealthStatus.UNKNOWN, partial(_one_after_the_other, doubts, verdict))
     return LateHealth(verdict.status, partial(_one_after_the_other, verdict, doubts))

@@ -21,6 +21,9 @@ HOLD_SECONDS = 120.0
 FORGET_SECONDS = 3600.0
 """What nobody asked about for so long is forgotten."""
 
+FailureKind = tuple[str, float, float]
+"""A kind of failure in words, and the shares at which it degrades and fails."""
+
 _RANK = {HealthStatus.HEALTHY: 0, HealthStatus.DEGRADED: 1, HealthStatus.FAILING: 2}
 
 
@@ -66,10 +69,13 @@ class HealthJudge:
     ) -> None:
         self.thresholds = thresholds
         self.window_seconds = window_seconds
-        self.bounds: dict[tuple[str, str], tuple[str, float, float] | None] = {}
-        """What a code of a protocol met so far is a failure of, and its two bounds; None of what is none."""
+        self._kinds: dict[str, dict[str, FailureKind | None]] = {}
         self._at = at
         self._said = said if said is not None and at is not None else None
+
+    def kinds_of(self, protocol: str) -> dict[str, FailureKind | None]:
+        """What each code of a protocol that was met so far is a failure of, to be filled in; None of what is none."""
+        return self._kinds.setdefault(protocol, {})
 
     def share(
         self,
@@ -96,6 +102,8 @@ class HealthJudge:
         return Proof(status=status, failed=failed, total=total, seconds=over, bound=bound, held=held)
 
     def _proven(self, failed: float, total: float, degraded: float, failing: float) -> tuple[HealthStatus, float]:
+        if failed <= 0:
+            return HealthStatus.HEALTHY, degraded
         alpha = self.thresholds.alpha
         # A bound of 0 is reached above it: one failure proves that.
         if proves(failed, total, failing, alpha):
@@ -113,9 +121,12 @@ class HealthJudge:
         before = said.get(question)
         if before is None or _RANK[proven] >= _RANK[before.status] or before.asked_at > now:
             if proven is HealthStatus.HEALTHY:
-                said.pop(question, None)
-            else:
+                if before is not None:
+                    said.pop(question, None)
+            elif before is None:
                 said[question] = Said(proven, now, now)
+            else:
+                before.status, before.proven_at, before.asked_at = proven, now, now
             return proven, False
         bound = bounds[1] if before.status is HealthStatus.FAILING else bounds[0]
         share = failed / total if total > 0 else 0.0

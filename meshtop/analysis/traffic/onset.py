@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from math import log
-from statistics import median
 
 from msgspec import Struct
 
@@ -93,6 +92,9 @@ def level_onset(times: Sequence[float], values: Sequence[float | None], *, facto
     points = [(at, value) for at, value in zip(times, values, strict=True) if value is not None and value > 0]
     if len(points) < LEAST_BEFORE + LEAST_AFTER:
         return None
+    # It brings fractions and decimals with it, and few runs look at courses.
+    from statistics import median
+
     now = median(value for _, value in points[-LEAST_AFTER:])
     if now < factor * min(value for _, value in points):
         # It is nowhere near: most courses end here, and thousands are looked at.

@@ -24,6 +24,7 @@ from meshtop.model.text import clean, cut
 from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.moments import ago
 from meshtop.views.frame.owners import tenant_text
+from meshtop.views.frame.rules import held_object, selected_rule_section
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.cockpit import Cockpit, cockpit, version_charts
 from meshtop.views.reports.rights import rights_section
@@ -188,10 +189,12 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
             fact(c.cluster, " · ".join(f"{clean(name)} {weight(share)} %" for name, share in c.shares.items()))
             for c in row.callers
         )
+        obj = held_object(picture, row.cluster, row.kind, row.namespace, row.name)
         denied = [one for one in self.permissions if one.denied]
         return [
             Section("Findings", tuple(fact(f.code, f"{f.message} {f.fix}") for f in findings.values())),
             *([rights_section(self.permissions)] if denied else []),
+            *([] if obj is None else [selected_rule_section(obj, row.route)]),
             Section("Calling clusters, seen", callers),
             Section("About", tuple(about)),
         ]

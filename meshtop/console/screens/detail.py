@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
 from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
 from meshtop.console.screens.plotted import PlottedScreen
@@ -25,6 +26,7 @@ from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table
+from meshtop.views.reports.shaped_by import SHAPED_BY, shaping_object, shaping_page
 
 if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart as ChartSpec
@@ -144,7 +146,13 @@ class DetailScreen(PlottedScreen):
     def kinds(self) -> frozenset[str]:
         """Its own kind, and those of related items."""
         related = {one.kind for one in self._detail.related} if self._detail is not None else set()
-        return frozenset({self.kind} | related)
+        return frozenset({self.kind} | related - {SHAPED_BY})
+
+    def request(self) -> PictureRequest:
+        """The rows of its kinds, and what shapes the item."""
+        from meshtop.views.picture.asks import SHAPING
+
+        return structs.replace(super().request(), asked=SHAPING)
 
     @property
     def wide(self) -> bool:
@@ -174,8 +182,11 @@ class DetailScreen(PlottedScreen):
             self._ask_charts()
 
     def make_detail(self, picture: Picture) -> Detail | None:
-        """The item's detail; None if it does not exist (any more)."""
-        return detail(picture, self.kind, self.key)
+        """The item's detail with the objects that shape it; None if it does not exist (any more)."""
+        found = detail(picture, self.kind, self.key)
+        item = find_item(picture, self.kind, self.key) if found is not None else None
+        shaping = shaping_page(picture, self.kind, item) if item is not None else None
+        return found if found is None or shaping is None else structs.replace(found, related=(*found.related, shaping))
 
     def _arrange(self) -> None:
         """Show the current page and focus its table, if any."""
@@ -229,7 +240,7 @@ class DetailScreen(PlottedScreen):
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the relation's rows in another order."""
         related = self.shown_page.related
-        if related is None:
+        if related is None or related.kind == SHAPED_BY:
             return
         kind = related.kind
         self._sorts[kind] = sort_text(event.column, view(kind).columns, descending=event.descending)
@@ -252,24 +263,32 @@ class DetailScreen(PlottedScreen):
 
     def action_graph(self) -> None:
         """Open the graph around the item, or around the selected row."""
-        self.host.open_graph(*self._meant())
+        self.host.open_graph(*self.meant)
 
     def action_narrow(self) -> None:
         """Narrow the scope to the item's place, or the selected row's, and go back to the place."""
-        kind, key = self._meant()
+        kind, key = self.meant
         self.narrow_to(kind, key)
 
-    def _meant(self) -> tuple[str, str]:
+    @property
+    def meant(self) -> tuple[str, str]:
         """The kind and key of the selected related row, else of the item itself."""
         table, related = self.query_one("#related", LiveTable), self.shown_page.related
-        if related is None or not table.has_focus or table.cursor_key is None:
+        if related is None or related.kind == SHAPED_BY or not table.has_focus or table.cursor_key is None:
             return self.kind, self.key
         return related.kind, table.cursor_key
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """The item itself, then the selected related row."""
+        return tuple(dict.fromkeys(((self.kind, self.key), self.meant)))
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open the related item."""
         related = self.shown_page.related
-        if related is not None:
+        if related is not None and related.kind == SHAPED_BY:
+            self.show_wanted(shaping_object(event.key))
+        elif related is not None:
             self.host.open_detail(related.kind, event.key)
 
     def plots_changed(self) -> None:
@@ -318,7 +337,11 @@ class DetailScreen(PlottedScreen):
 
     def action_object(self) -> None:
         """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""
-        self.show_object(*self._meant())
+        table, related = self.query_one("#related", LiveTable), self.shown_page.related
+        if related is not None and related.kind == SHAPED_BY and table.has_focus and table.cursor_key is not None:
+            self.show_wanted(shaping_object(table.cursor_key))
+            return
+        self.show_object(*self.meant)
 
     def told_item(self) -> object:
         """The item."""

@@ -83,7 +83,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._waiting: dict[_Place, dict[asyncio.Future[HttpConnection | None], None]] = {}
         """Requests that wait for a connection to become free, the first one first."""
         self._sessions: dict[_Place, ssl.SSLSession] = {}
-        """The TLS session of the connection that answered last, for the next one."""
+        """The TLS session of the last connection that could not go on with an earlier one, for those after it."""
         self._closing: set[_Place] = set()
         """Servers that closed a connection after its answer: none is waited for there."""
         self._closed = False

@@ -171,8 +171,13 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """The TLS session that another connection to the same server may go on with; None without TLS."""
-        return self._tls.session if self._tls is not None else None
+        """A new TLS session that other connections to the same server may go on with.
+
+        None without TLS, and where this connection went on with one itself, which others may do too: reading a session
+        copies it with the server's certificate, which costs as much as the handshake that it saves.
+        """
+        tls = self._tls
+        return tls.session if tls is not None and not tls.went_on else None
 
     async def secure(self, context: ssl.SSLContext, server_name: str, session: ssl.SSLSession | None = None) -> None:
         """Agree on TLS with a server that must have this name, going on with a `session` of before if there is one.

@@ -29,6 +29,11 @@ class TlsLayer:
         """Whether the server has said that nothing more comes."""
 
     @property
+    def went_on(self) -> bool:
+        """Whether the server went on with the session that it was given."""
+        return bool(self._object.session_reused)
+
+    @property
     def session(self) -> ssl.SSLSession | None:
         """What the next connection may begin with; with TLS 1.3 the server sends it after the handshake."""
         return self._object.session

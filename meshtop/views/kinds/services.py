@@ -7,9 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.health import worst
 from meshtop.model.constants import CLUSTER_DOMAIN
-from meshtop.model.kube import ConfigObject, Service, ServicePort
+from meshtop.model.kube import ConfigObject, Meta, Service, ServicePort
 from meshtop.model.mesh import VirtualMachine, Workload, sum_ready
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
@@ -19,8 +20,10 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.rules import rules_of_hosts
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -48,22 +51,53 @@ class ServiceItem(Struct, frozen=True, rename="camel", kw_only=True):
     tenants: tuple[str, ...] = ()
 
 
+class ServiceGround(Struct, frozen=True):
+    """What inventories alone say of a service: all of its row but its traffic.
+
+    `asked_as` are its hosts as calls name them; `readiness` is that of the workloads and machines behind it.
+    """
+
+    hosts: tuple[str, ...]
+    asked_as: tuple[str, ...]
+    ports: tuple[ServicePort, ...]
+    tenants: tuple[str, ...]
+    tenant: str | None
+    workloads: tuple[str, ...]
+    clusters: tuple[str, ...]
+    readiness: Health
+
+
+_Grounds = dict[tuple[str, int], ServiceGround]
+"""By cluster and the identity of the object, which lives as long as the inventories that this is kept with."""
+_GROUNDS: Key[_Grounds] = Key("what services rest on")
+
+
 def build(picture: Picture) -> list[ServiceItem]:
     """A row for each Service and each ServiceEntry of each cluster."""
     items = []
+    # Filled in row by row: one that raises is no part of it, and costs its row at the next refresh too.
+    grounds = picture.unless_changed(_GROUNDS, dict)
     for cluster in picture.snapshot.clusters:
         inventory = cluster.inventory
         if inventory is None:
             continue
         exported = {export.meta.key for export in inventory.config.get("ServiceExport", ())}
-        items += picture.rows("services", inventory.services, partial(_of_cluster, picture, cluster.name, exported))
+        items += picture.rows(
+            "services", inventory.services, partial(_of_cluster, picture, cluster.name, exported, grounds)
+        )
         entries = inventory.config.get("ServiceEntry", ())
-        items += picture.rows("services", entries, partial(_entry, picture, cluster.name))
+        items += picture.rows("services", entries, partial(_entry, picture, cluster.name, grounds))
     return items
 
 
-def _of_cluster(picture: Picture, cluster: str, exported: set[tuple[str, str]], service: Service) -> ServiceItem:
-    return _service(picture, cluster, service, service.meta.key in exported)
+def _of_cluster(
+    picture: Picture, cluster: str, exported: set[tuple[str, str]], grounds: _Grounds, service: Service
+) -> ServiceItem:
+    ground = grounds.get((cluster, id(service)))
+    if ground is None:
+        ground = _ground_of_service(picture, cluster, service, service.meta.key in exported)
+        grounds[cluster, id(service)] = ground
+    return _item(picture, ground, "Service", cluster, service.meta)
 
 
 def dns_name(namespace: str, name: str, domain: str) -> str:
@@ -71,7 +105,7 @@ def dns_name(namespace: str, name: str, domain: str) -> str:
     return f"{name}.{namespace}.svc.{domain}"
 
 
-def _service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceItem:
+def _ground_of_service(picture: Picture, cluster: str, service: Service, exported: bool) -> ServiceGround:
     namespace, name = service.meta.key
     facts = picture.facts.get(cluster)
     hosts = [dns_name(namespace, name, facts.domain if facts is not None else CLUSTER_DOMAIN)]
@@ -79,14 +113,17 @@ def _service(picture: Picture, cluster: str, service: Service, exported: bool) -
         hosts.append(f"{name}.{namespace}.{EXPORT_SUFFIX}")
     if service.external_name:
         hosts.append(service.external_name)
-    return _item(picture, cluster, namespace, name, "Service", tuple(hosts), service.ports)
+    return _ground(picture, cluster, namespace, (name,), tuple(hosts), service.ports)
 
 
-def _entry(picture: Picture, cluster: str, entry: ConfigObject) -> ServiceItem:
-    namespace, name = entry.meta.key
-    hosts = tuple(str(host) for host in _list(entry.spec.get("hosts")))
-    ports = tuple(_port(port) for port in _list(entry.spec.get("ports")) if isinstance(port, dict))
-    return _item(picture, cluster, namespace, name, "ServiceEntry", hosts, ports)
+def _entry(picture: Picture, cluster: str, grounds: _Grounds, entry: ConfigObject) -> ServiceItem:
+    ground = grounds.get((cluster, id(entry)))
+    if ground is None:
+        hosts = tuple(str(host) for host in _list(entry.spec.get("hosts")))
+        ports = tuple(_port(port) for port in _list(entry.spec.get("ports")) if isinstance(port, dict))
+        ground = _ground(picture, cluster, entry.meta.namespace, hosts, hosts, ports)
+        grounds[cluster, id(entry)] = ground
+    return _item(picture, ground, "ServiceEntry", cluster, entry.meta)
 
 
 def _list(value: Any) -> list[Any]:
@@ -103,40 +140,51 @@ def _port(port: dict[str, Any]) -> ServicePort:
     )
 
 
-def _item(
+def _ground(
     picture: Picture,
     cluster: str,
     namespace: str,
-    name: str,
-    kind: str,
+    selecting: tuple[str, ...],
     hosts: tuple[str, ...],
     ports: tuple[ServicePort, ...],
-) -> ServiceItem:
-    selecting = hosts if kind == "ServiceEntry" else (name,)
+) -> ServiceGround:
+    """`selecting` is by which names its workloads are known to be its own."""
     backends = picture.backends(cluster, namespace, selecting)
-    sums = picture.service_sums(cluster, hosts)
     tenants = picture.tenants(cluster, namespace)
-    return ServiceItem(
-        cluster=cluster,
-        namespace=namespace,
-        name=name,
+    return ServiceGround(
         hosts=hosts,
+        asked_as=tuple(host.lower() for host in hosts),
         ports=ports,
+        tenants=tenants,
         tenant=tenant_text(tenants),
         workloads=tuple(sorted({backend.name for backend in backends})),
         clusters=picture.clusters_of_service(cluster, namespace, selecting),
-        traffic=sums.traffic(),
-        mtls_ratio=sums.mtls_ratio,
-        health=_health(picture, cluster, hosts, backends),
-        kind=kind,
-        tenants=tenants,
+        readiness=_readiness(backends),
     )
 
 
-def _health(
-    picture: Picture, cluster: str, hosts: tuple[str, ...], behind: tuple[Workload | VirtualMachine, ...]
-) -> Health:
-    """The worst of its inbound traffic's health and the readiness of the workloads and machines it selects."""
+def _item(picture: Picture, ground: ServiceGround, kind: str, cluster: str, meta: Meta) -> ServiceItem:
+    edges = picture.edges_to_service(cluster, ground.asked_as)
+    sums = add_all([edge.sums for edge in edges])
+    return ServiceItem(
+        cluster=cluster,
+        namespace=meta.namespace,
+        name=meta.name,
+        hosts=ground.hosts,
+        ports=ground.ports,
+        tenant=ground.tenant,
+        workloads=ground.workloads,
+        clusters=ground.clusters,
+        traffic=sums.traffic(),
+        mtls_ratio=sums.mtls_ratio,
+        health=picture.verdicts.asked(cluster, ground.hosts, ground.readiness, edges),
+        kind=kind,
+        tenants=ground.tenants,
+    )
+
+
+def _readiness(behind: tuple[Workload | VirtualMachine, ...]) -> Health:
+    """The worst readiness of the workloads and machines that a service selects."""
     ready = [w.readiness for w in behind if isinstance(w, Workload)]
     machines = [m for m in behind if isinstance(m, VirtualMachine)]
     unhealthy = sum(m.healthy is False for m in machines)
@@ -144,8 +192,7 @@ def _health(
         alone = unhealthy == len(behind)
         why = f"{unhealthy} of {len(machines)} virtual machines unhealthy"
         ready.append(Health(HealthStatus.FAILING if alone else HealthStatus.DEGRADED, (why,)))
-    readiness = worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
-    return picture.verdicts.asked(cluster, hosts, readiness, picture.edges_to_service(cluster, hosts))
+    return worst(ready) if ready else Health(HealthStatus.UNKNOWN, ())
 
 
 def health_of_service(picture: Picture, cluster: str, namespace: str, name: str) -> Health | None:
@@ -154,9 +201,10 @@ def health_of_service(picture: Picture, cluster: str, namespace: str, name: str)
     domain = facts.domain if facts is not None else CLUSTER_DOMAIN
     hosts = (dns_name(namespace, name, domain), f"{name}.{namespace}.{EXPORT_SUFFIX}")
     behind = picture.backends(cluster, namespace, (name,))
-    if not behind and not picture.edges_to_service(cluster, hosts):
+    edges = picture.edges_to_service(cluster, hosts)
+    if not behind and not edges:
         return None
-    return _health(picture, cluster, hosts, behind)
+    return picture.verdicts.asked(cluster, hosts, _readiness(behind), edges)
 
 
 def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
@@ -211,6 +259,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                     *VIEW.facts(item, "clusters", "tenant", "mtlsRatio"),
                 ),
             ),
+            *rules_of_hosts(picture, item.cluster, hosts, _domain(picture, item.cluster)),
         ),
         related=(
             related_at(
@@ -236,6 +285,11 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
         ),
         charts=_charts(picture, item),
     )
+
+
+def _domain(picture: Picture, cluster: str) -> str:
+    facts = picture.facts.get(cluster)
+    return facts.domain if facts is not None else CLUSTER_DOMAIN
 
 
 def _answered_by(picture: Picture, item: ServiceItem, selecting: tuple[str, ...]) -> tuple[str, ...]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
-from meshtop.analysis.canary.evidence import Margin
-from meshtop.analysis.canary.judging import Judging, Margins
-from meshtop.analysis.findings.suppression import Suppression, suppression
 from meshtop.analysis.tenancy.access.hiding import visible
 from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
 from meshtop.analysis.tenancy.ownership import owners_of
@@ -23,6 +21,8 @@ from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.picture import Picture
 
 if TYPE_CHECKING:
+    from meshtop.analysis.canary.judging import Judging
+    from meshtop.analysis.findings.suppression import Suppression
     from meshtop.settings.schema import Settings
     from meshtop.settings.tenancy import Tenancy
 
@@ -52,7 +52,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     tenant_label: str | None = None
     apdex_ms: float = TARGET_MS
     rules: AccessRules | None = None
-    judging: Judging | None = None
+    judging: Callable[[], Judging] | None = None
     memory: Memory = field(default_factory=Memory)
     attention_log: AttentionLog | None = None
     ignored: tuple[Suppression, ...] = ()
@@ -128,7 +128,7 @@ def picture_factory(
         tenant_label=settings.tenant_label,
         apdex_ms=settings.apdex_ms,
         rules=rules,
-        judging=judging(settings),
+        judging=partial(judging, settings),
         attention_log=attention_log,
         change_memory=change_memory,
         ignored=ignored_findings(settings),
@@ -137,11 +137,18 @@ def picture_factory(
 
 def ignored_findings(settings: Settings) -> tuple[Suppression, ...]:
     """The findings that the settings ignore; what is written there was checked when it was read."""
+    if not settings.findings.ignore:
+        return ()
+    from meshtop.analysis.findings.suppression import suppression
+
     return tuple(suppression(text) for text in settings.findings.ignore)
 
 
 def judging(settings: Settings) -> Judging:
     """How canaries are judged: the settings' section `canary` as the analysis takes it."""
+    from meshtop.analysis.canary.evidence import Margin
+    from meshtop.analysis.canary.judging import Judging, Margins
+
     guard, margin = settings.canary.guard, settings.canary.margin
     return Judging(
         alpha=guard.alpha,

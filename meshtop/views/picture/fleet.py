@@ -22,7 +22,6 @@ from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.fleet.remote_secrets import secret_findings
 from meshtop.analysis.identity.control_planes import homes, istiods
 from meshtop.analysis.security.findings import LocatedFinding
-from meshtop.analysis.security.mtls.config import MeshMember, exports_of
 from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.analysis.visibility.hosts import names_full_hosts
 from meshtop.model.constants import CLUSTER_DOMAIN, FEDERATED_KINDS
@@ -142,6 +141,13 @@ def _compared(picture: Picture) -> list[DriftCluster]:
     ]
 
 
+def _exports(cluster: str, inventory: Inventory, facts: MeshFacts) -> ExportDefaults:
+    # Only drift asks this, and with it comes all that is known of mutual TLS.
+    from meshtop.analysis.security.mtls.config import MeshMember, exports_of
+
+    return exports_of(MeshMember(name=cluster, inventory=inventory, facts=facts))
+
+
 def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftCluster:
     facts = picture.facts.get(name)
     group = _group(picture, name)
@@ -151,7 +157,7 @@ def _part(picture: Picture, name: str, inventory: Inventory | None) -> DriftClus
     platform = {*homes(found, inventory.namespaces, inventory.webhooks), *filter(None, (facts.root_namespace,))}
     # Without a mesh nothing fills in what an object leaves out.
     meshed = bool(facts.control_planes or facts.roles)
-    exports = exports_of(MeshMember(name=name, inventory=inventory, facts=facts)) if meshed else ExportDefaults()
+    exports = _exports(name, inventory, facts) if meshed else ExportDefaults()
     return DriftCluster(
         name=name,
         group=group,

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
-from meshtop.analysis.canary.board import Board
-from meshtop.analysis.canary.judging import Judgements, Judging, Standing
-from meshtop.analysis.canary.survey import BoardCluster, Survey
 from meshtop.analysis.fleet.registries import sync_states
 from meshtop.analysis.identity.mesh import mesh_facts
 from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence, meshes
@@ -22,7 +19,7 @@ from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
 from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import EdgeCounter
-from meshtop.analysis.traffic.figures import Figures, add_all, by_cluster, by_namespace, by_workload
+from meshtop.analysis.traffic.figures import Figures, by_cluster, by_namespace, by_workload, requests_to
 from meshtop.analysis.traffic.inputs import ClusterTraffic, cluster_traffic
 from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
@@ -34,13 +31,15 @@ from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
-from meshtop.model.traffic import Edge, Peer, Sums, Target
+from meshtop.model.traffic import Edge, Peer, Target
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
 from meshtop.views.picture.verdicts import Verdicts
 
 if TYPE_CHECKING:
+    from meshtop.analysis.canary.board import Board
+    from meshtop.analysis.canary.judging import Judgements, Judging, Standing
     from meshtop.analysis.findings.suppression import Suppression
     from meshtop.settings.tenancy import Tenancy
 
@@ -88,7 +87,7 @@ class Picture:
         tenant_label: str | None = None,
         apdex_ms: float = TARGET_MS,
         access: Access | None = None,
-        judging: Judging | None = None,
+        judging: Callable[[], Judging] | None = None,
         memory: Memory | None = None,
         attention_log: AttentionLog | None = None,
         ignored: Sequence[Suppression] = (),
@@ -102,7 +101,7 @@ class Picture:
         self.apdex_ms = apdex_ms
         self.access = access
         self._tenant_label = tenant_label
-        self._judging = judging or Judging()
+        self._judging = judging
         self.memory = memory or Memory()
         self.lost = LostRows()
         self.attention_log: AttentionLog = attention_log or Forgetful()
@@ -248,6 +247,9 @@ class Picture:
     @cached_property
     def canaries(self) -> Board:
         """The canary board of all clusters."""
+        # Here and below: most commands show no canary, and importing how they are judged takes as long as a cluster.
+        from meshtop.analysis.canary.board import Board
+
         inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory, c.canaries))
         also = (self.meshes, self._obeyed, self._silent)
         judgements = self.memory.get_or_make(_JUDGEMENTS, inputs, self._judgements, also=also)
@@ -259,6 +261,9 @@ class Picture:
         return frozenset(name for name, state in self.telemetry_states.items() if state is Silence.NO_DATA)
 
     def _judgements(self) -> Judgements:
+        from meshtop.analysis.canary.judging import Judgements, Judging, Standing
+        from meshtop.analysis.canary.survey import BoardCluster, Survey
+
         clusters = [
             BoardCluster(
                 name=c.name,
@@ -275,7 +280,7 @@ class Picture:
         # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
         standing = self.memory.get_or_make(_STANDING, (), Standing)
         standing.forget(self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
-        return Judgements(Survey(clusters), self._judging, standing)
+        return Judgements(Survey(clusters), Judging() if self._judging is None else self._judging(), standing)
 
     @cached_property
     def telemetry_states(self) -> dict[str, State | Silence]:
@@ -346,7 +351,7 @@ class Picture:
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return _figures_by_workload(self.memory, self.edges)
+        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
 
     def cluster_id(self, cluster: str) -> str | None:
         """What telemetry's labels call a cluster; None where that is not known."""
@@ -408,7 +413,8 @@ class Picture:
 
     def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
         """The edges to a service in a cluster, by any of its hosts."""
-        return [edge for host in hosts for edge in self._edges_to_host.get((cluster, host.lower()), ())]
+        by_host = self._edges_to_host
+        return [edge for host in hosts for edge in by_host.get((cluster, host.lower()), ())]
 
     def edges_leaving(self, cluster: str) -> list[Edge]:
         """The edges from a cluster to another."""
@@ -417,10 +423,6 @@ class Picture:
     @cached_property
     def _edges_leaving(self) -> dict[str, list[Edge]]:
         return _grouped((edge.source.cluster, edge) for edge in self.edges if edge.cross_cluster)
-
-    def service_sums(self, cluster: str, hosts: Iterable[str]) -> Sums:
-        """The traffic to a service in a cluster."""
-        return add_all([edge.sums for edge in self.edges_to_service(cluster, hosts)])
 
     def backends(self, cluster: str, namespace: str, names: Iterable[str]) -> tuple[Workload | VirtualMachine, ...]:
         """The workloads and virtual machines that a Service (by its name) or ServiceEntry (by its hosts) selects."""
@@ -479,11 +481,8 @@ class Picture:
     def verdicts(self) -> Verdicts:
         """What is said of the health of all that this Picture shows."""
         # Nothing here may hold this Picture: it would live until a full garbage collection, and with it all its rows.
-        memory, edges, edges_to, edges_from = self.memory, self.edges, self._edges_to, self._edges_from
+        memory, edges_to, edges_from = self.memory, self._edges_to, self._edges_from
         through, courses = self._edges_through, self.courses
-
-        def figures() -> dict[WorkloadId, Figures]:
-            return _figures_by_workload(memory, edges)
 
         return Verdicts(
             self.snapshot,
@@ -493,7 +492,7 @@ class Picture:
             edges_to=lambda where: edges_to.get(where, []),
             edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
             courses=lambda: courses,
-            asked_of=lambda where: figures().get(where, Figures()).received.requests or 0.0,
+            asked_of=lambda where: requests_to(where, edges_to.get(where, ())),
         )
 
     @cached_property
@@ -556,10 +555,6 @@ class Picture:
     def machine_readiness(self, machine: VirtualMachine) -> Health:
         """What a virtual machine's probe says; unknown where none reports."""
         return self.verdicts.machine_readiness(machine)
-
-
-def _figures_by_workload(memory: Memory, edges: tuple[Edge, ...]) -> dict[WorkloadId, Figures]:
-    return memory.get_or_make(_BY_WORKLOAD, (edges,), lambda: by_workload(edges))
 
 
 def _workload_id(end: Peer | Target) -> WorkloadId:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind
@@ -61,7 +62,7 @@ def edge_panel(picture: Picture, query: Query, sight: Sight, lookup: GraphLookup
             Section("Versions", _versions(picture, found)),
             Section("Path", _path(found, edge)),
             Section("Tenants", _tenants(found)),
-            Section("Shaped by", _shaped(picture, (e.destination for e, _ in found))),
+            Section("Shaped by", shaped_by(picture, (e.destination for e, _ in found))),
         ),
         related=(),
         charts=_charts(picture, found, _calling_side(found)),
@@ -81,17 +82,17 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) ->
         health=node.health,
         sections=(
             Section("Health", health),
-            Section("About", _facts(node, ends)),
+            Section("About", (*_facts(node, ends), *_folded_names(sight, node))),
             Section("Inbound", _golden(picture, node.inbound) if into else ()),
             Section("Internal", _golden(picture, node.internal) if node.internal.requests is not None else ()),
             Section("Outbound", _golden(picture, node.outbound) if out else ()),
             Section("Answers", _answers(picture, into) if into else ()),
             Section("Reporters", _reporters(into, None) if into else ()),
             Section("Versions", _versions(picture, into)),
-            Section("Shaped by", _shaped(picture, ends) if node.kind not in _GROUPS else ()),
+            Section("Shaped by", shaped_by(picture, ends) if node.kind not in _GROUPS else ()),
         ),
         related=(),
-        charts=_charts(picture, into, _reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
+        charts=_charts(picture, into, reporting_side(into)) if into else _charts(picture, out, SOURCE_SIDE),
     )
 
 
@@ -228,7 +229,15 @@ def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _shaped(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
+def _folded_names(sight: Sight, node: GraphNode) -> tuple[Fact, ...]:
+    """What a fold stands for, by name."""
+    if node.kind is not NodeKind.FOLD or sight.folds is None:
+        return ()
+    names = sorted(unquote(name.rsplit("/", 1)[1]) for name in sight.folds.members(node.id))
+    return (fact("folded", _some([clean(name) for name in names])), fact("", "enter opens them", Tone.DIM))
+
+
+def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
     """Facts about configuration objects that apply in the called clusters, named where there are several."""
     subjects: dict[tuple[str, str], list[Peer | Target]] = {}
     for end in ends:
@@ -277,18 +286,10 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
     """Charts of the members, from each cluster that reports them: requests, errors, latency; bytes where all is TCP."""
-    if not found:
-        return ()
-    sources: list[Peer | Target] = [e.source for e, _ in found]
-    destinations: list[Peer | Target] = [e.destination for e, _ in found]
-    reporting = sources if side is SOURCE_SIDE else destinations
-    clusters = _unique(end.cluster for end in reporting) or _unique(end.cluster for end in sources + destinations)
+    clusters = reporting_clusters(found, side)
     if not clusters:
         return ()
-    matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
-    if not any(end.workload for end in destinations):
-        asked = [edge.destination.service for edge, _ in found]
-        matchers += to_services(_unique(asked)) if all(asked) else ()
+    matchers = matchers_of_calls(found, side)
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
         return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
@@ -298,7 +299,26 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
     return charts_of_lines(lines, window_seconds=window)
 
 
-def _reporting_side(into: Members) -> Matcher:
+def reporting_clusters(found: Members, side: Matcher) -> list[str]:
+    """The clusters whose Prometheus knows calls from a side's reporters; where none is named, those of either end."""
+    sources: list[Peer | Target] = [e.source for e, _ in found]
+    destinations: list[Peer | Target] = [e.destination for e, _ in found]
+    reporting = sources if side is SOURCE_SIDE else destinations
+    return _unique(end.cluster for end in reporting) or _unique(end.cluster for end in sources + destinations)
+
+
+def matchers_of_calls(found: Members, side: Matcher) -> list[Matcher]:
+    """What selects the series of calls, as a side reports them."""
+    sources: list[Peer | Target] = [e.source for e, _ in found]
+    destinations: list[Peer | Target] = [e.destination for e, _ in found]
+    matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
+    if not any(end.workload for end in destinations):
+        asked = [edge.destination.service for edge, _ in found]
+        matchers += to_services(_unique(asked)) if all(asked) else ()
+    return matchers
+
+
+def reporting_side(into: Members) -> Matcher:
     """The reporter matcher for inbound traffic: its own proxy, or its callers where it has none."""
     itself = any(reporter != "source" for edge, _ in into for reporter in edge.reports)
     return DESTINATION_SIDE if itself else SOURCE_SIDE

@@ -54,8 +54,10 @@ def test_the_graph_in_a_terminal() -> None:
     try:
         wait_for("CLUSTER")
         os.write(master, b"3")
-        wait_for("┌ east / shop")
-        wait_for("web → reviews  ▲ degraded")
+        wait_for("CALLERS")
+        os.write(master, b"v")
+        wait_for("╭ east / shop")
+        wait_for("reviews  in east/shop  ▲ degraded")
         os.write(master, b"\x1b[D")
         wait_for("web  in east/shop  out 110/s")
         os.write(master, b"q")

@@ -48,6 +48,7 @@ async def open_graph(pilot: Pilot[int]) -> GraphView:
     app = pilot.app
     assert isinstance(app, StillApp)
     await until(pilot, lambda: app.picture is not None)
+    app.graph_canvas = True
     await pilot.press("3")
     return await drawn(pilot)
 

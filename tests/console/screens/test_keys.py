@@ -10,7 +10,7 @@ from msgspec import structs
 from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
-from meshtop.console.screens.graph import GraphScreen
+from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.matrix import MatrixScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
@@ -57,7 +57,7 @@ async def test_g_opens_the_graph_around_what_is_opened(app: StillApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await go(pilot, "services")
         await press(pilot, "enter", "g")
-        assert isinstance(app.screen, GraphScreen)
+        assert isinstance(app.screen, FlowScreen)
         await press(pilot, "escape")
         assert isinstance(app.screen, DetailScreen)
 

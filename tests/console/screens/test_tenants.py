@@ -9,13 +9,13 @@ from textual.pilot import Pilot
 
 from meshtop.console.places import TENANT_TREE, TENANTS
 from meshtop.console.screens.detail import DetailScreen
-from meshtop.console.screens.graph import GraphScreen
+from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.tenants import TenantTreeScreen
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.views.picture.factory import PictureFactory
 from tests.analysis.tenancy.fleets import GROUPED, call, cluster, fleet, tenancy
-from tests.console.graph.walking import drawn
+from tests.console.graph.walking import until
 from tests.console.screens.test_screens import SIZE, go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, session_of, stage
 from tests.worlds import world
@@ -166,8 +166,7 @@ async def test_g_is_the_graph_of_a_tenant() -> None:
         await go(pilot, TENANTS)
         await move(pilot, "payments/cards")
         await press(pilot, "g")
-        await drawn(pilot)
-        assert isinstance(app.screen, GraphScreen)
+        await until(pilot, lambda: isinstance(app.screen, FlowScreen))
         assert app.scope.query.tenant == "payments/cards"
         await go(pilot, TENANTS)
         assert keys_shown(app) == ["payments/cards"]

@@ -9,6 +9,7 @@ import ssl
 import threading
 import tracemalloc
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from meshtop.demo.kube.tls import server_tls
 from meshtop.model.state import State
 from meshtop.sources.http.direct import DirectTransport, PoolLimits, _place_of
+from meshtop.sources.http.tls_layer import TlsLayer
 from meshtop.sources.problem import SourceProblem
 from tests.patience import PATIENCE_SECONDS
 from tests.sources.http.scripted_server import OK, Peer, Server, ask, question, transport
@@ -84,6 +86,29 @@ async def test_another_connection_goes_on_with_the_session_of_the_first() -> Non
         assert await ask(other, server.url) == b"ok"
         assert reused == [False, True, True, False], "nothing of it outlives its credentials"
         await other.aclose()
+
+
+async def test_a_session_is_read_off_the_first_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading one copies it with the server's certificate: of forty watches that cost as much as it saved."""
+    context, pem = server_tls()
+    read: list[TlsLayer] = []
+    session = vars(TlsLayer)["session"].fget
+    assert session is not None
+
+    def counted(layer: TlsLayer) -> ssl.SSLSession | None:
+        read.append(layer)
+        return cast("ssl.SSLSession | None", session(layer))
+
+    monkeypatch.setattr(TlsLayer, "session", property(counted))
+
+    async def answer(peer: Peer) -> None:
+        await peer.say(OK)
+
+    async with Server(*[answer] * 4).running(context) as server:
+        way = DirectTransport(ssl.create_default_context(cadata=pem.decode()), PoolLimits(1, 0))
+        assert [await ask(way, server.url) for _ in range(4)] == [b"ok"] * 4
+        assert len(read) == 1
+        await way.aclose()
 
 
 async def test_a_server_that_forgot_the_session_is_connected_to_as_the_first_time() -> None:

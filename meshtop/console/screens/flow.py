@@ -1,0 +1,485 @@
+"""The graph as a Flow: one thing with its callers and callees, walked from thing to thing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.service_graph import Level
+from meshtop.console.making import Made, Making
+from meshtop.console.picture_request import PictureRequest
+from meshtop.console.places import CANVAS, CANVAS_AT, GRAPH, load_screen, place_title
+from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.facts import COURSE_SECONDS
+from meshtop.console.screens.flow_courses import FlowCourses
+from meshtop.console.screens.flow_foot import FlowFoot
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.flow_rows import METRIC_TITLES
+from meshtop.console.widgets.flow_sheet import CALLERS
+from meshtop.console.widgets.flow_view import FlowView
+from meshtop.console.widgets.notes import Note
+from meshtop.model.numbers import number_of
+from meshtop.model.text import clean
+from meshtop.views.frame.filter import FilterError
+from meshtop.views.frame.registry import view
+from meshtop.views.frame.table import Tone
+from meshtop.views.frame.unknowns import told, unknowns_of
+from meshtop.views.kinds.edges import VIEW
+from meshtop.views.picture.query import Query
+from meshtop.views.reports.flow import (
+    MOST_HOPS,
+    Flow,
+    at_level,
+    flow_index,
+    flow_of,
+    flow_sight,
+    level_of,
+)
+from meshtop.views.reports.flow_detail import FlowDetail, flow_detail
+from meshtop.views.reports.graph import Sight, edges_between, path_of, place_of_row, row_of_node
+from meshtop.views.reports.graph_detail import node_marks
+from meshtop.views.reports.graph_words import edge_name, node_name
+
+if TYPE_CHECKING:
+    from meshtop.analysis.graph.service_graph import GraphNode
+    from meshtop.console.widgets.prompts import FilterLine
+    from meshtop.views.picture.picture import Picture
+
+_CHART_HEIGHT = 9
+_MOST_CHART = 18
+_CHROME = 3
+"""Lines of the bars above and below."""
+
+
+class FlowPlace(Struct, frozen=True):
+    """What is centred: a node (None: what to look at first), at a level, seen so many calls far."""
+
+    at: str | None = None
+    level: Level = Level.SERVICES
+    hops: int = 1
+
+    @property
+    def sight(self) -> Sight:
+        """The graph that it is a part of."""
+        return flow_sight(self.level)
+
+
+class _Answer(NamedTuple):
+    """What a worker thread made: of a picture, for a place; without a Flow nothing calls it or is called by it."""
+
+    picture: Picture
+    query: Query
+    place: FlowPlace
+    flow: Flow | None
+    detail: FlowDetail
+    marks: tuple[float, ...] = ()
+
+
+def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None) -> _Answer:
+    """Everything about a place; `came` is where one comes from to another level."""
+    if came is not None and came.at is not None:
+        at = at_level(picture, query, came.sight, came.at, place.sight)
+        place = replace(place, at=at or place.at)
+    flow = flow_of(picture, query, place.sight, place.at, hops=place.hops)
+    if flow is None:
+        return _Answer(picture, query, place, flow, FlowDetail())
+    detail = flow_detail(picture, query, place.sight, flow)
+    end = picture.snapshot.moment or picture.snapshot.at
+    marks = node_marks(picture, query, place.sight, flow.centre, end - COURSE_SECONDS, end)
+    return _Answer(picture, query, place, flow, detail, marks)
+
+
+class FlowScreen(MeshScreen):
+    """The Flow of one thing; esc goes back to what was centred before."""
+
+    AUTO_FOCUS = "FlowView"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "open_call", "open edge", id="flow.open"),
+        Binding("w", "worst", "worst", id="flow.worst"),
+        Binding("e", "metric", "metric", id="flow.metric"),
+        Binding("v", "canvas", "canvas", id="flow.canvas"),
+        Binding("T", "tree", "tree", id="flow.tree"),
+        Binding("plus,equals_sign", "widen(1)", "widen", id="flow.widen", key_display="+"),
+        Binding("minus,underscore", "widen(-1)", "narrow", id="flow.narrow", show=False),
+        Binding("greater_than_sign", "level(1)", "finer", id="flow.finer", show=False),
+        Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
+        Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
+        Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
+        Binding("Y", "object", "object", id="flow.object", show=False),
+    ]
+
+    def __init__(self, at: str | None = None, level: Level = Level.SERVICES, *, by_key: bool = True) -> None:
+        super().__init__()
+        self.shown = FlowPlace(at, level)
+        """Where one is; until the first answer, what was asked for."""
+        self._by_key = by_key
+        self._steps: list[FlowPlace] = []
+        self._answer: _Answer | None = None
+        self._making = Making(self)
+        self._came: FlowPlace | None = None
+        self._side: int | None = CALLERS
+        self._left: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The title in the top bar."""
+        return place_title(GRAPH)
+
+    @property
+    def is_place(self) -> bool:
+        """False if it was opened around a row, and closes to it."""
+        return self._by_key
+
+    @property
+    def about(self) -> str:
+        """The screen's purpose, for the help."""
+        return (
+            "One thing with who calls it and whom it calls, what hurts first, then by rate. ← → go to callers and "
+            "callees, and from there on to theirs; esc goes back. Bars are each call's part, or what e chooses; a line "
+            "that counts healthy calls is opened by enter. v draws the whole graph, T all calls from here as a tree."
+        )
+
+    def body(self) -> ComposeResult:
+        """The pipe, courses of its centre, and what shapes it."""
+        with Vertical(classes="flow"):
+            yield FlowView(waiting=Note("Reading the mesh …", "The first cluster to answer is shown at once."))
+            yield FlowCourses()
+            yield FlowFoot()
+
+    @property
+    def view(self) -> FlowView:
+        """The pipe."""
+        return self.query_one(FlowView)
+
+    @property
+    def working(self) -> bool:
+        """Whether something newer than what is shown is being made."""
+        return self._making.busy
+
+    @property
+    def flow(self) -> Flow | None:
+        """What is shown; None before the first answer, and where there are no calls."""
+        return self._answer.flow if self._answer is not None else None
+
+    def kinds(self) -> frozenset[str]:
+        """Edges."""
+        return frozenset({"edges"})
+
+    def request(self) -> PictureRequest:
+        """What needs attention as well: it says what to look at first, and since when it is so."""
+        return replace(super().request(), attention=self.host.scope.query)
+
+    def lost(self, picture: Picture) -> list[str]:
+        """What is missing of the lists, and of the graph."""
+        return [*super().lost(picture), *([self.flow.lost] if self.flow is not None else [])]
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Where the centre is, its name, and what the bars measure where that was chosen."""
+        flow = self.flow
+        if flow is None:
+            return (self.shown.level.value,)
+        where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
+        metric = self.view.metric
+        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+
+    def scope_query(self) -> Query:
+        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
+        query = self.host.scope.for_kind("edges")
+        try:
+            VIEW.check(query)
+        except FilterError as error:
+            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
+            query = self.host.scope.filtered("").for_kind("edges")
+        return query
+
+    # Making and showing
+
+    def refresh_picture(self, picture: Picture) -> None:
+        """Make everything about the centre again, off this thread."""
+        if self.host.graph_look.metric is not None:
+            self.view.metric = self.host.graph_look.metric
+        self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came))
+
+    def on_made(self, message: Made) -> None:
+        """Show what was made, unless one went elsewhere meanwhile."""
+        if not self._making.take(message):
+            return
+        if message.error is not None:
+            self._answer = None
+            self.view.explain(Note("This Flow cannot be shown", str(message.error)))
+            self.update_chrome()
+            return
+        answer = message.answer
+        assert isinstance(answer, _Answer)
+        self._came = None
+        self._take(answer)
+
+    def _take(self, answer: _Answer) -> None:
+        self._answer = answer
+        flow, courses = answer.flow, self.query_one(FlowCourses)
+        self.shown = answer.place if flow is None else replace(answer.place, at=flow.centre.id)
+        if flow is None:
+            self.view.explain(self._why_empty(answer))
+            courses.forget()
+        else:
+            if answer.detail.charts:
+                courses.show(answer.detail.charts, answer.marks, answer.picture.snapshot)
+            thresholds = answer.picture.thresholds
+            self.view.show(flow, answer.detail, thresholds, hops=answer.place.hops, side=self._side, on=self._left)
+            self._side = self._left = None
+        self.query_one(FlowFoot).show(answer.detail)
+        self._arrange()
+        self.update_chrome()
+
+    def _why_empty(self, answer: _Answer) -> Note:
+        picture, at = answer.picture, answer.place.at
+        if not picture.edges and not picture.snapshot.settled:
+            return Note("Reading the mesh …", "No cluster has answered yet.")
+        unknowns = unknowns_of(picture.snapshot, VIEW.needs, states=picture.telemetry_states)
+        if at is None or not picture.edges:
+            return Note("No traffic was seen", told(VIEW.empty, unknowns), "1 shows every cluster")
+        name = at.rpartition("/")[2]
+        if answer.query.filter:
+            return Note("No calls match the filter", f"/{answer.query.filter} leaves none of {clean(name)}.", "esc")
+        said = told(f"Nobody calls {clean(name)}, and it calls nobody, in this window.", unknowns)
+        return Note("No traffic around it", said, "w goes to the worst of the graph, esc goes back")
+
+    def _arrange(self) -> None:
+        """The pipe as high as it is; courses where there is room; what is left goes to both."""
+        foot, courses, view = self.query_one(FlowFoot), self.query_one(FlowCourses), self.view
+        room = max(1, self.size.height - _CHROME)
+        about = foot.natural_height(self.size.width, room)
+        wanted = view.natural_height(self.size.width, room - about - _CHART_HEIGHT)
+        plots = bool(courses.charts) and room - min(wanted, room // 2) - about - 1 >= _CHART_HEIGHT
+        courses.display = plots
+        if self.flow is None:
+            about, wanted = 0, room
+        height = min(wanted, room - about - (_CHART_HEIGHT if plots else 0))
+        foot.display = about > 0
+        foot.styles.height = about
+        plotted = min(_MOST_CHART, room - height - about) if plots else 0
+        courses.styles.height = plotted
+        view.styles.height = max(1, room - about - plotted)
+
+    def on_resize(self) -> None:
+        """More room shows more."""
+        self._arrange()
+        self.update()
+
+    def tick(self) -> None:
+        """Refresh the courses when they are old."""
+        super().tick()
+        self.query_one(FlowCourses).tick()
+
+    # Walking
+
+    def go(self, place: FlowPlace, *, side: int | None = None, came: FlowPlace | None = None) -> None:
+        """Centre on something else; esc goes back. `side` is where the cursor goes, `came` the place at another level.
+
+        Within what is shown this is immediate; only what is said of the centre besides its calls comes later.
+        """
+        if place == self.shown:
+            return
+        self._steps.append(self.shown)
+        self._show_place(place, side=side, came=came)
+
+    def _show_place(self, place: FlowPlace, *, side: int | None, came: FlowPlace | None = None) -> None:
+        answer, self._side, self._came = self._answer, side, came
+        self.shown = place
+        self._making.forget()
+        if answer is not None and came is None and place.level is answer.place.level and place.at is not None:
+            flow = flow_of(answer.picture, answer.query, place.sight, place.at, hops=place.hops)
+            if flow is not None:
+                same = answer.flow is not None and flow.centre.id == answer.flow.centre.id
+                self._take(answer._replace(place=place, flow=flow, detail=answer.detail if same else FlowDetail()))
+        self.update()
+
+    def on_flow_view_centred(self, message: FlowView.Centred) -> None:
+        """Walk there."""
+        self.go(replace(self.shown, at=message.node), side=message.side)
+
+    def action_back(self) -> None:
+        """Back to what was centred before; else widen the scope or leave."""
+        if self._steps:
+            self._left = self.shown.at
+            self._show_place(self._steps.pop(), side=CALLERS)
+        else:
+            super().action_back()
+
+    def action_worst(self) -> None:
+        """Go to the worst by impact; again: to the next."""
+        answer = self._answer
+        if answer is None:
+            return
+        worst = flow_index(answer.picture, answer.query, answer.place.sight).worst
+        if not worst:
+            self.say("Nothing here is degraded or failing.", Tone.GOOD)
+            return
+        at = (worst.index(self.shown.at) + 1) % len(worst) if self.shown.at in worst else 0
+        if worst[at] == self.shown.at:
+            self.say("This is the only one that is degraded or failing.")
+        self.go(replace(self.shown, at=worst[at]), side=CALLERS)
+
+    def action_twin(self, step: int) -> None:
+        """Go to the same service in another cluster."""
+        flow = self.flow
+        if flow is None or not flow.twins:
+            self.say("No other cluster serves this.")
+            return
+        every = sorted((flow.centre, *flow.twins), key=lambda node: node.id)
+        at = [node.id for node in every].index(flow.centre.id) + step
+        self.go(replace(self.shown, at=every[at % len(every)].id), side=CALLERS)
+
+    def action_widen(self, step: int) -> None:
+        """Show calls one hop further out, or one less."""
+        hops = self.shown.hops + step
+        if 1 <= hops <= MOST_HOPS:
+            self.go(replace(self.shown, hops=hops))
+        else:
+            most = f"{MOST_HOPS} hops are the most; v draws the whole graph."
+            self.say(most if step > 0 else "Only its own calls are shown; + shows those one hop further out.")
+
+    def action_level(self, step: int) -> None:
+        """Go to what the centre is in, or to the worst part of it."""
+        levels = self.shown.sight.levels
+        index = levels.index(self.shown.level) + step
+        if not 0 <= index < len(levels):
+            last, word = (levels[-1], "finest") if step > 0 else (levels[0], "coarsest")
+            self.say(f"{last.value} is the {word} level.")
+            return
+        self.go(replace(self.shown, level=levels[index]), side=CALLERS, came=self.shown)
+
+    def action_metric(self) -> None:
+        """Let the bars measure something else."""
+        metric = self.host.graph_look.metric = self.view.metric.following
+        self.view.measure(metric)
+        self.update_chrome()
+        self.say(f"The bars measure {metric.value}.")
+
+    # Going elsewhere
+
+    @property
+    def _node(self) -> GraphNode | None:
+        """The node under the cursor."""
+        call = self.view.call
+        if call is not None:
+            return call.node
+        return self.flow.centre if self.flow is not None else None
+
+    def _row(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor."""
+        node, answer = self._node, self._answer
+        if node is None or answer is None:
+            return None
+        row = row_of_node(answer.picture, node)
+        if row is None:
+            self.say(f"{node_name(node)} is known only from traffic.")
+        return row
+
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        node, answer = self._node, self._answer
+        return None if node is None or answer is None else row_of_node(answer.picture, node)
+
+    def on_flow_view_opened(self) -> None:
+        """Open the centre's row."""
+        if (row := self._row()) is not None:
+            self.host.open_detail(*row)
+
+    def action_open_call(self) -> None:
+        """Open the call under the cursor; if it combines several, list them; on the centre, open that."""
+        call, answer = self.view.call, self._answer
+        if answer is None:
+            return
+        if call is None:
+            self.on_flow_view_opened()
+            return
+        sight, edge = answer.place.sight, call.edge
+        found = edges_between(answer.picture, answer.query, sight, source=edge.source, target=edge.target)
+        if len(found) == 1:
+            self.host.open_detail("edges", VIEW.key(found[0][1]))
+        elif found:
+            from meshtop.console.screens.graph_edges import GraphEdgesScreen
+
+            name = edge_name(flow_index(answer.picture, answer.query, sight).lookup, edge)
+            self.app.push_screen(GraphEdgesScreen(name, sight, edge.source, edge.target))
+
+    def action_object(self) -> None:
+        """Show the object of the node under the cursor as YAML, in every cluster."""
+        if (row := self._row()) is not None:
+            self.show_object(*row)
+
+    def action_narrow(self) -> None:
+        """Narrow the scope to the place of the node under the cursor."""
+        if (row := self._row()) is not None:
+            self.narrow_to(*row)
+
+    def action_tree(self) -> None:
+        """Show the calls from the centre down as a tree; from the entry point where it calls nobody."""
+        flow, answer = self.flow, self._answer
+        if flow is None or answer is None:
+            return
+        from meshtop.console.screens.call_tree import CallTreeScreen
+
+        root = flow.centre if flow.callees else flow.way.nodes[0]
+        self.app.push_screen(CallTreeScreen(root.id, answer.place.level))
+
+    def action_canvas(self) -> None:
+        """Draw the whole graph instead, with the cursor on the centre; this is remembered."""
+        self.host.graph_canvas = True
+        if self._by_key and self.flow is None:
+            self.app.switch_screen(load_screen(CANVAS)())
+        else:
+            self.app.switch_screen(load_screen(CANVAS_AT)(self.shown.level, self.shown.at, self._by_key))
+
+    # Filtering
+
+    async def action_filter(self) -> None:
+        """Type a filter of calls."""
+        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
+
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+        """Filter while typing; an invalid filter is explained in the bottom line."""
+        scope, picture = self.host.scope, self.host.picture
+        query = scope.filtered(event.text).for_kind("edges")
+        try:
+            VIEW.check(query)
+        except FilterError as error:
+            if not event.final:
+                event.prompt.show_message(str(error), wrong=True)
+                return
+            self.host.set_scope(scope.filtered(event.before))
+            self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
+            return
+        self.host.set_scope(scope.filtered(event.text))
+        if picture is not None and not event.final:
+            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
+            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
+
+    def help_columns(self) -> tuple[tuple[str, str], ...]:
+        """What the columns mean."""
+        return (
+            ("req/s", "Requests a second; bytes a second, both ways, of TCP."),
+            ("err %", "Share of failed requests, with the sign of the call's health."),
+            ("share", "Its part of all requests that the centre gets (or sends); of all bytes for TCP."),
+            ("of errors", "Its part of all failed requests of that side."),
+            ("p99", "99 of 100 answers are faster; bars compare with the slowest of the side."),
+            ("mTLS", "Share of its traffic seen as mutual TLS; 🔓 where part of it was plaintext."),
+        )
+
+
+def flow_around(picture: Picture | None, kind: str, key: str) -> FlowScreen | None:
+    """The Flow around a row of a kind; None if the row no longer exists, or the graph does not show its kind."""
+    kind_view = view(kind)
+    items = kind_view.all_items(picture) if picture is not None else []
+    item = next((item for item in items if kind_view.key(item) == key), None)
+    place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
+    return None if place is None else FlowScreen(place[1], level_of(place[1], place[0]), by_key=False)
