@@ -9,12 +9,11 @@ from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
 from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -73,15 +72,6 @@ def first_page(pages: Sequence[DetailPage]) -> int:
     """The number of the page to open on: the first that has something to show."""
     filled = (number for number, page in enumerate(pages) if page.related is None or page.related.table.items)
     return next(filled, 0)
-
-
-class LinesArrived(Message):
-    """Message: a chart's lines arrived."""
-
-    def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        super().__init__()
-        self.index = index
-        self.lines = lines
 
 
 class DetailScreen(PlottedScreen):
