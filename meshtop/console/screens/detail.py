@@ -204,10 +204,14 @@ class DetailScreen(PlottedScreen):
         for index in range(MOST_CHARTS):
             self.query_one(f"#chart-{index}").display = index < page.charts
         table.display = page.related is not None
+        top.styles.height = "1fr"
         if page.related is not None:
-            # As high as its rows: facts and plots have what remains.
+            # With plots the table is as high as its rows, and they have what remains; without, the facts are.
             rows, room = max(LEAST_ROWS, len(page.related.table) + 1), max(LEAST_ROWS, self.size.height * 2 // 5)
-            table.styles.height = min(rows, room) if page.facts else "1fr"
+            facts_high = len(detail_lines(self._detail, max(1, self.size.width))) + 1
+            table.styles.height = min(rows, room) if page.charts else "1fr"
+            if not page.charts:
+                top.styles.height = min(facts_high, self.size.height * 3 // 5)
             self._show_related(page.related)
         lost = self.reading and self.focused not in self.plots
         if self.focused is None or lost or not self.focused.display or (table.display and self.focused is facts):
