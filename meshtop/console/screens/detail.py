@@ -9,12 +9,11 @@ from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
 from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -73,15 +72,6 @@ def first_page(pages: Sequence[DetailPage]) -> int:
     """The number of the page to open on: the first that has something to show."""
     filled = (number for number, page in enumerate(pages) if page.related is None or page.related.table.items)
     return next(filled, 0)
-
-
-class LinesArrived(Message):
-    """Message: a chart's lines arrived."""
-
-    def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        super().__init__()
-        self.index = index
-        self.lines = lines
 
 
 class DetailScreen(PlottedScreen):
@@ -214,10 +204,14 @@ class DetailScreen(PlottedScreen):
         for index in range(MOST_CHARTS):
             self.query_one(f"#chart-{index}").display = index < page.charts
         table.display = page.related is not None
+        top.styles.height = "1fr"
         if page.related is not None:
-            # As high as its rows: facts and plots have what remains.
+            # With plots the table is as high as its rows, and they have what remains; without, the facts are.
             rows, room = max(LEAST_ROWS, len(page.related.table) + 1), max(LEAST_ROWS, self.size.height * 2 // 5)
-            table.styles.height = min(rows, room) if page.facts else "1fr"
+            facts_high = len(detail_lines(self._detail, max(1, self.size.width))) + 1
+            table.styles.height = min(rows, room) if page.charts else "1fr"
+            if not page.charts:
+                top.styles.height = min(facts_high, self.size.height * 3 // 5)
             self._show_related(page.related)
         lost = self.reading and self.focused not in self.plots
         if self.focused is None or lost or not self.focused.display or (table.display and self.focused is facts):

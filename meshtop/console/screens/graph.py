@@ -324,6 +324,9 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def action_flow(self) -> None:
         """Show the Flow of the node under the cursor instead; this is remembered."""
         node = self.view.node
+        if node is not None and node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+            return
         self.host.graph_canvas = False
         at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
         self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
@@ -390,6 +393,12 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         picture = self.host.picture
         if self._playback.playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
             self.host.travel(1)
+
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        picture, node = self.host.picture, self.view.node
+        return None if picture is None or node is None else row_of_node(picture, node)
 
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; a node without one is opened by a level."""
