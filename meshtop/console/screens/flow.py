@@ -164,7 +164,8 @@ class FlowScreen(MeshScreen):
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""
-        if not self._making.take(message):
+        # An answer that comes while the screen is closed finds nothing to show it.
+        if not self._making.take(message) or not self.query(FlowFoot):
             return
         if message.error is not None:
             self._answer = None
