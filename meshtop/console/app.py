@@ -16,6 +16,7 @@ from meshtop.console.commands import run_command
 from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.desk.rights import Rights
+from meshtop.console.graph_look import GraphLook
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
 from meshtop.console.places import (
@@ -93,6 +94,7 @@ class MeshtopApp(Shell):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
+        self.graph_look = GraphLook()
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
         self._opening_from: Screen[object] | None = None

@@ -126,6 +126,8 @@ DETAILS = {CANARIES: "cockpit:CockpitScreen", CHANGES: "changes:ChangeDetailScre
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
 OBJECT = "object:ObjectScreen"
+WHAT_IF, WHAT_IF_PASTED = "whatif:what_if_about", "whatif:what_if_pasted"
+DESCRIBE = "describe:describe_screen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
 FLOW, FLOW_AROUND = "flow:FlowScreen", "flow:flow_around"
 """The graph as one thing with its callers and callees: the place, and around a row."""

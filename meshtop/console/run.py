@@ -53,7 +53,11 @@ def run_console(
     data = loaded.data
     try:
         look = decide_look(
-            os.environ, color=data.get("color", "auto"), theme=data.get("theme"), ascii_only=bool(data.get("ascii"))
+            os.environ,
+            color=data.get("color", "auto"),
+            theme=data.get("theme"),
+            ascii_only=bool(data.get("ascii")),
+            plots=data.get("plots", "auto"),
         )
     except ValueError as error:
         raise ConfigError(f"theme: {error}") from error

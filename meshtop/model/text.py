@@ -198,6 +198,23 @@ def cut(text: str, width: int) -> str:
     return "".join(kept) + ELLIPSIS
 
 
+def cut_middle(text: str, width: int) -> str:
+    """The cleaned text in at most `width` cells; of a longer one both ends stay, around an ellipsis."""
+    text = clean(text)
+    if cell_width(text) <= width:
+        return text
+    if width < 3:
+        return cut(text, width)
+    head = cut(text, width // 2 + 1)[:-1]
+    room, tail = width - cell_width(head) - 1, ""
+    for cluster, cells in reversed(list(graphemes(text))):
+        room -= cells
+        if room < 0:
+            break
+        tail = cluster + tail
+    return head + ELLIPSIS + tail
+
+
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """The cleaned text in exactly `width` cells, padded on the left when `right`, cut with an ellipsis when longer."""
     if _is_plain(text) and len(text) <= width:

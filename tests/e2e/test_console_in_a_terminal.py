@@ -34,11 +34,20 @@ UNKNOWN = re.compile(r"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1bP[^\x1b]*\x1b\\")
 class Terminal:
     """A program on a pseudo-terminal, and the screen that a person would see."""
 
-    def __init__(self, *arguments: str, program: Sequence[str] = MESHTOP, **environ: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: Sequence[str] = MESHTOP,
+        size: tuple[int, int] = (COLUMNS, LINES),
+        **environ: str,
+    ) -> None:
+        columns, lines = size
+        self.keys = 0
+        """How many keys were pressed, escape sequences counted as one."""
         self.master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(self.slave)
-        self.screen = pyte.Screen(COLUMNS, LINES)
+        self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.Stream(self.screen)
         self.written = ""
         self.process = subprocess.Popen(
@@ -64,6 +73,7 @@ class Terminal:
         return shown
 
     def press(self, keys: str) -> None:
+        self.keys += 1 if keys.startswith("\x1b") else len(keys)
         os.write(self.master, keys.encode())
 
     def end(self) -> int:
@@ -91,8 +101,10 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(*arguments: str, program: Sequence[str] = MESHTOP, **environ: str) -> Iterator[Terminal]:
-    running = Terminal(*arguments, program=program, **environ)
+def terminal(
+    *arguments: str, program: Sequence[str] = MESHTOP, size: tuple[int, int] = (COLUMNS, LINES), **environ: str
+) -> Iterator[Terminal]:
+    running = Terminal(*arguments, program=program, size=size, **environ)
     try:
         yield running
     finally:

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.picture_request import PictureRequest
@@ -19,7 +20,7 @@ from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.screens.flow_place import FlowAnswer, FlowPlace, make_flow, why_no_flow
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import METRIC_TITLES, FlowMetric
+from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.graph_cursor import GraphCursor
@@ -68,7 +69,6 @@ class FlowScreen(MeshScreen):
         Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
         Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
         Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
-        Binding("y", "copy", "copy", id="flow.copy"),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
 
@@ -144,7 +144,7 @@ class FlowScreen(MeshScreen):
             return (self.shown.level.value,)
         where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
         metric = self.view.metric
-        return where if metric is FlowMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
 
     def scope_query(self) -> Query:
         """The scope's query; a filter on columns that edges do not have is reported and ignored."""
@@ -160,6 +160,8 @@ class FlowScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Make everything about the centre again, off this thread."""
+        if self.host.graph_look.metric is not None:
+            self.view.metric = self.host.graph_look.metric
         self._making.ask(partial(make_flow, picture, self.scope_query(), self.shown, self._came))
 
     def on_made(self, message: Made) -> None:
@@ -213,13 +215,16 @@ class FlowScreen(MeshScreen):
 
     def on_resize(self) -> None:
         """More room shows more."""
-        self._arrange()
+        if self.query(FlowFoot):
+            self._arrange()
         self.update()
 
     def tick(self) -> None:
         """Refresh the courses when they are old."""
         super().tick()
-        self.query_one(FlowCourses).tick()
+        # A tick may come before there is anything to refresh.
+        for courses in self.query(FlowCourses):
+            courses.tick()
 
     # Walking
 
@@ -301,7 +306,7 @@ class FlowScreen(MeshScreen):
 
     def action_metric(self) -> None:
         """Let the bars measure something else."""
-        metric = self.view.metric.next
+        metric = self.host.graph_look.metric = self.view.metric.following
         self.view.measure(metric)
         self.update_chrome()
         self.say(f"The bars measure {metric.value}.")
@@ -325,6 +330,12 @@ class FlowScreen(MeshScreen):
         if row is None:
             self.say(f"{node_name(node)} is known only from traffic.")
         return row
+
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        node, answer = self._node, self._answer
+        return None if node is None or answer is None else row_of_node(answer.picture, node)
 
     def on_flow_view_opened(self) -> None:
         """Open the centre's row."""
@@ -379,19 +390,6 @@ class FlowScreen(MeshScreen):
             return
         sight = Sight(level=place.level, focus=None if self._by_key else flow.centre.id)
         self.app.switch_screen(canvas(sight, GraphCursor(flow.centre.id), by_key=self._by_key))
-
-    def action_copy(self) -> None:
-        """Copy what is on the screen to the terminal's clipboard, with what it is of."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None:
-            return
-        parts = (self.view, self.query_one(FlowFoot))
-        lines = [part.render_line(y).text for part in parts for y in range(part.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        self.app.copy_to_clipboard(copied_text((self.place, *self.crumbs()), scope, picture.snapshot, lines))
-        self.say("Copied what is on the screen; T has all calls as a tree.", Tone.GOOD)
 
     # Filtering
 

@@ -160,6 +160,10 @@ async def test_keys_walk_over_versions_and_clusters(story: Snapshot) -> None:
         await pilot.pause()
         assert "eu-west" in course_of(screen)
         await pilot.press("tab")
+        assert screen.reading, "after the last cluster come the plots"
+        await pilot.press("tab")
+        await pilot.pause()
+        assert (screen.reading, "us-east" in course_of(screen)) == (False, True)
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, CanaryDetailScreen)
