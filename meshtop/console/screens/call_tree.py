@@ -110,7 +110,8 @@ class CallTreeScreen(MeshScreen):
 
     def on_made(self, message: Made) -> None:
         """Show the tree."""
-        if not self._making.take(message):
+        # An answer that comes while the screen is closed finds nothing to show it.
+        if not self._making.take(message) or not self.query("#tree"):
             return
         if message.error is not None:
             self.say(f"The tree cannot be shown: {message.error}", Tone.FAILING)

@@ -166,7 +166,8 @@ class FlowScreen(MeshScreen):
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""
-        if not self._making.take(message):
+        # An answer that comes while the screen is closed finds nothing to show it.
+        if not self._making.take(message) or not self.query(FlowFoot):
             return
         if message.error is not None:
             self._answer = None
@@ -214,13 +215,16 @@ class FlowScreen(MeshScreen):
 
     def on_resize(self) -> None:
         """More room shows more."""
-        self._arrange()
+        if self.query(FlowFoot):
+            self._arrange()
         self.update()
 
     def tick(self) -> None:
         """Refresh the courses when they are old."""
         super().tick()
-        self.query_one(FlowCourses).tick()
+        # A tick may come before there is anything to refresh.
+        for courses in self.query(FlowCourses):
+            courses.tick()
 
     # Walking
 

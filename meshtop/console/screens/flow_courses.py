@@ -76,7 +76,8 @@ class FlowCourses(Guarded, Horizontal):
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart; a later question that fails leaves the lines of the one before."""
         message.stop()
-        if message.index < len(self.charts):
+        # Lines that come while the screen is closed find no chart.
+        if message.index < len(self.charts) and self.query(ChartView):
             self._lines[message.index] = message.lines or self._lines.get(message.index, ())
             self._draw(message.index)
 
