@@ -10,9 +10,8 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.canaries import CanaryDetailScreen, ShiftingScreen, shift_permissions
-from meshtop.console.screens.detail import LinesArrived
 from meshtop.console.screens.facts import BLANK, course, due_again, lines_span, read_courses, section_lines
-from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView

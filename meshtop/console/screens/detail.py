@@ -9,12 +9,11 @@ from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
 from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -75,15 +74,6 @@ def first_page(pages: Sequence[DetailPage]) -> int:
     return next(filled, 0)
 
 
-class LinesArrived(Message):
-    """Message: a chart's lines arrived."""
-
-    def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        super().__init__()
-        self.index = index
-        self.lines = lines
-
-
 class DetailScreen(PlottedScreen):
     """The detail of an item of any kind; tab goes through its pages and into its plots, esc goes back."""
 
@@ -93,6 +83,7 @@ class DetailScreen(PlottedScreen):
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
         Binding("y", "evidence", "copy", id="detail.text"),
         Binding("Y", "object", "object", id="detail.object", show=False),
+        Binding("b", "bookmark", "bookmark", id="detail.bookmark", show=False),
     ]
 
     def __init__(self, kind: str, key: str) -> None:
@@ -136,6 +127,10 @@ class DetailScreen(PlottedScreen):
                         yield ChartView(id=f"chart-{index}")
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
+
+    def action_bookmark(self) -> None:
+        """Mark this, or take the mark away."""
+        self.bookmark(self.kind, self.key)
 
     def tick(self) -> None:
         """Refresh charts when they are old."""
@@ -181,6 +176,11 @@ class DetailScreen(PlottedScreen):
             self._asked_for = asked_for
             self._ask_charts()
 
+    @property
+    def facts_view(self) -> LineView | None:
+        """The facts, where they are on the page."""
+        return next((facts for facts in self.query("#facts").results(LineView) if facts.display), None)
+
     def make_detail(self, picture: Picture) -> Detail | None:
         """The item's detail with the objects that shape it; None if it does not exist (any more)."""
         found = detail(picture, self.kind, self.key)
@@ -204,10 +204,14 @@ class DetailScreen(PlottedScreen):
         for index in range(MOST_CHARTS):
             self.query_one(f"#chart-{index}").display = index < page.charts
         table.display = page.related is not None
+        top.styles.height = "1fr"
         if page.related is not None:
-            # As high as its rows: facts and plots have what remains.
+            # With plots the table is as high as its rows, and they have what remains; without, the facts are.
             rows, room = max(LEAST_ROWS, len(page.related.table) + 1), max(LEAST_ROWS, self.size.height * 2 // 5)
-            table.styles.height = min(rows, room) if page.facts else "1fr"
+            facts_high = len(detail_lines(self._detail, max(1, self.size.width))) + 1
+            table.styles.height = min(rows, room) if page.charts else "1fr"
+            if not page.charts:
+                top.styles.height = min(facts_high, self.size.height * 3 // 5)
             self._show_related(page.related)
         lost = self.reading and self.focused not in self.plots
         if self.focused is None or lost or not self.focused.display or (table.display and self.focused is facts):

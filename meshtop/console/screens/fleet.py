@@ -13,9 +13,8 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
-from meshtop.console.screens.detail import LinesArrived
 from meshtop.console.screens.facts import MARGIN, course, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.totals_line import ClusterHistory, headline
 from meshtop.console.widgets.chart import ChartView

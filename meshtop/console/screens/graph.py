@@ -394,6 +394,12 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         if self._playback.playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
             self.host.travel(1)
 
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        picture, node = self.host.picture, self.view.node
+        return None if picture is None or node is None else row_of_node(picture, node)
+
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; a node without one is opened by a level."""
         picture, node = self.host.picture, self.view.node

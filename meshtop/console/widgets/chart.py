@@ -97,7 +97,8 @@ def chart_lines(
     tones = [series.tone or tone for series, tone in zip(model.series, own, strict=True)]
     keys = legend_keys(model, tones, cursor)
     low, high = _bounds(model, [_spread(series.values, 2 * max(1, width)) for series in model.series])
-    margin = max((cell_width(label) for label in _labels(low, high, height, model.unit)), default=0) + 1
+    # Room for the label in the middle too, which only some heights have.
+    margin = max(cell_width(short_number(value, model.unit)) for value in (low, (low + high) / 2, high)) + 1
     known = any(highest_value(series) is not None for series in model.series)
     side = side_legend(keys, width - margin - 1, height - 3) if known else None
     lines = chart_heading(model, [] if side is not None else keys, width, height, choices)

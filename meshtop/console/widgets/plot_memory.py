@@ -37,7 +37,7 @@ class PlotSpan(Struct, frozen=True):
         return end - self.seconds, end
 
 
-SPANS = (PlotSpan(900.0, 10.0), PlotSpan(3600.0, 30.0), PlotSpan(21_600.0, 120.0), PlotSpan(86_400.0, 300.0))
+SPANS = (PlotSpan(900.0, 10.0), PlotSpan(3600.0, 30.0), PlotSpan(21_600.0, 180.0), PlotSpan(86_400.0, 300.0))
 """What `+` and `-` choose from."""
 
 

@@ -197,7 +197,7 @@ def _change(item: ClusterItem) -> HourlyChange:
 
 def _change_cell(item: ClusterItem) -> Cell:
     """What became of its requests; blank where no history was read."""
-    return Cell(_change(item).text, Tone.DIM) if item.requests_trend else Cell("")
+    return Cell(_change(item).text, Tone.DIM) if item.requests_trend else Cell(" ")
 
 
 def _in_brackets(column: Column[ClusterItem]) -> Column[ClusterItem]:

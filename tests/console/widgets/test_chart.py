@@ -113,6 +113,13 @@ def test_a_line_rises_breaks_and_is_labelled() -> None:
     assert [drawn(line, 24) for line in chart_lines(model, 24, 8)] == WANTED
 
 
+@pytest.mark.parametrize("height", range(6, 14))
+def test_the_axis_is_straight_whatever_its_labels_are(height: int) -> None:
+    lines = [written(line) for line in chart_lines(timed((0.1, 0.28)), 60, height)]
+    axis = {line.index(sign) for line in lines for sign in "┤│└" if sign in line}
+    assert len(axis) == 1, lines
+
+
 def test_no_data_is_a_sentence() -> None:
     lines = [
         drawn(line, 40) for line in chart_lines(ChartModel("Latency", "ms", (ChartSeries("p99", (None, None)),)), 40, 8)
