@@ -59,8 +59,7 @@ class TextTableLayout:
         # A column that has nothing to say in any row, as a sparkline without a history, takes no room.
         said = [i for i in range(len(columns)) if not rows or any(row[i].text.strip() for row in rows)]
         natural = [
-            max([cell_width(clean(columns[i].title)), *(cell_width(clean(row[i].text)) for row in rows)])
-            for i in said
+            max([cell_width(clean(columns[i].title)), *(cell_width(clean(row[i].text)) for row in rows)]) for i in said
         ]
         picked, self.widths = _fit([self._columns[i] for i in said], natural, style.width)
         self.picked = [said[i] for i in picked]

@@ -17,7 +17,6 @@ from meshtop.console.making import Made, Making
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CANVAS, CANVAS_AT, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -25,6 +24,7 @@ from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.plot_memory import PlotSpan, plots_of
 from meshtop.model.numbers import number_of
 from meshtop.model.text import clean
 from meshtop.views.frame.filter import FilterError
@@ -82,8 +82,8 @@ class _Answer(NamedTuple):
     marks: tuple[float, ...] = ()
 
 
-def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None) -> _Answer:
-    """Everything about a place; `came` is where one comes from to another level."""
+def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None, span: PlotSpan) -> _Answer:
+    """Everything about a place; `came` is where one comes from to another level, `span` what its plots show."""
     if came is not None and came.at is not None:
         at = at_level(picture, query, came.sight, came.at, place.sight)
         place = replace(place, at=at or place.at)
@@ -91,8 +91,8 @@ def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | No
     if flow is None:
         return _Answer(picture, query, place, flow, FlowDetail())
     detail = flow_detail(picture, query, place.sight, flow)
-    end = picture.snapshot.moment or picture.snapshot.at
-    marks = node_marks(picture, query, place.sight, flow.centre, end - COURSE_SECONDS, end)
+    window = span.window(picture.snapshot.moment or picture.snapshot.at)
+    marks = node_marks(picture, query, place.sight, flow.centre, *window)
     return _Answer(picture, query, place, flow, detail, marks)
 
 
@@ -205,7 +205,11 @@ class FlowScreen(MeshScreen):
         """Make everything about the centre again, off this thread."""
         if self.host.graph_look.metric is not None:
             self.view.metric = self.host.graph_look.metric
-        self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came))
+        self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came, plots_of(self).span))
+
+    def on_chart_view_plot_left(self) -> None:
+        """A plot that was clicked gives the keyboard back."""
+        self.view.focus()
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""
