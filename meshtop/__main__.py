@@ -28,6 +28,7 @@ def main() -> None:
 
     common = Common()
     common.console = _console
+    common.keymap_problems = _keymap_problems
     called = os.path.basename(sys.argv[0])
     if called.startswith("kubectl"):
         from meshtop.cli.kubectl_plugin import run_for_kubectl
@@ -41,6 +42,13 @@ def _console(loaded: Loaded, **scope: Any) -> int:
     from meshtop.console.run import run_console
 
     return run_console(loaded, **scope)
+
+
+def _keymap_problems(keymap: dict[str, str]) -> list[str]:
+    """What is wrong with the keys that settings give; here for the same reason."""
+    from meshtop.console.keymap import keymap_problems
+
+    return keymap_problems(keymap)
 
 
 if __name__ == "__main__":

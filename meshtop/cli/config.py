@@ -63,6 +63,7 @@ def validate(ctx: click.Context) -> None:
         loaded = session.loaded
         _check_files(loaded)
         _check_policies(session)
+        _check_keymap(session)
     except ConfigError as error:
         *others, last = error.every
         for one in others:
@@ -180,6 +181,18 @@ def _check_files(loaded: Loaded) -> None:
         except OSError as error:
             why = "it is a directory" if isinstance(error, IsADirectoryError) else str(error.strerror).lower()
             raise ConfigError(f"{loaded.origin(key)}: {dotted(key)}: {path} cannot be read: {why}.") from error
+
+
+def _check_keymap(session: Session) -> None:
+    """Check that the keys and ids of `keymap` exist. Raises ConfigError."""
+    from meshtop.settings.document import ConfigError
+
+    check, keymap = session.common.keymap_problems, session.loaded.data.get("keymap")
+    problems = check(keymap) if check is not None and keymap else []
+    if problems:
+        where = session.loaded.origin(("keymap",))
+        every = tuple(f"{where}: {problem}" for problem in problems)
+        raise ConfigError(every[0], every=every)
 
 
 def _check_policies(session: Session) -> None:

@@ -93,12 +93,13 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings=SETTINGS)
 @click.option("--no-diff", is_flag=True, help="Console: send whole regions instead of changed cells.")
 @click.option("--no-mouse", is_flag=True, help="Console: leave the mouse to the terminal.")
+@click.option("--no-remember", is_flag=True, help="Console: begin as at first, and remember nothing for the next run.")
 @click.option(
     "--open", "opening", metavar="KIND/NAMESPACE/NAME", help="Console: begin with this, such as service/shop/catalog."
 )
 @common_options
 @click.pass_context
-def cli(ctx: click.Context, no_diff: bool, no_mouse: bool, opening: str | None) -> int | None:
+def cli(ctx: click.Context, no_diff: bool, no_mouse: bool, no_remember: bool, opening: str | None) -> int | None:
     """One terminal for every mesh: many Kubernetes clusters and Istio meshes, read from a kubeconfig alone.
 
     Without a command: the console, on every cluster of the kubeconfig.
@@ -111,7 +112,7 @@ def cli(ctx: click.Context, no_diff: bool, no_mouse: bool, opening: str | None) 
         return None
     from meshtop.cli.open_console import open_console
 
-    return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse, opening=opening)
+    return open_console(common_of(ctx), diff=not no_diff, mouse=not no_mouse, remember=not no_remember, opening=opening)
 
 
 COMPLETE_VARIABLE = "_MESHTOP_COMPLETE"

@@ -17,7 +17,9 @@ LOG_NAME = "console.log"
 POINTER = "use commands such as `meshtop get clusters` instead (see `meshtop --help`)"
 
 
-def open_console(common: Common, *, diff: bool = True, mouse: bool = True, opening: str | None = None) -> int:
+def open_console(
+    common: Common, *, diff: bool = True, mouse: bool = True, remember: bool = True, opening: str | None = None
+) -> int:
     """Open the console, on what `opening` names if it does, and return its exit code.
 
     Raises CommandError without a suitable terminal, ConfigError, and FilterError where `opening` names nothing.
@@ -30,6 +32,8 @@ def open_console(common: Common, *, diff: bool = True, mouse: bool = True, openi
     flags = common.flags()
     if not mouse:
         flags["--no-mouse"] = (("mouse",), False)
+    if not remember:
+        flags["--no-remember"] = (("remember",), False)
     loaded = load_settings(config=common.config, environ=os.environ, flags=flags)
     for note in loaded.notes:
         say(f"meshtop: {note}")

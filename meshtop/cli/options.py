@@ -66,6 +66,8 @@ class Common:
         """The recording that is read instead of clusters (`meshtop replay`)."""
         self.console: Console | None = None
         """Opens the console; set by the program's entry point, as the command line does not import the console."""
+        self.keymap_problems: Callable[[dict[str, str]], list[str]] | None = None
+        """What is wrong with the setting `keymap`; set likewise."""
 
     def flags(self) -> dict[str, tuple[KeyPath, Any]]:
         """The flags that override settings, in the form of `meshtop.settings.load`."""

@@ -8,39 +8,40 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from meshtop.console.commands import run_command
-from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
-from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
+from meshtop.console.acting_app import ActingApp
+from meshtop.console.anywhere import Anywhere
+from meshtop.console.commands import COMMANDS, described, own_proposals, run_command
+from meshtop.console.desk.journaling import JournalWatch
+from meshtop.console.desk.remembered import ConsoleMemory, ConsoleState
 from meshtop.console.desk.rights import Rights
 from meshtop.console.graph_look import GraphLook
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
+from meshtop.console.navigation import Navigation
 from meshtop.console.places import (
     ACCESS_QUESTION,
-    ACTION,
-    CANVAS_AROUND,
-    CANVAS_FROM,
+    DOCTOR,
     EXPLAIN,
     FLEET,
-    FLOW_AROUND,
     JOURNAL,
-    SCREENS,
-    detail_screen,
+    SETTINGS,
+    is_place,
     kind_of,
     load_screen,
     place_screen,
 )
-from meshtop.console.replay import NOT_OF_A_RECORDING, Replay
+from meshtop.console.replay import Replay
 from meshtop.console.running import BackgroundRuns
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArrived, SessionFailed
 from meshtop.console.terminal.look import Look
-from meshtop.console.terminal.shell import Shell, stylesheets
+from meshtop.console.terminal.shell import stylesheets
 from meshtop.console.themes import find_theme
 from meshtop.console.workers import ForgetfulExecutor
 from meshtop.log import defects_logged, log_repeated
@@ -50,15 +51,13 @@ from meshtop.process import IdleCollector
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.desk.journaling import JournalRow
+    from meshtop.console.desk.remembered import SavedView
     from meshtop.console.opening import StartingPoint
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
 MOST_DEFECTS = 100
 """So many without a new picture in between are no console any more."""
-AGAIN_SECONDS = 10.0
-"""For so long a second ctrl-c or q ends the console though something is in progress."""
 STEP_SECONDS = 60.0
 """Seconds that one key press goes back in time."""
 TICK_SECONDS = 2.0
@@ -66,13 +65,13 @@ TICK_SECONDS = 2.0
 feels."""
 
 
-class MeshtopApp(Shell):
+class MeshtopApp(ActingApp):
     """The console application with the latest Picture, the Scope, and the session with the observatory."""
 
     TITLE = "meshtop"
     CSS_PATH = stylesheets("app", "widgets", "screens")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+p", "command_palette", "palette", id="console.palette", show=False, priority=True),
+        Binding("ctrl+p", "go_anywhere", "go to", id="console.palette", show=False, priority=True),
     ]
 
     def __init__(
@@ -81,11 +80,13 @@ class MeshtopApp(Shell):
         look: Look | None = None,
         session: ConsoleSession | None = None,
         opening: StartingPoint | None = None,
+        memory: ConsoleMemory | None = None,
     ) -> None:
         super().__init__(look, cell_diff=options.cell_diff)
         self.options = options
         self.picture: Picture | None = None
-        self.scope = Scope(query=options.query)
+        self.memory = memory or ConsoleMemory()
+        self.scope = Scope(query=options.query, sorts=tuple(self.memory.state.sorts.items()))
         self.session = session or ConsoleSession(options, self)
         self.rights = Rights(self.session)
         self.replay = Replay(options.recording) if options.recording is not None else None
@@ -95,6 +96,8 @@ class MeshtopApp(Shell):
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
         self.graph_look = GraphLook()
+        self.anywhere = Anywhere(COMMANDS, described, lambda: own_proposals(self.memory.state))
+        self.navigation = Navigation(self, self)
         self.opening = opening
         """What is to be shown first, until it is; None afterwards."""
         self._opening_from: Screen[object] | None = None
@@ -125,9 +128,24 @@ class MeshtopApp(Shell):
         asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
+            self.call_after_refresh(self._check_keymap)
         self.call_after_refresh(self._begin_opening)
         self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
+
+    def _check_keymap(self) -> None:
+        """Say which ids and keys of the settings there are not; on another thread, as it imports every screen."""
+
+        def work() -> None:
+            with defects_logged(_log, "checking the keymap"):
+                from meshtop.console.keymap import keymap_problems
+
+                problems = keymap_problems(self.options.keymap)
+            if problems:
+                more = f" (and {len(problems) - 1} more: meshtop config validate)" if len(problems) > 1 else ""
+                self.call_from_thread(self._say, problems[0] + more, Tone.DEGRADED)
+
+        self.run_worker(work, thread=True, group="keymap", exit_on_error=False)
 
     def on_key(self, event: events.Key) -> None:
         """Forward keys that were typed before an opened prompt received the focus to that prompt.
@@ -155,46 +173,6 @@ class MeshtopApp(Shell):
         # A tick that was due while everything is closed finds no screen.
         if self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.tick()
-
-    def on_journal_read(self, message: JournalRead) -> None:
-        """Show on every screen which actions are unfinished."""
-        clusters = self.picture.snapshot.clusters if self.picture is not None else ()
-        changed = self.journal.take(message, clusters_at_hand(clusters))
-        # An answer that comes while everything is closed finds no screen.
-        if changed and self.screen_stack and isinstance(self.screen, MeshScreen):
-            self.screen.update()
-
-    def action_journal(self) -> None:
-        """Open what runs in the background, or the journal."""
-        self.open_running()
-
-    def open_running(self) -> None:
-        """Open what runs, or ended, in the background; without any, and from there, the journal."""
-        waiting = [screen for screen in self.runs.all if screen not in self.screen_stack]
-        if waiting and self.screen not in self.runs.all:
-            self.push_screen(waiting[-1])
-        else:
-            self.open_journal()
-
-    def open_journal(self) -> None:
-        """Open the journal screen, unless it is open."""
-        if self.replay is not None:
-            self._say(NOT_OF_A_RECORDING, Tone.PLAIN)
-            return
-        journal = load_screen(SCREENS[JOURNAL].path)
-        if not isinstance(self.screen, journal):
-            self.push_screen(journal())
-
-    def open_action(self, row: JournalRow, ask: str = "") -> None:
-        """Open an action: the screen that runs it here, if one does, else its history."""
-        running = self.runs.of(row.action.id)
-        if running is None:
-            self.push_screen(load_screen(ACTION)(row, ask))
-        elif running not in self.screen_stack:
-            self.push_screen(running)
-        else:
-            while self.screen is not running:
-                self.pop_screen()
 
     def show_chrome(self) -> None:
         """Draw the bars of the screen in front again."""
@@ -253,36 +231,15 @@ class MeshtopApp(Shell):
         if self.opening is not None:
             self.open_place(self.opening.kind)
             self._opening_from = self.screen
+        elif (place := self.memory.state.place) and place != FLEET and is_place(place):
+            self.open_place(place)
+        if self.memory.problem:
+            self._say(self.memory.problem, Tone.DEGRADED)
 
     async def action_hand_over(self) -> None:
         """Give the terminal to k9s or kubectl until that ends."""
         if said := await hand_over(self, self, self.options.kubeconfig):
             self._say(said, Tone.DEGRADED)
-
-    def action_incident(self) -> None:
-        """Write a page about what is wrong, in the background; the bottom line says where it is."""
-        picture = self.picture
-        if self.is_web or picture is None:
-            where = "In a browser no page is written, as it would be on the server: meshtop incident writes one."
-            self._say(where if self.is_web else "Nothing was read yet.", Tone.DEGRADED)
-            return
-        self._say("A page about what is wrong is being written …", Tone.PLAIN)
-        name = self.replay.name if self.replay is not None else None
-        write = partial(write_incident, picture, self.scope.query, incident_folders(), recording=name)
-
-        def work() -> None:
-            said, done = "A defect of meshtop: the page was not written. The log has it.", False
-            try:
-                with defects_logged(_log, "writing a page about what is wrong"):
-                    said, done = write()
-            finally:
-                self.post_message(IncidentWritten(said, done))
-
-        self.run_worker(work, thread=True, exclusive=True, group="incident", exit_on_error=False)
-
-    def on_incident_written(self, message: IncidentWritten) -> None:
-        """Say where the page is, or why there is none."""
-        self._say(message.sentence, Tone.GOOD if message.done else Tone.DEGRADED)
 
     def on_session_failed(self, message: SessionFailed) -> None:
         """End the console with an error message, as there is nothing to show without an observatory."""
@@ -295,11 +252,20 @@ class MeshtopApp(Shell):
             self.exit(return_code=Exit.DEFECT)
 
     def on_unmount(self) -> None:
-        """Stop background work."""
+        """Stop background work, and remember the place."""
         self.session.stop()
+        if self.memory.writes and (place := self.navigation.place) != self.memory.state.place:
+            self.memory.change(lambda state: replace(state, place=place))
 
     def set_scope(self, scope: Scope) -> None:
-        """Change the scope for all screens."""
+        """Change the scope for all screens; other limits are a step that can be taken back."""
+        self.navigation.rescoping(scope)
+        self.take_scope(scope)
+
+    def take_scope(self, scope: Scope) -> None:
+        """Change the scope for all screens; going back and forward is no step of its own."""
+        for kind, sort in set(scope.sorts) - set(self.scope.sorts):
+            self.memory.change(partial(ConsoleState.sorted_by, kind=kind, sort=sort))
         self.scope = scope
         for screen in self.screen_stack:
             if isinstance(screen, MeshScreen):
@@ -313,81 +279,33 @@ class MeshtopApp(Shell):
 
     def open_place(self, kind: str) -> None:
         """Go to a place, closing opened screens. The fleet is always at the bottom of the stack."""
-        while len(self.screen_stack) > 1:
-            self.pop_screen()
-        if kind != FLEET:
-            self.push_screen(place_screen(kind, canvas=self._draws_canvas))
-
-    @property
-    def _draws_canvas(self) -> bool:
-        """Whether the graph opens as a drawing of everything."""
-        return self.size.width >= CANVAS_FROM if self.graph_canvas is None else self.graph_canvas
-
-    def _may_end(self) -> bool:
-        """Whether the console may end: nothing is in progress, or that was told a moment ago. Else it is told."""
-        running, now = self.runs.running, self.now()
-        if not running or (self.runs.told_at is not None and now - self.runs.told_at < AGAIN_SECONDS):
-            self.exit_message = self._left_behind()
-            return True
-        self.runs.told_at = now
-        one = len(running) == 1
-        what = f"{running[0].subject} is" if one else f"{len(running)} actions are"
-        holds = all(run.held_by_quitting for run in running)
-        then = f"{'leaves' if holds else 'interrupts'} {'it' if one else 'them'}{' held' if holds else ''}"
-        self._say(f"{what} in progress (J). ctrl-c or q again {then}.", Tone.DEGRADED)
-        return False
-
-    def action_interrupt(self) -> None:
-        """End the console on ctrl-c; while an action runs, only when asked again."""
-        if self._may_end():
-            super().action_interrupt()
+        self.navigation.open_place(kind)
 
     def open_detail(self, kind: str, key: str) -> None:
         """Open the detail of an item."""
         if kind == JOURNAL:
             self._open_action(key)
         else:
-            self.push_screen(detail_screen(kind, key))
-
-    def roll_back_last(self) -> None:
-        """Open the last shift and ask whether to roll it back."""
-        if self.replay is not None:
-            self._say(NOT_OF_A_RECORDING, Tone.PLAIN)
-            return
-        clusters = self.picture.snapshot.clusters if self.picture is not None else ()
-        last = last_shift(clusters_at_hand(clusters))
-        if last is None and self.journal.problems:
-            self._say(f"The last shift cannot be told: {self.journal.problems[0]}", Tone.FAILING)
-        elif last is None:
-            self._say("Nothing was shifted from here yet.", Tone.PLAIN)
-        else:
-            self.push_screen(load_screen(ACTION)(last, "roll_back"))
-
-    def _open_action(self, identity: str) -> None:
-        """Open an unfinished action of the journal; else the journal itself, which says what is wrong with it."""
-        found = next((one for one in self.journal.unfinished if one.action.id == identity), None)
-        if found is not None:
-            self.open_action(found)
-        elif self.journal.problems:
-            self.open_journal()
+            self.navigation.open_detail(kind, key)
 
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
-        around = CANVAS_AROUND if self._draws_canvas else FLOW_AROUND
-        screen = load_screen(around)(self.picture, kind, key)
-        if screen is None:
-            self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
-        else:
-            self.push_screen(screen)
+        if not self.navigation.open_graph(kind, key):
+            self._say(f"The graph has clusters, namespaces, services, workloads, edges, routes; no {kind}.", Tone.PLAIN)
 
     def step_back(self) -> None:
-        """Close the opened screen, else widen the scope by a step, else go to the fleet."""
-        opened = len(self.screen_stack) > 1
-        wider = self.scope.widened()
-        if isinstance(self.screen, MeshScreen) and self.screen.is_place and wider is not None:
-            self.set_scope(wider)
-        elif opened:
-            self.pop_screen()
+        """Close the opened screen, else widen the scope by a step."""
+        self.navigation.step_back()
+
+    def action_go_back(self) -> None:
+        """Go to where one was before; where that is nowhere else, a step back as esc does it."""
+        if not self.navigation.back():
+            self.step_back()
+
+    def action_go_forward(self) -> None:
+        """Go again to where one came back from."""
+        if not self.navigation.forward():
+            self._say("There is nothing ahead: esc or alt+left goes back first.", Tone.PLAIN)
 
     def action_refresh_now(self) -> None:
         """Refresh every source now, and forget cached rights."""
@@ -395,8 +313,12 @@ class MeshtopApp(Shell):
         self.session.refresh()
 
     def action_travel(self, steps: int) -> None:
-        """Go back or forward in time."""
-        self.travel(steps)
+        """Go back or forward in time; at the present a step forward is one in the way through the screens."""
+        snapshot = self.picture.snapshot if self.picture is not None else None
+        if steps == 1 and self.replay is None and (snapshot is None or snapshot.moment is None):
+            self.action_go_forward()
+        else:
+            self.travel(steps)
 
     def travel(self, steps: int) -> None:
         """Go back or forward in time by steps of a minute; beyond the present it is live again."""
@@ -420,10 +342,39 @@ class MeshtopApp(Shell):
         """Back to the present."""
         self.session.change(live=True)
 
+    async def action_go_anywhere(self) -> None:
+        """Open the command bar of the screen in front, as `:` does."""
+        if isinstance(self.screen, MeshScreen):
+            await self.screen.action_command()
+
+    def learn_names(self) -> None:
+        """Read, on another thread, the names that can be typed, unless those of this picture are known."""
+        self.anywhere.learn_for(self, self.picture)
+
+    def on_names_learned(self) -> None:
+        """Let what is being typed find them."""
+        if self.screen_stack and isinstance(self.screen, MeshScreen):
+            self.screen.names_learned()
+
+    def open_thing(self, kind: str, name: str) -> bool:
+        """Open the detail of a thing by its key, or by its name as `get` takes it; False where there is none."""
+        from meshtop.console.opening import StartingPoint
+        from meshtop.views.frame.detail import find_item
+        from meshtop.views.frame.registry import view
+
+        if self.picture is None:
+            return False
+        item = find_item(self.picture, kind, name)
+        if item is not None:
+            self.open_detail(kind, view(kind).key(item))
+            return True
+        return StartingPoint(kind, name, f"{kind} {name}").look(self, self.picture) == ""
+
     def run_command(self, name: str, argument: str) -> None:
-        """Run a command of the command bar."""
+        """Run a command of the command bar; to go back from where it leads is one step."""
         try:
-            run_command(self, name, argument)
+            with self.navigation.trail.one_step():
+                run_command(self, name, argument)
         except (MeshtopError, ValueError) as error:
             self._say(str(error), Tone.FAILING)
 
@@ -434,26 +385,28 @@ class MeshtopApp(Shell):
 
     def set_theme(self, name: str) -> None:
         """Switch to another theme. Raises ValueError with the available themes."""
-        self.theme = find_theme(name or None)
+        self.theme = theme = find_theme(name or None)
+        self.memory.change(lambda state: replace(state, theme=theme))
+
+    def open_settings(self) -> None:
+        """Open the settings in force."""
+        shown = self.options.settings_in_force
+        if shown is None:
+            self._say("The settings are not known here; meshtop config view prints them.", Tone.PLAIN)
+        else:
+            self.push_screen(load_screen(SETTINGS)(shown))
+
+    def open_doctor(self) -> None:
+        """Open what the doctor says of the clusters."""
+        self.push_screen(load_screen(DOCTOR)())
+
+    def open_view(self, view: SavedView) -> None:
+        """Open a saved view: its page, scope, order and columns."""
+        self.memory.change(lambda state: state.with_columns(view.kind, view.columns))
+        self.set_scope(replace(self.scope, query=view.query).sorted_by(view.kind, view.sort))
+        self.open_place(view.kind)
 
     def show_help(self) -> None:
         """Open the help of the current screen."""
         if isinstance(self.screen, MeshScreen):
             self.screen.action_help()
-
-    def quit(self) -> None:
-        """Leave the console; while an action runs, only when asked again."""
-        if self._may_end():
-            self.exit(return_code=Exit.FINE)
-
-    def _left_behind(self) -> str:
-        """What the terminal says of actions that the end of the console stops, once no screen says it any more."""
-        return "\n".join(
-            f"meshtop: {run.subject} is left {'held' if run.held_by_quitting else 'interrupted'}; "
-            "meshtop journal says how to finish it or take it back."
-            for run in self.runs.running
-        )
-
-    def _say(self, sentence: str, tone: Tone) -> None:
-        if isinstance(self.screen, MeshScreen):
-            self.screen.say(sentence, tone)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from textual.dom import DOMNode
 
+    from meshtop.console.anywhere import Anywhere
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
+    from meshtop.console.desk.remembered import ConsoleMemory, SavedView
     from meshtop.console.desk.rights import Rights
     from meshtop.console.graph_look import GraphLook
     from meshtop.console.replay import Replay
@@ -24,6 +26,8 @@ class ConsoleHost(Protocol):
     rights: Rights
     journal: JournalWatch
     runs: BackgroundRuns
+    anywhere: Anywhere
+    memory: ConsoleMemory
     scope: Scope
     graph_look: GraphLook
     picture: Picture | None
@@ -46,6 +50,9 @@ class ConsoleHost(Protocol):
 
     def set_scope(self, scope: Scope) -> None:
         """Change the scope for all screens."""
+
+    def take_scope(self, scope: Scope) -> None:
+        """Change the scope for all screens without a step that can be taken back."""
 
     def open_place(self, kind: str) -> None:
         """Go to the place or page of a kind, closing opened screens."""
@@ -79,6 +86,21 @@ class ConsoleHost(Protocol):
 
     def go_live(self) -> None:
         """Back to the present."""
+
+    def open_settings(self) -> None:
+        """Open the settings in force."""
+
+    def open_doctor(self) -> None:
+        """Open what the doctor says of the clusters."""
+
+    def open_view(self, view: SavedView) -> None:
+        """Open a saved view: its page, scope, order and columns."""
+
+    def learn_names(self) -> None:
+        """Read, on another thread, the names that can be typed, unless those of this picture are known."""
+
+    def open_thing(self, kind: str, name: str) -> bool:
+        """Open the detail of a thing by its key, or by its name as `get` takes it; False where there is none."""
 
     def run_command(self, name: str, argument: str) -> None:
         """Run a command of the command bar; errors are shown in the bottom line."""

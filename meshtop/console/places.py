@@ -66,6 +66,13 @@ def place_of(kind: str) -> ConsolePlace | None:
     return next((place for place in PLACES if kind in place.kinds), None)
 
 
+def is_place(kind: str) -> bool:
+    """Whether there is a place or page of this name."""
+    from meshtop.views.frame.registry import KINDS
+
+    return place_of(kind) is not None or any(known.name == kind for known in KINDS)
+
+
 def pages_of(kind: str) -> tuple[str, ...]:
     """The kinds of the pages beside this one, in tab order."""
     from meshtop.views.frame.registry import KINDS
@@ -88,11 +95,6 @@ def place_title(kind: str) -> str:
 
     place = place_of(kind)
     return place.tab.name if place is not None else view(kind).title
-
-
-def tabs_with(name: str) -> tuple[PlaceTab, ...]:
-    """The tabs while `name` is shown: a kind that only the command bar opens is added at the end."""
-    return TABS if any(view.name == name for view in TABS) else (*TABS, PlaceTab(":", name))
 
 
 def kind_of(key: str) -> str | None:
@@ -128,13 +130,19 @@ ACTION = "action:ActionScreen"
 OBJECT = "object:ObjectScreen"
 WHAT_IF, WHAT_IF_PASTED = "whatif:what_if_about", "whatif:what_if_pasted"
 DESCRIBE = "describe:describe_screen"
+SETTINGS, DOCTOR = "reports:SettingsScreen", "reports:DoctorScreen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
 FLOW, FLOW_AROUND = "flow:FlowScreen", "flow:flow_around"
 """The graph as one thing with its callers and callees: the place, and around a row."""
-CANVAS, CANVAS_AT, CANVAS_AROUND = "graph:GraphScreen", "graph:graph_at", "graph:graph_around"
-"""The graph as a drawing of everything: the place, with a node under the cursor, and around a row."""
+CANVAS, CANVAS_AROUND = "graph:GraphScreen", "graph:graph_around"
+"""The graph as a drawing of everything: the place, and around a row."""
 CANVAS_FROM = 160
 """Width in cells from which the graph is a drawing, until somebody chooses."""
+
+
+def draws_canvas(chosen: bool | None, width: int) -> bool:
+    """Whether the graph opens as a drawing of everything: as was chosen, else by the width in cells."""
+    return width >= CANVAS_FROM if chosen is None else chosen
 
 
 def load_screen(path: str) -> Any:

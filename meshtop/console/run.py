@@ -10,7 +10,9 @@ from meshtop import __version__
 from meshtop.process import answer_keys_first, end_with_parent
 
 if TYPE_CHECKING:
+    from meshtop.console.desk.remembered import ConsoleMemory
     from meshtop.settings.load import Loaded
+    from meshtop.settings.origins import Setting
     from meshtop.settings.schema import Settings
     from meshtop.sources.recording.recorded import RecordedSnapshots
 
@@ -51,12 +53,13 @@ def run_console(
     from meshtop.views.picture.query import Query
 
     data = loaded.data
+    memory = memory_of(remember=bool(data.get("remember", True)), reads_only=recording is not None)
     try:
         look = decide_look(
             os.environ,
             color=data.get("color", "auto"),
-            theme=data.get("theme"),
-            ascii_only=bool(data.get("ascii")),
+            theme=data.get("theme") or remembered_theme(memory),
+            ascii_only=data.get("ascii"),
             plots=data.get("plots", "auto"),
         )
     except ValueError as error:
@@ -65,8 +68,14 @@ def run_console(
     def settings() -> Settings:
         return loaded.settings
 
+    def in_force() -> list[Setting]:
+        from meshtop.settings.origins import settings_in_force
+
+        return settings_in_force(loaded)
+
     options = ConsoleOptions(
         settings=settings,
+        settings_in_force=in_force,
         kubeconfig=kubeconfig,
         contexts=contexts,
         query=Query(clusters=clusters, namespaces=namespaces, tenant=tenant),
@@ -77,7 +86,7 @@ def run_console(
         cell_diff=diff,
         recording=recording,
     )
-    app = MeshtopApp(options, look, opening=first)
+    app = MeshtopApp(options, look, opening=first, memory=memory)
     answer_keys_first()
     end_with_parent()
     try:
@@ -89,3 +98,22 @@ def run_console(
     if app.exit_message:
         sys.stderr.write(app.exit_message + "\n")
     return app.return_code or 0
+
+
+def memory_of(*, remember: bool, reads_only: bool) -> ConsoleMemory:
+    """What was remembered; a recording and a console in a browser, whose state is the server's, never write it."""
+    from meshtop.console.desk.remembered import FILE, ConsoleMemory
+    from meshtop.settings.environment import state_folder
+
+    if not remember:
+        return ConsoleMemory()
+    in_browser = "web_driver" in os.environ.get("TEXTUAL_DRIVER", "")
+    return ConsoleMemory(state_folder(os.environ) / FILE, writes=not (reads_only or in_browser))
+
+
+def remembered_theme(memory: ConsoleMemory) -> str | None:
+    """The theme that was chosen last, if this version has it."""
+    from meshtop.console.themes import theme_names
+
+    name = (memory.state.theme or "").removeprefix("meshtop-")
+    return name if name in theme_names() else None

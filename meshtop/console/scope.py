@@ -80,6 +80,22 @@ class Scope(Struct, frozen=True, kw_only=True):
         return tuple(parts)
 
 
+def answering(snapshot: Snapshot | None) -> tuple[str, Tone]:
+    """How many clusters answered well, of how many; with a tone where some did not."""
+    if snapshot is None or not snapshot.clusters or not snapshot.settled:
+        return "", Tone.DIM
+    from meshtop.views.kinds.clusters import cluster_state
+
+    well = sum(cluster_state(cluster) is State.FRESH for cluster in snapshot.clusters)
+    every = len(snapshot.clusters)
+    return f"{well}/{every} ok", Tone.DIM if well == every else Tone.DEGRADED
+
+
+def time_of_day(now: float) -> str:
+    """The time of day (UTC), which the times in tables are in too."""
+    return f"{datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
+
+
 def freshness(snapshot: Snapshot | None, now: float, *, recorded: bool = False) -> tuple[str, Tone]:
     """The age of the picture, or the moment it shows, with a tone; one that was recorded is of its moment."""
     if snapshot is None:

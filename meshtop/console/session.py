@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meshtop.model.telemetry import Line
     from meshtop.observatory.observatory import Observatory
     from meshtop.observatory.thread import ObservatoryThread
+    from meshtop.settings.origins import Setting
     from meshtop.settings.schema import Settings
     from meshtop.sources.recording.recorded import RecordedSnapshots
     from meshtop.views.frame.charts import Chart
@@ -56,6 +57,8 @@ class ConsoleOptions(Struct, frozen=True, kw_only=True):
     cell_diff: bool = True
     read_only: bool = False
     keymap: dict[str, str] = field(default_factory=dict)
+    settings_in_force: Callable[[], Sequence[Setting]] | None = None
+    """Every setting with its value and origin; called in another thread, because it imports pydantic."""
     recording: RecordedSnapshots | None = None
     """The recording that is shown instead of clusters."""
 

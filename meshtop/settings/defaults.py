@@ -106,6 +106,7 @@ class DefaultSettings(Struct, frozen=True):
     keymap: dict[str, str] = field(default_factory=dict)
     mouse: bool = True
     plots: Literal["auto", "braille", "blocks"] = "auto"
+    remember: bool = True
 
 
 DEFAULTS = DefaultSettings()

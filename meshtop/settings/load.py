@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 
-_FLAGS = {"window": "window", "timeout": "timeout", "readOnly": "read_only", "color": "color", "ascii": "ascii"}
+_FLAGS = {
+    "window": "window",
+    "timeout": "timeout",
+    "readOnly": "read_only",
+    "color": "color",
+    "ascii": "ascii",
+    "remember": "remember",
+}
 """Keys that flags set, and their fields."""
 _DURATIONS = frozenset({"window", "timeout"})
 _FILES = frozenset(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from meshtop.console.app import MeshtopApp
+from meshtop.console.desk.remembered import ConsoleMemory
 from meshtop.console.host import ConsoleHost
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.preparing import Preparation
@@ -125,11 +126,12 @@ def stage(
     look: Look | None = None,
     query: Query | None = None,
     make: Callable[[Snapshot], Picture] = Picture,
+    memory: ConsoleMemory | None = None,
 ) -> StillApp:
     """The console, ready to run on a snapshot, of which `make` makes the picture."""
     options = ConsoleOptions(settings=Settings, query=query or Query())
     session = StillSession(snapshot, make)
-    app = StillApp(options, look, session)
+    app = StillApp(options, look, session, memory=memory)
     session.app = app
     return app
 

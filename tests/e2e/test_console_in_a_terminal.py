@@ -16,6 +16,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import pyte
 import pytest
@@ -39,6 +40,7 @@ class Terminal:
         *arguments: str,
         program: Sequence[str] = MESHTOP,
         size: tuple[int, int] = (COLUMNS, LINES),
+        stderr: IO[bytes] | None = None,
         **environ: str,
     ) -> None:
         columns, lines = size
@@ -51,9 +53,9 @@ class Terminal:
         self._stream = pyte.Stream(self.screen)
         self.written = ""
         self.process = subprocess.Popen(
-            [*program, "--config", "none", *arguments],
-            stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
-            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8", **environ),
+            [*program, "--config", "none", "--no-remember", *arguments],
+            stdin=self.slave, stdout=self.slave, stderr=stderr or self.slave, start_new_session=True,
+            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8", LC_ALL="", **environ),
         )  # fmt: skip
 
     def read(self, patience: float) -> bool:
@@ -102,9 +104,13 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(
-    *arguments: str, program: Sequence[str] = MESHTOP, size: tuple[int, int] = (COLUMNS, LINES), **environ: str
+    *arguments: str,
+    program: Sequence[str] = MESHTOP,
+    size: tuple[int, int] = (COLUMNS, LINES),
+    stderr: IO[bytes] | None = None,
+    **environ: str,
 ) -> Iterator[Terminal]:
-    running = Terminal(*arguments, program=program, size=size, **environ)
+    running = Terminal(*arguments, program=program, size=size, stderr=stderr, **environ)
     try:
         yield running
     finally:
@@ -170,3 +176,28 @@ def test_without_a_terminal_it_says_what_to_do(kubeconfig: str) -> None:
         assert "needs a terminal" in done.stderr
         assert "get clusters" in done.stderr
         assert done.stdout == ""
+
+
+def test_keys_of_one_read_do_what_they_do_in_order(kubeconfig: str) -> None:
+    with terminal("--kubeconfig", kubeconfig) as program:
+        program.wait_for(lambda text: re.search(r"us-east.* v?1\.3\d", text) is not None, "the fleet")
+        program.press("2/reviews\rs")
+        program.wait_for(lambda text: "reviews" in text and "catalog" not in text and "/reviews" in text, "the filter")
+        program.press("\x1b\x1b")
+        program.press(":canaries\rj1q")
+        assert program.end() == 0
+        program.assert_restored()
+
+
+def test_nothing_is_left_behind_and_nothing_is_said_on_stderr(kubeconfig: str, tmp_path: Path) -> None:
+    said = tmp_path / "stderr"
+    with said.open("wb") as stderr, terminal("--kubeconfig", kubeconfig, stderr=stderr) as program:
+        program.wait_for(lambda text: "us-east" in text and "quit" in text, "the console")
+        program.press("27q")
+        assert program.end() == 0
+        program.assert_restored()
+        _, _, after = program.written.rpartition("\x1b[?1049l")
+        assert re.sub(r"\x1b\[[0-9;?<>=]*[A-Za-z]|[\r\x1b>=]", "", after) == ""
+        before, _, _ = program.written.partition("\x1b[?1049h")
+        assert "\n" not in before, "what stood there while it opened is overwritten at its end"
+    assert said.read_text() == ""

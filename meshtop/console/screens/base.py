@@ -11,14 +11,16 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
+from meshtop.console.desk.remembered import BookmarkedThing, ConsoleMemory
 from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.picture_request import PictureRequest
-from meshtop.console.places import TABS, kind_of, tabs_with
-from meshtop.console.scope import Scope, freshness
+from meshtop.console.places import TABS, kind_of
+from meshtop.console.scope import Scope, answering, freshness, time_of_day
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
-from meshtop.console.widgets.line_widget import SentenceLine
+from meshtop.console.widgets.line_widget import LineView, SentenceLine
+from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import JOURNAL_KEY, TopBar, TopBarState
 from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
     from meshtop.views.reports.object_report import WantedObject
 
 
+def kept_sentence(memory: ConsoleMemory, done: str) -> str:
+    """What was done, and where it is not kept for the next run, why."""
+    if memory.writes:
+        return done
+    return f"{done} {memory.problem or 'It is remembered until the console ends, and not beyond.'}"
+
+
 class MeshScreen(Guarded, Screen[object]):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
@@ -37,12 +46,18 @@ class MeshScreen(Guarded, Screen[object]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(view.key, f"app.place('{view.key}')", view.name, id=f"go.{view.key}", show=False) for view in TABS),
+        Binding("alt+left", "app.go_back", "where I was before", id="go.back", show=False),
+        Binding("alt+right", "app.go_forward", "forward again", id="go.forward", show=False),
+        Binding("shift+down", "scroll_facts(1)", "facts: on", id="detail.facts_down", show=False),
+        Binding("shift+up", "scroll_facts(-1)", "facts: back", id="detail.facts_up", show=False),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
         Binding("colon", "command", "command", id="console.command"),
         Binding("r", "app.refresh_now", "refresh", id="console.refresh", show=False),
         Binding("left_square_bracket", "travel(-1)", "earlier", id="time.earlier", show=False),
-        Binding("right_square_bracket", "app.travel(1)", "later", id="time.later", show=False),
+        Binding(
+            "right_square_bracket", "app.travel(1)", "later; at the present, forward again", id="time.later", show=False
+        ),
         Binding("left_curly_bracket", "app.travel(-15)", "15 minutes earlier", id="time.earlier15", show=False),
         Binding("right_curly_bracket", "app.travel(15)", "15 minutes later", id="time.later15", show=False),
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
@@ -73,6 +88,25 @@ class MeshScreen(Guarded, Screen[object]):
         return True
 
     @property
+    def facts_view(self) -> LineView | None:
+        """The facts that are shown beside what has the keyboard."""
+        return None
+
+    def action_scroll_facts(self, step: int) -> None:
+        """Scroll the facts, wherever the keyboard is."""
+        facts = self.facts_view
+        if facts is not None:
+            facts.scroll_relative(y=step, animate=False)
+
+    @property
+    def chosen_row(self) -> str | None:
+        """The key of the row that was chosen here, to be found again when one comes back."""
+        return None
+
+    def return_to_row(self, key: str) -> None:
+        """Choose a row once it is shown."""
+
+    @property
     def about(self) -> str:
         """The screen's purpose, as a sentence for the help."""
         return ""
@@ -87,7 +121,7 @@ class MeshScreen(Guarded, Screen[object]):
         except Exception as error:
             if not survived(self, error):
                 raise
-        yield BottomBar(COMMANDS)
+        yield BottomBar(COMMANDS, source=self.host.anywhere)
 
     def body(self) -> ComposeResult:
         """The widgets between the bars."""
@@ -178,12 +212,13 @@ class MeshScreen(Guarded, Screen[object]):
         snapshot = app.picture.snapshot if app.picture is not None else None
         replay = app.replay
         state, tone = freshness(snapshot, app.now(), recorded=replay is not None)
+        answers, answers_tone = answering(snapshot)
         hidden = snapshot is not None and snapshot.hidden is not None
         window = snapshot.window_seconds if snapshot is not None else app.window_seconds
         chip, chip_tone = app.runs.chip(app.now()) if replay is None else (replay.chip, Tone.ACCENT)
         self._top_bar.show(
             TopBarState(
-                tabs=tabs_with(self.place),
+                tabs=TABS,
                 current=self.place,
                 crumbs=self.crumbs(),
                 scope=(
@@ -193,6 +228,11 @@ class MeshScreen(Guarded, Screen[object]):
                 ),
                 state=state,
                 state_tone=tone,
+                clock=time_of_day(app.now())
+                if snapshot is not None and replay is None and snapshot.moment is None
+                else "",
+                answers=answers,
+                answers_tone=answers_tone,
                 read_only=app.read_only,
                 notice=app.journal.notice,
                 chip=chip,
@@ -242,6 +282,17 @@ class MeshScreen(Guarded, Screen[object]):
     def action_travel(self, steps: int) -> None:
         """Go back in time by minutes; a screen that knows a moment to go to may go there first."""
         self.host.travel(steps)
+
+    def bookmark(self, kind: str, key: str) -> None:
+        """Mark a thing, or take its mark away."""
+        memory = self.host.memory
+        one = BookmarkedThing(kind, key)
+        memory.change(lambda state: state.turned(one))
+        if one in memory.state.bookmarks:
+            self.say(kept_sentence(memory, f"Bookmarked: `:` lists {key}; b takes it away."), Tone.GOOD)
+        else:
+            self.say(f"{key} is no bookmark any more.", Tone.PLAIN)
+        self.update()
 
     def show_object(self, kind: str, key: str) -> None:
         """Show the object behind an item in every cluster, over this screen."""
@@ -334,7 +385,19 @@ class MeshScreen(Guarded, Screen[object]):
 
     async def action_command(self) -> None:
         """Open the command bar."""
+        self.host.learn_names()
         await self.query_one(BottomBar).open_commands()
+
+    def on_live_table_position_changed(self) -> None:
+        """Say in the bottom line where the cursor is in the table that has the keyboard, whichever has it by now."""
+        table = self.focused
+        for bar in self.query(BottomBar):
+            bar.show_position(table.position if isinstance(table, LiveTable) else "")
+
+    def names_learned(self) -> None:
+        """Let an open command bar find what is known by now."""
+        for bar in self.query(BottomBar):
+            bar.look_again()
 
     def on_command_bar_given(self, event: CommandBar.Given) -> None:
         """Run a command."""
@@ -363,7 +426,7 @@ class MeshScreen(Guarded, Screen[object]):
         if self.is_place:
             self.host.quit()
         else:
-            self.app.pop_screen()
+            self.host.step_back()
 
     def hint_text(self, action: str, description: str) -> str | None:
         """The hint text of a key: esc closes an opened screen or widens the scope, q quits."""
@@ -379,6 +442,8 @@ class MeshScreen(Guarded, Screen[object]):
         """Hide keys that this screen does not offer."""
         if action in ("filter", "narrow"):
             return hasattr(self, f"action_{action}")
+        if action == "scroll_facts":
+            return self._is_composed and self.facts_view is not None
         return super().check_action(action, parameters)
 
     def why_disabled(self, action: str) -> str | None:

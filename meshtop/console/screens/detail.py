@@ -83,6 +83,7 @@ class DetailScreen(PlottedScreen):
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
         Binding("y", "evidence", "copy", id="detail.text"),
         Binding("Y", "object", "object", id="detail.object", show=False),
+        Binding("b", "bookmark", "bookmark", id="detail.bookmark", show=False),
     ]
 
     def __init__(self, kind: str, key: str) -> None:
@@ -127,6 +128,10 @@ class DetailScreen(PlottedScreen):
             yield Pages(id="pages")
             yield LiveTable(id="related", waiting=Note("Reading …"))
 
+    def action_bookmark(self) -> None:
+        """Mark this, or take the mark away."""
+        self.bookmark(self.kind, self.key)
+
     def tick(self) -> None:
         """Refresh charts when they are old."""
         super().tick()
@@ -170,6 +175,11 @@ class DetailScreen(PlottedScreen):
         if asked_for != self._asked_for or not self._asked_at:
             self._asked_for = asked_for
             self._ask_charts()
+
+    @property
+    def facts_view(self) -> LineView | None:
+        """The facts, where they are on the page."""
+        return next((facts for facts in self.query("#facts").results(LineView) if facts.display), None)
 
     def make_detail(self, picture: Picture) -> Detail | None:
         """The item's detail with the objects that shape it; None if it does not exist (any more)."""

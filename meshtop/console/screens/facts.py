@@ -68,7 +68,6 @@ def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
 
 COURSE_SPAN = SPANS[1]
 """What plots show before anybody chose."""
-COURSE_SECONDS = COURSE_SPAN.seconds
 COURSE_AGAIN_SECONDS = 15.0
 """Seconds between queries of their lines, at least: there is nothing new before the next point."""
 _LATE = 0.05

@@ -36,6 +36,8 @@ _MOST = 6
 class FindingsScreen(TreeScreen):
     """Findings by severity and code; enter unfolds a code, and opens a finding."""
 
+    columns_are_own = False
+
     def __init__(self) -> None:
         super().__init__(FINDINGS)
         self._grown: list[FindingNode] = []

@@ -98,10 +98,13 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
-    def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
+    def __init__(
+        self, sight: Sight | None = None, at: GraphCursor | None = None, *, by_key: bool | None = None
+    ) -> None:
         super().__init__()
         self.sight = replace(sight or Sight(), whole=False)
-        self._auto = self._opened_by_key = sight is None
+        self._auto = sight is None
+        self._opened_by_key = self._auto if by_key is None else by_key
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
@@ -321,6 +324,9 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def action_flow(self) -> None:
         """Show the Flow of the node under the cursor instead; this is remembered."""
         node = self.view.node
+        if node is not None and node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+            return
         self.host.graph_canvas = False
         at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
         self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
@@ -388,6 +394,12 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         if self._playback.playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
             self.host.travel(1)
 
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        picture, node = self.host.picture, self.view.node
+        return None if picture is None or node is None else row_of_node(picture, node)
+
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; a node without one is opened by a level."""
         picture, node = self.host.picture, self.view.node
@@ -427,12 +439,3 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
     item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))
-
-
-def graph_at(level: Level, node: str | None, is_place: bool) -> GraphScreen:
-    """The drawing with the cursor on a node: of the whole graph as a place, else around the node."""
-    if node is None:
-        return GraphScreen()
-    screen = GraphScreen(Sight(level=level, focus=None if is_place else node), GraphCursor(node))
-    screen._opened_by_key = is_place
-    return screen

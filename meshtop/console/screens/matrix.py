@@ -75,7 +75,7 @@ class MatrixScreen(TableScreen):
             super().refresh_picture(picture)
             return
         self.show_pages()
-        self.query_one(".side").display = False
+        self.query_one(".side").display = self.arrange_side(shown=False)
         if not len(table):
             self.rows.explain_empty(self.why_empty(picture))
         self.rows.show(table)

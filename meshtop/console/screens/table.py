@@ -10,9 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
+from meshtop.console.desk.remembered import SavedView, view_name
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import page_name, pages_of, place_title
-from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.base import MeshScreen, kept_sentence
+from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
@@ -30,22 +32,33 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import FilterLine
+    from meshtop.console.widgets.prompts import FilterLine, NameLine
     from meshtop.views.picture.picture import Picture
 
 WIDE = 160
 """Width in cells from which the selected row's detail is shown beside the table."""
+PANEL = 120
+"""Width in cells from which it is shown at all: below the table where its rows leave room, else beside it."""
+LEAST_BELOW = 9
+"""So many free lines below the rows are room for it."""
 
 
 class TableScreen(MeshScreen):
     """One kind's rows in the scope; enter opens one."""
 
     AUTO_FOCUS = "LiveTable"
+    beside_from: ClassVar[int] = PANEL
+    """Width in cells from which the selected row's detail is shown beside a long table."""
+    columns_are_own: ClassVar[bool] = True
+    """Whether its columns are those of the kind, which can be chosen."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
         Binding("tab", "page(1)", "next page", id="place.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="place.previous", show=False),
+        Binding("K", "columns", "columns", id="table.columns", show=False),
+        Binding("V", "save_view", "save this view", id="table.save_view", show=False),
+        Binding("b", "bookmark", "bookmark", id="table.bookmark", show=False),
         Binding("Y", "object", "object", id="table.object", show=False),
     ]
 
@@ -53,6 +66,7 @@ class TableScreen(MeshScreen):
         super().__init__()
         self.kind = kind
         self._beside: str | None = None
+        self._returning: str | None = None
 
     @cached_property
     def kind_view(self) -> AnyView:
@@ -140,17 +154,93 @@ class TableScreen(MeshScreen):
         keys = self.kind_view.order(query)
         if not len(table):
             live.explain_empty(self.why_empty(picture))
+        live.total = len(self.kind_view.all_items(picture)) if self.columns_are_own else None
+        live.starred = self.host.memory.state.marked(self.kind)
         live.show(table, (keys[0].column.name, keys[0].descending) if keys else None)
+        if self._returning is not None and len(table):
+            live.go_to(self._returning)
+            self._returning = None
         self._show_side(picture, live.cursor_key)
+
+    @property
+    def chosen_row(self) -> str | None:
+        """The row that was chosen in the kind's table."""
+        return self.rows.chosen_key if self.query(LiveTable) else None
+
+    def return_to_row(self, key: str) -> None:
+        """Choose a row once it is shown."""
+        self._returning = key
 
     def table(self, picture: Picture, query: Query) -> Table[Any]:
         """The rows to show."""
-        return self.kind_view.table(picture, query, wide=self.size.width >= WIDE)
+        return self.kind_view.table(picture, query, wide=self.size.width >= WIDE, chosen=self.chosen_columns)
+
+    @property
+    def chosen_columns(self) -> tuple[str, ...]:
+        """The columns that were chosen for this kind; none are the kind's own."""
+        return self.host.memory.state.columns.get(self.kind, ())
+
+    @property
+    def _has_own_columns(self) -> bool:
+        """Whether the columns on screen are the kind's, and not those of a matrix or of groups."""
+        names = {column.name for column in self.kind_view.columns}
+        return (
+            self.columns_are_own and self.shown is not None and {column.name for column in self.shown.columns} <= names
+        )
+
+    def action_columns(self) -> None:
+        """Choose the columns of this kind, and their order."""
+        if self.shown is None or not self._has_own_columns:
+            self.say("These columns are not to be chosen; those of a list of one kind are.")
+            return
+        shown = [column.name for column in self.shown.columns if not column.hidden]
+        columns = [column for column in self.kind_view.columns if not column.hidden]
+        self.app.push_screen(ColumnScreen(self.kind_view.title.lower(), columns, shown, self._keep_columns))
+
+    def _keep_columns(self, names: tuple[str, ...]) -> None:
+        """Remember the columns of this kind, and show them."""
+        self.host.memory.change(lambda state: state.with_columns(self.kind, names))
+        self.update()
+
+    async def action_save_view(self) -> None:
+        """Ask for a name for what is shown."""
+        await self.query_one(BottomBar).open_name()
+
+    def on_name_line_given(self, event: NameLine.Given) -> None:
+        """Save what is shown under a name."""
+        query = self.host.scope.for_kind(self.kind)
+        try:
+            name = view_name(event.text)
+        except ValueError as error:
+            self.say(str(error), Tone.DEGRADED)
+            return
+        saved = SavedView(
+            name=name,
+            kind=self.kind,
+            clusters=query.clusters,
+            namespaces=query.namespaces,
+            tenant=query.tenant,
+            filter=query.filter,
+            sort=query.sort,
+            columns=self.chosen_columns,
+        )
+        self.host.memory.change(lambda state: state.with_view(saved))
+        self.say(kept_sentence(self.host.memory, f"Saved: `:view {name}` opens it."), Tone.GOOD)
+
+    def action_bookmark(self) -> None:
+        """Mark what is under the cursor, or take the mark away."""
+        if self.chosen is not None:
+            self.bookmark(*self.chosen)
 
     def usable_query(self) -> Query:
         """The scope's query for this kind; a filter on columns that it does not have is reported and ignored."""
         scope = self.host.scope
         query = scope.for_kind(self.kind)
+        try:
+            self.kind_view.order(query)
+        except FilterError:
+            # ConsoleState of a version that had another column.
+            query = structs.replace(query, sort="")
         try:
             self.kind_view.check(query)
         except FilterError as error:
@@ -183,12 +273,34 @@ class TableScreen(MeshScreen):
 
     def _show_side(self, picture: Picture, key: str | None) -> None:
         side = self.query_one(".side", LineView)
-        side.display = self.size.width >= WIDE and key is not None
+        side.display = self.arrange_side(shown=key is not None)
         self._beside = key if side.display else None
         self.hand_over_request()
         if side.display and key is not None:
             found = self.beside(picture, key)
             side.show(lambda width: detail_lines(found, width))
+
+    def arrange_side(self, *, shown: bool) -> bool:
+        """Put the detail below the table where the rows leave half a screen empty, else beside it.
+
+        Returns whether there is room for it.
+        """
+        body, rows, width = self.query_one(".body"), self.rows, self.size.width
+        if rows.parent is not body:
+            return shown and width >= WIDE
+        count = len(rows.model) if rows.model is not None else 0
+        below = shown and PANEL <= width < WIDE and body.size.height - count - 2 >= LEAST_BELOW
+        body.set_class(below, "below")
+        body.set_class(width < WIDE, "slim")
+        wanted = str(count + 1) if below else "1fr"
+        if str(rows.styles.height) != wanted:
+            rows.styles.height = wanted
+        return shown and (below or width >= self.beside_from)
+
+    @property
+    def facts_view(self) -> LineView | None:
+        """The detail of the selected row."""
+        return next((side for side in self.query(".side").results(LineView) if side.display), None)
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
         """The detail beside the table for a row."""

@@ -28,6 +28,7 @@ class TreeScreen(TableScreen):
     """Rows of a tree; subclasses say what grows in it (`make_tree`) and how it is folded at first (`at_first`)."""
 
     AUTO_FOCUS = "LiveTreeTable"
+    beside_from = WIDE
     BINDINGS: ClassVar[list[BindingType]] = [Binding("o", "open_row", "open", id="tree.open")]
 
     def __init__(self, kind: str) -> None:
@@ -55,7 +56,7 @@ class TreeScreen(TableScreen):
 
     def tree_columns(self, picture: Picture) -> Sequence[AnyColumn]:
         """The columns of the rows: the kind's, unless a tree says more with others."""
-        return self.kind_view.shown(picture.thresholds, wide=self.size.width >= WIDE)
+        return self.kind_view.shown(picture.thresholds, wide=self.size.width >= WIDE, chosen=self.chosen_columns)
 
     def table(self, picture: Picture, query: Query) -> Any:
         """The rows that are not folded."""

@@ -24,6 +24,7 @@ from textual.driver import Driver
 from textual.filter import LineFilter, NoColor
 
 from meshtop.console.terminal.cell_diff import CellDiff
+from meshtop.console.terminal.key_order import KeyOrder
 from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
 from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
@@ -49,7 +50,7 @@ def stylesheets(*names: str) -> list[str | PurePath]:
 class Shell(HookedApp):
     """An app that sends few bytes, respects NO_COLOR and `--ascii`, and restores the terminal at its end."""
 
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Quit", id="app.interrupt", show=False, priority=True, system=True),
         Binding("ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, priority=True, system=True),
@@ -66,6 +67,14 @@ class Shell(HookedApp):
         self.no_color = not self.look.colour
         self.replace_colour_filters(self._look_filters())
         self.theme = self.look.theme
+        self.key_order = KeyOrder(self, super().on_event)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Let keys and pastes come one after the other."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
+            await super().on_event(event)
 
     def _look_filters(self) -> list[LineFilter]:
         filters: list[LineFilter] = []

@@ -22,15 +22,23 @@ from meshtop.console.widgets.key_hints import KeyHints
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import CommandBar, FilterLine, Prompt
+    from meshtop.console.widgets.prompts import CommandBar, FilterLine, NameLine, Prompt
+    from meshtop.console.widgets.proposals import ProposalSource
 
 
 class BottomBar(Container):
     """The bottom line; prompts are created when first opened, as the first frame does not need them."""
 
-    def __init__(self, commands: Sequence[Command] = (), *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        commands: Sequence[Command] = (),
+        *,
+        source: ProposalSource | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(id=id)
         self._commands = commands
+        self._source = source
         self._came_from: Widget | None = None
         self.hints = KeyHints()
 
@@ -42,6 +50,11 @@ class BottomBar(Container):
     def typing(self) -> bool:
         """Whether a prompt is open."""
         return not self.hints.display
+
+    def show_position(self, position: str) -> None:
+        """Say where the cursor is in the table that has the keyboard; "" where none has."""
+        self.hints.position = position
+        self.hints.draw()
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Show a sentence instead of the hints for some seconds; an empty one restores the hints."""
@@ -56,14 +69,33 @@ class BottomBar(Container):
         await self._open(line, active)
         return line
 
+    async def open_name(self) -> NameLine:
+        """Ask for a name."""
+        from meshtop.console.widgets.prompts import NameLine
+
+        found = self.query(NameLine)
+        line = found.first() if found else NameLine()
+        await self._open(line, "")
+        return line
+
     async def open_commands(self, text: str = "") -> CommandBar:
         """Open the command bar."""
         from meshtop.console.widgets.prompts import CommandBar
 
         found = self.query(CommandBar)
-        line = found.first() if found else CommandBar(self._commands)
+        line = found.first() if found else CommandBar(self._commands, source=self._source)
         await self._open(line, text)
         return line
+
+    def look_again(self) -> None:
+        """Let an open command bar find again what is typed."""
+        if not self.typing:
+            return
+        from meshtop.console.widgets.prompts import CommandBar
+
+        for bar in self.query(CommandBar):
+            if bar.display:
+                bar.look_again()
 
     async def _open(self, prompt: Prompt, text: str) -> None:
         if not prompt.is_mounted:

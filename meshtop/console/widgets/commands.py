@@ -1,4 +1,4 @@
-"""Logic of the command bar: names, aliases, completion and history, without a widget."""
+"""Logic of the command bar: names, aliases and history, without a widget."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]
     """
     word, _, argument = text.strip().removeprefix(":").strip().partition(" ")
     if not word:
-        raise ValueError("type a command; tab or → completes it")
+        raise ValueError("type a command; tab completes it")
     lowered = word.lower()
     for command in commands:
         if lowered in (command.name.lower(), *(alias.lower() for alias in command.aliases)):
@@ -38,32 +38,6 @@ def parse_command(text: str, commands: Sequence[Command]) -> tuple[Command, str]
     raise ValueError(f"there is no command {word!r}; the help (?) lists them")
 
 
-def describe_command(text: str, commands: Sequence[Command]) -> str:
-    """The description of the command being typed; empty while it is ambiguous."""
-    try:
-        return parse_command(complete(text, commands) or text, commands)[0].help
-    except ValueError:
-        return ""
-
-
-def complete(text: str, commands: Sequence[Command]) -> str | None:
-    """The typed line with its command or argument completed; None without a completion."""
-    word, space, argument = text.partition(" ")
-    if not word:
-        return None
-    if not space:
-        names = [command.name for command in commands] + [alias for c in commands for alias in c.aliases]
-        return next((name for name in names if name.startswith(word) and name != word), None)
-    try:
-        command, _ = parse_command(word, commands)
-    except ValueError:
-        return None
-    if not argument or command.values is None:
-        return None
-    found = next((v for v in command.values() if v.startswith(argument) and v != argument), None)
-    return None if found is None else f"{word} {found}"
-
-
 class InputHistory:
     """The history of typed lines; the line being typed is kept while browsing."""
 
@@ -71,6 +45,11 @@ class InputHistory:
         self.lines = list(lines)[-HISTORY_LENGTH:]
         self._at: int | None = None
         self._typed = ""
+
+    @property
+    def browsing(self) -> bool:
+        """Whether an older line is shown."""
+        return self._at is not None
 
     def add(self, line: str) -> None:
         """Remember a line; the same line twice in a row counts once."""

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
+from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
+from textual.widgets import Input
 
 from meshtop.console.widgets.key_hints import description_of, hint_rank
 from meshtop.console.widgets.line_widget import LineView
@@ -161,15 +165,82 @@ def _pairs(pairs: Sequence[tuple[str, str]], left: int, width: int) -> list[Text
     return lines
 
 
-class HelpScreen(ModalScreen[None]):
-    """The help over its screen; `?`, esc and q close it."""
+def found_in(help_: HelpText, sought: str) -> HelpText:
+    """The help with only those keys, columns, signs and commands in which something stands; all for an empty text."""
+    words = sought.lower().split()
+    if not words:
+        return help_
 
-    BINDINGS = [Binding("question_mark,escape,q", "dismiss", "back", id="help.back", show=False)]  # noqa: RUF012
+    def those(pairs: Pairs) -> Pairs:
+        return tuple(pair for pair in pairs if all(word in " ".join(pair).lower() for word in words))
+
+    return structs.replace(
+        help_,
+        about="",
+        keys=those(help_.keys),
+        columns=those(help_.columns),
+        signs=those(help_.signs),
+        moving=those(help_.moving),
+        everywhere=those(help_.everywhere),
+        commands=those(help_.commands),
+    )
+
+
+class HelpScreen(ModalScreen[None]):
+    """The help over its screen; `/` searches in it, `?`, esc and q close it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,q", "dismiss", "back", id="help.back", show=False),
+        Binding("escape", "leave", "back", id="help.leave", show=False),
+        Binding("slash", "search", "search", id="help.search", show=False),
+    ]
 
     def __init__(self, help_: HelpText) -> None:
         super().__init__()
         self._help_text = help_
+        self._sought = ""
 
     def compose(self) -> ComposeResult:
-        """One scrolled text."""
-        yield LineView(lambda width: help_lines(self._help_text, width), id="help")
+        """One scrolled text, and a line to search in it."""
+        with Vertical(id="help-frame"):
+            yield LineView(self._lines, id="help")
+            line = Input(compact=True, placeholder="/ searches", id="help-search")
+            line.cursor_blink = False
+            yield line
+
+    def on_mount(self) -> None:
+        """The text has the keyboard."""
+        self.query_one(LineView).focus()
+
+    def _lines(self, width: int) -> list[TextLine]:
+        found = found_in(self._help_text, self._sought)
+        lines = help_lines(found, width)
+        if self._sought and len(lines) == 1:
+            lines.append(TextLine("plain", (TextRun(_MARGIN, "Nothing here says that.", Tone.DIM),)))
+        return lines
+
+    def action_search(self) -> None:
+        """Type what to look for."""
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._sought = event.value
+        view = self.query_one(LineView)
+        view.show(self._lines)
+        view.scroll_home(animate=False)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.query_one(LineView).focus()
+
+    def action_leave(self) -> None:
+        """Leave the search, else the help."""
+        line = self.query_one(Input)
+        if line.value or line.has_focus:
+            line.value = ""
+            self.query_one(LineView).focus()
+        else:
+            self.dismiss()

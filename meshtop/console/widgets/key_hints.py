@@ -137,6 +137,8 @@ class KeyHints(LineWidget):
         self._spots: list[tuple[int, int, str]] = []
         self._notice: tuple[str, Tone] | None = None
         self._timer: Timer | None = None
+        self.position = ""
+        """Where the cursor is in the table that has the keyboard (`12/62`), at the right."""
 
     def on_mount(self) -> None:
         """Follow the screen's bindings."""
@@ -155,7 +157,10 @@ class KeyHints(LineWidget):
         if self._notice is not None:
             self._spots = []
             return [TextLine("header", (TextRun(1, cut(self._notice[0], width - 2), self._notice[1]),))]
-        line, self._spots = hint_line(hints_of(self.screen), width)
+        room = cell_width(self.position) + 2 if self.position else 0
+        line, self._spots = hint_line(hints_of(self.screen), width - room)
+        if room:
+            line = TextLine("header", (*line.runs, TextRun(width - room + 1, self.position, Tone.DIM)))
         return [line]
 
     def on_click(self, event: events.Click) -> None:

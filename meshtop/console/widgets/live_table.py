@@ -88,6 +88,19 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             """The table."""
             return self.table
 
+    class PositionChanged(Message):
+        """Message: the cursor stands at another row, or among others; "" while the keyboard is elsewhere."""
+
+        def __init__(self, table: LiveTable, position: str) -> None:
+            super().__init__()
+            self.table = table
+            self.position = position
+
+        @property
+        def control(self) -> LiveTable:
+            """The table."""
+            return self.table
+
     class MarksChanged(Message):
         """Message: rows were marked or unmarked."""
 
@@ -116,6 +129,11 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self._note_empty = empty or Note("Nothing here")
         self.sortable = sortable
         self._state = TableState()
+        self.starred: frozenset[str] = frozenset()
+        """The keys of the bookmarked rows; drawn with the next model."""
+        self.total: int | None = None
+        """How many rows there are with those that a filter or the scope leaves out, where that is told."""
+        self._position = ""
         self._frame = TableFrame()
         self._hover: int | None = None
         self._header = _NOTHING
@@ -137,6 +155,11 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
     def cursor_key(self) -> str | None:
         """The key of the selected row."""
         return self._state.cursor.key
+
+    @property
+    def chosen_key(self) -> str | None:
+        """The key of the selected row if it was chosen; None while the cursor only stands on the first line."""
+        return self._state.cursor.key if self._state.cursor.chosen else None
 
     @property
     def marks(self) -> frozenset[str]:
@@ -165,6 +188,16 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.refresh_bindings()
         if self.cursor_key is not None and self.cursor_key != before:
             self.post_message(self.RowHighlighted(self, self.cursor_key))
+
+    @property
+    def position(self) -> str:
+        """Where the cursor is among the rows (`12/62`), and of how many those are what is left."""
+        return self._state.position(self.total)
+
+    def _tell_position(self) -> None:
+        before, self._position = self._position, self.position if self.has_focus else ""
+        if before != self._position:
+            self.post_message(self.PositionChanged(self, self._position))
 
     def wait(self, note: Note) -> None:
         """Remove the rows and show a waiting note."""
@@ -221,6 +254,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
 
     def draw(self, *, refreshed: bool = False) -> None:
         """Compute the visible lines, and let Textual redraw only what differs."""
+        self._tell_position()
         size = self.scrollable_content_region.size
         if not self.is_mounted or not size.height or not size.width:
             return
@@ -250,6 +284,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             refreshed=refreshed,
             has_focus=self.has_focus,
             hover=self._hover,
+            starred=self.starred,
         )
 
     def told(self) -> Told:

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.suggester import Suggester
 from textual.widgets import Input, Label
 
-from meshtop.console.widgets.commands import Command, InputHistory, complete, describe_command, parse_command
+from meshtop.console.widgets.commands import Command, InputHistory, parse_command
+from meshtop.console.widgets.proposals import MOST_PROPOSED, CommandProposals, ProposalList, ProposalSource
 from meshtop.model.text import clean
 
 
@@ -39,15 +39,11 @@ class Prompt(Horizontal):
 
     def compose(self) -> ComposeResult:
         """The line."""
-        yield Label(self.SIGN, classes="sign")
-        line = Input(compact=True, select_on_focus=False, suggester=self.suggester())
+        yield Label(self.SIGN, classes="sign" if len(self.SIGN) == 1 else "sign words")
+        line = Input(compact=True, select_on_focus=False)
         line.cursor_blink = False  # a blinking cursor would send bytes for ever
         yield line
         yield Label("", classes="message", markup=False)
-
-    def suggester(self) -> Suggester | None:
-        """The suggester for completions."""
-        return None
 
     @property
     def input(self) -> Input:
@@ -140,17 +136,31 @@ class FilterLine(Prompt):
         self.close()
 
 
-class _Completion(Suggester):
-    def __init__(self, commands: Sequence[Command]) -> None:
-        super().__init__(use_cache=False, case_sensitive=True)
-        self._commands = commands
+class NameLine(Prompt):
+    """Asks for a name (`V`): enter gives it, escape leaves."""
 
-    async def get_suggestion(self, value: str) -> str | None:
-        return complete(value, self._commands)
+    SIGN = "name of the view: "
+
+    class Given(Message):
+        """Message: a name was entered."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.Given(event.value))
+        self.close()
 
 
 class CommandBar(Prompt):
-    """The command bar (`:`): a command by name, alias or prefix, with its argument; tab accepts the completion."""
+    """The command bar (`:`): what is typed finds places, commands and names; the list above it shows the best.
+
+    enter goes to the selected one, tab writes it into the line, up and down select; on the first one up goes to older
+    lines.
+    """
 
     SIGN = ":"
     BINDINGS = [Binding("tab", "take", "complete", id="prompt.take", show=False)]  # noqa: RUF012
@@ -164,35 +174,94 @@ class CommandBar(Prompt):
             self.command = command
             self.argument = argument
 
-    def __init__(self, commands: Sequence[Command], *, history: Sequence[str] = (), id: str | None = None) -> None:  # noqa: A002
-        super().__init__(history=history, id=id)
-        self._commands = commands
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        *,
+        source: ProposalSource | None = None,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
+        super().__init__(id=id)
+        self._commands = {command.name: command for command in commands}
+        self._source = source or CommandProposals(commands)
+        self.history = self._source.history
+        self._found_for: str | None = None
+        self.proposals = ProposalList(lambda: self.go(self.input.value.strip()))
 
-    def suggester(self) -> Suggester:
-        """Commands, then their arguments."""
-        return _Completion(self._commands)
+    def open(self, text: str = "") -> None:
+        """Show the bar, and what there is to go to."""
+        if not self.proposals.is_attached:
+            self.screen.mount(self.proposals)
+        super().open(text)
+        self.look_again()
+
+    def close(self) -> None:
+        """Take the list away too."""
+        self.proposals.show(())
+        super().close()
+
+    def look_again(self) -> None:
+        """Find again what is typed: there is more to be found than before."""
+        self._found_for = None
+        self._look()
+
+    def _look(self) -> None:
+        """Find what is typed, once."""
+        text = self.input.value
+        if text == self._found_for:
+            return
+        self._found_for = text
+        found = self._source.find(text, MOST_PROPOSED)
+        self.proposals.show(found)
+        self.show_message("" if found else "nothing is called so")
 
     def action_take(self) -> None:
-        """Accept the completion."""
-        if (proposal := complete(self.input.value, self._commands)) is not None:
-            self._put(proposal)
+        """Write the selected proposal into the line."""
+        self._look()
+        if (chosen := self.proposals.chosen) is not None and chosen.typed:
+            self._put(chosen.typed)
+
+    def action_older(self) -> None:
+        """Select the proposal above; from the first one, go to older lines."""
+        if self.proposals.selected:
+            self.proposals.move(-1)
+        else:
+            super().action_older()
+
+    def action_newer(self) -> None:
+        """Select the proposal below; while older lines are shown, go to newer ones."""
+        if self.history.browsing:
+            super().action_newer()
+        else:
+            self.proposals.move(1)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.show_message(describe_command(event.value, self._commands) if event.value.strip() else "tab completes")
+        if self.display:
+            self._look()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        if not event.value.strip():
+        # Keys that come fast: what was typed last may not have been looked for yet.
+        self._look()
+        if not event.value.strip() and not self.proposals.selected:
             self.close()
             return
+        self.go(event.value.strip())
+
+    def go(self, line: str) -> None:
+        """Go to the selected proposal, or run the line as it is typed; where neither can be, say why."""
+        chosen = self.proposals.chosen
         try:
-            command, argument = parse_command(event.value, self._commands)
+            if chosen is not None:
+                command, argument = self._commands[chosen.command], chosen.argument
+            else:
+                command, argument = parse_command(line, tuple(self._commands.values()))
         except ValueError as error:
             self.show_message(str(error), wrong=True)
             return
-        self.history.add(event.value.strip())
+        self.history.add((chosen.typed if chosen is not None else "") or line)
         self.post_message(self.Given(self, command, argument))
         self.close()

@@ -13,6 +13,7 @@ from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
+STAR_SIGN = "★"
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -31,10 +32,12 @@ def format_rows(model: TableModel, columns: Sequence[int], first: int, last: int
     return rows
 
 
-def table_row_line(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool) -> TextLine:
+def table_row_line(
+    row: Sequence[Cell], layout: ColumnLayout, *, ground: str, marked: bool, starred: bool = False
+) -> TextLine:
     """A row as a line: the gutter with its signs, then the columns."""
     cursor = ground == "cursor"
-    gutter = (MARK_SIGN if marked else " ") + (CURSOR_SIGN if cursor else " ")
+    gutter = (MARK_SIGN if marked else STAR_SIGN if starred else " ") + (CURSOR_SIGN if cursor else " ")
     runs = [TextRun(0, gutter.ljust(GUTTER), Tone.ACCENT)]
     for place in layout.places:
         cell = row[place.column]
@@ -98,6 +101,7 @@ class TableFrame:
         refreshed: bool,
         has_focus: bool,
         hover: int | None,
+        starred: frozenset[str] = frozenset(),
     ) -> tuple[TextLine, list[TextLine]]:
         """The heading, and `height` lines of rows from the index `first` on."""
         if self._rows_of != (first, height):
@@ -113,7 +117,8 @@ class TableFrame:
             if index == state.cursor.index:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
-            lines.append(table_row_line(row, layout, ground=ground, marked=marked))
+            star = bool(starred) and model.key(index) in starred
+            lines.append(table_row_line(row, layout, ground=ground, marked=marked, starred=star))
         lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
 

@@ -90,6 +90,12 @@ class TableState:
         self.cursor.follow(model)
         return others
 
+    def position(self, total: int | None) -> str:
+        """Where the cursor is (`12/62`), and of how many (`total`) the rows are what is left; "" without rows."""
+        count = len(self.model) if self.model is not None else 0
+        left_out = f" of {total}" if total is not None and total > count else ""
+        return f"{self.cursor.index + 1}/{count}{left_out}" if count else ""
+
     def toggle_mark(self) -> bool:
         """Mark or unmark the selected row; False without one."""
         if self.cursor.key is None:

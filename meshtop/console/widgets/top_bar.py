@@ -1,4 +1,4 @@
-"""The two lines at the top: places and breadcrumb, scope and freshness.
+"""The two lines at the top: places and what runs; breadcrumb, scope and freshness.
 
 Usage::
 
@@ -20,6 +20,9 @@ from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
 
 PRODUCT = "meshtop"
+_BETWEEN = " · "
+_CLOCK_FROM = 100
+"""Width in cells from which the time of day is shown."""
 JOURNAL_KEY = "J"
 """The key that opens what runs, which a click on it does too."""
 
@@ -32,10 +35,10 @@ class PlaceTab(Struct, frozen=True):
 
 
 class TopBarState(Struct, frozen=True):
-    """Content of the top bar: `state` is the data's freshness (`live · 2 s ago`), `crumbs` follow the place.
+    """Content of the top bar: `state` is the data's freshness (`live · 2 s ago`), `crumbs` what is opened in the place.
 
-    `notice` is about unfinished actions, with the key that opens them; `chip` about what runs in the background, from
-    its longest form to its shortest.
+    `clock` is the time of day, `answers` how many clusters answer (`3/3 ok`). `notice` is about unfinished actions,
+    with the key that opens them; `chip` about what runs in the background, from its longest form to its shortest.
     """
 
     tabs: tuple[PlaceTab, ...] = ()
@@ -48,6 +51,9 @@ class TopBarState(Struct, frozen=True):
     notice: str = ""
     chip: tuple[str, ...] = ()
     chip_tone: Tone = Tone.ACCENT
+    clock: str = ""
+    answers: str = ""
+    answers_tone: Tone = Tone.DIM
 
 
 class _Spot(Struct, frozen=True):
@@ -57,10 +63,10 @@ class _Spot(Struct, frozen=True):
 
 
 def top_lines(model: TopBarState, width: int) -> tuple[list[TextLine], list[_Spot]]:
-    """Both lines in `width` cells, and the clickable spans.
+    """Both lines in `width` cells, and the clickable spans: places and what runs; breadcrumb, scope and freshness.
 
     On narrow screens the product's name is dropped first, then what runs is said shorter, then other places are
-    shortened to their number, then the breadcrumb is cut; all numbers, and that something runs, stay visible.
+    shortened to their number; places never move otherwise, all numbers, and that something runs, stay visible.
     """
     chips = tuple(map(clean, model.chip)) or ("",)
     for product, short, chip in (
@@ -74,9 +80,6 @@ def top_lines(model: TopBarState, width: int) -> tuple[list[TextLine], list[_Spo
         line, spots, end = _views_line(model, product=product, short=short)
         if end + _chip_width(chip) <= width:
             break
-    else:
-        room = cell_width(_trail(model)) - (end + _chip_width(chip) - width)
-        line, spots, _ = _views_line(model, product=False, short=True, room=max(0, room))
     if chip:
         x = width - cell_width(chip) - 1
         line = TextLine("header", (*line.runs, TextRun(x, chip, model.chip_tone)))
@@ -88,44 +91,52 @@ def _chip_width(chip: str) -> int:
     return cell_width(chip) + 3 if chip else 0
 
 
-def _trail(model: TopBarState) -> str:
-    return "".join(f" ▸ {clean(crumb)}" for crumb in model.crumbs)
-
-
-def _views_line(
-    model: TopBarState, *, product: bool, short: bool, room: int | None = None
-) -> tuple[TextLine, list[_Spot], int]:
+def _views_line(model: TopBarState, *, product: bool, short: bool) -> tuple[TextLine, list[_Spot], int]:
     runs = [TextRun(1, PRODUCT, Tone.STRONG)] if product else []
     spots: list[_Spot] = []
     x = 1 + len(PRODUCT) + 2 if product else 1
     for view in model.tabs:
         current = view.name == model.current
         text = view.key if short and not current else f"{view.key} {view.name}"
-        tone = Tone.ACCENT if current else Tone.DIM
-        if current and model.crumbs:
-            trail = _trail(model)
-            text += trail if room is None else cut(trail, room)
-        runs.append(TextRun(x, text, tone))
+        runs.append(TextRun(x, text, Tone.ACCENT if current else Tone.DIM))
         spots.append(_Spot(x, x + cell_width(text), view.key))
         x += cell_width(text) + 2
     return TextLine("header", tuple(runs)), spots, x - 2
 
 
+def _trail(model: TopBarState) -> str:
+    """What is opened: a page that no number key leads to by its own name, then what is opened in it."""
+    beside = () if any(view.name == model.current for view in model.tabs) else (model.current,)
+    return " ▸ ".join(clean(crumb) for crumb in (*beside, *model.crumbs) if crumb)
+
+
+def _right(model: TopBarState, width: int) -> list[tuple[str, Tone]]:
+    """What stands at the right of the second line; the clock where there is room for it."""
+    clock = clean(model.clock) if width >= _CLOCK_FROM else ""
+    parts = [(clock, Tone.DIM), (clean(model.state), model.state_tone), (clean(model.answers), model.answers_tone)]
+    shown = [part for part in parts if part[0]]
+    joined = [piece for part in shown for piece in ((_BETWEEN, Tone.DIM), part)][1:]
+    return [*joined, *((("  RO", Tone.ACCENT),) if model.read_only else ())]
+
+
 def _scope_line(model: TopBarState, width: int) -> TextLine:
-    right = [(clean(model.state), model.state_tone)]
-    if model.read_only:
-        right.append(("RO", Tone.ACCENT))
-    shown = [(text, tone) for text, tone in right if text]
-    length = sum(cell_width(text) + 2 for text, _ in shown)
-    x = max(1, width - length + 1)
-    notice = cut(clean(model.notice), max(0, x - 3))
-    runs = [TextRun(1, notice, Tone.DEGRADED)] if notice else []
-    start = cell_width(notice) + 4 if notice else 1
-    scope = cut(" · ".join(clean(part) for part in model.scope if part), max(0, x - 2 - start))
-    runs += [TextRun(start, scope, Tone.PLAIN)] if scope else []
-    for text, tone in shown:
+    right = _right(model, width)
+    x = max(1, width - 1 - sum(cell_width(text) for text, _ in right))
+    runs: list[TextRun] = []
+    start = 1
+    trail = _trail(model)
+    scope = _BETWEEN.join(clean(part) for part in model.scope if part)
+    for text, tone in ((clean(model.notice), Tone.DEGRADED), (trail, Tone.ACCENT), (scope, Tone.PLAIN)):
+        room = x - 2 - start
+        if not text or room < 1:
+            continue
+        # What is opened leaves a little of the scope in sight.
+        shown = cut(text, max(1, room * 2 // 3) if text is trail and scope and cell_width(text) + 12 > room else room)
+        runs.append(TextRun(start, shown, tone))
+        start += cell_width(shown) + 3
+    for text, tone in right:
         runs.append(TextRun(x, text, tone))
-        x += cell_width(text) + 2
+        x += cell_width(text)
     return TextLine("header", tuple(runs))
 
 

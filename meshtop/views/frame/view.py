@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from msgspec import structs
+
 from meshtop.model.errors import MeshtopError
 from meshtop.model.evidence import Unknown
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
@@ -89,8 +91,12 @@ class View(Generic[Item]):
         self._scoped = scoped
         self._unknowns = unknowns
 
-    def shown(self, thresholds: Thresholds, *, wide: bool = False) -> tuple[Column[Item], ...]:
-        """The drawn columns, coloured by the health thresholds."""
+    def shown(
+        self, thresholds: Thresholds, *, wide: bool = False, chosen: tuple[str, ...] = ()
+    ) -> tuple[Column[Item], ...]:
+        """The drawn columns, coloured by the health thresholds; those that were `chosen`, in that order, if any."""
+        if chosen and (picked := _picked(_under(self.columns, thresholds), chosen)):
+            return picked
         return tuple(c for c in _under(self.columns, thresholds) if not c.hidden and (wide or not c.wide))
 
     def check(self, query: Query) -> None:
@@ -229,10 +235,10 @@ class View(Generic[Item]):
         ]
         return sort_items(sorted(found, key=self._path), keys)
 
-    def table(self, picture: Picture, query: Query, *, wide: bool = False) -> Table[Item]:
+    def table(self, picture: Picture, query: Query, *, wide: bool = False, chosen: tuple[str, ...] = ()) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""
         return Table(
-            self.shown(picture.thresholds, wide=wide),
+            self.shown(picture.thresholds, wide=wide, chosen=chosen),
             self.items(picture, query),
             self.key,
             lost=lambda item, error: picture.lost.note(self.kind, item, error),
@@ -243,6 +249,16 @@ class View(Generic[Item]):
 def _under(columns: tuple[Column[Item], ...], thresholds: Thresholds) -> tuple[Column[Item], ...]:
     """Columns bound to thresholds; cached, because a table is updated in place while its columns are identical."""
     return tuple(column.under(thresholds) for column in columns)
+
+
+@lru_cache(maxsize=64)
+def _picked(columns: tuple[Column[Item], ...], names: tuple[str, ...]) -> tuple[Column[Item], ...]:
+    """The columns of these names in their order; where there is no room, the last are dropped first."""
+    by_name = {column.name: column for column in columns if not column.hidden}
+    return tuple(
+        structs.replace(by_name[name], wide=False, priority=number)
+        for number, name in enumerate(name for name in names if name in by_name)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -16,7 +16,7 @@ from meshtop.analysis.canary.evidence import Margin
 from meshtop.analysis.canary.judging import Judgements, Judging, Margins, Standing, judge
 from meshtop.analysis.canary.survey import LONGEST_PUSH_SECONDS, PUSH_SECONDS, SCRAPES_SECONDS, Survey, since_of
 from meshtop.analysis.canary.tally import Tally
-from meshtop.analysis.canary.verdict import Certainty, Comparison, Honesty
+from meshtop.analysis.canary.verdict import Certainty, Comparison, Honesty, compare
 from meshtop.analysis.traffic.convergence import CONVERGENCE_METRIC, convergence_seconds
 from meshtop.model.canary import RouteCounts
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -45,7 +45,7 @@ def row(counts_: RouteCounts, standing: Standing | None = None, judging: Judging
 
 def test_counts_that_are_the_same_are_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts come once a scrape, and between them clusters change, for which canaries were judged anew."""
-    monkeypatch.setattr(judging_module, "compare", asked := Mock(wraps=judging_module.compare))
+    monkeypatch.setattr(judging_module, "compare", asked := Mock(wraps=compare))
     first = row(counted(17, requests=1009))
     calls = asked.call_count
     assert calls > 0

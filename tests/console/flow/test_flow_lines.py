@@ -71,8 +71,8 @@ def test_nothing_overlaps_or_sticks_out(
     cursors = [hit for hit in drawing.hits if hit.cursor == model.cursor]
     for hit in cursors:
         assert "▸" in told[hit.y]
-    rows = {CALLERS: len(drawing.callers), CALLEES: len(drawing.callees), CENTRE: 1}[side]
-    assert bool(cursors) is (row < rows)
+    lengths = {CALLERS: len(drawing.callers), CALLEES: len(drawing.callees), CENTRE: 1}
+    assert bool(cursors) is (row < lengths[side])
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 20), (120, 20), (200, 40)])

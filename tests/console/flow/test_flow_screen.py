@@ -316,4 +316,5 @@ async def test_nothing_to_show_says_why() -> None:
     async with stage(worlds.world(worlds.north())).run_test(size=SIZE) as pilot:
         await open_flow(pilot)
         assert "No traffic was seen" in flow_text(pilot)
-        await stroll(pilot, "w", "T", "y")
+        await stroll(pilot, "w", "T")
+        await pilot.press("y", "escape")

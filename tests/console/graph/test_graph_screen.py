@@ -500,11 +500,11 @@ async def test_what_becomes_ill_comes_to_light_at_the_next_refresh() -> None:
         assert "+ 8 healthy" in "\n".join(rows(view))
 
 
-async def test_a_fold_has_no_path_and_no_focus_and_says_so() -> None:
+async def test_a_fold_has_no_path_focus_or_flow_and_says_so() -> None:
     async with stage(teams()).run_test(size=(120, 40)) as pilot:
         view = await open_graph(pilot)
         view.go_to("fold/healthy/namespace/east/team-5")
-        for key in ("f", "p"):
+        for key in ("f", "p", "v"):
             await press(pilot, key)
             assert "+ 9 healthy are several: + opens them." in hints(pilot)
         await press(pilot, "x")

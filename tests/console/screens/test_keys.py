@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,8 @@ def app() -> StillApp:
 
 
 def hints(app: StillApp) -> str:
-    return app.screen.query_one(BottomBar).hints.render_line(0).text.strip()
+    shown = app.screen.query_one(BottomBar).hints.render_line(0).text.strip()
+    return re.sub(r"  +[0-9/]+( of [0-9]+)?$", "", shown)
 
 
 async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp) -> None:
@@ -229,7 +231,7 @@ async def test_the_command_bar_says_what_a_command_does(app: StillApp) -> None:
         await settled(pilot)
         await press(pilot, "colon", *"wind")
         bar = app.screen.query_one(CommandBar)
-        assert "rates over this long" in str(bar.query_one(".message").render())
+        assert "rates over this long" in bar.proposals.render_line(0).text
 
 
 async def test_help_has_this_screens_keys_before_all_others_and_every_command(app: StillApp) -> None:
@@ -250,7 +252,7 @@ async def test_every_place_stays_in_sight_where_something_long_is_opened(app: St
         await press(pilot, "enter")
         top = app.screen.query_one(TopBar).render_line(0).text
         assert all(f" {key}" in top for key in "123456")
-        assert "▸" in top
+        assert "shop/web-v1" in app.screen.query_one(TopBar).render_line(1).text
 
 
 async def test_figures_without_a_cluster_that_is_lost_say_so(app: StillApp) -> None:

@@ -26,6 +26,7 @@ from meshtop.views.reports import answers
 from tests import worlds
 from tests.analysis.security.mtls.objects import config
 from tests.console.flow.strolling import open_flow
+from tests.console.graph.walking import open_graph
 from tests.console.screens.test_screens import press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.judgement.simulated import some_time_into
@@ -146,6 +147,15 @@ async def test_the_flow_asks_about_the_node_under_the_cursor() -> None:
         assert pages(screen)[:2] == ("STRICT in shop", "STRICT for web alone")
 
 
+async def test_the_canvas_asks_about_the_node_under_the_cursor() -> None:
+    async with stage(busy_world()).run_test(size=(200, 60)) as pilot:
+        view = await open_graph(pilot)
+        assert view.cursor.node is not None
+        await pilot.press("W")
+        screen = await answered(pilot)
+        assert pages(screen)[0].startswith(("STRICT in shop", "without "))
+
+
 async def test_all_rows_are_there_on_demand() -> None:
     app = stage(busy_world())
     async with app.run_test(size=(120, 40)) as pilot:
@@ -198,6 +208,29 @@ async def test_a_newer_picture_is_a_newer_answer() -> None:
         after = said(await answered(pilot))
         assert "0 of 4 calls" in before
         assert "0 of 4 calls" not in after
+
+
+async def test_of_pictures_in_quick_succession_not_each_is_answered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = busy_world()
+    asked: list[float] = []
+    answer = answers.answered
+
+    def counted(picture: Picture, *more: Any) -> Any:
+        asked.append(picture.snapshot.at - world.at)
+        return answer(picture, *more)
+
+    monkeypatch.setattr(answers, "answered", counted)
+    app = stage(world)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settled(pilot)
+        app.run_command("namespaces", "")
+        await press(pilot, "W")
+        await answered(pilot)
+        for number in range(1, 9):
+            session_of(app).publish(structs.replace(world, at=world.at + number, sequence=world.sequence + number))
+            await settled(pilot)
+            await answered(pilot)
+    assert asked == [0.0, 5.0]
 
 
 async def test_an_answer_to_a_question_that_was_left_is_not_shown() -> None:

@@ -3,16 +3,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.commands import Command, InputHistory, complete, parse_command
-from meshtop.console.widgets.help_screen import HelpScreen, HelpText, help_lines
+from meshtop.console.widgets.commands import Command, InputHistory, parse_command
+from meshtop.console.widgets.help_screen import HelpScreen, HelpText, found_in, help_lines
 from meshtop.console.widgets.key_hints import KeyHint, hint_line
 from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.notes import Note, is_too_small, note_lines
 from meshtop.console.widgets.prompts import CommandBar, FilterLine
+from meshtop.console.widgets.proposals import CommandProposals, Proposal, proposal_line
 from meshtop.console.widgets.top_bar import PlaceTab, TopBar, TopBarState, top_lines
 from meshtop.model.text import cell_width
+from meshtop.views.frame.table import Tone
 from tests.console.widgets.sample import COMMANDS, TOP, FrameApp, until, workloads, written
 
 
@@ -23,17 +26,34 @@ def bottom(app: FrameApp) -> str:
 def test_the_top_says_where_and_what() -> None:
     lines, _ = top_lines(TOP, 80)
     assert [written(line) for line in lines] == [
-        " meshtop  1 Fleet  2 Namespaces  3 Services  4 Workloads ▸ shop",
-        " all clusters · all tenants · last 5m · status:failing       live · 2 s ago  RO",
+        " meshtop  1 Fleet  2 Namespaces  3 Services  4 Workloads",
+        " shop   all clusters · all tenants · last 5m · status:fail…  live · 2 s ago  RO",
     ]
 
 
 def test_a_narrow_top_keeps_the_current_view_and_the_state() -> None:
     lines, _ = top_lines(TOP, 44)
     first, second = (written(line) for line in lines)
-    assert first == " meshtop  1  2  3  4 Workloads ▸ shop"
+    assert first == " meshtop  1  2  3  4 Workloads"
+    assert second.startswith(" shop   all clusters")
     assert second.endswith("live · 2 s ago  RO")
     assert "…" in second
+
+
+def test_a_wide_top_says_the_time_and_who_answers() -> None:
+    state = structs.replace(TOP, clock="11:45:32 UTC", answers="2/3 ok", answers_tone=Tone.DEGRADED)
+    (_, wide), _ = top_lines(state, 120)
+    assert written(wide).endswith("11:45:32 UTC · live · 2 s ago · 2/3 ok  RO")
+    assert Tone.DEGRADED in {run.tone for run in wide.runs}
+    (_, narrow), _ = top_lines(state, 80)
+    assert written(narrow).endswith("live · 2 s ago · 2/3 ok  RO")
+    assert "11:45" not in written(narrow)
+
+
+def test_a_page_without_a_key_is_named_before_what_is_opened_in_it() -> None:
+    (first, second), _ = top_lines(structs.replace(TOP, current="Localities", crumbs=("us-east",)), 120)
+    assert written(first) == " meshtop  1 Fleet  2 Namespaces  3 Services  4 Workloads", "places never move"
+    assert written(second).startswith(" Localities ▸ us-east   all clusters")
 
 
 TEXT = st.text(max_size=12)
@@ -95,16 +115,26 @@ def test_what_is_no_command_is_a_sentence(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("wor", "workloads"),
-        ("namespace pa", "namespace payments"),
-        ("ns sh", "ns shop"),
-        ("zzz", None),
-        ("", None),
-        ("zzz a", None),
+        ("wor", ["workloads"]),
+        ("wl", ["workloads"]),
+        ("namespace pa", ["namespace payments"]),
+        ("ns p", ["namespace payments", "namespace platform", "namespace shop"]),
+        ("ns zzz", ["namespace zzz"]),
+        ("zzz", []),
+        ("zzz a", []),
+        ("", ["workloads", "namespace", "theme", "quit"]),
     ],
 )
-def test_completion(text: str, wanted: str | None) -> None:
-    assert complete(text, COMMANDS) == wanted
+def test_commands_and_their_values_are_proposed(text: str, wanted: list[str]) -> None:
+    assert [one.typed for one in CommandProposals(COMMANDS).find(text, 10)] == wanted
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.integers(20, 120), st.lists(st.integers(0, 60), max_size=5))
+def test_a_proposal_fits_its_line(text: str, about: str, width: int, offsets: list[int]) -> None:
+    line = proposal_line(
+        Proposal(text=text, about=about, command="", offsets=tuple(offsets)), width, width // 2, chosen=True
+    )
+    assert cell_width(written(line)) <= width
 
 
 def test_history_goes_back_and_returns_to_what_was_typed() -> None:
@@ -232,3 +262,32 @@ async def test_ctrl_c_ends_as_interrupted() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+c")
     assert app.return_code == 130
+
+
+def test_what_is_sought_is_all_that_the_help_shows() -> None:
+    help_ = HelpText(
+        "Services", "What serves.", keys=(("g", "graph"), ("x", "only this")), columns=(("ERR %", "errors"),)
+    )
+    assert found_in(help_, "  ") == help_
+    found = found_in(help_, "only THIS")
+    assert (found.keys, found.columns, found.signs) == ((("x", "only this"),), (), ())
+
+
+async def test_the_help_is_searched_by_typing_and_esc_leaves_the_search_first() -> None:
+    app = FrameApp(rows=workloads())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("question_mark", "slash", *"sort")
+        shown = "\n".join(str(line) for line in help_shown(app))
+        assert "sort" in shown
+        assert "filter" not in shown
+        await pilot.press("ctrl+u", *"qqqq")
+        assert "Nothing here says that." in "\n".join(help_shown(app))
+        await pilot.press("escape")
+        assert "filter" in "\n".join(help_shown(app))
+        await pilot.press("escape")
+        assert not isinstance(app.screen, HelpScreen)
+
+
+def help_shown(app: FrameApp) -> list[str]:
+    view = app.screen.query_one(LineView)
+    return [view.render_line(y).text for y in range(view.size.height)]

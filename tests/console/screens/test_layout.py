@@ -1,0 +1,125 @@
+"""Where things stand: positions in tables, panels by width, no empty halves, facts that scroll by keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshtop.console.scope import answering, time_of_day
+from meshtop.console.screens.detail import DetailScreen
+from meshtop.console.screens.table import TableScreen
+from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.top_bar import TopBar
+from meshtop.views.frame.table import Tone
+from tests.console.screens.test_screens import go, press, settled
+from tests.console.stage import StillApp, busy_world, stage
+from tests.worlds import east, west, world
+
+KINDS = ("services", "workloads", "edges", "namespaces", "mtls", "tenants", "canaries", "changes", "certificates")
+
+
+def position(app: StillApp) -> str:
+    return app.screen.query_one(BottomBar).hints.render_line(0).text.split()[-1]
+
+
+async def test_every_table_says_where_the_cursor_is() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await go(pilot, "services")
+        assert position(app) == "1/4"
+        await press(pilot, "j", "j")
+        assert position(app) == "3/4"
+        await press(pilot, "G")
+        assert position(app) == "4/4"
+        await press(pilot, "slash", *"reviews", "enter")
+        await settled(pilot)
+        hints = app.screen.query_one(BottomBar).hints.render_line(0).text
+        assert hints.rstrip().endswith("2/2 of 4") or hints.rstrip().endswith("1/2 of 4")
+
+
+async def test_the_position_is_that_of_the_table_that_has_the_keyboard() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(80, 30)) as pilot:
+        await settled(pilot)
+        assert position(app) == "1/3"
+        await press(pilot, "n")
+        assert position(app) == "1/2"
+        await press(pilot, "n")
+        assert position(app) == "1/3"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_at_120_columns_there_is_no_empty_half(kind: str) -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await go(pilot, kind)
+        screen = app.screen
+        assert isinstance(screen, TableScreen)
+        if not len(screen.shown or ()):
+            return
+        side = screen.query_one(".side", LineView)
+        assert side.display
+        rows, count = screen.rows, len(screen.shown or ())
+        assert rows.size.height == count + 1, "as high as its rows"
+        assert side.region.y == rows.region.bottom
+        assert side.size.width > 100
+
+
+async def test_beside_a_long_table_there_is_a_slim_panel_and_below_it_none_is_left() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(120, 18)) as pilot:
+        await go(pilot, "workloads")
+        side, rows = app.screen.query_one(".side", LineView), app.screen.query_one(LiveTable)
+        assert side.display
+        assert side.region.x >= rows.region.right
+        assert rows.size.width > 70
+        await pilot.resize_terminal(100, 18)
+        await settled(pilot)
+        assert (side.display, rows.size.width in (99, 100)) == (False, True)
+
+
+async def test_facts_scroll_by_keys_while_the_keyboard_is_in_a_table() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(120, 20)) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "enter")
+        await settled(pilot)
+        assert isinstance(app.screen, DetailScreen)
+        facts = app.screen.query_one("#facts", LineView)
+        assert app.screen.query_one("#related", LiveTable).has_focus
+        await press(pilot, "shift+down", "shift+down")
+        await settled(pilot)
+        assert facts.scroll_offset.y == 2
+        await press(pilot, "shift+up")
+        await settled(pilot)
+        assert facts.scroll_offset.y == 1
+
+
+async def test_a_relation_is_as_high_as_its_rows() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(120, 60)) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "enter")
+        await settled(pilot)
+        related = app.screen.query_one("#related", LiveTable)
+        assert related.size.height == 6
+
+
+async def test_line_2_says_what_is_opened_and_who_answers() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(120, 30)) as pilot:
+        await go(pilot, "localities")
+        top = app.screen.query_one(TopBar)
+        assert top.render_line(1).text.startswith(" Placement by locality   all clusters")
+        assert top.render_line(1).text.rstrip().endswith("UTC · live · 2s ago · 2/3 ok")
+
+
+def test_who_answers_is_dim_only_where_all_do() -> None:
+    assert answering(None) == ("", Tone.DIM)
+    assert answering(world(east(), west())) == ("2/2 ok", Tone.DIM)
+    assert answering(busy_world()) == ("2/3 ok", Tone.DEGRADED)
+
+
+def test_the_clock_is_utc() -> None:
+    assert time_of_day(0.0) == "00:00:00 UTC"
