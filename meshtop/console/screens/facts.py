@@ -8,7 +8,7 @@ from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from meshtop.console.widgets.chart import time_of_day
+from meshtop.console.widgets.chart import plot_time
 from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.plot_memory import SPANS, PlotSpan
@@ -68,7 +68,6 @@ def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
 
 COURSE_SPAN = SPANS[1]
 """What plots show before anybody chose."""
-COURSE_SECONDS = COURSE_SPAN.seconds
 COURSE_AGAIN_SECONDS = 15.0
 """Seconds between queries of their lines, at least: there is nothing new before the next point."""
 _LATE = 0.05
@@ -125,8 +124,8 @@ def course(
     length = times[-1] - times[0] if times else span.seconds
     start, end = f"-{age(length) if span.seconds - length > span.step else span.name}", "now"
     if moment is not None:
-        start = time_of_day(began if began is not None else moment - span.seconds, span.seconds)
-        end = time_of_day(ended if ended is not None else moment, span.seconds)
+        start = plot_time(began if began is not None else moment - span.seconds, span.seconds)
+        end = plot_time(ended if ended is not None else moment, span.seconds)
     return ChartModel(
         chart.title,
         chart.unit,
@@ -153,7 +152,5 @@ def _known_since(lines: Sequence[TimeLine], span: PlotSpan) -> str:
     late = max(_LATE * span.seconds, 2 * span.step)
     # Near enough to the minute: there is little room on the axis.
     return (
-        f"none before {time_of_day(min(known), max(span.seconds, 7200.0))}"
-        if known and min(known) - began > late
-        else ""
+        f"none before {plot_time(min(known), max(span.seconds, 7200.0))}" if known and min(known) - began > late else ""
     )

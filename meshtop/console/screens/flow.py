@@ -25,6 +25,7 @@ from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.plot_memory import plots_of
 from meshtop.model.numbers import number_of
 from meshtop.model.text import clean
 from meshtop.views.frame.filter import FilterError
@@ -162,7 +163,11 @@ class FlowScreen(MeshScreen):
         """Make everything about the centre again, off this thread."""
         if self.host.graph_look.metric is not None:
             self.view.metric = self.host.graph_look.metric
-        self._making.ask(partial(make_flow, picture, self.scope_query(), self.shown, self._came))
+        self._making.ask(partial(make_flow, picture, self.scope_query(), self.shown, self._came, plots_of(self).span))
+
+    def on_chart_view_plot_left(self) -> None:
+        """A plot that was clicked gives the keyboard back."""
+        self.view.focus()
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""

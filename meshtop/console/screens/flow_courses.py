@@ -9,9 +9,10 @@ from textual.containers import Horizontal
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.host import ConsoleHost, host_of
-from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, read_courses
+from meshtop.console.screens.facts import course, due_again, lines_span, read_courses
 from meshtop.console.screens.plotted import LinesArrived
 from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.plot_memory import PlotSpan, plots_of
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
@@ -32,6 +33,7 @@ class FlowCourses(Guarded, Horizontal):
         self._asked_at = 0.0
         self._asked_for: object = None
         self._moment: float | None = None
+        self._window: float | None = None
 
     def compose(self) -> ComposeResult:
         """The charts."""
@@ -43,14 +45,20 @@ class FlowCourses(Guarded, Horizontal):
         """The console that shows it."""
         return host_of(self)
 
+    @property
+    def span(self) -> PlotSpan:
+        """The time that plots show, as it was chosen wherever that is done."""
+        return plots_of(self).span
+
     def show(self, charts: tuple[Chart, ...], marks: tuple[float, ...], snapshot: Snapshot) -> None:
         """Show the charts of a centre, with marks at changes of it, as of a snapshot."""
         charts = charts[:MOST_PLOTS]
         if charts != self.charts:
             self.charts, self._lines = charts, {}
-        asked_for = (charts, snapshot.moment, snapshot.window_seconds)
+        asked_for = (charts, snapshot.moment, snapshot.window_seconds, self.span)
         if asked_for != self._asked_for:
             self._asked_for, self._moment = asked_for, snapshot.moment
+            self._window = snapshot.window_seconds if self.host.replay is None else None
             self._ask()
         self._marks = marks
         for index in range(len(charts)):
@@ -62,12 +70,13 @@ class FlowCourses(Guarded, Horizontal):
 
     def tick(self) -> None:
         """Ask again when the lines are old."""
-        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
+        if due_again(self._asked_at, self.host.now(), self.span):
             self._ask()
 
     def _ask(self) -> None:
         self._asked_at = self.host.now()
-        read_courses(self.host.session, self.charts, self._moment or self.host.now(), self._lines_came)
+        end = self._moment or self.host.now()
+        read_courses(self.host.session, self.charts, end, self._lines_came, span=self.span, window_seconds=self._window)
 
     def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -77,10 +86,11 @@ class FlowCourses(Guarded, Horizontal):
         """Draw a chart; a later question that fails leaves the lines of the one before."""
         message.stop()
         # Lines that come while the screen is closed find no chart.
-        if message.index < len(self.charts) and self.query(ChartView):
+        if message.index < len(self.charts) and self.query(ChartView) and lines_span(message.lines, self.span):
             self._lines[message.index] = message.lines or self._lines.get(message.index, ())
             self._draw(message.index)
 
     def _draw(self, index: int) -> None:
-        chart = course(self.charts[index], self._lines.get(index), self._marks)
+        lines = self._lines.get(index)
+        chart = course(self.charts[index], lines, self._marks, span=self.span, moment=self._moment)
         self.query_one(f"#course-{index}", ChartView).show(chart)

@@ -8,8 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.service_graph import Level
-from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.widgets.notes import Note
+from meshtop.console.widgets.plot_memory import PlotSpan
 from meshtop.model.text import clean
 from meshtop.views.frame.unknowns import told, unknowns_of
 from meshtop.views.kinds.edges import VIEW
@@ -47,8 +47,8 @@ class FlowAnswer(NamedTuple):
     marks: tuple[float, ...] = ()
 
 
-def make_flow(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None) -> FlowAnswer:
-    """Everything about a place; `came` is where one comes from to another level."""
+def make_flow(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None, span: PlotSpan) -> FlowAnswer:
+    """Everything about a place; `came` is where one comes from to another level, `span` what its plots show."""
     if came is not None and came.at is not None:
         at = at_level(picture, query, came.sight, came.at, place.sight)
         place = replace(place, at=at or place.at)
@@ -56,8 +56,8 @@ def make_flow(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace 
     if flow is None:
         return FlowAnswer(picture, query, place, flow, FlowDetail())
     detail = flow_detail(picture, query, place.sight, flow)
-    end = picture.snapshot.moment or picture.snapshot.at
-    marks = node_marks(picture, query, place.sight, flow.centre, end - COURSE_SECONDS, end)
+    window = span.window(picture.snapshot.moment or picture.snapshot.at)
+    marks = node_marks(picture, query, place.sight, flow.centre, *window)
     return FlowAnswer(picture, query, place, flow, detail, marks)
 
 

@@ -172,7 +172,7 @@ _DATED = 43_200.0
 """Seconds of a plot from which a time of day alone may be that of another day."""
 
 
-def time_of_day(moment: float, span: float) -> str:
+def plot_time(moment: float, span: float) -> str:
     """A moment (UTC) on an axis of so many seconds: `11:39:30Z`, `11:39Z` from two hours on, dated from twelve."""
     form = "%H:%M:%S" if span < 7200 else "%H:%M" if span < _DATED else "%m-%d %H:%M"
     return f"{datetime.fromtimestamp(moment, UTC):{form}}Z"
@@ -187,7 +187,7 @@ def _times(model: ChartModel, x: int, columns: int, cursor: float | None, column
         span = model.ended - model.began
         read = cursor if cursor is not None else (model.began + model.ended) / 2
         # Between the ends a minute is near enough.
-        text = time_of_day(read, span if cursor is not None else max(span, 7200.0))
+        text = plot_time(read, span if cursor is not None else max(span, 7200.0))
         where = columns // 2 if column is None else column
         at = x + max(0, min(columns - cell_width(text), where - cell_width(text) // 2))
         if cursor is not None:
@@ -269,7 +269,7 @@ class ChartView(LineWidget, can_focus=True):
         keys = legend_keys(shown, [Tone.PLAIN] * len(shown.series), self.cursor)
         where = f" · {shown.where}" if shown.where else ""
         moment, span = self.cursor, (shown.ended or 0.0) - (shown.began or 0.0)
-        when = f" at {time_of_day(moment, span)}" if moment is not None else f", {shown.start} to {shown.end}"
+        when = f" at {plot_time(moment, span)}" if moment is not None else f", {shown.start} to {shown.end}"
         said = "; ".join(key.full for key in keys) or shown.nothing
         return ToldLines((f"{shown.title} {shown.unit}{where}{when}: {said}",))
 

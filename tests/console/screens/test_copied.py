@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.console.screens.evidence import EvidenceScreen
-from meshtop.console.screens.object import ObjectScreen
+from meshtop.console.screens.object import ClusterPagesScreen
 from meshtop.console.screens.text import MOST_COPIED
 from meshtop.console.widgets.line_widget import LineView, wrapped_lines
 from meshtop.console.widgets.live_table import LiveTable
@@ -177,7 +177,7 @@ async def test_what_is_too_long_for_a_clipboard_is_said(app: StillApp) -> None:
 
 
 def test_an_object_is_copied_by_the_same_key() -> None:
-    assert any("y" in binding.key.split(",") for binding in ObjectScreen.BINDINGS)  # type: ignore[union-attr]
+    assert any("y" in binding.key.split(",") for binding in ClusterPagesScreen.BINDINGS)  # type: ignore[union-attr]
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=200), st.integers(4, 60))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.app import ComposeResult
 
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.widgets.chart import ChartView, axis_top, chart_lines, time_of_day
+from meshtop.console.widgets.chart import ChartView, axis_top, chart_lines, plot_time
 from meshtop.console.widgets.chart_model import ChartModel, ChartSeries, short_number
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.plot_memory import LINE_TONES, SPANS, PlotMemory, PlotSpan, PlotStyle
@@ -198,7 +198,7 @@ def test_a_cursor_never_leaves_its_plot(points: int, at: float | None, moves: li
         assert at is not None
         assert AT - 3600.0 - 1e-6 <= at <= AT + 1e-6
         drawn = "".join(written(line) for line in chart_lines(model, 60, 8, cursor=at))
-        assert time_of_day(at, 3600.0) in drawn
+        assert plot_time(at, 3600.0) in drawn
 
 
 def test_a_plot_without_times_or_points_has_no_cursor() -> None:
