@@ -95,11 +95,6 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.table = table
             self.position = position
 
-        @property
-        def control(self) -> LiveTable:
-            """The table."""
-            return self.table
-
     class MarksChanged(Message):
         """Message: rows were marked or unmarked."""
 
