@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -19,8 +20,11 @@ from meshtop.analysis.graph.build import GraphOptions, build_graph, has_more_nod
 from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Layout, LayoutOptions
 from meshtop.analysis.graph.layout import layout, layout_steps
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.node_lines import BAD
 from meshtop.analysis.graph.service_graph import Level, ServiceGraph
 from meshtop.model.traffic import Edge, PeerKind, Sums, Target
+from meshtop.process import prepare_process
 
 SIZES = ((100, 300), (300, 900), (1_000, 3_000), (3_000, 9_000))
 ROUNDS = 5
@@ -96,11 +100,14 @@ def report(edges: Sequence[Edge], options: GraphOptions) -> list[str]:
 def first_picture(edges: Sequence[Edge]) -> None:
     """What opening the graph of a big mesh costs before something is drawn: the level, its graph, places, cells.
 
-    As the console does: the finest level of at most sixty boxes, namespaces here, from the observed edges on.
+    As the console does: a look at what is ill, which does not fit here, and then the finest level of at most sixty
+    nodes, namespaces here, tried and drawn, from the observed edges on.
     """
-    if has_more_nodes(edges, GraphOptions(), 60):
+    ill = partial(has_more_nodes, edges, GraphOptions(), 60, lambda edge: judge(edge).status in BAD)
+    if has_more_nodes(edges, GraphOptions(), 60) and ill():
         graph = build_graph(edges, judge, GraphOptions(level=Level.NAMESPACES))
-        GraphDrawing(graph, layout(graph, LayoutOptions(width=200))).paint(0, 0, 200, 60)
+        placed = layout(graph, LayoutOptions(width=200, numbers=True))
+        GraphDrawing(graph, placed, metric=GraphMetric.RATE).paint(0, 0, 200, 60)
 
 
 def goals() -> None:
@@ -109,7 +116,8 @@ def goals() -> None:
     graph = build_graph(small, judge, GraphOptions())
 
     def drawn() -> None:
-        GraphDrawing(graph, layout(graph, LayoutOptions(width=200))).paint(0, 0, 200, 60)
+        placed = layout(graph, LayoutOptions(width=200, numbers=True))
+        GraphDrawing(graph, placed, metric=GraphMetric.RATE).paint(0, 0, 200, 60)
 
     first = timed(lambda: first_picture(big))
     name = "graph of 300 nodes and 900 edges: layout, routes, a window of cells"
@@ -122,7 +130,8 @@ def goals() -> None:
 
 
 def main() -> None:
-    """Print a table for each size, and the largest one by levels."""
+    """Print a table for each size, and the largest one by levels; the process is prepared as the console's is."""
+    prepare_process()
     head = ["nodes", "edges", "build", "layout", "window", "both", "all", "stall"]
     head += ["rate moved", "node moved", "cells"]
     rows = [["level", *head]]

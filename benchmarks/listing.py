@@ -1,12 +1,13 @@
 """Listing 5,000 pods, 2,000 services and 1,000 routes: meshtop, the kubernetes typed client, and kubectl.
 
-    python -m benchmarks.listing [--runs 3]
+    python -m benchmarks.listing [--runs 3] [--pods 5000] [--without READER]
 
 A local server answers all three with the same pages of generated objects (shaped like those of a meshed
 cluster: managed fields, annotations, statuses). Each reader runs in a process of its own; time is what it needs from
 its first request to its last object, peak memory that of its process. meshtop and the typed client read pages of 500,
 as both should, and are compared as whole processes too, imports counted on both sides; the typed client once more in
-one page, as its examples do. kubectl's time contains its start, and it
+one page, as its examples do. With fewer pods there are fewer services and routes too: the ratio is what counts, and a
+busy machine needs minutes for all. kubectl's time contains its start, and it
 leaves behind JSON that nobody has decoded yet.
 """
 
@@ -135,16 +136,22 @@ def route(number: int) -> Json:
     }  # fmt: skip
 
 
-def pages() -> dict[str, list[Json]]:
-    makers = {"pods": (pod, PODS), "services": (service, SERVICES), "virtualservices": (route, ROUTES)}
+def counts(pods: int) -> tuple[int, int, int]:
+    """How many pods, services and routes there are."""
+    return pods, pods * SERVICES // PODS, pods * ROUTES // PODS
+
+
+def pages(pods: int) -> dict[str, list[Json]]:
+    many, some, few = counts(pods)
+    makers = {"pods": (pod, many), "services": (service, some), "virtualservices": (route, few)}
     return {plural: [make(number) for number in range(count)] for plural, (make, count) in makers.items()}
 
 
-def serve() -> None:
+def serve(pods: int) -> None:
     """The server's process: answers from memory, each page made and compressed once; prints its port."""
     from aiohttp import web
 
-    objects = pages()
+    objects = pages(pods)
     kinds = {"pods": "PodList", "services": "ServiceList", "virtualservices": "VirtualServiceList"}
     cache: dict[tuple[str, int, int, bool], bytes] = {}
 
@@ -291,10 +298,10 @@ READERS = {
 
 
 @contextlib.contextmanager
-def server() -> Iterator[str]:
+def server(pods: int) -> Iterator[str]:
     """A running server's kubeconfig."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.listing", "--serve"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.listing", "--serve", "--pods", str(pods)], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     with tempfile.TemporaryDirectory() as folder:
@@ -318,30 +325,33 @@ def main() -> None:
     """Run every reader in turn and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--pods", type=int, default=PODS)
+    parser.add_argument("--without", action="append", default=[], choices=[*READERS][2:])
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        serve()
+        serve(options.pods)
         return
     if options.read:
         READERS[options.read[0]](options.read[1])
         return
     names = [name for name in READERS if name != "kubectl get -o json" or shutil.which("kubectl")]
+    names = [name for name in names if name not in options.without]
     results: dict[str, list[Json]] = {name: [] for name in names}
-    with server() as kubeconfig:
+    with server(options.pods) as kubeconfig:
         for turn in range(options.runs + 1):
             for name in names:
                 command = [sys.executable, "-m", "benchmarks.listing", "--read", name, kubeconfig]
                 output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
                 if turn:  # The first turn fills the server's cache.
                     results[name].append(json.loads(output))
-    show(results)
+    show(results, counts(options.pods))
 
 
-def show(results: dict[str, list[Json]]) -> None:
+def show(results: dict[str, list[Json]], there: tuple[int, int, int]) -> None:
     """Medians, and how many times meshtop's."""
-    print(f"{PODS:,} pods, {SERVICES:,} services, {ROUTES:,} routes; medians\n")
+    print("{:,} pods, {:,} services, {:,} routes; medians\n".format(*there))
     print(f"{'':28}{'objects':>9}{'time':>10}{'peak':>10}{'× time':>9}{'× peak':>9}")
     base: tuple[float, float] | None = None
     for name, runs in results.items():
@@ -354,7 +364,7 @@ def show(results: dict[str, list[Json]]) -> None:
         {figure: statistics.median(run[figure] for run in results[name]) for figure in ("seconds", "cpu", "megabytes")}
         for name in ("meshtop", "typed client, pages of 500")
     )
-    whose, what = "typed client, pages of 500", f"listing {PODS + SERVICES + ROUTES:,} objects"
+    whose, what = "typed client, pages of 500", f"listing {sum(there):,} objects"
     faster, whole, smaller = (theirs[figure] / mine[figure] for figure in ("seconds", "cpu", "megabytes"))
     rows = [
         Row(

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -46,6 +47,7 @@ CREATE TABLE IF NOT EXISTS acknowledgements (
   id TEXT NOT NULL, scope TEXT NOT NULL, at REAL NOT NULL, until REAL, reason TEXT NOT NULL, severity TEXT NOT NULL,
   PRIMARY KEY (id, scope)
 );
+CREATE INDEX IF NOT EXISTS items_by_scope ON items (scope);
 CREATE TABLE IF NOT EXISTS clusters (uid TEXT NOT NULL, server TEXT NOT NULL, PRIMARY KEY (uid, server));
 """
 
@@ -59,6 +61,14 @@ def attention_path() -> Path:
     return state_folder(os.environ) / "attention.db"
 
 
+class FleetRead(NamedTuple):
+    """What the file knew of the clusters of a fleet; `version` changes when another process writes."""
+
+    fleet: frozenset[str]
+    version: int
+    items: Mapping[ItemIdentity, KnownItem]
+
+
 class AttentionStore:
     """The memory of one user on one machine; used from several threads, and beside other processes."""
 
@@ -70,6 +80,8 @@ class AttentionStore:
         self._database: sqlite3.Connection | None = None
         self._known: dict[ItemIdentity, KnownItem] = {}
         self._written: dict[ItemIdentity, float] = {}
+        self._read: FleetRead | None = None
+        """What was read from the file last; None once this process has written since."""
         self._clusters: set[tuple[str, str]] = set()
         """UIDs of clusters with the API servers that they were read from."""
         self._open()
@@ -135,19 +147,20 @@ class AttentionStore:
         """
         with self._lock:
             self._learn(servers or {})
+            there = {name: self._scope(key) for name, key in read.items()}
+            seen = [structs.replace(one, scope=self._scope(one.scope)) for one in sightings]
+            fleet = frozenset((*there.values(), *(part for one in seen for part in one.scope.split(","))))
             try:
-                known = {one.identity: one for one in self._rows()}
+                known = self._known_of(fleet)
             except sqlite3.Error as error:
                 self._failed(error)
-                known = self._known
+                known = dict(self._known)
             now: dict[ItemIdentity, KnownItem] = {}
             before: dict[ItemIdentity, KnownItem] = {**self._known, **known}
             changed: list[KnownItem] = []
-            for sighting in sightings:
-                one = structs.replace(sighting, scope=self._scope(sighting.scope))
+            for one in seen:
                 now[one.id, one.scope] = sighted(one, before.get((one.id, one.scope)), at)
-            there = {name: self._scope(key) for name, key in read.items()}
-            came = passed_on(now, before, {*there.values(), *(s for one in now.values() for s in one.scopes)}, at)
+            came = passed_on(now, before, fleet, at)
             found = {}
             for identity, item in now.items():
                 if identity in came:
@@ -161,13 +174,13 @@ class AttentionStore:
                     acknowledged = in_force(item.acknowledged, item.severity, at)
                     found[item.id] = Remembered(first_seen=item.first_seen, since=item.since, acknowledged=acknowledged)
             gone = [
-                one
-                for identity, one in known.items()
+                item
+                for identity, item in known.items()
                 if identity not in now
-                and one.gone is None
-                and set(one.clusters) <= set(there)
-                and one.scope == ",".join(sorted(there[name] for name in one.clusters))
-                and at - max(one.last_seen, self._last_seen(identity)) >= GONE_AFTER_SECONDS
+                and item.gone is None
+                and set(item.clusters) <= set(there)
+                and item.scope == ",".join(sorted(there[name] for name in item.clusters))
+                and at - max(item.last_seen, self._last_seen(identity)) >= GONE_AFTER_SECONDS
             ]
             self._write(changed, gone, came, at)
             return found
@@ -181,6 +194,7 @@ class AttentionStore:
         if not new:
             return
         self._clusters |= new
+        self._read = None
         moved = (structs.replace(one, scope=self._scope(one.scope)) for one in self._known.values())
         self._known = {one.identity: one for one in moved}
         self._written.clear()
@@ -302,17 +316,37 @@ class AttentionStore:
         with self._lock:
             if self._database is None or self.problem is not None:
                 raise AttentionError(self.problem or f"{self.path} is closed.")
+            self._read = None
             try:
                 self._database.executemany(statement, rows)
             except sqlite3.Error as error:
                 raise AttentionError(f"{self.path} cannot be written: {error}; check its folder.") from error
 
-    def _rows(self) -> list[KnownItem]:
+    def _known_of(self, fleet: frozenset[str]) -> Mapping[ItemIdentity, KnownItem]:
+        """What the file knows of items that stand in these clusters alone; read again only where somebody wrote.
+
+        A month's items of every fleet are thousands, which a console would otherwise read with each picture.
+        """
+        if self._database is None:
+            return dict(self._known)
+        (version,) = self._database.execute("PRAGMA data_version").fetchone()
+        last = self._read
+        if last is None or last.version != version or not fleet <= last.fleet:
+            scopes = [scope for (scope,) in self._database.execute("SELECT DISTINCT scope FROM items")]
+            mine = [scope for scope in scopes if fleet.issuperset(str(scope).split(","))]
+            found = {one.identity: one for scope in mine for one in self._rows(scope)}
+            last = self._read = FleetRead(fleet, version, found)
+        return last.items
+
+    def _rows(self, scope: str | None = None) -> list[KnownItem]:
+        """What the file knows, or what it knows of one scope."""
         if self._database is None:
             return list(self._known.values())
+        of, given = ("", ()) if scope is None else (" WHERE i.scope = ?", (scope,))
         rows = self._database.execute(
             "SELECT i.id, i.scope, i.severity, title, since, clusters, follows, first_seen, last_seen, gone,"
-            " a.at, a.until, a.reason, a.severity FROM items i LEFT JOIN acknowledgements a USING (id, scope)"
+            " a.at, a.until, a.reason, a.severity FROM items i LEFT JOIN acknowledgements a USING (id, scope)" + of,
+            given,
         ).fetchall()
         return [item_of(row) for row in rows]
 
@@ -334,6 +368,7 @@ class AttentionStore:
         if not (changed or gone or came) or self._database is None or self.problem is not None:
             return
         database = self._database
+        self._read = None
         try:
             database.execute("BEGIN IMMEDIATE")
             try:

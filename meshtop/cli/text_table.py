@@ -56,13 +56,12 @@ class TextTableLayout:
     def __init__(self, columns: Sequence[AnyColumn], rows: Sequence[Sequence[Cell]], style: Style) -> None:
         self._style = style
         self._columns = list(columns)
-        natural = [
-            max([cell_width(clean(c.title)), *(cell_width(clean(row[i].text)) for row in rows)])
-            for i, c in enumerate(columns)
-        ]
         # A column that has nothing to say in any row, as a sparkline without a history, takes no room.
         said = [i for i in range(len(columns)) if not rows or any(row[i].text.strip() for row in rows)]
-        picked, self.widths = _fit([self._columns[i] for i in said], [natural[i] for i in said], style.width)
+        natural = [
+            max([cell_width(clean(columns[i].title)), *(cell_width(clean(row[i].text)) for row in rows)]) for i in said
+        ]
+        picked, self.widths = _fit([self._columns[i] for i in said], natural, style.width)
         self.picked = [said[i] for i in picked]
 
     def header(self) -> str:

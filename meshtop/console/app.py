@@ -19,6 +19,7 @@ from meshtop.console.commands import COMMANDS, described, own_proposals, run_com
 from meshtop.console.desk.journaling import JournalWatch
 from meshtop.console.desk.remembered import ConsoleMemory, ConsoleState
 from meshtop.console.desk.rights import Rights
+from meshtop.console.graph_look import GraphLook
 from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
 from meshtop.console.navigation import Navigation
@@ -94,6 +95,7 @@ class MeshtopApp(ActingApp):
         self.exit_message = ""
         self.journal = JournalWatch(self)
         self.runs = BackgroundRuns(self)
+        self.graph_look = GraphLook()
         self.anywhere = Anywhere(COMMANDS, described, lambda: own_proposals(self.memory.state))
         self.navigation = Navigation(self, self)
         self.opening = opening
@@ -289,7 +291,7 @@ class MeshtopApp(ActingApp):
     def open_graph(self, kind: str, key: str) -> None:
         """Open the graph around a row of a kind."""
         if not self.navigation.open_graph(kind, key):
-            self._say(f"The graph shows clusters, namespaces, services, workloads and edges, not {kind}.", Tone.PLAIN)
+            self._say(f"The graph has clusters, namespaces, services, workloads, edges, routes; no {kind}.", Tone.PLAIN)
 
     def step_back(self) -> None:
         """Close the opened screen, else widen the scope by a step."""

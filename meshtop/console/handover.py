@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from meshtop.views.picture.query import Query
 
 RESOURCES = {"services": "service", "namespaces": "namespace", "canaries": "virtualservice"}
-"""What kubectl and k9s call the rows of a kind; workloads say their own kind."""
+"""What kubectl and k9s call the rows of a kind; workloads, routes and findings say their own kind."""
+_NAMED = frozenset(
+    {
+        *("Deployment", "StatefulSet", "DaemonSet", "Service", "Pod", "Namespace", "VirtualService", "HTTPRoute"),
+        *("GRPCRoute", "DestinationRule", "ServiceEntry", "Sidecar", "PeerAuthentication", "AuthorizationPolicy"),
+        "RequestAuthentication",
+    }
+)
+"""Kinds whose name, in lower case, kubectl and k9s take for one kind only."""
 
 
 class OtherPlace(Struct, frozen=True):
@@ -57,12 +65,8 @@ def other_place(picture: Picture, query: Query, chosen: tuple[str, str] | None) 
 
 def _resource(kind: str, item: Any) -> str:
     said = getattr(item, "kind", "")
-    if kind == "workloads" or (kind == "canaries" and said):
-        return (
-            str(said).lower()
-            if said in ("Deployment", "StatefulSet", "DaemonSet", "VirtualService", "HTTPRoute")
-            else ""
-        )
+    if kind in ("workloads", "findings") or (kind == "canaries" and said):
+        return str(said).lower() if said in _NAMED else ""
     return "" if kind == "services" and said == "ServiceEntry" else RESOURCES.get(kind, "")
 
 
@@ -140,7 +144,7 @@ async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) ->
         return refusal
     if host.picture is None:
         return "Nothing was read yet."
-    place = other_place(host.picture, host.scope.query, _chosen(app.screen))
+    place = other_place(host.picture, host.scope.query, getattr(app.screen, "meant", None))
     if place is None:
         return "k9s and kubectl look at one cluster: select a row of one, or narrow to one with x."
     words = command_line(place, kubeconfig, shutil.which)
@@ -151,10 +155,3 @@ async def hand_over(app: App[Any], host: ConsoleHost, kubeconfig: str | None) ->
     except (OSError, SuspendNotSupported) as error:
         return f"{words[0]} could not be started: {error}."
     return ""
-
-
-def _chosen(screen: object) -> tuple[str, str] | None:
-    """The kind and key of the row under the cursor, or of the item that a detail shows."""
-    row: tuple[str, str] | None = getattr(screen, "chosen", None)
-    kind, key = getattr(screen, "kind", None), getattr(screen, "key", None)
-    return row or ((str(kind), str(key)) if kind and key else None)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from meshtop.console.desk.journaling import JournalRow, JournalWatch
     from meshtop.console.desk.remembered import ConsoleMemory, SavedView
     from meshtop.console.desk.rights import Rights
+    from meshtop.console.graph_look import GraphLook
     from meshtop.console.replay import Replay
     from meshtop.console.running import BackgroundRuns
     from meshtop.console.scope import Scope
@@ -28,6 +29,7 @@ class ConsoleHost(Protocol):
     anywhere: Anywhere
     memory: ConsoleMemory
     scope: Scope
+    graph_look: GraphLook
     picture: Picture | None
     """The latest picture; None before the first."""
     window_seconds: float

@@ -10,11 +10,11 @@ from textual.screen import Screen
 
 from meshtop.console.places import (
     CANVAS_AROUND,
-    CANVAS_FROM,
     FLEET,
     FLOW_AROUND,
     GRAPH,
     detail_screen,
+    draws_canvas,
     load_screen,
     place_screen,
     place_title,
@@ -114,9 +114,7 @@ class Navigation:
 
     @property
     def _draws_canvas(self) -> bool:
-        """Whether the graph opens as a drawing of everything."""
-        chosen = self._host.graph_canvas
-        return self._mesh_app.size.width >= CANVAS_FROM if chosen is None else chosen
+        return draws_canvas(self._host.graph_canvas, self._mesh_app.size.width)
 
     def _close_to(self, screens: int) -> None:
         while len(self._mesh_app.screen_stack) > screens:

@@ -38,6 +38,10 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     """Items that are drawn with their details: kind and key."""
     attention: Query | None = None
     """The scope of the attention list."""
+    asked: Asked | None = None
+    """What is looked at besides, where that is no kind's rows."""
+    judged: bool = False
+    """Whether that takes what is read for findings alone."""
 
     def attended(self) -> Asked:
         """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
@@ -47,19 +51,19 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         from meshtop.views.picture.asks import asked_for
 
         kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
-        if self.details or not kinds:
+        if self.details or not (kinds or self.asked is not None):
             return EVERYTHING_ASKED
         marks = (
             Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
         )
-        return reduce(or_, map(asked_for, sorted(kinds)), marks)
+        return reduce(or_, map(asked_for, sorted(kinds)), marks if self.asked is None else marks | self.asked)
 
     def judges(self) -> bool:
         """Whether it draws findings as such, which takes what is read for them alone; counts of them do not."""
         from meshtop.views.picture.asks import judged_for
 
         drawn = (drawn[0] for drawn in (self.table, self.tree) if drawn is not None)
-        return any(map(judged_for, (*drawn, *(kind for kind, _ in self.details))))
+        return self.judged or any(map(judged_for, (*drawn, *(kind for kind, _ in self.details))))
 
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""

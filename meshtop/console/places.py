@@ -128,14 +128,21 @@ DETAILS = {CANARIES: "cockpit:CockpitScreen", CHANGES: "changes:ChangeDetailScre
 DETAIL = "detail:DetailScreen"
 ACTION = "action:ActionScreen"
 OBJECT = "object:ObjectScreen"
+WHAT_IF, WHAT_IF_PASTED = "whatif:what_if_about", "whatif:what_if_pasted"
+DESCRIBE = "describe:describe_screen"
 SETTINGS, DOCTOR = "reports:SettingsScreen", "reports:DoctorScreen"
 EXPLAIN, ACCESS_QUESTION = "explain:ExplainScreen", "explain:parse_question"
 FLOW, FLOW_AROUND = "flow:FlowScreen", "flow:flow_around"
 """The graph as one thing with its callers and callees: the place, and around a row."""
-CANVAS, CANVAS_AT, CANVAS_AROUND = "graph:GraphScreen", "graph:graph_at", "graph:graph_around"
-"""The graph as a drawing of everything: the place, with a node under the cursor, and around a row."""
+CANVAS, CANVAS_AROUND = "graph:GraphScreen", "graph:graph_around"
+"""The graph as a drawing of everything: the place, and around a row."""
 CANVAS_FROM = 160
 """Width in cells from which the graph is a drawing, until somebody chooses."""
+
+
+def draws_canvas(chosen: bool | None, width: int) -> bool:
+    """Whether the graph opens as a drawing of everything: as was chosen, else by the width in cells."""
+    return width >= CANVAS_FROM if chosen is None else chosen
 
 
 def load_screen(path: str) -> Any:

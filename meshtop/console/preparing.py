@@ -87,8 +87,11 @@ def _prepare(picture: Picture, request: PictureRequest) -> None:
 
 
 def _rows(request: PictureRequest | None) -> PictureRequest:
-    """A request without what is drawn in a step: the details of one item, which each step of the cursor changes."""
-    return PictureRequest() if request is None else structs.replace(request, details=())
+    """A request without what is drawn in a step, or made by the screen itself: details of one item, and its own asking.
+
+    Each step of the cursor changes those details.
+    """
+    return PictureRequest() if request is None else structs.replace(request, details=(), asked=None, judged=False)
 
 
 def is_big(picture: Picture) -> bool:

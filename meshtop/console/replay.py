@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 NOT_OF_A_RECORDING = "That is of this machine, and this is a recording, which can only be read."
 
+NOBODY_ASKED = "This is a recording: no cluster is asked, and objects are not kept as they were written."
+
 
 class Replay:
     """The recording that a console shows; its last moment stands for the present."""

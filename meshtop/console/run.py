@@ -60,6 +60,7 @@ def run_console(
             color=data.get("color", "auto"),
             theme=data.get("theme") or remembered_theme(memory),
             ascii_only=data.get("ascii"),
+            plots=data.get("plots", "auto"),
         )
     except ValueError as error:
         raise ConfigError(f"theme: {error}") from error

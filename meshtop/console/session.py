@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from textual.message import Message
 from textual.message_pump import MessagePump
 
@@ -119,6 +119,18 @@ class ConsoleSession:
         attended, judged = self._attended, self._judged = request.attended(), request.judges()
         # Said again with each picture: the observatory may not have begun yet when it was said first.
         self.tell(lambda observatory: observatory.attend(attended, judged=judged))
+
+    def forecaster(self) -> Callable[[Snapshot], Picture] | None:
+        """Makes Pictures of Snapshots as they would be, of which nothing is remembered; None until settings were read.
+
+        Each has a memory of its own: in that of the session, what would be and what is would drive each other out.
+        """
+        from meshtop.views.picture.memory import Memory
+
+        if not self._pictures.done() or self._pictures.cancelled():
+            return None
+        made = structs.replace(self._pictures.result(), change_memory=None, attention_log=None, memory=Memory())
+        return made.picture
 
     @property
     def settings(self) -> Settings | None:

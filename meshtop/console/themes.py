@@ -31,6 +31,8 @@ class Palette(Struct, frozen=True, kw_only=True):
     unknown: str
     accent: str
     rule: str
+    lines: tuple[str, ...]
+    """Of the series of plots: apart from each other, and from the colours of a status."""
     cursor_style: str = "bold"
     ansi: bool = False
 
@@ -51,6 +53,7 @@ PALETTES = (
         unknown="#929fae",
         accent="#79b8ff",
         rule="#2b3440",
+        lines=("#79b8ff", "#c9a6ff", "#5fd0c5", "#f49ac2", "#c8c46a", "#c3ccd6"),
     ),
     Palette(
         name="meshtop-light",
@@ -67,6 +70,7 @@ PALETTES = (
         unknown="#5a6570",
         accent="#0a55a3",
         rule="#d3d7da",
+        lines=("#0a55a3", "#6b3fa0", "#00605c", "#9c2b6b", "#5a5600", "#303841"),
     ),
     # Blue, yellow and vermilion stay apart in protanopia, deuteranopia and tritanopia (Okabe and Ito).
     Palette(
@@ -84,6 +88,7 @@ PALETTES = (
         unknown="#9ca6b3",
         accent="#d4a5e8",
         rule="#2f3844",
+        lines=("#d4a5e8", "#9fd8ff", "#c8cfd8", "#7fc4b5", "#c2ba94", "#e8c5d8"),
     ),
     Palette(
         name="meshtop-high-contrast",
@@ -100,6 +105,7 @@ PALETTES = (
         unknown="#d0d0d0",
         accent="#8fd3ff",
         rule="#8a8a8a",
+        lines=("#8fd3ff", "#e0b3ff", "#7dffef", "#ffb3dd", "#e6e08a", "#ffffff"),
     ),
     Palette(
         name=PLAIN_THEME,
@@ -116,6 +122,7 @@ PALETTES = (
         unknown="ansi_bright_black",
         accent="ansi_cyan",
         rule="ansi_bright_black",
+        lines=("ansi_cyan", "ansi_magenta", "ansi_blue", "ansi_bright_cyan", "ansi_bright_magenta", "ansi_default"),
         cursor_style="reverse",
         ansi=True,
     ),
@@ -164,6 +171,7 @@ def to_theme(palette: Palette) -> Theme:
             "tone-accent": palette.accent,
             "cursor-background": palette.cursor,
             "cursor-style": palette.cursor_style,
+            **{f"tone-line-{number}": color for number, color in enumerate(palette.lines, start=1)},
             "rule": palette.rule,
             "raised": palette.raised,
             "border": palette.rule,

@@ -1,4 +1,4 @@
-"""An object of any kind, as it was read from one cluster to be shown."""
+"""An object of any kind, and what belongs to it, as it was read from one cluster to be shown."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ class ShownObject(Struct, frozen=True, kw_only=True):
     error: str | None = None
     unknown_kind: bool = False
     namespaced: bool = True
+
+
+class DescribedObject(Struct, frozen=True, kw_only=True):
+    """What one cluster says of a thing right now: the object itself, its pods (or a cluster's nodes), and its Events.
+
+    Each part says for itself why it is missing; `pods` is None where there can be none. `cut_off` tells that there are
+    more Events than were asked for.
+    """
+
+    cluster: str
+    subject: ShownObject
+    pods: ShownObject | None = None
+    events: ShownObject | None = None
+    cut_off: bool = False

@@ -152,7 +152,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class History(Struct, frozen=True, kw_only=True):
-    """A cluster's golden signals over the last half hour, for sparklines; may be added across clusters.
+    """A cluster's golden signals over the last hour, for sparklines; may be added across clusters.
 
     `requests` and `errors` are per second and addable; `p99_ms` is not addable and only shown per cluster.
     """

@@ -54,7 +54,7 @@ _SIGNS = {
     "▸": ">", "▶": ">", "◀": "<", "◂": "<", "▾": "v", "▼": "v", "▴": "^", "‹": "<", "›": ">", "«": "<", "»": ">",
     "←": "<", "→": ">", "↑": "^", "↓": "v", "↺": "@", "⇅": "|", "↔": "-", "⏎": ">", "↵": ">",
     "·": ".", "–": "-", "—": "-", "−": "-", "…": "~", "×": "x", "÷": "/", "±": "~", "≠": "#", "≥": ">", "≤": "<",
-    "≈": "~", "µ": "u", "°": "o", "∅": "0", "∞": "8", "’": "'", "‘": "'", "“": '"', "”": '"',
+    "≈": "~", "µ": "u", "°": "o", "∅": "0", "∞": "8", "Δ": "d", "★": "*", "’": "'", "‘": "'", "“": '"', "”": '"',
     "▁": "_", "▂": ".", "▃": "-", "▄": "=", "▅": "+", "▆": "*", "▇": "%", "█": "#", "▀": "#",
     "▏": "|", "▎": "|", "▍": "|", "▌": "#", "▋": "#", "▊": "#", "▉": "#", "▐": "#",
     "░": ".", "▒": ":", "▓": "#", "▔": "-", "▕": "|", "⏸": "=", "⏵": ">", "␣": "_",
@@ -196,6 +196,23 @@ def cut(text: str, width: int) -> str:
         kept.append(cluster)
         room -= cells
     return "".join(kept) + ELLIPSIS
+
+
+def cut_middle(text: str, width: int) -> str:
+    """The cleaned text in at most `width` cells; of a longer one both ends stay, around an ellipsis."""
+    text = clean(text)
+    if cell_width(text) <= width:
+        return text
+    if width < 3:
+        return cut(text, width)
+    head = cut(text, width // 2 + 1)[:-1]
+    room, tail = width - cell_width(head) - 1, ""
+    for cluster, cells in reversed(list(graphemes(text))):
+        room -= cells
+        if room < 0:
+            break
+        tail = cluster + tail
+    return head + ELLIPSIS + tail
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:

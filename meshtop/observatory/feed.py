@@ -13,7 +13,7 @@ from msgspec import structs
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
@@ -76,6 +76,9 @@ class InventorySource(Protocol):
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         """One object of any kind; never raises for the cluster's sake."""
 
+    async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
+        """An object with its pods and Events; for an empty `word` the cluster's nodes and warnings. Never raises."""
+
     async def close(self) -> None:
         """Close the connection."""
 
@@ -97,7 +100,7 @@ class MetricsSource(Counting, Protocol):
 
     @property
     def history(self) -> History | None:
-        """The last half hour, for sparklines."""
+        """The last hour, for sparklines."""
 
     @property
     def courses(self) -> Courses | None:
@@ -125,7 +128,7 @@ class MetricsSource(Counting, Protocol):
         """Ask every query once, at Unix seconds `at` or at the present; never raises for the cluster's sake."""
 
     async def refresh_history(self, *, at: float | None = None) -> None:
-        """Query the half hour that ends at `at`."""
+        """Query the hour that ends at `at`."""
 
     async def refresh_courses(self, *, at: float | None = None) -> None:
         """Ask how calls went in the half hour that ends at `at`."""

@@ -46,7 +46,7 @@ def _cluster(cluster: ClusterSnapshot, wanted: WhatIsRead) -> ClusterSnapshot:
         cluster,
         inventory=cluster.inventory and _inventory(cluster.inventory, wanted),
         telemetry=cluster.telemetry and _telemetry(cluster.telemetry, wanted),
-        # The half hour of sparklines is asked for by whoever follows, not by a single reading.
+        # The hour of sparklines is asked for by whoever follows, not by a single reading.
         history=None,
         courses=cluster.courses if wanted.courses else None,
         alerts=cluster.alerts if wanted.alerts else None,

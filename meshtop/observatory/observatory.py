@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.observatory.adoption import Adopter
 from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
@@ -141,6 +141,24 @@ class Observatory:
                 return ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
 
         return tuple(await asyncio.gather(*map(read, self.feeds)))
+
+    async def described(
+        self, word: str, namespace: str, name: str, *, clusters: Sequence[str] = ()
+    ) -> tuple[DescribedObject, ...]:
+        """An object with its pods and Events in some clusters (none: in every one), read at once and in time.
+
+        With an empty `word` it is the clusters themselves that are described.
+        """
+
+        async def read(feed: ClusterFeed) -> DescribedObject:
+            try:
+                asked = feed.kubernetes.describe(word, namespace, name)
+                return await asyncio.wait_for(asked, 3 * self._timeout_seconds)
+            except TimeoutError:
+                late = ShownObject(cluster=feed.name, error=f"{feed.name} did not answer in time.")
+                return DescribedObject(cluster=feed.name, subject=late)
+
+        return tuple(await asyncio.gather(*(read(f) for f in self.feeds if not clusters or f.name in clusters)))
 
     async def remeasure(self, moment: float) -> Snapshot:
         """A Snapshot of another moment (Unix seconds), with the objects that `once` has read."""

@@ -105,6 +105,7 @@ class DefaultSettings(Struct, frozen=True):
     theme: None = None
     keymap: dict[str, str] = field(default_factory=dict)
     mouse: bool = True
+    plots: Literal["auto", "braille", "blocks"] = "auto"
     remember: bool = True
 
 

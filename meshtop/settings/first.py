@@ -21,6 +21,7 @@ FIRST_FILE = """\
 # color: auto            # auto, always, never
 # ascii: false           # true draws with plain ASCII only
 # mouse: true
+# plots: auto            # auto, braille, or blocks where the font has no braille
 # theme: null
 # apdexMs: 500           # a request no slower than this satisfies; up to four times as slow is tolerated
 # tenancy: tenancy.yaml  # `meshtop config init --tenancy` writes a first one from what it finds

@@ -281,6 +281,7 @@ class Settings(_Section):
     theme: Theme | None = None
     keymap: dict[str, str] = Field(default_factory=dict)
     mouse: bool = DEFAULTS.mouse
+    plots: Literal["auto", "braille", "blocks"] = DEFAULTS.plots
     remember: bool = DEFAULTS.remember
     color: Literal["auto", "always", "never"] = DEFAULTS.color
     ascii: bool = DEFAULTS.ascii

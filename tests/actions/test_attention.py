@@ -62,6 +62,28 @@ def test_two_thousand_items_that_never_come_again_are_not_kept_in_memory(path: P
     assert store.held <= 200
 
 
+def test_the_file_is_read_again_only_where_somebody_wrote(path: Path) -> None:
+    """A month's items are thousands: reading them took a third of an idle console's time."""
+    store, other = AttentionStore(path), AttentionStore(path)
+    store.see([CATALOG], NOW, read=READ)
+    asked: list[str] = []
+    assert store._database is not None
+    store._database.set_trace_callback(asked.append)
+
+    def looks(at: float, **read: str) -> tuple[bool, int]:
+        asked.clear()
+        found = store.see([CATALOG], at, read=read or READ)[CATALOG.id]
+        return found.acknowledged is not None, sum("SELECT DISTINCT scope" in one for one in asked)
+
+    assert [looks(NOW + seconds) for seconds in (5, 10, 15)] == [(False, 1), (False, 0), (False, 0)]
+    other.acknowledge(other.items(), at=NOW + 16, until=None, reason="known")
+    assert [looks(NOW + seconds) for seconds in (20, 25)] == [(True, 1), (True, 0)]
+    store.take_back(store.items())
+    assert [looks(NOW + seconds) for seconds in (30, 35)] == [(False, 1), (False, 0)]
+    assert looks(NOW + 40, east="https://east", west="https://west") == (False, 1), "of more clusters"
+    assert looks(NOW + 45) == (False, 0), "of fewer"
+
+
 def test_what_stands_where_nobody_looked_is_not_gone(path: Path) -> None:
     store = AttentionStore(path)
     store.see([CATALOG], NOW, read=READ)

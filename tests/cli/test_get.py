@@ -234,7 +234,7 @@ def test_json_and_names_have_no_titles_to_leave_out(meshtop: Program) -> None:
 
 
 def test_a_column_that_says_nothing_takes_no_room(meshtop: Program) -> None:
-    assert "LAST 30m" not in meshtop("get", "clusters").out
+    assert "LAST HOUR" not in meshtop("get", "clusters").out
 
 
 def test_no_titles_of_nothing(meshtop: Program) -> None:

@@ -14,11 +14,9 @@ from tests.cli.conftest import Program
 DRAWING = """\
 all clusters · 2 services, 1 edge · last 5m · 2026-08-01T14:00:00Z
 
-┌ east / shop ─────────────────────────────┐
-│ ┌─────┐                      ┌────── ▲ ┐ │
-│ │ web ├ 100/s ▲1.5% 91ms 🔒 ▶│ reviews │ │
-│ └─────┘                      └─────────┘ │
-└──────────────────────────────────────────┘
+╭ east / shop ┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄╮
+┆ [web  ] 100/s ▲1.5% 91ms 🔒 ▶[reviews ▲] ┆
+╰┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄╯
 
 web → reviews  ▲ degraded  HTTP 100/s  1.50 % 503  p99 98.2 ms  mTLS 100 %  src≠dst 2.50 %  2 edges  \
 450 of 30,000 requests failed in 5m: 1.5 %, at least 1.3 % (mostly 503 Service Unavailable)

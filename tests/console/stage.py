@@ -27,19 +27,22 @@ from tests.worlds import AT, east, north, west, world
 
 Answer = TypeVar("Answer")
 
-SPAN, POINTS = 1800.0, 60
+SPAN, STEP = 3600.0, 30.0
 
 
-def line(name: str, unit: str, base: float) -> Line:
-    """A gently waving line over the last half hour."""
-    times = tuple(AT - SPAN + i * SPAN / POINTS for i in range(POINTS))
-    return Line(name=name, unit=unit, times=times, values=tuple(base * (1 + 0.2 * sin(i / 6)) for i in range(POINTS)))
+def line(name: str, unit: str, base: float, *, end: float = AT, span: float = SPAN, step: float = STEP) -> Line:
+    """A gently waving line over the last hour."""
+    points = round(span / step) + 1
+    times = tuple(end - span + i * step for i in range(points))
+    return Line(name=name, unit=unit, times=times, values=tuple(base * (1 + 0.2 * sin(i / 6)) for i in range(points)))
 
 
-def with_history(cluster: ClusterSnapshot, base: float) -> ClusterSnapshot:
-    """The same cluster with its last half hour."""
+def with_history(cluster: ClusterSnapshot, base: float, *, end: float = AT) -> ClusterSnapshot:
+    """The same cluster with its last hour."""
     history = History(
-        requests=line("requests", "/s", base), errors=line("errors", "/s", base / 50), p99_ms=line("p99", "ms", 180.0)
+        requests=line("requests", "/s", base, end=end),
+        errors=line("errors", "/s", base / 50, end=end),
+        p99_ms=line("p99", "ms", 180.0, end=end),
     )
     return msgspec.structs.replace(cluster, history=history)
 
@@ -81,6 +84,9 @@ class StillSession(ConsoleSession):
         assert self.app is not None
         self.app.post_message(PictureArrived(picture))
 
+    def forecaster(self) -> Callable[[Snapshot], Picture] | None:
+        return self.make
+
     def ask(self, question: Callable[[Observatory], Coroutine[Any, Any, Answer]]) -> Future[Answer] | None:
         return None
 
@@ -93,7 +99,13 @@ class StillSession(ConsoleSession):
     def lines(
         self, chart: Chart, *, start: float, end: float, step: float, done: Callable[[tuple[Line, ...]], None]
     ) -> None:
-        done(tuple(line(one.name, one.unit, 40.0 + 30 * index) for index, one in enumerate(chart.lines)))
+        self.asked.append(("lines", (chart.title, start, end, step)))
+        done(
+            tuple(
+                line(one.name, one.unit, 40.0 + 30 * index, end=end, span=end - start, step=step)
+                for index, one in enumerate(chart.lines)
+            )
+        )
 
     def stop(self) -> None:
         self.asked.append(("stop", None))

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 from textual.color import Color
 
-from meshtop.console.terminal.look import Look, decide_look
+from meshtop.console.terminal.look import Look, PlotChoice, decide_look
+from meshtop.console.terminal.shell import Shell
 from meshtop.console.themes import PALETTES, Palette, find_theme, theme_names, themes
+from meshtop.console.widgets.plot_memory import LINE_TONES
 
 TRUECOLOR = [palette for palette in PALETTES if not palette.ansi]
 TONES = ("plain", "dim", "strong", "good", "degraded", "failing", "unknown", "accent")
@@ -45,11 +47,34 @@ def test_high_contrast_reaches_aaa() -> None:
     assert all(contrast(getattr(palette, tone), palette.background) >= 7 for tone in TONES)
 
 
+@pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
+def test_series_are_told_apart_and_none_has_the_colour_of_a_status(palette: Palette) -> None:
+    assert len({*palette.lines}) == len(LINE_TONES)
+    assert not {*palette.lines} & {palette.good, palette.degraded, palette.failing}
+    if not palette.ansi:
+        assert all(contrast(line, palette.background) >= 4.5 for line in palette.lines)
+
+
 def test_names_find_their_theme() -> None:
     assert [theme.name for theme in themes()] == [find_theme(name) for name in theme_names()]
     assert find_theme(None) == "meshtop-dark"
     with pytest.raises(ValueError, match="no theme 'blue'; the themes are dark, light"):
         find_theme("blue")
+
+
+@pytest.mark.parametrize(
+    ("environ", "plots", "ascii_only", "wanted"),
+    [
+        ({"TERM": "xterm-256color"}, "auto", False, "braille"),
+        ({}, "auto", False, "braille"),
+        ({"TERM": "linux"}, "auto", False, "blocks"),
+        ({"TERM": "linux"}, "braille", False, "braille"),
+        ({"TERM": "xterm"}, "blocks", False, "blocks"),
+        ({"TERM": "xterm"}, "braille", True, "ascii"),
+    ],
+)
+def test_what_plots_are_drawn_with(environ: dict[str, str], plots: PlotChoice, ascii_only: bool, wanted: str) -> None:
+    assert Shell(decide_look(environ, ascii_only=ascii_only, plots=plots)).plots.style == wanted
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ async def test_a_command_that_narrows_and_goes_is_one_step_back() -> None:
         assert app.scope.query.namespaces == ("shop",)
         await step(pilot, "alt+left")
         assert kind_of(app) == "mtls"
-        assert app.scope.query.namespaces == ()
+        assert not app.scope.query.namespaces
 
 
 async def test_at_a_past_moment_the_bracket_is_a_minute_later() -> None:

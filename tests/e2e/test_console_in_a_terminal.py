@@ -39,13 +39,17 @@ class Terminal:
         self,
         *arguments: str,
         program: Sequence[str] = MESHTOP,
+        size: tuple[int, int] = (COLUMNS, LINES),
         stderr: IO[bytes] | None = None,
         **environ: str,
     ) -> None:
+        columns, lines = size
+        self.keys = 0
+        """How many keys were pressed, escape sequences counted as one."""
         self.master, self.slave = pty.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(self.slave)
-        self.screen = pyte.Screen(COLUMNS, LINES)
+        self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.Stream(self.screen)
         self.written = ""
         self.process = subprocess.Popen(
@@ -71,6 +75,7 @@ class Terminal:
         return shown
 
     def press(self, keys: str) -> None:
+        self.keys += 1 if keys.startswith("\x1b") else len(keys)
         os.write(self.master, keys.encode())
 
     def end(self) -> int:
@@ -99,9 +104,13 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(
-    *arguments: str, program: Sequence[str] = MESHTOP, stderr: IO[bytes] | None = None, **environ: str
+    *arguments: str,
+    program: Sequence[str] = MESHTOP,
+    size: tuple[int, int] = (COLUMNS, LINES),
+    stderr: IO[bytes] | None = None,
+    **environ: str,
 ) -> Iterator[Terminal]:
-    running = Terminal(*arguments, program=program, stderr=stderr, **environ)
+    running = Terminal(*arguments, program=program, size=size, stderr=stderr, **environ)
     try:
         yield running
     finally:

@@ -9,7 +9,6 @@ import termios
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyte
 import pytest
 
 from tests.e2e.test_console_in_a_terminal import Terminal
@@ -46,7 +45,6 @@ def test_who_calls_what_is_worst_takes_at_most_six_keys_from_now(
         width, height = size
         fcntl.ioctl(console.slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         console.screen.resize(height, width)
-        assert isinstance(console.screen, pyte.Screen)
         keys = CountedKeys(console)
         console.wait_for(lambda text: re.search(r"reviews.* v3 ", text) is not None, "what is wrong, without a key")
         keys.press("n")

@@ -63,12 +63,12 @@ class Demo:
             pass
 
     @contextlib.contextmanager
-    def console(self, state: Path, *arguments: str) -> Iterator[Terminal]:
+    def console(self, state: Path, *arguments: str, size: tuple[int, int] = (110, 30)) -> Iterator[Terminal]:
         """The program on a pseudo-terminal, with its journal in a folder of the test's."""
         program = self.clock.command("meshtop")
         with terminal(
             *arguments, "--kubeconfig", str(self.kubeconfig), "--timeout", "30s", program=program,
-            XDG_STATE_HOME=str(state),
+            size=size, XDG_STATE_HOME=str(state),
         ) as opened:  # fmt: skip
             yield opened
 

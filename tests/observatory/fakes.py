@@ -9,7 +9,7 @@ from msgspec import structs
 
 from meshtop.model.alerting import Alerts, Slos
 from meshtop.model.kube import Inventory, Meta, Service
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.charts import LineQuery
@@ -42,6 +42,9 @@ class FakeKubernetes:
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         return ShownObject(cluster=name, unknown_kind=True, error=f"There is no kind {word}.")
+
+    async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
+        return DescribedObject(cluster=name, subject=await self.read_object(word, namespace, name))
 
     def judge(self) -> None:
         self.judged += 1

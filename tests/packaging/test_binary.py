@@ -15,7 +15,7 @@ import pytest
 
 from meshtop import __version__
 from release.krew import faults, manifest
-from tests.e2e.test_console_in_a_terminal import CLUSTERS, terminal
+from tests.e2e.test_console_in_a_terminal import CLUSTERS, COLUMNS, LINES, terminal
 from tests.packaging.smoke import assert_it_runs, run
 from tests.patience import PATIENCE_SECONDS
 
@@ -88,7 +88,7 @@ def test_a_machine_without_python_runs_it_and_its_console(bare: Path, tmp_path: 
     program = (chroot, str(bare), "/usr/bin/meshtop")
     nothing = {"PATH": "", "HOME": "", "XDG_CACHE_HOME": "", "XDG_STATE_HOME": "", "LC_ALL": ""}
     assert_it_runs(*program, cwd=tmp_path, LANG="", **nothing)
-    with terminal("demo", program=program, **nothing) as console:
+    with terminal("demo", program=program, size=(COLUMNS, LINES), stderr=None, **nothing) as console:
         console.wait_for(lambda text: all(name in text for name in CLUSTERS), "the clusters")
         console.press("2")
         console.wait_for(lambda text: "VMs" in text and "reviews" in text, "the services")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from meshtop.console.screens.facts import headline
+from meshtop.console.screens.totals_line import headline
 from meshtop.model.constants import CONTRADICTED_FROM, MUTUAL_TLS_FROM
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Sums

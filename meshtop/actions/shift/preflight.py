@@ -147,7 +147,7 @@ async def _nobody_else(surveyed: SurveyedRoute, fleet: Fleet) -> Check:
 def owner_check(cluster: str, owner: RouteOwner, override: str) -> Check:
     """The check whether a controller owns the weights, and whether the override names it."""
     if owner.controller == NOBODY:
-        return Check(cluster, "owner", CheckStatus.OK, "no controller owns it")
+        return Check(cluster, "owner", CheckStatus.OK, "none")
     named = f"{owner.controller} ({owner.name})" if owner.name else owner.controller
     if any(word in override.lower() for word in _WORDS.get(owner.controller, (owner.controller,))):
         return Check(cluster, "owner", CheckStatus.WARNING, f"{named} owns it and may revert the change; overridden")

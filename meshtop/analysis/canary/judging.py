@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import inf
 
 from msgspec import Struct, structs
@@ -27,6 +28,8 @@ from meshtop.analysis.canary.verdict import (
 )
 from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MINIMUM_REQUESTS, DEFAULT_SPLIT_MARGIN
 
+_REMEMBERED = 2048
+"""So many answers are kept: of some hundred canaries in several clusters."""
 Stands = Callable[[str, ComparisonVerdict], ComparisonVerdict]
 """What becomes of an answer to a question when what was said before is known."""
 
@@ -145,7 +148,9 @@ def judge(
             asked["latency"] = (Counts(slow[1], slow[0]), Counts(usual[1], usual[0]), judging.margins.slow)
     answers: dict[str, ComparisonVerdict] = {}
     for question, (mine, theirs, margin) in asked.items():
-        answer = compare(mine, theirs, alpha=alpha, minimum_requests=judging.minimum_requests, margin=margin)
+        answer = _compared(
+            mine.requests, mine.bad, theirs.requests, theirs.bad, alpha, judging.minimum_requests, margin
+        )
         answers[question] = answer if stands is None else stands(question, answer)
     found = list(answers.values())
     e_values = [one.e_value for one in found if one.e_value is not None]
@@ -163,6 +168,25 @@ def judge(
         certainty=_certainty(verdict, found),
         e_value_needed=1 / alpha if found else None,
     )
+
+
+_interval = lru_cache(_REMEMBERED, typed=True)(share_interval)
+"""As `share_interval`, of counts that are the same in most looks: they come once a scrape, and clusters change more."""
+
+
+@lru_cache(_REMEMBERED, typed=True)
+def _compared(
+    requests: float,
+    bad: float,
+    their_requests: float,
+    their_bad: float,
+    alpha: float,
+    minimum_requests: int,
+    margin: Margin,
+) -> ComparisonVerdict:
+    """As `compare`, of counts that are the same in most looks."""
+    mine, theirs = Counts(requests, bad), Counts(their_requests, their_bad)
+    return compare(mine, theirs, alpha=alpha, minimum_requests=minimum_requests, margin=margin)
 
 
 def _furthest(to_go: Sequence[int | None]) -> int | None:
@@ -193,7 +217,7 @@ def _summary(made: CanaryVerdict) -> str:
     if made.verdict is Comparison.NOT_WORSE:
         return f"{canary} is not worse than {baseline}{how}"
     bad = [(name, one) for name, one in made.questions if one.verdict is made.verdict and one.certainty is not None]
-    figures = ", ".join(f"{one.figures} of {name}" for name, one in bad if one.figures)
+    figures = ", ".join(one.figures_of(name) for name, one in bad if one.figures)
     figures = f": {figures}" if figures else ""
     if made.verdict is Comparison.WORSE:
         return f"{canary} is worse than {baseline}{how}{figures}"
@@ -315,8 +339,8 @@ class Judgements:
             tallies=tallies,
             honesty=told,
             verdict=verdict,
-            share_intervals=tuple(share_interval(count, sum(split), self.judging.alpha) for count in split),
-            error_intervals=tuple(share_interval(one.bad, one.told, self.judging.alpha) for one in tallies),
+            share_intervals=tuple(_interval(count, sum(split), self.judging.alpha) for count in split),
+            error_intervals=tuple(_interval(one.bad, one.told, self.judging.alpha) for one in tallies),
             untold=seen.untold if seen.seconds else None,
         )
 

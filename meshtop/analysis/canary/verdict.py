@@ -181,6 +181,10 @@ class ComparisonVerdict(Struct, frozen=True, rename="camel"):
         """The difference in percentage points with its interval: `+3.9 points (3.1 to 4.8)`; "" where unknown."""
         return "" if self.difference is None else _points(self.difference, self.interval)
 
+    def figures_of(self, what: str) -> str:
+        """The same of something: `+3.9 points of errors (3.1 to 4.8)`; "" where unknown."""
+        return "" if self.difference is None else _points(self.difference, self.interval, f" of {what}")
+
     @property
     def explanation(self) -> str:
         """What was counted, and what it takes: `31 of 600 against 6 of 2,400; worse from 22 on`; "" where unknown."""
@@ -341,13 +345,13 @@ def _worse_from(canary: Counts, baseline: Counts, margin: Margin, enough: float)
     return high
 
 
-def _points(difference: float, interval: Interval | None) -> str:
-    """A difference of shares in percentage points, with its interval where that is known."""
+def _points(difference: float, interval: Interval | None, of: str = "") -> str:
+    """A difference of shares in percentage points, of what, and its interval where that is known."""
     if interval is None:
-        return f"{_rounded(difference, 1):+.1f} points"
+        return f"{_rounded(difference, 1):+.1f} points{of}"
     digits = 1 if interval.high - interval.low >= 0.01 else 2
     low, high = _rounded(interval.low, digits), _rounded(interval.high, digits)
-    return f"{_rounded(difference, digits):+.{digits}f} points ({low:.{digits}f} to {high:.{digits}f})"
+    return f"{_rounded(difference, digits):+.{digits}f} points{of} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def _rounded(share: float, digits: int) -> float:

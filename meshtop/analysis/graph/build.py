@@ -106,17 +106,17 @@ def _short(host: str, namespace: str) -> str:
 
 
 def _services_of(edges: Iterable[Edge]) -> dict[tuple[str, str, str], str]:
-    """The service of each called workload; of several, the one named like its app, else the first."""
+    """The service of each called workload; of several, the one named like its app, else the first by name."""
     seen: dict[tuple[str, str, str], set[str]] = {}
-    apps: dict[tuple[str, str, str], str] = {}
+    apps: dict[tuple[str, str, str], set[str]] = {}
     for edge in edges:
         d = edge.destination
         if d.workload and d.service:
             key = (d.cluster, d.namespace, d.workload)
             seen.setdefault(key, set()).add(_short(d.service, d.namespace))
             if d.app:
-                apps[key] = d.app
-    return {k: apps[k] if apps.get(k) in names else min(names) for k, names in seen.items()}
+                apps.setdefault(key, set()).add(d.app)
+    return {k: min(names & apps.get(k, names) or names) for k, names in seen.items()}
 
 
 class _Placement:
@@ -126,6 +126,7 @@ class _Placement:
         self._options = options
         self._serves = serves
         self._known: dict[Peer | Target, _EndPlace] = {}
+        self._framed: dict[tuple[str, str], list[_Step]] = {}
         self._tenants = dict(options.tenants)
         # What the graph is narrowed to is still a node where everything else is shown coarser.
         self._pinned = {*options.pinned, *(options.path or ()), *((options.focus,) if options.focus else ())}
@@ -173,6 +174,9 @@ class _Placement:
         """The groups around an end. A group's name is part of the ids inside it, except for tenants inside a cluster: a
         namespace of one cluster has one tenant.
         """
+        known = self._framed.get((peer.cluster, peer.namespace))
+        if known is not None:
+            return known
         names = {
             NodeKind.CLUSTER: peer.cluster,
             NodeKind.TENANT: self.tenant(peer),
@@ -187,6 +191,7 @@ class _Placement:
                 clustered = any(step.kind == NodeKind.CLUSTER for step in steps)
                 if kind != NodeKind.TENANT or not clustered:
                     scope.append(name)
+        self._framed[peer.cluster, peer.namespace] = steps
         return steps
 
     def _scope(self, peer: Peer | Target) -> list[str]:
@@ -350,19 +355,25 @@ def build_graph(
 
 def ends_of(edges: Sequence[Edge], options: GraphOptions) -> list[tuple[str, str]]:
     """The nodes that each edge connects under these options, before filtering; in the order of `edges`."""
-    placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
+    placement = _Placement(options, _services_of(edges))
     return [(placement.of(edge.source).step.id, placement.of(edge.destination).step.id) for edge in edges]
 
 
-def has_more_nodes(edges: Sequence[Edge], options: GraphOptions, most: int) -> bool:
-    """Whether these edges connect more than `most` nodes, before filtering; stops looking once that is known."""
-    placement = _Placement(options, _services_of(sorted(edges, key=edge_key)))
+def has_more_nodes(
+    edges: Sequence[Edge], options: GraphOptions, most: int, among: Callable[[Edge], bool] | None = None
+) -> bool:
+    """Whether these edges (or `among` them some) connect more than `most` nodes, before filtering.
+
+    Stops looking once that is known.
+    """
+    placement = _Placement(options, _services_of(edges))
     found: set[str] = set()
     for edge in edges:
-        found.add(placement.of(edge.source).step.id)
-        found.add(placement.of(edge.destination).step.id)
-        if len(found) > most:
-            return True
+        if among is None or among(edge):
+            found.add(placement.of(edge.source).step.id)
+            found.add(placement.of(edge.destination).step.id)
+            if len(found) > most:
+                return True
     return False
 
 
@@ -389,6 +400,7 @@ def _node(found: _NodeTraffic, judge: _Judge) -> GraphNode:
         kind=step.kind,
         group=frames[-1].id if frames else None,
         cluster=_only(found.clusters),
+        clusters=tuple(sorted(c for c in found.clusters if c)),
         namespace=_only(found.namespaces),
         tenant=_only(found.tenants),
         members=len(found.members),

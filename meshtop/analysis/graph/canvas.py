@@ -56,11 +56,15 @@ InkSpan = tuple[int, str, Ink]
 
 
 class Signs(NamedTuple):
-    """One set of drawing characters; `lines` are indexed by the sum of NORTH, EAST, SOUTH and WEST."""
+    """One set of drawing characters; `lines`, `heavy` and `frames` are indexed by the sum of NORTH, EAST, SOUTH, WEST.
+
+    Frames are dotted, so that nobody takes them for calls.
+    """
 
     lines: str
     heavy: str
     dashes: str
+    frames: str
     right: str
     left: str
     health: dict[HealthStatus, str]
@@ -73,6 +77,7 @@ UNICODE = Signs(
     lines=" ╵╶└╷│┌├╴┘─┴┐┤┬┼",
     heavy=" ╹╺┗╻┃┏┣╸┛━┻┓┫┳╋",
     dashes="╎╌",
+    frames=" ┆┄╰┆┆╭├┄╯┄┴╮┤┬┼",
     right="▶",
     left="◀",
     health={
@@ -88,7 +93,8 @@ UNICODE = Signs(
 ASCII = Signs(
     lines=" |-+||++-+-++" + "+++",
     heavy=" |=+||++=+=++" + "+++",
-    dashes=":.",
+    dashes=":~",
+    frames=" " + 15 * ".",
     right=">",
     left="<",
     health={

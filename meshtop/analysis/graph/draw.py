@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from copy import copy
 from typing import NamedTuple
 
-from msgspec import Struct
-
-from meshtop.analysis.graph.canvas import (
-    EAST,
-    INK_OF,
-    NORTH,
-    SOUTH,
-    UNICODE,
-    WEST,
-    Canvas,
-    Ink,
-    InkRun,
-    InkSpan,
-    OverlaidCanvas,
-    Signs,
-    stacked,
-)
+from meshtop.analysis.graph.canvas import INK_OF, UNICODE, Canvas, InkRun, OverlaidCanvas, Signs
+from meshtop.analysis.graph.frame_lines import FrameLines
 from meshtop.analysis.graph.geometry import Box, Layout
 from meshtop.analysis.graph.lookup import GraphLookup
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.node_lines import (
+    NodeEnds,
+    dimmed,
+    draw_arrows,
+    draw_hooks,
+    draw_node,
+    edge_ink,
+    node_ends,
+)
+from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
 from meshtop.analysis.graph.strokes import STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
-from meshtop.analysis.graph.wording import caption, edge_labels, tag, title_of
-from meshtop.analysis.traffic.health import SEVERITY
+from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, edge_severity, trace
+from meshtop.analysis.graph.wording import cluster_chips, edge_labels, metric_labels
 from meshtop.model.state import HealthStatus
-from meshtop.model.text import cell_width, cut
-
-
-class Highlight(Struct, frozen=True):
-    """The selection: a node (with its edges and neighbours) or an edge (with its ends), by id."""
-
-    node: str | None = None
-    edge: str | None = None
+from meshtop.model.text import cell_width
 
 
 class Label(NamedTuple):
@@ -56,21 +45,6 @@ class Hit(NamedTuple):
     id: str
 
 
-class _Ends(NamedTuple):
-    """Where a node's edges touch its box: ports on its border, and arrows beside it with the edge that each shows."""
-
-    ports: dict[tuple[int, int], int]
-    arrows: dict[tuple[int, int], tuple[str, str]]
-
-
-class _Selection(NamedTuple):
-    """What a highlight lights: nodes, and edges by id in the order in which they take a shared line's colour."""
-
-    near: frozenset[str]
-    lit: dict[str, GraphEdge]
-    node: str | None
-
-
 class Ground(NamedTuple):
     """A painted window without its selection. `faded`: everything that shows no bad status is dimmed."""
 
@@ -88,18 +62,21 @@ class GraphDrawing:
     """
 
     def __init__(
-        self, graph: ServiceGraph, layout: Layout, signs: Signs = UNICODE, highlight: Highlight | None = None
+        self,
+        graph: ServiceGraph,
+        layout: Layout,
+        signs: Signs = UNICODE,
+        highlight: Highlight | None = None,
+        metric: GraphMetric | None = None,
     ) -> None:
-        self.graph, self.layout, self.signs = graph, layout, signs
+        self.graph, self.layout, self.signs, self.metric = graph, layout, signs, metric
         self.highlight = highlight or Highlight()
         self.width, self.height = layout.width, layout.height
         self.lookup = GraphLookup(graph)
-        groups = {g.id: g for g in graph.groups}
-        self.titles = {f: title_of(f, groups, layout.frames) for f in layout.frames}
-        self._frames = sorted(layout.frames.items(), key=lambda f: (-f[1].width * f[1].height, f[0]))
-        self._title_places: dict[str, tuple[int, str]] = {}
         self._glyphs = {status: _glyphs(signs, status) for status in HealthStatus}
-        self._lines = LineIndex(sorted(graph.edges, key=_worst_first), layout.routes)
+        self._lines = LineIndex(sorted(graph.edges, key=edge_severity), layout.routes)
+        self.frames = FrameLines(layout, graph.groups, self._lines)
+        self._chips = cluster_chips(graph)
         self._columns: dict[int, list[tuple[int, str]]] = {}
         for name, box in layout.boxes.items():
             self._columns.setdefault(box.column, []).append((box.bottom, name))
@@ -110,15 +87,17 @@ class GraphDrawing:
             if route.slot is not None:
                 self._slot_rows.setdefault(route.slot[2], []).append(name)
         self._labels: dict[str, Label | None] = {}
-        self._ends_of: dict[str, _Ends] = {}
+        self._ends_of: dict[str, NodeEnds] = {}
 
-    def _selection(self, chosen: Highlight) -> _Selection:
-        edges = self.lookup.edges_at(chosen.node) if chosen.node is not None else []
-        edge = self.lookup.edge(chosen.edge) if chosen.edge is not None else None
-        if edge is not None and edge not in edges:
-            edges = [*edges, edge]
-        near = {end for e in edges for end in (e.source, e.target)} | ({chosen.node} if chosen.node else set())
-        return _Selection(frozenset(near), {e.id: e for e in sorted(edges, key=_worst_first)}, chosen.node)
+    def with_metric(self, metric: GraphMetric | None) -> GraphDrawing:
+        """The same drawing with other numbers: everything else is shared."""
+        other = copy(self)
+        other.metric, other._labels = metric, {}
+        return other
+
+    def chips(self, name: str) -> str:
+        """The clusters beside a node's name; "" where they are told otherwise."""
+        return self._chips.get(name, "")
 
     def labels(self, y: int) -> list[Label]:
         """The labels on one row."""
@@ -140,7 +119,10 @@ class GraphDrawing:
         first, last, y = slot
         room = last - first + 1
         signs = self.signs
-        forms = edge_labels(edge, signs.health, signs.locked, signs.open)
+        if self.metric is None:
+            forms = edge_labels(edge, signs.health, signs.locked, signs.open)
+        else:
+            forms = metric_labels(edge, signs.health, self.metric)
         spaced = next((t for t in forms if cell_width(t) + 2 <= room), None)
         tight = next((t for t in forms if cell_width(t) <= room), None)
         if spaced is not None and (tight is None or len(spaced) > 1 or len(tight) == 1):
@@ -162,31 +144,40 @@ class GraphDrawing:
         """Paint a window without a selection."""
         canvas = Canvas(window.x, window.y, window.width, window.height, self.signs)
         lines = self._lines.cells(window)
-        for _, frame in self._frames:
-            if frame.meets(window):
-                self._border(canvas, frame, self.signs.lines, Ink.FAINT)
+        self.frames.draw_borders(canvas, window)
         self._draw_lines(canvas, lines, faded)
-        for name, frame in self._frames:
-            if window.y <= frame.y <= window.bottom:
-                start, text = self._title(name, frame)
-                if text:
-                    canvas.write(start, frame.y, text, Ink.DIM)
-        nothing = _Selection(frozenset(), {}, None)
+        self.frames.draw_titles(canvas, window)
         near = self._boxes_in(Box(window.x - 2, window.y, window.width + 4, window.height))
+        self._draw_nodes(canvas, near, NOTHING, faded)
         for name in near:
-            self._box(canvas, self.lookup.nodes[name], self.layout.boxes[name], nothing, faded)
-        for name in near:
-            self._ports(canvas, name, nothing, faded)
-            for at, (edge, sign) in self._ends(name).arrows.items():
-                canvas.put(*at, sign, self._edge_ink(self.lookup.edges[edge], nothing, faded))
+            draw_arrows(canvas, self._ends(name), NOTHING, faded)
         for y in range(window.y, window.bottom + 1):
             for name in self._slot_rows.get(y, ()):
-                self._write_label(canvas, name, nothing, faded)
+                self._write_label(canvas, name, NOTHING, faded)
         return Ground(window, faded, canvas, lines)
+
+    def _draw_nodes(self, canvas: Canvas, names: list[str], chosen: Trace, faded: bool) -> None:
+        for name in names:
+            node, box = self.lookup.nodes[name], self.layout.boxes[name]
+            draw_node(canvas, node, box, self.chips(name), self.metric, chosen, faded)
+            if box.height > 1:
+                draw_hooks(canvas, node, box, self._ends(name), chosen, faded)
+
+    def held_titles(self, window: Box) -> list[tuple[int, int, str]]:
+        """Titles of frames that begin outside a window, by place; one that meets a node covers it whole."""
+        held = []
+        for x, y, text in self.frames.held_titles(window):
+            first, last = x, x + cell_width(text) - 1
+            boxes = [self.layout.boxes[name] for name in self._boxes_in(Box(x, y, last - x + 1, 1))]
+            covered = [box for box in boxes if box.y == y]
+            first = min([first, *(box.x for box in covered)])
+            after = max([last, *(box.right for box in covered)]) - last
+            held.append((first, y, " " * (x - first) + text + " " * after))
+        return held
 
     def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
         """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
-        looks = [(self._glyphs[status], _dimmed(INK_OF[status], faded).code) for status in HealthStatus]
+        looks = [(self._glyphs[status], dimmed(INK_OF[status], faded).code) for status in HealthStatus]
         for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
             if not any(masks):
                 continue
@@ -200,38 +191,40 @@ class GraphDrawing:
     def select(self, ground: Ground, highlight: Highlight) -> OverlaidCanvas:
         """Paint a selection over a window: its edges' lines, ends and labels, its nodes' boxes, and nothing else."""
         canvas, window = OverlaidCanvas(ground.canvas), ground.window
-        chosen = self._selection(highlight)
-        lit = self._light(canvas, ground.lines, chosen)
+        chosen = trace(self.lookup, highlight)
+        self._light(canvas, ground.lines, chosen, ground.faded)
         reach = Box(window.x - 2, window.y, window.width + 4, window.height)
         shown = [name for name in sorted(chosen.near) if self._is_in(name, reach)]
+        self._draw_nodes(canvas, shown, chosen, ground.faded)
         for name in shown:
-            self._box(canvas, self.lookup.nodes[name], self.layout.boxes[name], chosen, ground.faded)
-        for name in shown:
-            self._ports(canvas, name, chosen, ground.faded)
-            for at, (edge, sign) in self._ends(name).arrows.items():
-                if edge in chosen.lit or at in lit:
-                    canvas.put(*at, sign, self._edge_ink(self.lookup.edges[edge], chosen, ground.faded))
-        for name in chosen.lit:
+            draw_arrows(canvas, self._ends(name), chosen, ground.faded, lit=True)
+        for name in (*chosen.path, *chosen.own):
             self._write_label(canvas, name, chosen, ground.faded)
         return canvas
 
-    def _light(self, canvas: Canvas, lines: LineCells, chosen: _Selection) -> set[tuple[int, int]]:
-        """Colour the lines of the selected edges, where no other bundle is drawn over them; which cells these are."""
+    def _light(self, canvas: Canvas, lines: LineCells, chosen: Trace, faded: bool) -> None:
+        """Draw the lines of the traced edges heavily, where no other bundle is drawn over them: it shows uncoloured."""
         lit: set[tuple[int, int]] = set()
-        for edge in chosen.lit.values():
-            route, glyphs = self.layout.routes.get(edge.id), self._glyphs[edge.health.status]
+        left, top, heavy = lines.window.x, lines.window.y, self.signs.heavy
+        for edge in (*chosen.own.values(), *chosen.path.values()):
+            route = self.layout.routes.get(edge.id)
             if route is None:
                 continue
-            # The first and the last cell of a line lie under its boxes.
+            net, code = route.net, edge_ink(edge, chosen, faded).code
+            # The first and the last cell of a line lie under its nodes.
             ends = {route.points[0], route.points[-1]}
             for x1, y1, x2, y2 in segments(route, lines.window):
                 for y in range(y1, y2 + 1):
+                    owners, masks = lines.owners[y - top], lines.masks[y - top]
+                    texts, inks = canvas.cells_of(y - top)
                     for x in range(x1, x2 + 1):
-                        net, mask = lines.owner(x, y)
-                        if net == route.net and (x, y) not in lit and (x, y) not in ends:
+                        at = x - left
+                        stroke, mask = owners[at], masks[at]
+                        # On the way to a port that several bundles share, they lie over each other.
+                        mine = stroke is not None and (stroke.net == net or (y1 == y2 and mask == STRAIGHT_ACROSS))
+                        if mine and (x, y) not in lit and (x, y) not in ends:
                             lit.add((x, y))
-                            canvas.put(x, y, glyphs[mask], Ink.ACCENT)
-        return lit
+                            texts[at], inks[at] = heavy[mask], code
 
     def _is_in(self, name: str, window: Box) -> bool:
         box = self.layout.boxes.get(name)
@@ -250,102 +243,20 @@ class GraphDrawing:
                 found.append(name)
         return found
 
-    def _border(self, canvas: Canvas, box: Box, lines: str, ink: Ink) -> None:
-        for y, west, east in ((box.y, SOUTH | EAST, SOUTH | WEST), (box.bottom, NORTH | EAST, NORTH | WEST)):
-            canvas.row(box.x + 1, box.right - 1, y, lines[EAST | WEST], ink)
-            canvas.put(box.x, y, lines[west], ink)
-            canvas.put(box.right, y, lines[east], ink)
-        for y in range(max(box.y + 1, canvas.y), min(box.bottom, canvas.y + canvas.height)):
-            canvas.put(box.x, y, lines[NORTH | SOUTH], ink)
-            canvas.put(box.right, y, lines[NORTH | SOUTH], ink)
+    def _ends(self, name: str) -> NodeEnds:
+        """The ends at one node, worked out when it is first looked at."""
+        if name not in self._ends_of:
+            self._ends_of[name] = node_ends(name, self.lookup, self.layout.routes, self.signs)
+        return self._ends_of[name]
 
-    def _title(self, name: str, frame: Box) -> tuple[int, str]:
-        """A frame's title and its place: the first part of the border without lines where it fits, else the widest."""
-        if name in self._title_places:
-            return self._title_places[name]
-        runs, start = [], frame.x + 1
-        for x in [*self._lines.crossings(frame.y, frame.x + 1, frame.right - 1), frame.right]:
-            if x > start:
-                runs.append((start, x - start))
-            start = x + 1
-        wanted = cell_width(self.titles[name]) + 2
-        fit = next((r for r in runs if r[1] >= wanted), None)
-        at, room = fit or max(runs, key=lambda r: r[1], default=(frame.x + 1, 0))
-        text = cut(self.titles[name], room - 2)
-        self._title_places[name] = at, f" {text} " if text else ""
-        return self._title_places[name]
-
-    def _box(self, canvas: Canvas, node: GraphNode, box: Box, chosen: _Selection, faded: bool) -> None:
-        signs = self.signs
-        here, dim = node.id == chosen.node, faded and node.id not in chosen.near
-        status = node.health.status if node.health is not None else HealthStatus.HEALTHY
-        ink = Ink.ACCENT if here else _dimmed(INK_OF[status], dim)
-        text_ink = Ink.ACCENT if here else _dimmed(Ink.STRONG, dim)
-        if status in (HealthStatus.FAILING, HealthStatus.DEGRADED) and not here:
-            text_ink = ink
-        sign = signs.health.get(status, "")
-        middle = box.y + (box.height - 1) // 2
-        if self.layout.compact:
-            for y in range(box.y, box.bottom + 1):
-                canvas.row(box.x + 1, box.right - 1, y, " ", ink)
-                canvas.put(box.x, y, "{" if here else "[", ink)
-                canvas.put(box.right, y, "}" if here else "]", ink)
-            canvas.write(box.x + 1, middle, caption(node), text_ink)
-            canvas.write(box.right - 1, middle, sign, ink)
-            return
-        for y in range(box.y + 1, box.bottom):
-            canvas.row(box.x + 1, box.right - 1, y, " ", ink)
-        self._border(canvas, box, signs.heavy if here else signs.lines, ink)
-        canvas.write(box.x + 2, middle, caption(node), text_ink)
-        if sign:
-            canvas.write(box.right - 3, box.y, f" {sign} ", ink)
-        kind = tag(node)
-        if kind:
-            canvas.write(box.x + 1, box.bottom, f" {kind} ", _dimmed(Ink.DIM, faded))
-
-    def _ends(self, name: str) -> _Ends:
-        """The ends at one node, worked out when it is first looked at; edges that share an end share its cell."""
-        known = self._ends_of.get(name)
-        if known is not None:
-            return known
-        ends = self._ends_of[name] = _Ends({}, {})
-        routes = self.layout.routes
-        for edge in sorted(self.lookup.edges_at(name), key=lambda e: e.id):
-            route = routes.get(edge.id)
-            if route is None:
-                continue
-            if edge.source == name:
-                x, y = route.points[0]
-                ends.ports[x, y] = NORTH | SOUTH | (EAST if route.points[1].x > x else WEST)
-            if edge.target == name:
-                x, y = route.points[-1]
-                rightward = route.points[-2].x < x
-                sign = self.signs.right if rightward else self.signs.left
-                ends.arrows[x - 1 if rightward else x + 1, y] = edge.id, sign
-        return ends
-
-    def _ports(self, canvas: Canvas, name: str, chosen: _Selection, faded: bool) -> None:
-        """Draw a node's ports on its border; a node on one row has none."""
-        if self.layout.compact:
-            return
-        node, here = self.lookup.nodes[name], name == chosen.node
-        status = node.health.status if node.health is not None else HealthStatus.HEALTHY
-        ink = Ink.ACCENT if here else _dimmed(INK_OF[status], faded and name not in chosen.near)
-        lines = self.signs.heavy if here else self.signs.lines
-        for (x, y), mask in self._ends(name).ports.items():
-            canvas.put(x, y, lines[mask], ink)
-
-    def _edge_ink(self, edge: GraphEdge, chosen: _Selection, faded: bool) -> Ink:
-        return Ink.ACCENT if edge.id in chosen.lit else _dimmed(INK_OF[edge.health.status], faded)
-
-    def _write_label(self, canvas: Canvas, name: str, chosen: _Selection, faded: bool) -> None:
+    def _write_label(self, canvas: Canvas, name: str, chosen: Trace, faded: bool) -> None:
         """Write an edge's label, if its place is in the window."""
         route = self.layout.routes.get(name)
         if route is None or route.slot is None or not canvas.shows(*route.slot):
             return
         label = self._label_of(name)
         if label is not None:
-            canvas.write(label.x, label.y, label.text, self._edge_ink(self.lookup.edges[name], chosen, faded))
+            canvas.write(label.x, label.y, label.text, edge_ink(self.lookup.edges[name], chosen, faded))
 
     def status(self, edge_id: str) -> HealthStatus:
         """The verdict on an edge of the drawing."""
@@ -362,61 +273,11 @@ class GraphDrawing:
         line = self._lines.at(x, y)
         if line is not None:
             return Hit("edge", line)
-        for name, frame in reversed(self._frames):
+        for name, frame in reversed(self.frames.order):
             inner = Box(frame.x + 1, frame.y + 1, frame.width - 2, frame.height - 2)
             if frame.holds(x, y) and not inner.holds(x, y):
                 return Hit("group", name)
         return None
-
-
-class PaintedWindow:
-    """A window that remembers its cells: rows that the next selection leaves alone are the identical lists.
-
-    Another drawing (a refresh) or another place is painted anew.
-    """
-
-    def __init__(self) -> None:
-        self._drawing: GraphDrawing | None = None
-        self._ground: Ground | None = None
-        self._texts: list[list[str]] = []
-        self._rows: list[list[InkSpan]] = []
-
-    def rows(self, drawing: GraphDrawing, window: Box, highlight: Highlight) -> list[list[InkSpan]]:
-        """The rows of a window with a selection."""
-        faded = drawing.fades(highlight)
-        ground = self._ground
-        if ground is None or self._drawing is not drawing or ground.faded != faded:
-            ground = None
-        if ground is None or ground.window != window:
-            kept = self._rows
-            ground = self._ground = self._moved(drawing, ground, window, faded)
-            self._drawing = drawing
-            known = dict(zip(map(id, self._texts), kept, strict=True))
-            self._texts = ground.canvas.texts
-            self._rows = [known.get(id(text)) or ground.canvas.spans(y) for y, text in enumerate(self._texts)]
-        over = drawing.select(ground, highlight)
-        rows = list(self._rows)
-        for y in over.touched:
-            rows[y] = over.spans(y)
-        return rows
-
-    @staticmethod
-    def _moved(drawing: GraphDrawing, old: Ground | None, window: Box, faded: bool) -> Ground:
-        """The ground of a window: what it shares with the one before, further up or down, is not painted again."""
-        down = window.y - old.window.y if old is not None else 0
-        same = old is not None and (old.window.x, old.window.width, old.window.height) == (
-            *(window.x, window.width, window.height),
-        )
-        if old is None or not same or not 0 < abs(down) < window.height:
-            return drawing.ground(window, faded=faded)
-        if down > 0:
-            new = drawing.ground(Box(window.x, old.window.bottom + 1, window.width, down), faded=faded)
-            above, below, rows = old, new, slice(down, None)
-        else:
-            new = drawing.ground(Box(window.x, window.y, window.width, -down), faded=faded)
-            above, below, rows = new, old, slice(0, window.height)
-        lines = above.lines.stacked(below.lines, window, rows)
-        return Ground(window, faded, stacked(above.canvas, below.canvas, rows), lines)
 
 
 def _glyphs(signs: Signs, status: HealthStatus) -> str:
@@ -428,12 +289,3 @@ def _glyphs(signs: Signs, status: HealthStatus) -> str:
         if status == HealthStatus.FAILING:
             lines[straight] = signs.heavy[straight]
     return "".join(lines)
-
-
-def _worst_first(edge: GraphEdge) -> tuple[int, str]:
-    return (-SEVERITY[edge.health.status], edge.id)
-
-
-def _dimmed(ink: Ink, away: bool) -> Ink:
-    """Dim the ink of what is away from the selection, unless it shows a bad status."""
-    return Ink.DIM if away and ink not in (Ink.FAILING, Ink.DEGRADED) else ink

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from meshtop.analysis.graph.metric import flow, percent_text
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
-from meshtop.analysis.graph.wording import flow, percent_text
 from meshtop.model.state import Health, HealthStatus
 from meshtop.model.text import clean
 from meshtop.model.traffic import Sums
@@ -38,7 +38,7 @@ def _children(graph: ServiceGraph) -> tuple[dict[str | None, list[str]], dict[st
 
 
 def _edge_text(edge: GraphEdge) -> str:
-    parts = [flow(edge)]
+    parts = [flow(edge.sums)]
     if edge.sums.requests and edge.sums.errors:
         parts.append(f"{percent_text(edge.sums.errors / edge.sums.requests)} errors")
     if edge.mtls_ratio is not None:

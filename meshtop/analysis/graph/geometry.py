@@ -15,7 +15,10 @@ class Point(NamedTuple):
 
 
 class Box(Struct, frozen=True):
-    """A rectangle of cells, its border included; `column` is the node's layer."""
+    """A rectangle of cells, a frame's border included; `column` is the node's layer.
+
+    A node stands on the first row of its own; a second one only leads lines.
+    """
 
     x: int
     y: int
@@ -74,12 +77,12 @@ class LayoutOptions(Struct, frozen=True, kw_only=True):
     """Options of a layout.
 
     `width` is the width to aim for, in cells (None: no limit known); it decides how much is left for labels and
-    how things without edges between them are packed, at the first layout only. `compact` draws a node on one row
-    instead of a box of three; None decides by the number of nodes.
+    how things without edges between them are packed, at the first layout only. `numbers` leaves room for a number
+    beside each name.
     """
 
     width: int | None = None
-    compact: bool | None = None
+    numbers: bool = False
 
 
 class Layout(Struct, frozen=True, kw_only=True):
@@ -95,5 +98,4 @@ class Layout(Struct, frozen=True, kw_only=True):
     lanes: dict[str, dict[int, int]] = field(default_factory=dict)
     width: int = 0
     height: int = 0
-    compact: bool = False
     shape: Shape = Shape((), (), ())

@@ -18,11 +18,8 @@ from meshtop.analysis.graph.ranks import assign_columns
 from meshtop.analysis.graph.refresh import KeptPlaces, keep_places
 from meshtop.analysis.graph.route import PlacedBox, PlacedFrame, Router
 from meshtop.analysis.graph.service_graph import GraphGroup, GraphNode, ServiceGraph
-from meshtop.analysis.graph.wording import caption, tag_width, title_of
+from meshtop.analysis.graph.wording import cluster_chips, node_width, title_of
 from meshtop.model.text import cell_width
-
-COMPACT_FROM = 60
-"""From this number of nodes on, a node takes one row unless the caller decides otherwise."""
 
 _LEAST_ROOM, _USUAL_ROOM, _MOST_ROOM = 3, 9, 20
 """Cells reserved for an edge's label in every gap: minimum, default without a given width, maximum."""
@@ -54,11 +51,8 @@ def layout_steps(
 ) -> Generator[None, None, Layout]:
     """Lay a graph out like `layout`, as a generator that yields between small steps."""
     options = options or LayoutOptions()
-    compact = options.compact
-    if compact is None:
-        compact = previous.compact if previous is not None else len(graph.nodes) > COMPACT_FROM
-    scene = _Scene(graph, compact)
-    if previous is not None and previous.compact == compact:
+    scene = _Scene(graph, options)
+    if previous is not None:
         if previous.shape == scene.shape:
             return previous
         kept = keep_places(previous, scene.shape, scene.edges, scene.widths, scene.paths)
@@ -96,16 +90,13 @@ def merge_lonely_frames(groups: tuple[GraphGroup, ...], nodes: tuple[GraphNode, 
 class _Scene:
     """A graph with nodes and groups as indices, and the algorithms to lay it out."""
 
-    def __init__(self, graph: ServiceGraph, compact: bool) -> None:
-        self.compact = compact
+    def __init__(self, graph: ServiceGraph, options: LayoutOptions) -> None:
         self.names = [n.id for n in graph.nodes]
         number = {name: i for i, name in enumerate(self.names)}
         self.edge_ids = [e.id for e in graph.edges]
         self.edges = [(number[e.source], number[e.target]) for e in graph.edges]
-        self.widths = [
-            cell_width(caption(n)) + 3 if compact else max(cell_width(caption(n)) + 4, tag_width(n) + 4)
-            for n in graph.nodes
-        ]
+        chips = cluster_chips(graph)
+        self.widths = [node_width(n, chips, numbers=options.numbers) for n in graph.nodes]
         chains = merge_lonely_frames(graph.groups, graph.nodes)
         self.frame_ids = sorted({f for chain in chains.values() for f in chain})
         groups, drawn = {g.id: g for g in graph.groups}, set(self.frame_ids)
@@ -127,11 +118,6 @@ class _Scene:
             tuple((g.id, g.parent) for g in graph.groups),
         )
 
-    @property
-    def rim(self) -> int:
-        """Rows of border above a box's text."""
-        return 0 if self.compact else 1
-
     def afresh(self, options: LayoutOptions) -> Generator[None, None, Layout]:
         """A layout computed without an earlier one."""
         count = len(self.names)
@@ -144,13 +130,10 @@ class _Scene:
         yield
         nets = bundle(self.edges, column, self.names)
         ports = Ports(nets)
-        heights = [ports.needed(n) + 2 * self.rim for n in range(count)]
+        heights = [ports.needed(n) for n in range(count)]
         rows, lanes = yield from self._rows(column, nets, heights)
         yield
-        boxes = [
-            PlacedBox(column[n], rows[n], heights[n], self.widths[n], (rows[n] + self.rim, heights[n] - 2 * self.rim))
-            for n in range(count)
-        ]
+        boxes = [PlacedBox(column[n], rows[n], heights[n], self.widths[n]) for n in range(count)]
         router = Router(boxes, self._framed(boxes), nets, ports, lanes, ())
         yield from router.steps(lambda r: _room(r, options.width))
         return self._finish(router, boxes)
@@ -159,19 +142,10 @@ class _Scene:
         """A layout in which all kept boxes stay in their column and row."""
         nets = bundle(self.edges, kept.column, self.names)
         ports = Ports(nets)
-        kept.settle([ports.needed(n) + 2 * self.rim for n in range(len(self.names))])
+        kept.settle([ports.needed(n) for n in range(len(self.names))])
         heights = kept.height
         yield
-        boxes = [
-            PlacedBox(
-                kept.column[n],
-                kept.row[n],
-                heights[n],
-                self.widths[n],
-                (kept.row[n] + self.rim, heights[n] - 2 * self.rim),
-            )
-            for n in range(len(self.names))
-        ]
+        boxes = [PlacedBox(kept.column[n], kept.row[n], heights[n], self.widths[n]) for n in range(len(self.names))]
         router = Router(boxes, self._framed(boxes), nets, ports, kept.lanes(previous.lanes), previous.columns)
         yield from router.steps(lambda _: _LEAST_ROOM)
         return self._finish(router, boxes)
@@ -267,7 +241,6 @@ class _Scene:
             lanes={net.key: dict(lane) for net, lane in zip(router.nets, router.lane, strict=True) if lane},
             width=width,
             height=max(bottoms, default=-1) + 1,
-            compact=self.compact,
             shape=self.shape,
         )
 

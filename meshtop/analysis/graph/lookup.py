@@ -15,8 +15,12 @@ class GraphLookup:
         self.nodes: dict[str, GraphNode] = {n.id: n for n in graph.nodes}
         self.edges: dict[str, GraphEdge] = {e.id: e for e in graph.edges}
         self._at: dict[str, list[GraphEdge]] = {}
+        self._from: dict[str, list[GraphEdge]] = {}
+        self._to: dict[str, list[GraphEdge]] = {}
         for edge in graph.edges:
             self._at.setdefault(edge.source, []).append(edge)
+            self._from.setdefault(edge.source, []).append(edge)
+            self._to.setdefault(edge.target, []).append(edge)
             if edge.target != edge.source:
                 self._at.setdefault(edge.target, []).append(edge)
 
@@ -36,6 +40,14 @@ class GraphLookup:
     def edges_at(self, node_id: str | None) -> list[GraphEdge]:
         """The edges that leave or enter a node, in the graph's order."""
         return self._at.get(node_id or "", [])
+
+    def calls_of(self, node_id: str) -> list[GraphEdge]:
+        """The edges that leave a node."""
+        return self._from.get(node_id, [])
+
+    def calls_to(self, node_id: str) -> list[GraphEdge]:
+        """The edges that enter a node."""
+        return self._to.get(node_id, [])
 
     def worst_at(self, node_id: str | None) -> list[GraphEdge]:
         """The edges of a node from the worst on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 
@@ -15,12 +15,11 @@ def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]], 
             ends = right[item]
             if not ends:
                 continue
-            at = [place[e] for e in ends]
-            total = len(seen)
-            for y in at:
-                count += total - bisect_right(seen, y)
-            for y in at:
-                insort(seen, y)
+            # In this order the lines of one item do not count as crossing each other.
+            for y in sorted([place[e] for e in ends]) if len(ends) > 1 else (place[ends[0]],):
+                at = bisect_right(seen, y)
+                count += len(seen) - at
+                seen.insert(at, y)
     return count
 
 
@@ -50,11 +49,14 @@ def sweep(
         forward = turn % 2 == 0
         near = left if forward else right
         wish = list(place)
-        first = {path: [(centre[f], f) for f in path] for path in paths}
+        keys = sorted((([(centre[f], f) for f in path], path) for path in paths), key=lambda one: one[0])
+        first = {path: rank for rank, (_, path) in enumerate(keys)}
         for column in columns if forward else reversed(columns):
             for item in column:
                 ends = near[item]
-                if ends:
+                if len(ends) == 1:
+                    wish[item] = place[ends[0]]
+                elif ends:
                     at = sorted([place[e] for e in ends])
                     middle = len(at) // 2
                     wish[item] = at[middle] if len(at) % 2 else (at[middle - 1] + at[middle]) / 2

@@ -117,31 +117,37 @@ class Placer:
     def _align(self, own: list[int]) -> Iterator[None]:
         inside = set(own)
         row, items = self.row, self.items
+        height = {item: items[item].height for item in own}
         by_column: dict[int, list[int]] = {}
         for item in own:
             by_column.setdefault(items[item].column, []).append(item)
         columns = list(by_column.values())
+        heights = [[height[item] for item in column] for column in columns]
         for column in columns:
             y = 0
             for item in column:
                 row[item] = y
-                y += items[item].height
+                y += height[item]
+        near = [{i: [e for e in ends[i] if e in inside] for i in own} for ends in (self.left, self.right)]
+        ways = list(zip(columns, heights, strict=True))
         for turn in range(4):
             yield
-            near = self.left if turn % 2 == 0 else self.right
-            for column in columns if turn % 2 == 0 else reversed(columns):
+            ends_of = near[turn % 2]
+            for column, tall in ways if turn % 2 == 0 else reversed(ways):
                 wish, weight = [], []
                 for item in column:
-                    ends = [e for e in near[item] if e in inside]
-                    if ends:
-                        middle = sum(2 * row[e] + items[e].height for e in ends) / (2 * len(ends))
-                        wish.append(middle - items[item].height / 2)
+                    ends = ends_of[item]
+                    if len(ends) == 1:
+                        wish.append(row[ends[0]] + (height[ends[0]] - height[item]) / 2)
+                        weight.append(1.0)
+                    elif ends:
+                        middle = sum([2 * row[e] + height[e] for e in ends]) / (2 * len(ends))
+                        wish.append(middle - height[item] / 2)
                         weight.append(float(len(ends)))
                     else:
                         wish.append(float(row[item]))
                         weight.append(0.1)
-                for item, y in zip(column, isotonic(wish, weight, [items[i].height for i in column]), strict=True):
-                    row[item] = y
+                row.update(zip(column, isotonic(wish, weight, tall), strict=True))
 
     def _beside(self, own: list[int], frames: Sequence[int]) -> None:
         """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
@@ -173,19 +179,22 @@ def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[i
     """Rows nearest to `wish` (weighted least squares) that keep the order and do not overlap."""
     blocks: list[tuple[float, float, int]] = []
     offsets, offset = [], 0
-    for w, k, h in zip(wish, weight, heights, strict=True):
+    for w, mass, h in zip(wish, weight, heights, strict=True):
         offsets.append(offset)
-        blocks.append((w - offset, k, 1))
+        mean, size = w - offset, 1
         offset += h
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            mean, mass, size = blocks.pop()
+        while blocks and blocks[-1][0] >= mean:
             mean0, mass0, size0 = blocks.pop()
             whole = mass + mass0
-            blocks.append(((mean * mass + mean0 * mass0) / whole, whole, size + size0))
+            mean, mass, size = (mean * mass + mean0 * mass0) / whole, whole, size + size0
+        blocks.append((mean, mass, size))
     rows: list[int] = []
     at = 0
     for mean, _, size in blocks:
         base = int((mean + 0.5) // 1)
-        rows.extend(base + offsets[at + k] for k in range(size))
+        if size == 1:
+            rows.append(base + offsets[at])
+        else:
+            rows += [base + offset for offset in offsets[at : at + size]]
         at += size
     return rows

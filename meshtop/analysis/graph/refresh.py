@@ -131,7 +131,7 @@ class KeptPlaces:
         """Give every new box its row, and every box that must grow for a new port the rows below it."""
         for n, height in enumerate(self.height):
             if 0 < height < needed[n]:
-                self._push(self.row[n] + height - 1, needed[n] - height)
+                self._push(self.row[n] + height, needed[n] - height)
                 self.height[n] = needed[n]
         for n in self._new:
             self._settle(n, needed[n])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from meshtop.analysis.graph.geometry import LayoutColumn, Point, Route
@@ -18,13 +19,12 @@ _SPARE = 2
 
 
 class PlacedBox(NamedTuple):
-    """A box before its x is known: its column, rows, width, and its first inner row with their count."""
+    """A box before its x is known: its column, rows and width."""
 
     column: int
     y: int
     height: int
     width: int
-    inner: tuple[int, int]
 
 
 class PlacedFrame(NamedTuple):
@@ -72,7 +72,7 @@ class Router:
         """Do the work in small steps; `room` chooses the cells for labels in each gap, by `width_for`."""
         self._lanes()
         yield
-        self._ports()
+        self.ports.settle([box.y for box in self.boxes])
         yield
         pins = self._pins()
         for gap in range(self.count):
@@ -110,32 +110,10 @@ class Router:
             net = self.nets[index]
             ideal = self.lane[index].get(column - net.side)
             if ideal is None:
-                box = self.boxes[net.hub]
-                ideal = box.y + box.height // 2
+                ideal = self.boxes[net.hub].y
             row = taken[column].nearest(ideal)
             taken[column].take(row)
             self.lane[index][column] = row
-
-    def _ports(self) -> None:
-        """Choose ports: each end aims at the rows that its line reaches in the next gap."""
-        aim: dict[tuple[int, int, int], float] = {}
-        middle = [b.inner[0] + (b.inner[1] - 1) / 2 for b in self.boxes]
-        for index, net in enumerate(self.nets):
-            if net.side == 0:
-                other = net.members[0][1]
-                low = 0.5 if net.hub == other else 0.0
-                aim[index, net.hub, 1] = middle[other] - low
-                aim[index, other, 2] = middle[net.hub] + low
-                continue
-            lanes, start = self.lane[index], self.boxes[net.hub].column
-            ahead = [middle[m] for _, m in net.members if self.boxes[m].column == start + net.side]
-            if start + net.side in lanes:
-                ahead.append(float(lanes[start + net.side]))
-            aim[index, net.hub, net.side] = sum(ahead) / len(ahead)
-            for _, member in net.members:
-                column = self.boxes[member].column - net.side
-                aim[index, member, -net.side] = float(lanes[column]) if column in lanes else middle[net.hub]
-        self.ports.settle({n: b.inner for n, b in enumerate(self.boxes)}, aim)
 
     def _pins(self) -> list[list[Pins]]:
         gaps: list[list[Pins]] = [[] for _ in range(self.count)]
@@ -263,9 +241,10 @@ class Router:
             x = columns[start].x + columns[start].width - 1
             track = self._track_x[start][self.turns[start][index].first]
             y2 = row[index, member, 2]
-            runs = [(x + 2, track - 1, y2, start)]
+            runs = [] if self.ports.is_shared(index, member, 2) else [(x + 2, track - 1, y2, start)]
             return [(x, y), (track, y), (track, y2), (x, y2)], runs
         alone = len(net.members) == 1
+        mixed = self.ports.is_shared(index, net.hub, net.side), self.ports.is_shared(index, member, -net.side)
         step = net.side
         border = columns[start].x + (columns[start].width - 1 if step == 1 else 0)
         points: list[tuple[int, int]] = [(border, y)]
@@ -286,9 +265,11 @@ class Router:
                     points += [(x, turn.jog), (xs[far], turn.jog)]
                     x = xs[far]
                 points.append((x, goal))
-                if alone:
+                if alone and not (mixed[0] and column == start):
                     runs.append((before + step, xs[near] - step, y, gap))
-            if alone or column + step == end:
+            straight = turn.first < 0 and column == start
+            shared = (mixed[1] and column + step == end) or (mixed[0] and straight)
+            if (alone or column + step == end) and not shared:
                 stop = edge_x - (2 * step if column + step == end and net.hub_calls else step)
                 runs.append((x + step, stop, goal, gap))
             y, at = goal, edge_x
@@ -300,7 +281,7 @@ class Router:
                     runs.append((through.x, through.x + through.width - 1, y, -1))
                 at = far_x
                 points.append((far_x, y))
-        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0]
+        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0] if runs else runs
 
     def _slot(self, runs: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int] | None:
         """The longest part of these runs that neither tracks nor frames cross."""
@@ -342,6 +323,10 @@ def _pitch(tracks: int) -> int:
     return 2 if tracks <= 3 else 1
 
 
+_point = partial(tuple.__new__, Point)
+"""A point of a pair, without the detour that a named tuple's own constructor takes: there are thousands."""
+
+
 def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
     """The points without repetitions and without those in the middle of a straight line."""
     kept: list[tuple[int, int]] = []
@@ -357,4 +342,4 @@ def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
             down, across = p[0] == last[0], p[1] == last[1]
         kept.append(p)
         last = p
-    return [Point(x, y) for x, y in kept]
+    return list(map(_point, kept))

@@ -33,6 +33,7 @@ class NodeKind(StrEnum):
     WAYPOINT = "waypoint"
     EXTERNAL = "external"
     UNKNOWN = "unknown"
+    FOLD = "fold"
 
 
 class GraphNode(Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class GraphNode(Struct, frozen=True, kw_only=True):
     `members` counts the workloads it represents. `inbound`, `outbound` and `internal` are sums of its edges (internal:
     between members of one collapsed node). `health` is the verdict on all traffic that it receives or that stays
     inside it; None where there is none, as with a node that only calls.
-    `expandable` tells whether a finer level exists.
+    `expandable` tells whether a finer level exists. `clusters` are all that it is in (`cluster` where that is one).
     """
 
     id: str
@@ -57,6 +58,7 @@ class GraphNode(Struct, frozen=True, kw_only=True):
     outbound: Sums = Sums()
     internal: Sums = Sums()
     health: Health | None = None
+    clusters: tuple[str, ...] = ()
 
 
 class GraphEdge(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from heapq import merge
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -31,6 +33,10 @@ class Stroke(NamedTuple):
     look: int
     """The place of its edge's verdict among all."""
     edge: str
+
+
+_stroke = partial(tuple.__new__, Stroke)
+"""A stroke of its fields, without the detour that a named tuple's own constructor takes: there are thousands."""
 
 
 class LineCells:
@@ -86,7 +92,12 @@ class LineCells:
             masks[x] |= mask
             if s.rank < old.rank:
                 owners[x] = s
-        # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction.
+        elif masks[x] == mask == STRAIGHT_ACROSS:
+            # Two bundles on their way to one port.
+            if s.rank < old.rank:
+                owners[x] = s
+        # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction. Nor does one
+        # that turns on the way of another to the same port: its corner shows no line to that side.
         elif masks[x] == STRAIGHT_ACROSS:
             owners[x], masks[x] = s, mask
         elif mask != STRAIGHT_ACROSS:
@@ -133,12 +144,21 @@ class LineIndex:
     def _columns_in(self, first: int, last: int) -> list[int]:
         return self._columns[bisect_left(self._columns, first) : bisect_right(self._columns, last)]
 
-    def crossings(self, y: int, first: int, last: int) -> list[int]:
-        """The x of the cells from `first` to `last` on row `y` that hold a line, sorted."""
-        crossed = {x for x in self._columns_in(first, last) if any(s.y1 <= y <= s.y2 for s in self._down[x])}
-        for s in self._across.get(y, ()):
-            crossed.update(range(max(s.x1, first), min(s.x2, last) + 1))
-        return sorted(crossed)
+    def free_run(self, y: int, first: int, last: int, wanted: int) -> tuple[int, int]:
+        """The first x of a run of cells from `first` to `last` on row `y` without a line, and its length.
+
+        The first run that is `wanted` long, else the longest.
+        """
+        across = sorted((s.x1, s.x2) for s in self._across.get(y, ()) if s.x1 <= last and first <= s.x2)
+        down = ((x, x) for x in self._columns_in(first, last) if any(s.y1 <= y <= s.y2 for s in self._down[x]))
+        best, start = (first, 0), first
+        for low, high in merge(across, down, ((last + 1, last + 1),)):
+            if low - start > best[1]:
+                best = start, low - start
+                if best[1] >= wanted:
+                    break
+            start = max(start, high + 1)
+        return best
 
     def at(self, x: int, y: int) -> str | None:
         """The edge whose line is on a cell; of several the worst. None where no line is."""
@@ -156,23 +176,26 @@ def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterato
         route = routes.get(edge.id)
         if route is None:
             continue
-        look, name = _LOOKS[edge.health.status], edge.id
+        net, look, name = route.net, _LOOKS[edge.health.status], edge.id
         for a, b in pairwise(route.points):
-            low, high = (a, b) if a <= b else (b, a)
-            spans = [(low.y, high.y)]
-            if low.x == high.x:
-                old = covered.get((route.net, low.x))
+            (x1, y1), (x2, y2) = (a, b) if a <= b else (b, a)
+            key = (net, x1, y1, x2, y2)
+            if key in seen:
+                continue
+            seen.add(key)
+            if x1 == x2:
+                old = covered.get((net, x1))
                 if old is None:
-                    covered[route.net, low.x] = (low.y, high.y)
-                elif old[0] <= high.y and low.y <= old[1]:
-                    spans = [s for s in ((low.y, old[0]), (old[1], high.y)) if s[0] < s[1]]
-                    covered[route.net, low.x] = (min(old[0], low.y), max(old[1], high.y))
-            for y1, y2 in spans:
-                key = (route.net, low.x, y1, high.x, y2)
-                if key not in seen:
-                    seen.add(key)
-                    yield Stroke(rank, route.net, low.x, y1, high.x, y2, look, name)
-                    rank += 1
+                    covered[net, x1] = (y1, y2)
+                elif old[0] <= y2 and y1 <= old[1]:
+                    covered[net, x1] = (min(old[0], y1), max(old[1], y2))
+                    for top, bottom in ((y1, old[0]), (old[1], y2)):
+                        if top < bottom:
+                            yield _stroke((rank, net, x1, top, x2, bottom, look, name))
+                            rank += 1
+                    continue
+            yield _stroke((rank, net, x1, y1, x2, y2, look, name))
+            rank += 1
 
 
 def segments(route: Route, window: Box) -> Iterator[tuple[int, int, int, int]]:

@@ -8,17 +8,17 @@ from xml.sax.saxutils import escape
 from meshtop.analysis.graph.canvas import UNICODE
 from meshtop.analysis.graph.draw import GraphDrawing
 from meshtop.analysis.graph.geometry import Box, Layout, Point
+from meshtop.analysis.graph.node_lines import node_status
 from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
 from meshtop.analysis.graph.wording import caption, tag
 from meshtop.model.numbers import number_of
-from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width, cut
 
 _CELL_X, _CELL_Y = 8, 18
 _STYLE = """
 svg { background: #ffffff; color: #222222; font: 13px ui-monospace, Menlo, Consolas, monospace; }
 text { fill: currentColor; white-space: pre; dominant-baseline: central; }
-.frame { fill: none; stroke: #999999; }
+.frame { fill: none; stroke: #999999; stroke-dasharray: 1 4; }
 .title, .tag { fill: #777777; stroke: #ffffff; stroke-width: 12; paint-order: stroke; }
 .box { fill: #ffffff; stroke: currentColor; } .line { fill: none; stroke: #777777; stroke-width: 1.4; }
 .paper { fill: #ffffff; } .arrow { fill: #777777; }
@@ -58,7 +58,7 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
     """One SVG document; names are escaped, control characters already replaced."""
     width, height = (layout.width + 1) * _CELL_X, (layout.height + 1) * _CELL_Y
     drawing = GraphDrawing(graph, layout, UNICODE)
-    body = [*_frames(drawing, layout), *_edges(graph, drawing, layout), *_nodes(graph, layout)]
+    body = [*_frames(drawing, layout), *_edges(graph, drawing, layout), *_nodes(graph, drawing, layout)]
     nodes, edges = number_of(len(graph.nodes), "node"), number_of(len(graph.edges), "edge")
     return "\n".join(
         [
@@ -76,7 +76,7 @@ def to_svg(graph: ServiceGraph, layout: Layout) -> str:
 def _frames(drawing: GraphDrawing, layout: Layout) -> Iterator[str]:
     for name, frame in sorted(layout.frames.items(), key=lambda f: (-f[1].width * f[1].height, f[0])):
         yield _rect(frame, "frame")
-        title = cut(drawing.titles[name], frame.width - 4)
+        title = cut(drawing.frames.titles[name], frame.width - 4)
         if title:
             yield _text(frame.x + 2, frame.y, title, "title")
 
@@ -104,19 +104,19 @@ def _edges(graph: ServiceGraph, drawing: GraphDrawing, layout: Layout) -> Iterat
             yield _text(at, y, text, edge_style)
 
 
-def _nodes(graph: ServiceGraph, layout: Layout) -> Iterator[str]:
+def _nodes(graph: ServiceGraph, drawing: GraphDrawing, layout: Layout) -> Iterator[str]:
     for node in graph.nodes:
-        yield from _node(node, layout.boxes[node.id], layout.compact)
+        yield from _node(node, layout.boxes[node.id], drawing.chips(node.id))
 
 
-def _node(node: GraphNode, box: Box, compact: bool) -> Iterator[str]:
-    status = node.health.status if node.health else HealthStatus.HEALTHY
-    yield _rect(box, f"box {status.value}")
-    yield _text(box.x + (1 if compact else 2), box.y + (box.height - 1) // 2, caption(node), status.value)
+def _node(node: GraphNode, box: Box, chips: str) -> Iterator[str]:
+    status = node_status(node)
+    yield _rect(Box(box.x, box.y, box.width, 1), f"box {status.value}")
+    name = caption(node)
+    yield _text(box.x + 1, box.y, name, status.value)
+    beside = " ".join(filter(None, (tag(node), chips)))
+    if beside:
+        yield _text(box.x + 2 + cell_width(name), box.y, beside, "tag")
     sign = UNICODE.health.get(status, "")
     if sign:
-        yield _text(box.right - (1 if compact else 2), box.y + (box.height - 1) // 2 if compact else box.y, sign,
-                    status.value)  # fmt: skip
-    kind = "" if compact else tag(node)
-    if kind:
-        yield _text(box.x + 2, box.bottom, kind, "tag")
+        yield _text(box.right - 1, box.y, sign, status.value)

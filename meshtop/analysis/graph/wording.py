@@ -1,12 +1,21 @@
-"""Texts of the drawing: captions and tags of boxes, labels of edges, in several lengths."""
+"""Texts of the drawing: names, tags and chips of nodes, labels of edges in several lengths."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind
+from meshtop.analysis.graph.metric import (
+    MOST_CELLS,
+    UNKNOWN,
+    GraphMetric,
+    flow,
+    metric_text,
+    percent_text,
+    short_latency,
+)
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphGroup, GraphNode, NodeKind, ServiceGraph
 from meshtop.model.state import HealthStatus
-from meshtop.model.text import cut
+from meshtop.model.text import cell_width, cut, cut_middle
 
 _WIDEST = 28
 _TAGS = {
@@ -19,21 +28,57 @@ _TAGS = {
 _GROUPS = (NodeKind.CLUSTER, NodeKind.TENANT, NodeKind.NAMESPACE)
 
 
+NUMBER_WIDTH = MOST_CELLS + 1
+"""Cells kept for a node's number and the sign before it, whatever they are, so that a refresh moves no node."""
+_MOST_CHIPS, _CHIP_WIDTH = 4, 8
+
+
 def caption(node: GraphNode) -> str:
-    """A box's name, at most 28 cells."""
-    return cut(node.label, _WIDEST) or "·"
+    """A node's name in at most 28 cells; a long one is cut in the middle, since names differ at either end."""
+    return cut_middle(node.label, _WIDEST) or "·"
 
 
 def tag(node: GraphNode) -> str:
-    """The kind of a node where its frame does not show it: a gateway, a namespace of 12 workloads."""
+    """What a node is where neither its frame nor its name shows it: a gateway, a namespace of 12 workloads."""
     if node.kind in _GROUPS:
-        return f"{node.kind.value} {node.members}" if node.members < 10_000 else node.kind.value
-    return _TAGS.get(node.kind, "")
+        return f"({node.members})"
+    word = _TAGS.get(node.kind, "")
+    return "" if word in node.label.casefold() else word
 
 
-def tag_width(node: GraphNode) -> int:
-    """The width reserved for a node's tag, whatever its numbers are, so that a refresh does not move boxes."""
-    return len(node.kind.value) + 5 if node.kind in _GROUPS else len(_TAGS.get(node.kind, ""))
+def node_width(node: GraphNode, chips: Mapping[str, str], *, numbers: bool) -> int:
+    """The cells of a node's line: `[name tag chips  ▲ 1.89%]`."""
+    words = [caption(node), tag(node), chips.get(node.id, "")]
+    return 2 + sum(cell_width(word) + 1 for word in words if word) + (NUMBER_WIDTH if numbers else 1)
+
+
+def short_names(names: Collection[str]) -> dict[str, str]:
+    """Short forms of names that still differ: the first parts (`eu` of `eu-west`), else the last, else the names."""
+    parts = {name: [part for part in name.split("-") if part] or [name] for name in sorted(names)}
+    for at in (0, -1):
+        short = {name: cut(of[at], _CHIP_WIDTH) for name, of in parts.items()}
+        if len(set(short.values())) == len(short):
+            return short
+    return {name: cut_middle(name, 2 * _CHIP_WIDTH) for name in parts}
+
+
+def cluster_chips(graph: ServiceGraph) -> dict[str, str]:
+    """By node a chip for each cluster that it is in: of all where frames do not tell the cluster, else of those that
+    call, or are called, across clusters.
+    """
+    names = {name for node in graph.nodes for name in node.clusters}
+    if len(names) < 2:
+        return {}
+    short = short_names(names)
+    told = any(group.kind is NodeKind.CLUSTER for group in graph.groups)
+    crossing = {end for edge in graph.edges if edge.cross_cluster for end in (edge.source, edge.target)}
+    chips = {}
+    for node in graph.nodes:
+        if node.kind is not NodeKind.CLUSTER and node.clusters and (not told or node.id in crossing):
+            shown = "·".join(short[name] for name in node.clusters[:_MOST_CHIPS])
+            more = len(node.clusters) - _MOST_CHIPS
+            chips[node.id] = f"{shown}+{more}" if more > 0 else shown
+    return chips
 
 
 def title_of(name: str, groups: Mapping[str, GraphGroup], frames: Container[str]) -> str:
@@ -48,58 +93,19 @@ def title_of(name: str, groups: Mapping[str, GraphGroup], frames: Container[str]
     return " / ".join(reversed(labels))
 
 
-def rate(value: float) -> str:
-    """A rate with at most three significant digits and k or M: 0.4, 7.2, 412, 12.4k."""
-    for limit, unit in ((999.5e3, "M"), (999.5, "k"), (0.0, "")):
-        if abs(value) >= limit:
-            scaled = value / {"M": 1e6, "k": 1e3, "": 1.0}[unit]
-            break
-    if scaled == 0:
-        return "0"
-    if 0 < abs(scaled) < 0.0095:
-        return "<0.01"
-    digits = 0 if abs(scaled) >= 99.5 else 1 if abs(scaled) >= 9.95 else 2
-    text = f"{scaled:.{digits}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) + unit
-
-
-def flow(edge: GraphEdge) -> str:
-    """An edge's volume per second: requests, else bytes, else connections; `-` where nothing is known."""
-    s = edge.sums
-    if s.requests is not None:
-        return f"{rate(s.requests)}/s"
-    if s.sent is not None or s.received is not None:
-        return f"{rate((s.sent or 0.0) + (s.received or 0.0))}B/s"
-    if s.connections is not None:
-        return f"{rate(s.connections)}c/s"
-    if s.messages_sent is not None or s.messages_received is not None:
-        return f"{rate((s.messages_sent or 0.0) + (s.messages_received or 0.0))}m/s"
-    return "-"
-
-
-def percent_text(ratio: float) -> str:
-    """A ratio as a percentage, never rounded up to 100 or down to 0."""
-    value = ratio * 100
-    if 0 < value < 0.01:
-        return "<0.01%"
-    if 99.95 <= value < 100:
-        return ">99.9%"
-    return f"{rate(value)}%"
-
-
 def edge_labels(edge: GraphEdge, signs: dict[HealthStatus, str], locked: str, open_: str) -> list[str]:
     """The label of an edge from its longest to its shortest form.
 
     Rate, health sign with the error ratio, p95, mutual TLS. Shorter forms drop p95 first; plaintext is kept longest
     after rate and sign.
     """
-    how_much = flow(edge)
+    how_much = flow(edge.sums)
     sign = signs.get(edge.health.status, "")
     errors = ""
     if edge.sums.requests and edge.sums.errors:
         errors = percent_text(edge.sums.errors / edge.sums.requests)
     p95 = edge.sums.buckets.quantile(0.95)
-    slow = "" if p95 is None else f"{rate(p95 / 1000)}s" if p95 >= 999.5 else f"{rate(p95)}ms"
+    slow = "" if p95 is None else short_latency(p95)
     ratio = edge.mtls_ratio
     lock = "" if ratio is None else locked if ratio >= 1 else f"{open_}{percent_text(ratio)}" if ratio > 0 else open_
     plain = lock if ratio is not None and ratio < 1 else ""
@@ -116,3 +122,9 @@ def edge_labels(edge: GraphEdge, signs: dict[HealthStatus, str], locked: str, op
     )
     texts = [" ".join(part for part in form if part) for form in forms]
     return [t for t in dict.fromkeys(texts) if t]
+
+
+def metric_labels(edge: GraphEdge, signs: Mapping[HealthStatus, str], metric: GraphMetric) -> list[str]:
+    """The label of an edge where one metric was chosen: its number with the sign of its health, else the sign alone."""
+    sign, number = signs.get(edge.health.status, ""), metric_text(edge.sums, metric)
+    return [text for text in dict.fromkeys((sign + number * (number != UNKNOWN), sign)) if text]

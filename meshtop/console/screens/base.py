@@ -28,6 +28,7 @@ from meshtop.views.frame.table import Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
+    from meshtop.views.reports.object_report import WantedObject
 
 
 def kept_sentence(memory: ConsoleMemory, done: str) -> str:
@@ -62,7 +63,10 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
+        Binding("y,C", "evidence", "copy what is shown", id="console.copy", show=False),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
+        Binding("W", "what_if", "what if", id="console.what_if", show=False),
+        Binding("D", "describe", "describe", id="console.describe", show=False),
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back"),
         Binding("q", "quit_or_back", "quit", id="console.quit"),
@@ -122,6 +126,10 @@ class MeshScreen(Guarded, Screen[object]):
     def body(self) -> ComposeResult:
         """The widgets between the bars."""
         raise NotImplementedError
+
+    def scope_notes(self) -> tuple[str, ...]:
+        """What the second line says after the scope."""
+        return ()
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb from the place to the shown item."""
@@ -213,7 +221,11 @@ class MeshScreen(Guarded, Screen[object]):
                 tabs=TABS,
                 current=self.place,
                 crumbs=self.crumbs(),
-                scope=(*app.scope.words(window_seconds=window), *(("some is hidden",) if hidden else ())),
+                scope=(
+                    *app.scope.words(window_seconds=window),
+                    *(("some is hidden",) if hidden else ()),
+                    *self.scope_notes(),
+                ),
                 state=state,
                 state_tone=tone,
                 clock=time_of_day(app.now())
@@ -284,17 +296,84 @@ class MeshScreen(Guarded, Screen[object]):
 
     def show_object(self, kind: str, key: str) -> None:
         """Show the object behind an item in every cluster, over this screen."""
-        from meshtop.console.places import OBJECT, load_screen
         from meshtop.views.frame.detail import find_item
         from meshtop.views.reports.object_report import object_behind
 
         picture = self.host.picture
         item = find_item(picture, kind, key) if picture is not None else None
-        wanted = object_behind(kind, item) if item is not None else None
-        if wanted is None:
+        self.show_wanted(object_behind(kind, item) if item is not None else None)
+
+    def show_wanted(self, wanted: WantedObject | None) -> None:
+        """Show an object in every cluster, over this screen; say why not where there is none or nobody is asked."""
+        from meshtop.console.places import OBJECT, load_screen
+        from meshtop.console.replay import NOBODY_ASKED
+
+        if self.host.replay is not None:
+            self.say(NOBODY_ASKED)
+        elif wanted is None:
             self.say("There is no single object behind this; Y shows that of a workload, service, route or change.")
         else:
             self.app.push_screen(load_screen(OBJECT)(wanted))
+
+    @property
+    def meant(self) -> tuple[str, str] | None:
+        """The kind and key of the row under the cursor, or of the item that is shown; None where there is neither."""
+        row: tuple[str, str] | None = getattr(self, "chosen", None)
+        kind, key = getattr(self, "kind", None), getattr(self, "key", None)
+        return row or ((str(kind), str(key)) if kind and key else None)
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """The kinds and keys that a question is about: of a page what it shows comes first, then the selected row."""
+        return () if self.meant is None else (self.meant,)
+
+    def action_what_if(self) -> None:
+        """Open what a change of the thing under the cursor, or of the page, would do."""
+        from meshtop.console.places import WHAT_IF, load_screen
+
+        self._open_or_say(load_screen(WHAT_IF)(self, self.subjects))
+
+    def action_describe(self) -> None:
+        """Open what the clusters say of the thing under the cursor, or of the page, right now."""
+        from meshtop.console.places import DESCRIBE, load_screen
+
+        self._open_or_say(load_screen(DESCRIBE)(self, self.subjects))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Forecast objects that are pasted anywhere but into a prompt."""
+        from meshtop.console.places import WHAT_IF_PASTED, load_screen
+
+        event.stop()
+        if not self.query_one(BottomBar).typing:
+            self._open_or_say(load_screen(WHAT_IF_PASTED)(self, event.text))
+
+    def _open_or_say(self, made: Screen[object] | str) -> None:
+        """Open a screen, or say why there is none."""
+        if isinstance(made, str):
+            self.say(made, Tone.DEGRADED)
+        else:
+            self.app.push_screen(made)
+
+    def told_place(self) -> tuple[str, ...]:
+        """Where what is copied was seen."""
+        return (self.place, *self.crumbs())
+
+    def told_item(self) -> object:
+        """The items behind what is shown, for JSON; None where it is not of items."""
+        return None
+
+    def action_evidence(self) -> None:
+        """Copy what is on the screen, and show what was copied with its other forms."""
+        from meshtop.console.screens.evidence import EvidenceScreen, evidence_of
+
+        picture = self.host.picture
+        if picture is None:
+            self.say("Nothing was read yet.")
+        else:
+            snapshot = picture.snapshot
+            scope = self.host.scope.words(window_seconds=snapshot.window_seconds)
+            evidence = evidence_of(self, self.told_place(), scope, snapshot, self.told_item())
+            self.app.push_screen(EvidenceScreen(evidence))
 
     def on_top_bar_place_chosen(self, event: TopBar.PlaceChosen) -> None:
         """A view in the top bar was clicked."""

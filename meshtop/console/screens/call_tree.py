@@ -14,11 +14,11 @@ from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.places import GRAPH, place_title
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.text import MOST_COPIED
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.told import ToldLines
 from meshtop.model.numbers import number_of
-from meshtop.model.text import cell_width, clean, cut
+from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.flow import flow_index, flow_sight
@@ -45,12 +45,23 @@ def _grown(picture: Picture, query: Query, level: Level, root: str | None) -> _T
     return _Tree(title, tree_report(lookup, roots, most=MOST_LINES_SHOWN))
 
 
+class _TreeLines(LineView):
+    """The lines on the screen, cut to its width; copied they are whole, as `meshtop graph -o tree` prints them."""
+
+    def __init__(self, screen: CallTreeScreen) -> None:
+        super().__init__(id="tree")
+        self._of = screen
+
+    def told(self) -> ToldLines:
+        """Whole lines."""
+        return ToldLines(tuple(line_text(cells) for cells in self._of.report.lines))
+
+
 class CallTreeScreen(MeshScreen):
     """The tree below a node, or below all entry points; esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("T", "entries", "from all entry points", id="tree.entries"),
-        Binding("y", "copy", "copy", id="tree.copy"),
     ]
 
     def __init__(self, root: str, level: Level) -> None:
@@ -90,7 +101,7 @@ class CallTreeScreen(MeshScreen):
     def body(self) -> ComposeResult:
         """The lines."""
         with Vertical(classes="flow"):
-            yield LineView(id="tree")
+            yield _TreeLines(self)
 
     def refresh_picture(self, picture: Picture) -> None:
         """Make the tree again, off this thread."""
@@ -116,8 +127,13 @@ class CallTreeScreen(MeshScreen):
         """Whether something newer than what is shown is being made."""
         return self._making.busy
 
+    @property
+    def report(self) -> TreeReport:
+        """The tree that is shown; empty while it is made."""
+        return self._tree.report if self._tree is not None else TreeReport(())
+
     def _lines(self, width: int) -> list[TextLine]:
-        report = self._tree.report if self._tree is not None else TreeReport(())
+        report = self.report
         lines = [_line(cells, width) for cells in report.lines]
         if not lines:
             said = "No calls from here in this window; T begins at the entry points."
@@ -132,22 +148,6 @@ class CallTreeScreen(MeshScreen):
         self._whole = not self._whole
         self._making.forget()
         self.update()
-
-    def action_copy(self) -> None:
-        """Copy the tree to the terminal's clipboard, with what it is of."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None or self._tree is None:
-            return
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        lines = [line_text(cells) for cells in self._tree.report.lines]
-        text = copied_text((self.place, *map(clean, self.crumbs())), scope, picture.snapshot, lines)
-        if len(text.encode()) > MOST_COPIED:
-            self.say("Too long for a terminal's clipboard; meshtop graph -o tree prints it.", Tone.DEGRADED)
-            return
-        self.app.copy_to_clipboard(text)
-        self.say("Copied the tree.", Tone.GOOD)
 
 
 def _line(cells: tuple[Cell, ...], width: int) -> TextLine:

@@ -10,15 +10,8 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.canaries import CanaryDetailScreen, ShiftingScreen, shift_permissions
-from meshtop.console.screens.detail import LinesArrived
-from meshtop.console.screens.facts import (
-    BLANK,
-    COURSE_AGAIN_SECONDS,
-    COURSE_SECONDS,
-    course,
-    read_courses,
-    section_lines,
-)
+from meshtop.console.screens.facts import BLANK, course, due_again, lines_span, read_courses, section_lines
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
@@ -29,6 +22,8 @@ from meshtop.model.numbers import weight
 from meshtop.model.text import clean, cut
 from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.moments import ago
+from meshtop.views.frame.owners import tenant_text
+from meshtop.views.frame.rules import held_object, selected_rule_section
 from meshtop.views.frame.table import Tone
 from meshtop.views.reports.cockpit import Cockpit, cockpit, version_charts
 from meshtop.views.reports.rights import rights_section
@@ -51,9 +46,10 @@ _MOST_TAKEN_OUT = 0.5
 """A version with more than half of the traffic is not taken out by one key."""
 
 
-class CockpitScreen(ShiftingScreen):
+class CockpitScreen(PlottedScreen, ShiftingScreen):
     """A weighted route in every cluster of its mesh, to decide about and to act on."""
 
+    AUTO_FOCUS = "#more"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("0", "take_out", "take out", id="canary.take_out"),
         Binding("p", "pause", "pause/resume", id="shift.pause"),
@@ -65,7 +61,7 @@ class CockpitScreen(ShiftingScreen):
         Binding("shift+tab", "cluster(-1)", "previous cluster", id="cockpit.cluster_back", show=False),
         Binding("enter,d", "details", "all facts", id="cockpit.details"),
         Binding("g", "graph", "graph", id="detail.graph"),
-        Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("y", "evidence", "copy", id="detail.text", show=False),
         Binding("Y", "object", "object", id="detail.object", show=False),
     ]
 
@@ -137,7 +133,7 @@ class CockpitScreen(ShiftingScreen):
         self._show(picture)
         snapshot = picture.snapshot
         row = self._row()
-        asked_for = (snapshot.moment, snapshot.window_seconds, row.cluster if row is not None else None)
+        asked_for = (snapshot.moment, snapshot.window_seconds, self.span, row.cluster if row is not None else None)
         if asked_for != self._asked_for or not self._asked_at:
             self._asked_for = asked_for
             self._ask_courses(picture)
@@ -178,7 +174,12 @@ class CockpitScreen(ShiftingScreen):
         who = None if change is None else f"{change.who}, {ago(change.time.timestamp(), at)}"
         owner = row.owner.controller if row.owner.name is None else f"{row.owner.controller} ({row.owner.name})"
         findings = {(f.code, f.message): f for one in shown.rows for f in one.findings if f.code not in _TOLD}
-        about = [fact("object", f"{row.kind} {row.namespace}/{row.name}#{row.route}"), fact("changed by", who)]
+        tenants = tenant_text(picture.tenants(row.cluster, row.namespace))
+        about = [
+            *([fact("tenant", tenants)] if tenants else []),
+            fact("object", f"{row.kind} {row.namespace}/{row.name}#{row.route}"),
+            fact("changed by", who),
+        ]
         if owner != "none":
             about.append(fact("owner", owner))
         if shown.others:
@@ -187,21 +188,29 @@ class CockpitScreen(ShiftingScreen):
             fact(c.cluster, " · ".join(f"{clean(name)} {weight(share)} %" for name, share in c.shares.items()))
             for c in row.callers
         )
+        obj = held_object(picture, row.cluster, row.kind, row.namespace, row.name)
         denied = [one for one in self.permissions if one.denied]
         return [
             Section("Findings", tuple(fact(f.code, f"{f.message} {f.fix}") for f in findings.values())),
             *([rights_section(self.permissions)] if denied else []),
+            *([] if obj is None else [selected_rule_section(obj, row.route)]),
             Section("Calling clusters, seen", callers),
             Section("About", tuple(about)),
         ]
 
     def _arrange(self) -> None:
         """The versions as high as they are; the charts where there is room."""
+        picture = self.host.picture
         versions, courses = self.query_one("#versions", LineView), self.query_one("#courses")
         height = len(self.version_lines(max(1, self.size.width)))
         room = self.size.height - 5
         versions.styles.height = max(3, min(height + 1, room - _LEAST_BELOW))
+        more = self.query_one("#more", LineView)
+        rows = len(section_lines(self._sections(picture), max(1, self.size.width))) if picture is not None else 0
         courses.display = bool(self._charts) and room - height - _LEAST_BELOW >= _CHART_HEIGHT
+        # As high as it is: the courses have what remains.
+        below = min(rows, room - height - _CHART_HEIGHT - 1)
+        more.styles.height = max(_LEAST_BELOW, below) if courses.display else "1fr"
 
     def on_resize(self) -> None:
         """More room shows more."""
@@ -215,7 +224,7 @@ class CockpitScreen(ShiftingScreen):
         if self._run_of_route() is not None:
             self._show(self.host.picture)
             self.refresh_bindings()
-        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
+        if due_again(self._asked_at, self.host.now(), self.span):
             self._ask_courses(self.host.picture)
 
     # The courses
@@ -231,7 +240,14 @@ class CockpitScreen(ShiftingScreen):
         for index in range(len(charts)):
             self._show_course(index)
         self._arrange()
-        read_courses(self.host.session, charts, picture.snapshot.moment or self.host.now(), self._lines_came)
+        end = picture.snapshot.moment or self.host.now()
+        window = picture.snapshot.window_seconds if self.host.replay is None else None
+        read_courses(self.host.session, charts, end, self._lines_came, span=self.span, window_seconds=window)
+
+    def plots_changed(self) -> None:
+        """Ask for the time that was chosen."""
+        self._courses = {}
+        super().plots_changed()
 
     def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -239,23 +255,23 @@ class CockpitScreen(ShiftingScreen):
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart; a later question that fails leaves the lines of the one before."""
-        if message.index < len(self._charts):
+        if message.index < len(self._charts) and lines_span(message.lines, self.span):
             self._courses[message.index] = message.lines or self._courses.get(message.index, ())
             self._show_course(message.index)
 
     def _show_course(self, index: int) -> None:
-        chart = course(self._charts[index], self._courses.get(index), self._marks())
-        self.query_one(f"#course-{index}", ChartView).show(chart)
+        moment = self.host.picture.snapshot.moment if self.host.picture is not None else None
+        shown = course(self._charts[index], self._courses.get(index), self._marks(), span=self.span, moment=moment)
+        self.query_one(f"#course-{index}", ChartView).show(shown)
 
     def _marks(self) -> tuple[float, ...]:
-        """Where changes of the route, and of what it leads to, stand in the half hour of its charts."""
+        """Where changes of the route, and of what it leads to, stand in the time of its charts."""
         from meshtop.views.reports.changes.plot_marks import marks_of_item
 
         picture = self.host.picture
         if picture is None:
             return ()
-        end = picture.snapshot.moment or self._asked_at
-        return marks_of_item(picture, CANARIES, self.key, end - COURSE_SECONDS, end)
+        return marks_of_item(picture, CANARIES, self.key, *self.span.window(picture.snapshot.moment or self._asked_at))
 
     def action_object(self) -> None:
         """Show the route's object as YAML, in every cluster."""
@@ -281,11 +297,15 @@ class CockpitScreen(ShiftingScreen):
             self._choose(every[number])
 
     def action_cluster(self, step: int) -> None:
-        """Go to the same version in another cluster."""
+        """Go to the same version in another cluster; after the last one into the plots, and from there to the first."""
         shown = self._cockpit
         if shown is None or self._chosen is None:
             return
         names = [cluster.name for cluster in shown.clusters]
+        if step > 0 and self._chosen[0] == names[-1] and self.enter_plots():
+            return
+        if self.reading:
+            self.leave_plots()
         name = names[(names.index(self._chosen[0]) + step) % len(names)]
         versions = next(cluster.versions for cluster in shown.clusters if cluster.name == name)
         same = next((one for one in versions if one.name == self._chosen[1]), versions[0] if versions else None)
@@ -372,13 +392,9 @@ class CockpitScreen(ShiftingScreen):
         if row is not None:
             self.host.open_graph(CANARIES, row.id)
 
-    def action_as_text(self) -> None:
-        """Show the rows of the route as JSON, to read and copy."""
-        from meshtop.console.screens.text import TextScreen, as_json
-
-        row = self._row()
-        if row is not None:
-            self.app.push_screen(TextScreen(row.label, as_json(row)))
+    def told_item(self) -> object:
+        """The rows of the route in the chosen cluster."""
+        return self._row()
 
     def action_narrow(self) -> None:
         """Narrow the scope to the route's place."""

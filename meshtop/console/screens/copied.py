@@ -1,4 +1,4 @@
-"""A table as text, as it stands on the screen, with what it is of: to paste where people talk about an outage."""
+"""The head of what is copied: of what it is, to be understood by whoever reads it elsewhere and later."""
 
 from __future__ import annotations
 
@@ -13,18 +13,14 @@ if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
 
 
-def copied_text(place: Sequence[str], scope: Sequence[str], snapshot: Snapshot, lines: Sequence[str]) -> str:
-    """The lines of a table under a header: place, scope, the moment in UTC and in local time, and the sources."""
+def copied_head(place: Sequence[str], scope: Sequence[str], snapshot: Snapshot) -> tuple[str, ...]:
+    """Place, scope, the moment in UTC and in local time, the sources, and what is missing of them."""
     shown = snapshot.at if snapshot.moment is None else snapshot.moment
     moment = datetime.fromtimestamp(shown, UTC)
-    head = [
+    return (
         clean(" ▸ ".join(place)),
         clean(" · ".join(scope)),
         f"{moment:%Y-%m-%dT%H:%M:%SZ} ({moment.astimezone():%Y-%m-%d %H:%M:%S %Z})",
         f"sources: {clean(', '.join(one.name for one in snapshot.clusters))}",
         *(f"! {sentence}" for sentence in missing(snapshot)),
-    ]
-    body = [line.rstrip() for line in lines]
-    while body and not body[-1]:
-        body.pop()
-    return "\n".join([*head, "", *body]) + "\n"
+    )

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 
+from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
-from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, COURSE_SECONDS, course, detail_lines, read_courses
+from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
@@ -25,6 +25,7 @@ from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.sort import parse_sort, sort_items, sort_text
 from meshtop.views.frame.table import Table
+from meshtop.views.reports.shaped_by import SHAPED_BY, shaping_object, shaping_page
 
 if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart as ChartSpec
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
 
 WIDE = 120
 """Width in cells from which facts, charts and relations are shown side by side."""
+TALL = 30
+"""Height in lines from which plots below each other have a blank line between them."""
 OVERVIEW, COURSE = "Overview", "Over time"
-MOST_CHARTS = 2
-LEAST_RELATED = 5
-"""So many lines a relation has, for what is to be said where it is empty."""
-RELATED_SHARE = 0.4
-"""The part of the screen's height that a relation with more rows has."""
+MOST_CHARTS = 3
+LEAST_ROWS = 6
+"""Lines that a relation has at least, so that an empty one can say why."""
 
 
 class DetailPage(Struct, frozen=True, kw_only=True):
@@ -73,23 +74,14 @@ def first_page(pages: Sequence[DetailPage]) -> int:
     return next(filled, 0)
 
 
-class LinesArrived(Message):
-    """Message: a chart's lines arrived."""
-
-    def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        super().__init__()
-        self.index = index
-        self.lines = lines
-
-
-class DetailScreen(MeshScreen):
-    """The detail of an item of any kind; tab goes through its pages, esc goes back."""
+class DetailScreen(PlottedScreen):
+    """The detail of an item of any kind; tab goes through its pages and into its plots, esc goes back."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("g", "graph", "graph", id="detail.graph"),
         Binding("tab", "page(1)", "next page", id="detail.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="detail.previous", show=False),
-        Binding("y", "as_text", "as text", id="detail.text"),
+        Binding("y", "evidence", "copy", id="detail.text"),
         Binding("Y", "object", "object", id="detail.object", show=False),
         Binding("b", "bookmark", "bookmark", id="detail.bookmark", show=False),
     ]
@@ -104,7 +96,7 @@ class DetailScreen(MeshScreen):
         self._sorts: dict[str, str] = {}
         self._asked_at = 0.0
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
-        self._asked_for: tuple[float | None, float] | None = None
+        self._asked_for: tuple[object, ...] | None = None
 
     @property
     def place(self) -> str:
@@ -143,13 +135,19 @@ class DetailScreen(MeshScreen):
     def tick(self) -> None:
         """Refresh charts when they are old."""
         super().tick()
-        if self._asked_at and abs(self.host.now() - self._asked_at) >= COURSE_AGAIN_SECONDS:
+        if due_again(self._asked_at, self.host.now(), self.span):
             self._ask_charts()
 
     def kinds(self) -> frozenset[str]:
         """Its own kind, and those of related items."""
         related = {one.kind for one in self._detail.related} if self._detail is not None else set()
-        return frozenset({self.kind} | related)
+        return frozenset({self.kind} | related - {SHAPED_BY})
+
+    def request(self) -> PictureRequest:
+        """The rows of its kinds, and what shapes the item."""
+        from meshtop.views.picture.asks import SHAPING
+
+        return structs.replace(super().request(), asked=SHAPING)
 
     @property
     def wide(self) -> bool:
@@ -173,7 +171,7 @@ class DetailScreen(MeshScreen):
         self.query_one("#facts", LineView).show(lambda width: detail_lines(found, width))
         self._arrange()
         snapshot = picture.snapshot
-        asked_for = (snapshot.moment, snapshot.window_seconds)
+        asked_for = (snapshot.moment, snapshot.window_seconds, self.span)
         if asked_for != self._asked_for or not self._asked_at:
             self._asked_for = asked_for
             self._ask_charts()
@@ -184,8 +182,11 @@ class DetailScreen(MeshScreen):
         return next((facts for facts in self.query("#facts").results(LineView) if facts.display), None)
 
     def make_detail(self, picture: Picture) -> Detail | None:
-        """The item's detail; None if it does not exist (any more)."""
-        return detail(picture, self.kind, self.key)
+        """The item's detail with the objects that shape it; None if it does not exist (any more)."""
+        found = detail(picture, self.kind, self.key)
+        item = find_item(picture, self.kind, self.key) if found is not None else None
+        shaping = shaping_page(picture, self.kind, item) if item is not None else None
+        return found if found is None or shaping is None else structs.replace(found, related=(*found.related, shaping))
 
     def _arrange(self) -> None:
         """Show the current page and focus its table, if any."""
@@ -197,21 +198,33 @@ class DetailScreen(MeshScreen):
         self.query_one("#pages", Pages).show(tuple(one.name for one in pages if one.name), number)
         top, facts, charts, table = (self.query_one(f"#{i}") for i in ("top", "facts", "charts", "related"))
         top.display = page.facts or page.charts > 0
-        top.set_class(top.display and page.related is not None, "above")
         facts.display = page.facts
         charts.display = page.charts > 0
+        charts.set_class(self.size.height < TALL, "tight")
         for index in range(MOST_CHARTS):
             self.query_one(f"#chart-{index}").display = index < page.charts
         table.display = page.related is not None
+        top.styles.height = "1fr"
         if page.related is not None:
+            # With plots the table is as high as its rows, and they have what remains; without, the facts are.
+            rows, room = max(LEAST_ROWS, len(page.related.table) + 1), max(LEAST_ROWS, self.size.height * 2 // 5)
+            facts_high = len(detail_lines(self._detail, max(1, self.size.width))) + 1
+            table.styles.height = min(rows, room) if page.charts else "1fr"
+            if not page.charts:
+                top.styles.height = min(facts_high, self.size.height * 3 // 5)
             self._show_related(page.related)
-            # No higher than its rows: facts and charts take the rest.
-            lines = max(len(page.related.table), LEAST_RELATED) + 1
-            wanted = str(lines) if page.facts and lines < self.size.height * RELATED_SHARE else "2fr"
-            if str(table.styles.height) != wanted:
-                table.styles.height = wanted
-        if self.focused is None or not self.focused.display or (table.display and self.focused is facts):
-            (table if table.display else facts).focus()
+        lost = self.reading and self.focused not in self.plots
+        if self.focused is None or lost or not self.focused.display or (table.display and self.focused is facts):
+            if self.plots_are_all:
+                self.query_one("#chart-0").focus()
+            else:
+                (table if table.display else facts).focus()
+
+    @property
+    def plots_are_all(self) -> bool:
+        """Where there is no room for more, plots are a page of their own."""
+        page = self.shown_page
+        return page.charts > 0 and not page.facts and page.related is None
 
     def _show_related(self, related: Related) -> None:
         table = self.query_one("#related", LiveTable)
@@ -227,7 +240,7 @@ class DetailScreen(MeshScreen):
     def on_live_table_sort_changed(self, event: LiveTable.SortChanged) -> None:
         """Put the relation's rows in another order."""
         related = self.shown_page.related
-        if related is None:
+        if related is None or related.kind == SHAPED_BY:
             return
         kind = related.kind
         self._sorts[kind] = sort_text(event.column, view(kind).columns, descending=event.descending)
@@ -238,42 +251,62 @@ class DetailScreen(MeshScreen):
         self.update()
 
     def action_page(self, step: int) -> None:
-        """Go to another page."""
-        self._page = ((self._page or 0) + step) % len(self.detail_pages)
+        """Go to another page; after the last one into the plots beside it, and from there to the first."""
+        pages, number = self.detail_pages, self._page or 0
+        beside = not self.plots_are_all
+        if step > 0 and beside and number == len(pages) - 1 and self.enter_plots():
+            return
+        if beside and self.reading:
+            self.leave_plots()
+        self._page = (number + step) % len(pages)
         self._arrange()
 
     def action_graph(self) -> None:
         """Open the graph around the item, or around the selected row."""
-        self.host.open_graph(*self._meant())
+        self.host.open_graph(*self.meant)
 
     def action_narrow(self) -> None:
         """Narrow the scope to the item's place, or the selected row's, and go back to the place."""
-        kind, key = self._meant()
+        kind, key = self.meant
         self.narrow_to(kind, key)
 
-    def _meant(self) -> tuple[str, str]:
+    @property
+    def meant(self) -> tuple[str, str]:
         """The kind and key of the selected related row, else of the item itself."""
         table, related = self.query_one("#related", LiveTable), self.shown_page.related
-        if related is None or not table.has_focus or table.cursor_key is None:
+        if related is None or related.kind == SHAPED_BY or not table.has_focus or table.cursor_key is None:
             return self.kind, self.key
         return related.kind, table.cursor_key
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str], ...]:
+        """The item itself, then the selected related row."""
+        return tuple(dict.fromkeys(((self.kind, self.key), self.meant)))
 
     def on_live_table_row_chosen(self, event: LiveTable.RowChosen) -> None:
         """Open the related item."""
         related = self.shown_page.related
-        if related is not None:
+        if related is not None and related.kind == SHAPED_BY:
+            self.show_wanted(shaping_object(event.key))
+        elif related is not None:
             self.host.open_detail(related.kind, event.key)
 
+    def plots_changed(self) -> None:
+        """Ask for the time that was chosen."""
+        self._charted = {}
+        super().plots_changed()
+
     def _ask_charts(self) -> None:
-        """Query the charts' data of the last half hour, or of the half hour before the shown moment."""
+        """Query the charts' data of the time before the present, or before the shown moment."""
         found, app = self._detail, self.host
         if found is None or app.picture is None:
             return
         self._asked_at = app.now()
-        charts = found.charts[:MOST_CHARTS]
+        charts, snapshot = found.charts[:MOST_CHARTS], app.picture.snapshot
         for index, chart in enumerate(charts):
             self._show_chart(index, chart)
-        read_courses(app.session, charts, app.picture.snapshot.moment or app.now(), self._lines_came)
+        end, window = snapshot.moment or app.now(), snapshot.window_seconds if app.replay is None else None
+        read_courses(app.session, charts, end, self._lines_came, span=self.span, window_seconds=window)
 
     def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -281,39 +314,39 @@ class DetailScreen(MeshScreen):
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart."""
-        if self._detail is not None and message.index < len(self._detail.charts):
+        known = self._detail.charts if self._detail is not None else ()
+        if message.index < len(known) and lines_span(message.lines, self.span):
             # A later question that fails leaves the lines of the one before.
             self._charted[message.index] = message.lines or self._charted.get(message.index, ())
-            self._show_chart(message.index, self._detail.charts[message.index])
+            self._show_chart(message.index, known[message.index])
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
         """Show the latest lines of a chart, or a sentence if there are none."""
-        self.query_one(f"#chart-{index}", ChartView).show(course(chart, self._charted.get(index), self._marks()))
+        moment = self.host.picture.snapshot.moment if self.host.picture is not None else None
+        shown = course(chart, self._charted.get(index), self._marks(), span=self.span, moment=moment)
+        self.query_one(f"#chart-{index}", ChartView).show(shown)
 
     def _marks(self) -> tuple[float, ...]:
-        """Where changes of the item stand in the half hour of its charts."""
+        """Where changes of the item stand in the time of its charts."""
         from meshtop.views.reports.changes.plot_marks import marks_of_item
 
         picture = self.host.picture
         if picture is None:
             return ()
-        end = picture.snapshot.moment or self._asked_at
-        return marks_of_item(picture, self.kind, self.key, end - COURSE_SECONDS, end)
+        return marks_of_item(picture, self.kind, self.key, *self.span.window(picture.snapshot.moment or self._asked_at))
 
     def action_object(self) -> None:
         """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""
-        self.show_object(*self._meant())
-
-    def action_as_text(self) -> None:
-        """Show the item as JSON, to read and copy."""
-        from meshtop.console.screens.text import TextScreen, as_json
-
-        picture = self.host.picture
-        if picture is None:
+        table, related = self.query_one("#related", LiveTable), self.shown_page.related
+        if related is not None and related.kind == SHAPED_BY and table.has_focus and table.cursor_key is not None:
+            self.show_wanted(shaping_object(table.cursor_key))
             return
-        item = find_item(picture, self.kind, self.key)
-        if item is not None:
-            self.app.push_screen(TextScreen(self.key, as_json(item)))
+        self.show_object(*self.meant)
+
+    def told_item(self) -> object:
+        """The item."""
+        picture = self.host.picture
+        return find_item(picture, self.kind, self.key) if picture is not None else None
 
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """Columns and their meanings, for the help."""

@@ -1,4 +1,4 @@
-"""Facts, verdicts and headlines as lines of text and tones."""
+"""Facts as lines of text and tones, and the plots of a detail."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from meshtop.console.widgets.chart import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
+from meshtop.console.widgets.chart import time_of_day
+from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
-from meshtop.model.numbers import UNKNOWN, age, latency, percent, quantity
-from meshtop.model.telemetry import History
+from meshtop.console.widgets.plot_memory import SPANS, PlotSpan
+from meshtop.model.numbers import UNKNOWN, age
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import cell_width, clean, cut, fit
-from meshtop.model.thresholds import Thresholds
-from meshtop.model.traffic import Sums
-from meshtop.views.frame.columns import error_tone
+from meshtop.views.frame.charts import chart_over
 from meshtop.views.frame.facts import Detail, Section
-from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ MARGIN = 2
 LABEL_WIDTH = 15
 MOST_LABEL_WIDTH = 26
 BLANK = TextLine("plain", ())
-SPARK_WIDTH = 8
 
 
 def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
@@ -69,88 +66,94 @@ def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
     return section_lines(detail.sections, width)
 
 
-COURSE_SECONDS = 1800.0
-"""Seconds shown in the charts of a detail."""
-COURSE_POINTS = 120
+COURSE_SPAN = SPANS[1]
+"""What plots show before anybody chose."""
+COURSE_SECONDS = COURSE_SPAN.seconds
 COURSE_AGAIN_SECONDS = 15.0
-"""Seconds between queries of their lines."""
+"""Seconds between queries of their lines, at least: there is nothing new before the next point."""
+_LATE = 0.05
+"""Where the first known point comes after this share of a plot, it is said when."""
 
 
 def read_courses(
-    session: ConsoleSession, charts: Sequence[Chart], end: float, done: Callable[[int, tuple[TimeLine, ...]], None]
+    session: ConsoleSession,
+    charts: Sequence[Chart],
+    end: float,
+    done: Callable[[int, tuple[TimeLine, ...]], None],
+    *,
+    span: PlotSpan = COURSE_SPAN,
+    window_seconds: float | None = None,
 ) -> None:
-    """Query the lines of charts over the `COURSE_SECONDS` before `end` (Unix seconds).
+    """Query the lines of charts over a span before `end` (Unix seconds).
 
-    `done` is called with each chart's index and its lines (none on failure), on another thread.
+    `done` is called with each chart's index and its lines (none on failure), on another thread. With the window of
+    their rates, points that are farther apart than that are rates over all that is between them.
     """
-    step = COURSE_SECONDS / COURSE_POINTS
-    end -= end % step
+    start, last = span.window(end)
     for index, chart in enumerate(charts):
-        session.lines(chart, start=end - COURSE_SECONDS, end=end, step=step, done=partial(done, index))
+        asked = chart if window_seconds is None else chart_over(chart, window_seconds=window_seconds, step=span.step)
+        session.lines(asked, start=start, end=last, step=span.step, done=partial(done, index))
 
 
-def course(chart: Chart, lines: Sequence[TimeLine] | None, marks: tuple[float, ...] = ()) -> ChartModel:
+def due_again(asked_at: float, now: float, span: PlotSpan) -> bool:
+    """Whether lines that were asked for at a moment (Unix seconds) can have another point now."""
+    return bool(asked_at) and abs(now - asked_at) >= max(COURSE_AGAIN_SECONDS, span.step)
+
+
+def lines_span(lines: Sequence[TimeLine], span: PlotSpan) -> bool:
+    """Whether an answer is of this span: one that was asked for before another was chosen may come late."""
+    times = next((line.times for line in lines if line.times), ())
+    return not times or abs(times[-1] - times[0] - span.seconds) <= span.step
+
+
+def course(
+    chart: Chart,
+    lines: Sequence[TimeLine] | None,
+    marks: tuple[float, ...] = (),
+    *,
+    span: PlotSpan = COURSE_SPAN,
+    moment: float | None = None,
+) -> ChartModel:
     """The model of a chart; lines None means that the answer is pending, empty that the query failed.
 
-    `marks` are where changes stand, from 0 at its beginning to 1 at its end.
+    `marks` are where changes stand, from 0 at its beginning to 1 at its end. `moment` (Unix seconds) is the past one
+    that is shown, None the present.
     """
+    times = next((line.times for line in lines or () if line.times), ())
+    began, ended = (times[0], times[-1]) if times else (None, None)
+    # A recording of before may hold less than is shown.
+    length = times[-1] - times[0] if times else span.seconds
+    start, end = f"-{age(length) if span.seconds - length > span.step else span.name}", "now"
+    if moment is not None:
+        start = time_of_day(began if began is not None else moment - span.seconds, span.seconds)
+        end = time_of_day(ended if ended is not None else moment, span.seconds)
     return ChartModel(
         chart.title,
         chart.unit,
         tuple(ChartSeries(line.name, line.values) for line in lines or ()),
-        start=f"-{age(COURSE_SECONDS)}",
+        start=start,
+        end=end,
         where=clean(chart.cluster),
         marks=marks,
-        nothing="asking Prometheus …" if lines is None else NO_DATA if lines else NO_ANSWER,
+        nothing="asking Prometheus …" if lines is None else _nothing(span) if lines else NO_ANSWER,
+        began=began,
+        ended=ended,
+        note=_known_since(lines or (), span),
     )
 
 
-def _added(lines: Sequence[Sequence[float | None]]) -> list[float | None]:
-    """Point by point sums of series that may be added; a point where no series has a value is a gap."""
-    length = max((len(line) for line in lines), default=0)
-    columns = [[line[i - length] for line in lines if len(line) >= length - i] for i in range(length)]
-    return [sum(known) if (known := [v for v in column if v is not None]) else None for column in columns]
+def _nothing(span: PlotSpan) -> str:
+    return NO_DATA if span == COURSE_SPAN else f"Prometheus has nothing of these {span.name}"
 
 
-def headline(
-    sums: Sums, histories: Sequence[History], width: int, thresholds: Thresholds, missing: Sequence[str] = ()
-) -> TextLine:
-    """The golden signals of the scope in one line, with sparklines of the last half hour if there is room.
-
-    Requests and errors are added across clusters; the p99 is that of the added buckets. `missing` are clusters of the
-    scope with unknown traffic; the line names them.
-    """
-    traffic = sums.traffic()
-    bad = error_tone(traffic.error_ratio or 0.0, thresholds)
-    errors_tone = Tone.STRONG if bad is Tone.PLAIN else bad
-    lacking: list[tuple[str, str, Tone, list[float | None]]] = []
-    if missing:
-        lacking = [("?", f" without {', '.join(map(clean, missing))}", Tone.UNKNOWN, [])]
-    parts: list[tuple[str, str, Tone, list[float | None]]] = [
-        (quantity(traffic.requests_per_second), " req/s", Tone.STRONG, _added([h.requests.values for h in histories])),
-        (
-            percent(traffic.error_ratio),
-            " % errors",
-            errors_tone,
-            _added([h.errors.values for h in histories]),
-        ),
-        (f"p99 {latency(traffic.latency_ms.p99)}", "", Tone.STRONG, []),
-        (percent(sums.mtls_ratio), " % mTLS", Tone.STRONG, []),
-        *lacking,
-    ]
-    texts = sum(cell_width(number) + cell_width(unit) for number, unit, _, _ in parts)
-    sparks = width >= texts + 3 * len(parts) + 2 * (SPARK_WIDTH + 1) + MARGIN
-    spark_width = min(30, max(SPARK_WIDTH, (width - texts - 5 * len(parts)) // 4)) if sparks else 0
-    runs: list[TextRun] = []
-    x = MARGIN
-    for number, unit, tone, values in parts:
-        words = tone if tone is Tone.UNKNOWN else Tone.DIM
-        runs += [TextRun(x, number, tone), TextRun(x + cell_width(number), unit, words)]
-        x += cell_width(number) + cell_width(unit)
-        if values and spark_width:
-            spark_tone = bad if unit.endswith("errors") and bad is not Tone.PLAIN else Tone.DIM
-            low, high = scale_of(values)
-            runs.append(TextRun(x + 1, sparkline(values, spark_width, low=low, high=high), spark_tone))
-            x += spark_width + 1
-        x += 3
-    return TextLine("plain", tuple(run for run in runs if run.x + cell_width(run.text) <= width))
+def _known_since(lines: Sequence[TimeLine], span: PlotSpan) -> str:
+    """From when on there is anything, where that is not from the beginning: Prometheus keeps no more, or it is new."""
+    known = [when for line in lines for when, value in zip(line.times, line.values, strict=True) if value is not None]
+    began = min((line.times[0] for line in lines if line.times), default=0.0)
+    late = max(_LATE * span.seconds, 2 * span.step)
+    # Near enough to the minute: there is little room on the axis.
+    return (
+        f"none before {time_of_day(min(known), max(span.seconds, 7200.0))}"
+        if known and min(known) - began > late
+        else ""
+    )

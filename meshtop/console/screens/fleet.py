@@ -1,4 +1,4 @@
-"""The fleet screen: golden signals on top, then what needs attention, and a row for each cluster."""
+"""The fleet screen: golden signals on top, what needs attention, a row for each cluster, and their plots."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
-from meshtop.console.screens.facts import COURSE_SECONDS, MARGIN, headline
+from meshtop.console.screens.facts import MARGIN, course, due_again, lines_span, read_courses
+from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
+from meshtop.console.screens.totals_line import ClusterHistory, headline
+from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.model.text import cut
+from meshtop.views.frame.hour_ago import HOUR_SECONDS
 from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshtop.model.telemetry import Line as TimeLine
+    from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.picture import Picture
     from meshtop.views.picture.query import Query
     from meshtop.views.reports.attention.item import AttentionItem
@@ -34,7 +41,8 @@ MOST_SHOWN = 6
 
 TALL = 34
 """Height in lines from which charts of each cluster's golden signals are shown below the table."""
-TRENDS = {"requests": ("Requests", "/s"), "errors": ("Errors", "/s"), "p99_ms": ("Latency p99", "ms")}
+TRENDS = 2
+"""Plots: the share of errors and the p99 of each cluster."""
 
 
 class Need(Struct, frozen=True):
@@ -139,7 +147,8 @@ class Headline(LineWidget):
 
         query, picture = self.fleet.host.scope.query, self.picture
         missing = without_traffic(picture, query)
-        return [headline(sums_in(picture, query), histories_in(picture, query), width, picture.thresholds, missing)]
+        histories = [ClusterHistory(name, history) for name, history in histories_in(picture, query)]
+        return [headline(sums_in(picture, query), histories, width, picture.thresholds, missing)]
 
     @property
     def fleet(self) -> FleetScreen:
@@ -182,7 +191,7 @@ class ChangesLine(LineWidget):
         ]
 
 
-class FleetScreen(TableScreen):
+class FleetScreen(PlottedScreen, TableScreen):
     """The first screen of the console."""
 
     AUTO_FOCUS = "#rows"
@@ -199,6 +208,9 @@ class FleetScreen(TableScreen):
         self._all_needs = False
         self._kept: str | None = None
         """The id of what was acknowledged here last: it stays while the cursor is on it, to be taken back by `a`."""
+        self._asked_at = 0.0
+        self._asked_for: tuple[object, ...] | None = None
+        self._charted: dict[int, tuple[TimeLine, ...]] = {}
 
     def body(self) -> ComposeResult:
         """Headline, what needs attention, clusters."""
@@ -212,8 +224,8 @@ class FleetScreen(TableScreen):
                     waiting = Note("Reading the kubeconfig …", "The first cluster to answer is shown at once.")
                     yield LiveTable(id="rows", waiting=waiting)
                     with Horizontal(id="trends"):
-                        for trend in TRENDS:
-                            yield ChartView(id=f"trend-{trend}")
+                        for index in range(TRENDS):
+                            yield ChartView(id=f"trend-{index}")
                 yield LineView(classes="side")
 
     def action_needs(self) -> None:
@@ -288,6 +300,10 @@ class FleetScreen(TableScreen):
         one = self._needs.get(self.query_one("#needs", LiveTable).cursor_key or "")
         return (one.kind, one.key) if one is not None and one.kind not in ("", JOURNAL) else None
 
+    def told_place(self) -> tuple[str, ...]:
+        """The place alone: all of it is copied, not only its clusters."""
+        return (self.place, *self.crumbs())
+
     @property
     def rows(self) -> LiveTable:
         """The table of clusters."""
@@ -330,25 +346,60 @@ class FleetScreen(TableScreen):
         ]
 
     def _show_trends(self, picture: Picture) -> None:
-        """Show charts of the last half hour of each cluster, if there is room."""
+        """Show plots of each cluster, if there is room: of the hour that was read anyway, or of what is asked for."""
+        from meshtop.views.reports.fleet_plots import fleet_charts, lines_of_history
+
         shown = self.size.height >= TALL and any(c.history is not None for c in picture.snapshot.clusters)
         self.query_one("#trends").display = shown
         self.rows.styles.height = min(len(picture.snapshot.clusters) + 2, self.size.height // 3) if shown else "1fr"
-        clusters = self.host.scope.query.clusters
-        marks: tuple[float, ...] = ()
-        if shown:
-            from meshtop.views.reports.changes.plot_marks import marks_in_scope
+        if not shown:
+            return
+        snapshot, span, query = picture.snapshot, self.span, self.host.scope.query
+        charts = fleet_charts(picture, query)
+        read = lines_of_history(picture, query, span.seconds) if span.seconds <= HOUR_SECONDS else None
+        asked_for = (snapshot.moment, snapshot.window_seconds, span, charts)
+        if read is None and (asked_for != self._asked_for or due_again(self._asked_at, self.host.now(), span)):
+            if asked_for != self._asked_for:
+                self._charted = {}
+            self._asked_for, self._asked_at = asked_for, self.host.now()
+            window = snapshot.window_seconds if self.host.replay is None else None
+            end = snapshot.moment or self.host.now()
+            read_courses(self.host.session, charts, end, self._lines_came, span=span, window_seconds=window)
+        for index, chart in enumerate(charts):
+            self._show_trend(index, chart, read[index] if read is not None else self._charted.get(index))
 
-            end = picture.snapshot.moment or picture.snapshot.at
-            marks = marks_in_scope(picture, self.host.scope.query, end - COURSE_SECONDS, end)
-        for name, (title, unit) in TRENDS.items() if shown else ():
-            series = tuple(
-                ChartSeries(cluster.name, getattr(cluster.history, name).values)
-                for cluster in picture.snapshot.clusters
-                if cluster.history is not None and (not clusters or cluster.name in clusters)
-            )
-            model = ChartModel(title, unit, series, start="-30m", marks=marks)
-            self.query_one(f"#trend-{name}", ChartView).show(model)
+    def _show_trend(self, index: int, chart: Chart, lines: Sequence[TimeLine] | None) -> None:
+        from meshtop.views.reports.changes.plot_marks import marks_in_scope
+
+        picture = self.host.picture
+        assert picture is not None, "what is shown comes with a picture"
+        times = next((line.times for line in lines or () if line.times), ())
+        start, end = (
+            (times[0], times[-1]) if times else self.span.window(picture.snapshot.moment or picture.snapshot.at)
+        )
+        marks = marks_in_scope(picture, self.host.scope.query, start, end)
+        shown = course(chart, lines, marks, span=self.span, moment=picture.snapshot.moment)
+        self.query_one(f"#trend-{index}", ChartView).show(shown)
+
+    def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
+        """Called on another thread: only a message may be posted from there."""
+        self.post_message(LinesArrived(index, lines))
+
+    def on_lines_arrived(self, message: LinesArrived) -> None:
+        """Draw what was asked for; a later question that fails leaves the lines of the one before."""
+        if lines_span(message.lines, self.span) and self.host.picture is not None:
+            self._charted[message.index] = message.lines or self._charted.get(message.index, ())
+            self._show_trends(self.host.picture)
+
+    def plots_changed(self) -> None:
+        """Draw the time that was chosen."""
+        if self.host.picture is not None:
+            self._show_trends(self.host.picture)
+
+    def action_page(self, step: int) -> None:
+        """Into the plots, where there are some; from there on to the next page of the place."""
+        if step < 0 or not self.enter_plots():
+            super().action_page(step)
 
     def kinds(self) -> frozenset[str]:
         """Clusters."""

@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct
 from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made, Making
 from meshtop.console.picture_request import PictureRequest
-from meshtop.console.places import CANVAS, CANVAS_AT, GRAPH, load_screen, place_title
+from meshtop.console.places import CANVAS, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.facts import COURSE_SECONDS
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
+from meshtop.console.screens.flow_place import FlowAnswer, FlowPlace, make_flow, why_no_flow
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import METRIC_TITLES, FlowMetric
+from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
+from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
 from meshtop.model.numbers import number_of
 from meshtop.model.text import clean
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
-from meshtop.views.frame.unknowns import told, unknowns_of
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.flow import (
     MOST_HOPS,
     Flow,
-    at_level,
     flow_index,
     flow_of,
-    flow_sight,
     level_of,
 )
-from meshtop.views.reports.flow_detail import FlowDetail, flow_detail
+from meshtop.views.reports.flow_detail import FlowDetail
 from meshtop.views.reports.graph import Sight, edges_between, path_of, place_of_row, row_of_node
-from meshtop.views.reports.graph_detail import node_marks
 from meshtop.views.reports.graph_words import edge_name, node_name
 
 if TYPE_CHECKING:
@@ -52,47 +49,8 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 _CHART_HEIGHT = 9
-_MOST_CHART = 18
 _CHROME = 3
 """Lines of the bars above and below."""
-
-
-class FlowPlace(Struct, frozen=True):
-    """What is centred: a node (None: what to look at first), at a level, seen so many calls far."""
-
-    at: str | None = None
-    level: Level = Level.SERVICES
-    hops: int = 1
-
-    @property
-    def sight(self) -> Sight:
-        """The graph that it is a part of."""
-        return flow_sight(self.level)
-
-
-class _Answer(NamedTuple):
-    """What a worker thread made: of a picture, for a place; without a Flow nothing calls it or is called by it."""
-
-    picture: Picture
-    query: Query
-    place: FlowPlace
-    flow: Flow | None
-    detail: FlowDetail
-    marks: tuple[float, ...] = ()
-
-
-def _make(picture: Picture, query: Query, place: FlowPlace, came: FlowPlace | None) -> _Answer:
-    """Everything about a place; `came` is where one comes from to another level."""
-    if came is not None and came.at is not None:
-        at = at_level(picture, query, came.sight, came.at, place.sight)
-        place = replace(place, at=at or place.at)
-    flow = flow_of(picture, query, place.sight, place.at, hops=place.hops)
-    if flow is None:
-        return _Answer(picture, query, place, flow, FlowDetail())
-    detail = flow_detail(picture, query, place.sight, flow)
-    end = picture.snapshot.moment or picture.snapshot.at
-    marks = node_marks(picture, query, place.sight, flow.centre, end - COURSE_SECONDS, end)
-    return _Answer(picture, query, place, flow, detail, marks)
 
 
 class FlowScreen(MeshScreen):
@@ -111,7 +69,6 @@ class FlowScreen(MeshScreen):
         Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
         Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
         Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
-        Binding("y", "copy", "copy", id="flow.copy"),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
 
@@ -121,7 +78,7 @@ class FlowScreen(MeshScreen):
         """Where one is; until the first answer, what was asked for."""
         self._by_key = by_key
         self._steps: list[FlowPlace] = []
-        self._answer: _Answer | None = None
+        self._answer: FlowAnswer | None = None
         self._making = Making(self)
         self._came: FlowPlace | None = None
         self._side: int | None = CALLERS
@@ -187,7 +144,7 @@ class FlowScreen(MeshScreen):
             return (self.shown.level.value,)
         where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
         metric = self.view.metric
-        return where if metric is FlowMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
 
     def scope_query(self) -> Query:
         """The scope's query; a filter on columns that edges do not have is reported and ignored."""
@@ -203,7 +160,9 @@ class FlowScreen(MeshScreen):
 
     def refresh_picture(self, picture: Picture) -> None:
         """Make everything about the centre again, off this thread."""
-        self._making.ask(partial(_make, picture, self.scope_query(), self.shown, self._came))
+        if self.host.graph_look.metric is not None:
+            self.view.metric = self.host.graph_look.metric
+        self._making.ask(partial(make_flow, picture, self.scope_query(), self.shown, self._came))
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""
@@ -215,16 +174,16 @@ class FlowScreen(MeshScreen):
             self.update_chrome()
             return
         answer = message.answer
-        assert isinstance(answer, _Answer)
+        assert isinstance(answer, FlowAnswer)
         self._came = None
         self._take(answer)
 
-    def _take(self, answer: _Answer) -> None:
+    def _take(self, answer: FlowAnswer) -> None:
         self._answer = answer
         flow, courses = answer.flow, self.query_one(FlowCourses)
         self.shown = answer.place if flow is None else replace(answer.place, at=flow.centre.id)
         if flow is None:
-            self.view.explain(self._why_empty(answer))
+            self.view.explain(why_no_flow(answer))
             courses.forget()
         else:
             if answer.detail.charts:
@@ -235,19 +194,6 @@ class FlowScreen(MeshScreen):
         self.query_one(FlowFoot).show(answer.detail)
         self._arrange()
         self.update_chrome()
-
-    def _why_empty(self, answer: _Answer) -> Note:
-        picture, at = answer.picture, answer.place.at
-        if not picture.edges and not picture.snapshot.settled:
-            return Note("Reading the mesh …", "No cluster has answered yet.")
-        unknowns = unknowns_of(picture.snapshot, VIEW.needs, states=picture.telemetry_states)
-        if at is None or not picture.edges:
-            return Note("No traffic was seen", told(VIEW.empty, unknowns), "1 shows every cluster")
-        name = at.rpartition("/")[2]
-        if answer.query.filter:
-            return Note("No calls match the filter", f"/{answer.query.filter} leaves none of {clean(name)}.", "esc")
-        said = told(f"Nobody calls {clean(name)}, and it calls nobody, in this window.", unknowns)
-        return Note("No traffic around it", said, "w goes to the worst of the graph, esc goes back")
 
     def _arrange(self) -> None:
         """The pipe as high as it is; courses where there is room; what is left goes to both."""
@@ -262,7 +208,7 @@ class FlowScreen(MeshScreen):
         height = min(wanted, room - about - (_CHART_HEIGHT if plots else 0))
         foot.display = about > 0
         foot.styles.height = about
-        plotted = min(_MOST_CHART, room - height - about) if plots else 0
+        plotted = room - height - about if plots else 0
         courses.styles.height = plotted
         view.styles.height = max(1, room - about - plotted)
 
@@ -356,7 +302,7 @@ class FlowScreen(MeshScreen):
 
     def action_metric(self) -> None:
         """Let the bars measure something else."""
-        metric = self.view.metric.next
+        metric = self.host.graph_look.metric = self.view.metric.following
         self.view.measure(metric)
         self.update_chrome()
         self.say(f"The bars measure {metric.value}.")
@@ -380,6 +326,12 @@ class FlowScreen(MeshScreen):
         if row is None:
             self.say(f"{node_name(node)} is known only from traffic.")
         return row
+
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        node, answer = self._node, self._answer
+        return None if node is None or answer is None else row_of_node(answer.picture, node)
 
     def on_flow_view_opened(self) -> None:
         """Open the centre's row."""
@@ -427,23 +379,13 @@ class FlowScreen(MeshScreen):
     def action_canvas(self) -> None:
         """Draw the whole graph instead, with the cursor on the centre; this is remembered."""
         self.host.graph_canvas = True
-        if self._by_key and self.flow is None:
-            self.app.switch_screen(load_screen(CANVAS)())
-        else:
-            self.app.switch_screen(load_screen(CANVAS_AT)(self.shown.level, self.shown.at, self._by_key))
-
-    def action_copy(self) -> None:
-        """Copy what is on the screen to the terminal's clipboard, with what it is of."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        if picture is None:
+        place, flow = self.shown, self.flow
+        canvas = load_screen(CANVAS)
+        if flow is None:
+            self.app.switch_screen(canvas(by_key=self._by_key))
             return
-        parts = (self.view, self.query_one(FlowFoot))
-        lines = [part.render_line(y).text for part in parts for y in range(part.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        self.app.copy_to_clipboard(copied_text((self.place, *self.crumbs()), scope, picture.snapshot, lines))
-        self.say("Copied what is on the screen; T has all calls as a tree.", Tone.GOOD)
+        sight = Sight(level=place.level, focus=None if self._by_key else flow.centre.id)
+        self.app.switch_screen(canvas(sight, GraphCursor(flow.centre.id), by_key=self._by_key))
 
     # Filtering
 

@@ -9,8 +9,8 @@ from textual.containers import Horizontal
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.host import ConsoleHost, host_of
-from meshtop.console.screens.detail import LinesArrived
 from meshtop.console.screens.facts import COURSE_AGAIN_SECONDS, course, read_courses
+from meshtop.console.screens.plotted import LinesArrived
 from meshtop.console.widgets.chart import ChartView
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from meshtop.analysis.graph.service_graph import Level, ServiceGraph
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph
 from meshtop.console.places import FLOW, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.graph_finding import EdgeFindingScreen
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
     PLAY_SECONDS,
-    EdgeSearch,
-    GraphFolding,
     GraphStep,
     Playback,
     bad_edges,
@@ -29,17 +29,15 @@ from meshtop.console.screens.graph_steps import (
     crumbs_of,
     edge_after,
     focus_on,
+    fold_or_not,
     only_opened,
     open_node,
     why_empty,
 )
-from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
-from meshtop.model.numbers import number_of
-from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
@@ -51,21 +49,22 @@ from meshtop.views.reports.graph import (
     is_group,
     lost_in_graph,
     place_of_row,
-    readable_level,
     row_of_node,
     service_graph,
 )
 from meshtop.views.reports.graph_detail import edge_marks, edge_panel, node_marks, node_panel
+from meshtop.views.reports.graph_fold import FoldRoom, GraphFolding
 from meshtop.views.reports.graph_words import edge_line, edge_name, node_line, node_name
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import FilterLine
     from meshtop.views.frame.facts import Detail
     from meshtop.views.picture.picture import Picture
 
-WIDE = 140
+WIDE = 160
 """Width in cells from which the selection is described beside the graph."""
 PANEL_WIDTH = 62
+CHROME = 4
+"""Lines of the screen besides the drawing: two above, two below."""
 
 
 def _without(*names: str) -> list[BindingType]:
@@ -73,7 +72,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(MeshScreen, inherit_bindings=False):
+class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     """The graph with levels, focus, paths and hiding; esc undoes the last step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,6 +80,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         Binding("minus,underscore", "close_node", "close the frame", id="graph.out", show=False),
         Binding("greater_than_sign", "level(1)", "finer level for everything", id="graph.finer", show=False),
         Binding("less_than_sign", "level(-1)", "coarser level for everything", id="graph.coarser", show=False),
+        Binding("e", "metric", "metric", id="graph.metric"),
         Binding("f", "around", "focus", id="graph.focus"),
         Binding("w", "worst", "worst", id="graph.worst"),
         Binding("v", "flow", "flow", id="graph.flow"),
@@ -93,19 +93,21 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         *_without("scope.narrow"),
         Binding("n", "find_next", "next that the search finds", id="graph.find_next", show=False),
         Binding("F", "find", "find by a filter", id="graph.find", show=False),
+        Binding("m", "map", "small map", id="graph.map", show=False),
+        Binding("z", "fold", "fold what is healthy, or unfold everything", id="graph.fold", show=False),
         Binding("a", "arrange", "frame by cluster, tenant, or neither", id="graph.arrange", show=False),
     ]
 
-    def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
+    def __init__(
+        self, sight: Sight | None = None, at: GraphCursor | None = None, *, by_key: bool | None = None
+    ) -> None:
         super().__init__()
-        self.sight = sight or Sight()
-        self._auto = self._opened_by_key = sight is None
-        self._readable: tuple[object, Level] | None = None
+        self.sight = replace(sight or Sight(), whole=False)
+        self._auto = sight is None
+        self._opened_by_key = self._auto if by_key is None else by_key
         self._steps: list[tuple[Sight, bool]] = []
         self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
-        self._search = EdgeSearch()
-        self._searching = False
         self._playback = Playback()
         self._folding = GraphFolding()
         self.path_from: str | None = None
@@ -125,10 +127,11 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def about(self) -> str:
         """The screen's purpose, for the help."""
         return (
-            "Calls, with their rates and health. A box is a cluster, tenant, namespace, service or workload; "
-            "a frame is what it belongs to. An edge shows its rate, health with the error ratio, p95 and "
-            "whether it is mutual TLS. Arrow keys walk along edges, tab goes through the edges of a node, esc undoes "
-            "the last step."
+            "Calls, with their health and one metric, which e changes: rate, errors, p99 or mutual TLS. A line in "
+            "brackets is a cluster, tenant, namespace, service or workload with its number; a dotted frame is what it "
+            "belongs to. The callers and callees of the selected node are traced. What is healthy is counted "
+            "(+ 14 healthy) where all of it does not fit: enter opens it, z unfolds everything. Arrow keys walk along "
+            "edges, tab goes through the edges of a node, esc undoes the last step."
         )
 
     def body(self) -> ComposeResult:
@@ -137,11 +140,6 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
             yield GraphView(waiting=Note("Reading the mesh …", "The first cluster to answer is shown at once."))
             yield GraphPanel(id="panel")
         yield CellsLine(id="chosen")
-
-    @property
-    def view(self) -> GraphView:
-        """The drawing."""
-        return self.query_one(GraphView)
 
     def kinds(self) -> frozenset[str]:
         """Edges."""
@@ -158,8 +156,18 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def crumbs(self) -> tuple[str, ...]:
         """The breadcrumb after the place."""
-        crumbs = (*crumbs_of(self.sight, self.view.graph), *self._folding.crumbs(self.sight))
+        folded = self._folding.count(self.sight)
+        crumbs = (*crumbs_of(self.sight, self.view.graph), *((f"{folded} folded",) if folded else ()))
         return (*crumbs, "playing") if self._playback.playing else crumbs
+
+    def scope_notes(self) -> tuple[str, ...]:
+        """The metric of the numbers, with its key."""
+        return (f"metric e: {self.metric.value}",)
+
+    @property
+    def metric(self) -> GraphMetric:
+        """What the numbers are."""
+        return self.host.graph_look.metric or GraphMetric.RATE
 
     def refresh_picture(self, picture: Picture) -> None:
         """Show a new picture; boxes keep their places unless the selection changes."""
@@ -168,42 +176,34 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         opened = afresh and self._shown_for is not None and only_opened(self._shown_for, (self.sight, query))
         self._shown_for = (self.sight, query)
         self.query_one(GraphPanel).display = self.size.width >= WIDE
+        self._look()
         self.view.explain_empty(why_empty(picture, self.sight))
-        self.view.show(self._maker(picture, query), afresh=afresh and not opened, at=self._at)
+        self.view.show(
+            self._maker(picture, query),
+            afresh=afresh and not opened,
+            at=self._at,
+            placed=lambda: self._folding.placed,
+        )
         self._at = None
         self._play_on(picture)
 
-    def scope_query(self) -> Query:
-        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
-        query = self.host.scope.for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.host.scope.filtered("").for_kind("edges")
-        return query
-
     def _maker(self, picture: Picture, query: Query) -> Callable[[], ServiceGraph]:
         """A function for the worker thread that builds the graph, at a readable level if none was chosen."""
-        sight, size = self.sight, self.size
-        if not self._auto:
-            at = (self._at or self.view.cursor).node
-            return lambda: service_graph(picture, query, self._folding.apply(picture, query, sight, at))
-        key = (query, size, picture.snapshot.settled)
+        sight, auto, size = self.sight, self._auto, self.size
+        at = (self._at or self.view.cursor).node
+        room = FoldRoom(size.width - PANEL_WIDTH * (size.width >= WIDE), max(1, size.height - CHROME))
 
         def make() -> ServiceGraph:
-            if self._readable is None or self._readable[0] != key:
-                width = size.width - PANEL_WIDTH * (size.width >= WIDE)
-                level = readable_level(picture, query, sight, width=width, height=size.height)
-                self._readable = (key, level)
-            return service_graph(picture, query, replace(sight, level=self._readable[1]))
+            drawn = self._folding.apply(picture, query, sight, at, room, any_level=auto)
+            return service_graph(picture, query, drawn)
 
         return make
 
     def on_graph_view_shown(self) -> None:
         """Update the description for the new graph."""
-        if self._auto and self._readable is not None and self._shown_for is not None:
-            self.sight = replace(self.sight, level=self._readable[1])
+        level = self._folding.level
+        if self._auto and level is not None and self._shown_for is not None:
+            self.sight = replace(self.sight, level=level)
             self._shown_for = (self.sight, self._shown_for[1])
         self.update_chrome()
         self._describe()
@@ -234,7 +234,8 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if edge is not None:
             make = partial(edge_panel, picture, query, sight, scene.lookup, edge)
             marks = partial(edge_marks, picture, query, sight, edge)
-        panel.show(make, self.host.session, picture.snapshot.moment or self.host.now(), marks)
+        moment = picture.snapshot.moment
+        panel.show(make, self.host.session, moment or self.host.now(), marks, past=moment is not None)
 
     def on_resize(self) -> None:
         """More room shows more."""
@@ -289,7 +290,30 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
 
     def action_level(self, step: int) -> None:
         """Change the level of all nodes."""
-        self._take(change_level(self.sight, self.view.node, step))
+        is_folded = self._folding.count(self.sight) > 0
+        self._take(change_level(self.sight, self.view.node, step, is_folded=is_folded))
+
+    def _look(self) -> None:
+        """Show the metric and the map as they were chosen."""
+        self.view.look_at(self.metric, map_shown=self.host.graph_look.map)
+
+    def action_metric(self) -> None:
+        """Show another metric on edges and nodes."""
+        self.host.graph_look.metric = self.metric.following
+        self._look()
+        self.update_chrome()
+
+    def action_map(self) -> None:
+        """Show or hide the map of a drawing that is larger than the window."""
+        look = self.host.graph_look
+        look.map = not look.map
+        self._look()
+        if not look.map:
+            self.say("The map is off: m shows it where a drawing is larger than the window.")
+
+    def action_fold(self) -> None:
+        """Unfold everything that was folded, or fold what is healthy until the rest fits."""
+        self._take(fold_or_not(self.sight, self._folding.count(self.sight)))
 
     def action_around(self) -> None:
         """Show only this node and its neighbours; each further press adds a hop."""
@@ -300,6 +324,9 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
     def action_flow(self) -> None:
         """Show the Flow of the node under the cursor instead; this is remembered."""
         node = self.view.node
+        if node is not None and node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+            return
         self.host.graph_canvas = False
         at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
         self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
@@ -334,64 +361,14 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         node = self.view.node
         if node is None:
             return
-        if self.path_from is None or self.path_from == node.id:
+        if node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+        elif self.path_from is None or self.path_from == node.id:
             self.path_from = node.id
             self.say(f"A path from {node_name(node)}: walk to its end and press p.", Tone.ACCENT)
-            return
-        path, self.path_from = (self.path_from, node.id), None
-        self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
-
-    async def action_filter(self) -> None:
-        """Type a filter of edges."""
-        self._searching = False
-        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
-
-    async def action_find(self) -> None:
-        """Search by a filter; the cursor goes to the first match, and nothing is hidden."""
-        self._searching = True
-        await self.query_one(BottomBar).open_filter("")
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter or search while typing; an invalid filter is explained in the bottom line."""
-        scope, picture = self.host.scope, self.host.picture
-        query = scope.filtered(event.text).for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            if not event.final:
-                event.prompt.show_message(str(error), wrong=True)
-            elif self._searching:
-                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
-            else:
-                self.host.set_scope(scope.filtered(event.before))
-                self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
-            return
-        if self._searching:
-            self._find(event.text, event.prompt if not event.final else None)
-            return
-        self.host.set_scope(scope.filtered(event.text))
-        if picture is not None and not event.final:
-            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
-
-    def _find(self, text: str, prompt: FilterLine | None) -> None:
-        """Find the shown edges that pass a filter; the cursor goes to the first."""
-        picture, graph = self.host.picture, self.view.graph
-        if picture is None or graph is None or not text.strip():
-            return
-        self._search.find(picture, replace(self.scope_query(), filter=text), self.drawn_sight, graph)
-        if prompt is not None:
-            prompt.show_message(f"{len(self._search.found)} of {number_of(len(graph.edges), 'edge')}")
-        if self._search.found and self.view.cursor.edge not in self._search.found:
-            self.action_find_next()
-
-    def action_find_next(self) -> None:
-        """Go to the next edge that the search found."""
-        edge = self._search.next_edge(self.view.graph, self.view.cursor.edge)
-        if edge is None:
-            self.say("No search, or no matches; F searches.")
         else:
-            self.view.go_to_edge(edge)
+            path, self.path_from = (self.path_from, node.id), None
+            self.look(replace(self.sight, path=path, focus=None), GraphCursor(node.id))
 
     def action_play(self) -> None:
         """Play the past forward, a step each second, or pause; from the present, start half an hour ago."""
@@ -417,6 +394,12 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         if self._playback.playing and picture is not None and picture.snapshot.moment == moment and self.is_current:
             self.host.travel(1)
 
+    @property
+    def chosen(self) -> tuple[str, str] | None:
+        """The kind and key of the node under the cursor, for what is asked of it; None where traffic alone knows it."""
+        picture, node = self.host.picture, self.view.node
+        return None if picture is None or node is None else row_of_node(picture, node)
+
     def on_graph_view_node_chosen(self) -> None:
         """Open the node's row; a node without one is opened by a level."""
         picture, node = self.host.picture, self.view.node
@@ -425,7 +408,7 @@ class GraphScreen(MeshScreen, inherit_bindings=False):
         row = row_of_node(picture, node)
         if row is not None:
             self.host.open_detail(*row)
-        elif is_group(node) and node.expandable:
+        elif (is_group(node) or node.kind is NodeKind.FOLD) and node.expandable:
             self.action_open_node()
         else:
             self.say(f"{node_name(node)} is known only from traffic; tab goes through its edges.")
@@ -456,12 +439,3 @@ def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | 
     item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))
-
-
-def graph_at(level: Level, node: str | None, is_place: bool) -> GraphScreen:
-    """The drawing with the cursor on a node: of the whole graph as a place, else around the node."""
-    if node is None:
-        return GraphScreen()
-    screen = GraphScreen(Sight(level=level, focus=None if is_place else node), GraphCursor(node))
-    screen._opened_by_key = is_place
-    return screen

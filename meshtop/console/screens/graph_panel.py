@@ -15,16 +15,17 @@ from textual.worker import get_current_worker
 
 from meshtop.console.screens.facts import (
     BLANK,
-    COURSE_AGAIN_SECONDS,
-    COURSE_SECONDS,
     MARGIN,
     course,
     detail_lines,
+    due_again,
+    lines_span,
     read_courses,
 )
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.plot_memory import plots_of
 from meshtop.log import defects_logged
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean, cut
@@ -36,14 +37,16 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart as ChartSpec
 
 _log = logging.getLogger(__name__)
-ROOM_FOR_CHARTS = (26, 36)
-"""Heights in rows from which one chart and two charts are shown below the text."""
+ROOM_FOR_CHARTS = (26, 36, 46)
+"""Heights in rows from which one chart, two and three are shown below the text."""
+FIRST_CHART = "Error ratio"
+"""Where there is room for one chart only, it is this one, if there is one."""
 REST_SECONDS = 0.3
 """Seconds that the cursor must rest before Prometheus is queried."""
 
 
 class GraphPanel(Vertical):
-    """Facts above two charts; computed on a worker thread."""
+    """Facts above charts; computed on a worker thread."""
 
     class Ready(Message):
         """Message: the facts are computed."""
@@ -70,14 +73,18 @@ class GraphPanel(Vertical):
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
         self._session: ConsoleSession | None = None
         self._end = 0.0
+        self._moment: float | None = None
         self._asked: tuple[str, float] = ("", 0.0)
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Words, then charts."""
         yield LineView(id="about")
-        yield ChartView(id="course-0")
-        yield ChartView(id="course-1")
+        for index in range(len(ROOM_FOR_CHARTS)):
+            chart = ChartView(id=f"course-{index}")
+            # The keyboard is the graph's.
+            chart.can_focus = False
+            yield chart
 
     @property
     def detail(self) -> Detail | None:
@@ -90,21 +97,27 @@ class GraphPanel(Vertical):
         session: ConsoleSession,
         end: float,
         marks: Callable[[float, float], tuple[float, ...]] = lambda *_: (),
+        *,
+        past: bool = False,
     ) -> None:
-        """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end.
+        """Compute and show a detail; `end` is the moment (Unix seconds) at which its charts end, `past` if that was.
 
         `marks` tells where changes stand on them, given their beginning and their end.
         """
-        self._session, self._end = session, end
-        self.run_worker(
-            partial(self._work, make, marks, end), thread=True, exclusive=True, group="panel", exit_on_error=False
-        )
+        self._session, self._end, self._moment = session, end, end if past else None
+        work = partial(self._work, make, marks, plots_of(self).span.window(end))
+        self.run_worker(work, thread=True, exclusive=True, group="panel", exit_on_error=False)
 
-    def _work(self, make: Callable[[], Detail], marks: Callable[[float, float], tuple[float, ...]], end: float) -> None:
+    def _work(
+        self,
+        make: Callable[[], Detail],
+        marks: Callable[[float, float], tuple[float, ...]],
+        window: tuple[float, float],
+    ) -> None:
         worker = get_current_worker()
         with defects_logged(_log, "working out what stands beside the graph"):
             detail = make()
-            marked = marks(end - COURSE_SECONDS, end) if detail.charts else ()
+            marked = marks(*window) if detail.charts else ()
         if not worker.is_cancelled:
             self.post_message(self.Ready(self, detail, marked))
 
@@ -120,21 +133,29 @@ class GraphPanel(Vertical):
             if self._timer is not None:
                 self._timer.stop()
             self._timer = self.set_timer(REST_SECONDS, self._ask)
-        elif abs(self._end - self._asked[1]) >= COURSE_AGAIN_SECONDS:
+        elif due_again(self._asked[1], self._end, plots_of(self).span):
             self._ask()
-        room = sum(self.size.height >= least for least in ROOM_FOR_CHARTS)
-        for index in (0, 1):
+        for index in range(len(ROOM_FOR_CHARTS)):
             chart = self.query_one(f"#course-{index}", ChartView)
-            chart.display = index < min(room, len(found.charts))
+            chart.display = index in self._shown(found)
             if chart.display:
                 self._draw(index, found.charts[index])
+
+    def _shown(self, found: Detail) -> tuple[int, ...]:
+        """The numbers of the charts that there is room for."""
+        room = sum(self.size.height >= least for least in ROOM_FOR_CHARTS)
+        numbers = range(min(len(found.charts), len(ROOM_FOR_CHARTS)))
+        if room == 1:
+            return tuple(sorted(numbers, key=lambda one: found.charts[one].title != FIRST_CHART)[:1])
+        return tuple(numbers[:room])
 
     def _ask(self) -> None:
         found = self._detail
         if found is None or self._session is None:
             return
         self._asked = (found.key, self._end)
-        read_courses(self._session, found.charts[:2], self._end, partial(self._came, found.key))
+        charts = found.charts[: len(ROOM_FOR_CHARTS)]
+        read_courses(self._session, charts, self._end, partial(self._came, found.key), span=plots_of(self).span)
 
     def _came(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -145,12 +166,16 @@ class GraphPanel(Vertical):
         found = self._detail
         if found is None or message.key != found.key or message.index >= len(found.charts):
             return
+        if not lines_span(message.lines, plots_of(self).span):
+            return
         # A later question that fails leaves the lines of the one before.
         self._charted[message.index] = message.lines or self._charted.get(message.index, ())
         self._draw(message.index, found.charts[message.index])
 
     def _draw(self, index: int, chart: ChartSpec) -> None:
-        self.query_one(f"#course-{index}", ChartView).show(course(chart, self._charted.get(index), self._marks))
+        span = plots_of(self).span
+        shown = course(chart, self._charted.get(index), self._marks, span=span, moment=self._moment)
+        self.query_one(f"#course-{index}", ChartView).show(shown)
 
 
 def _lines(detail: Detail, width: int) -> list[TextLine]:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from meshtop.analysis.graph.fold import folds_of, is_fold
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.select import worst_edges
-from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind, ServiceGraph
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
 from meshtop.model.state import HealthStatus
@@ -18,7 +19,6 @@ from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import GROUPINGS, Sight, groups_around, service_graph, tenants
-from meshtop.views.reports.graph_fold import folded, open_namespaces
 from meshtop.views.reports.graph_words import node_name
 
 PLAY_SECONDS = 1.0
@@ -36,15 +36,21 @@ class GraphStep(NamedTuple):
 
 
 def open_node(sight: Sight, node: GraphNode) -> GraphStep:
-    """Open a node by a level."""
+    """Open a node by a level, or a fold."""
     if not node.expandable:
         return GraphStep(why=f"{node_name(node)} has nothing finer to open; > makes the whole graph finer.")
     return GraphStep(replace(sight, expanded=sight.expanded | {node.id}, collapsed=sight.collapsed - {node.id}))
 
 
 def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep:
-    """Close the frame around a node to one node; without a frame, make the whole graph coarser."""
+    """Close the frame around a node to one node; without a frame, make the whole graph coarser.
+
+    Where a fold of the frame was opened, that is closed first.
+    """
     group = next(iter(groups_around(graph, node)), None)
+    opened = sight.expanded.intersection(folds_of(group))
+    if opened:
+        return GraphStep(replace(sight, expanded=sight.expanded - opened), GraphCursor(min(opened)))
     if group is None:
         return change_level(sight, node, -1)
     closed = replace(sight, expanded=sight.expanded - {group}, collapsed=sight.collapsed | {group})
@@ -53,8 +59,10 @@ def close_frame(sight: Sight, graph: ServiceGraph, node: GraphNode) -> GraphStep
     return GraphStep(closed, GraphCursor(group))
 
 
-def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
-    """Change the level of all nodes, also of those opened or closed individually."""
+def change_level(sight: Sight, node: GraphNode | None, step: int, *, is_folded: bool = False) -> GraphStep:
+    """Change the level of all nodes, also of those opened or closed individually; finer than folded is unfolded."""
+    if is_folded and step > 0:
+        return GraphStep(replace(sight, whole=True), None if node is None else GraphCursor(node.id))
     levels = sight.levels
     index = levels.index(sight.level) + step if sight.level in levels else 0
     if not 0 <= index < len(levels):
@@ -66,6 +74,8 @@ def change_level(sight: Sight, node: GraphNode | None, step: int) -> GraphStep:
 
 def focus_on(sight: Sight, node: GraphNode) -> GraphStep:
     """Focus on a node and its neighbours; on the focused node, add a hop."""
+    if node.kind is NodeKind.FOLD:
+        return GraphStep(why=f"{node_name(node)} are several: + opens them.")
     hops = sight.hops + 1 if sight.focus == node.id else 1
     return GraphStep(replace(sight, focus=node.id, hops=hops, path=None), GraphCursor(node.id))
 
@@ -77,9 +87,23 @@ def change_grouping(sight: Sight, picture: Picture | None) -> GraphStep:
         groupings = [grouping for grouping in groupings if "tenant" not in grouping]
     index = groupings.index(sight.grouping) + 1 if sight.grouping in groupings else 0
     changed = Sight(
-        level=sight.level, grouping=groupings[index % len(groupings)], idle=sight.idle, unhealthy=sight.unhealthy
+        level=sight.level,
+        grouping=groupings[index % len(groupings)],
+        idle=sight.idle,
+        unhealthy=sight.unhealthy,
+        whole=sight.whole,
     )
     return GraphStep(changed if changed.level in changed.levels else replace(changed, level=changed.levels[0]))
+
+
+def fold_or_not(sight: Sight, count: int) -> GraphStep:
+    """Draw everything where `count` nodes are folded ones, else fold what is healthy if the drawing does not fit."""
+    if count:
+        return GraphStep(replace(sight, whole=True))
+    if not sight.whole:
+        return GraphStep(why="Everything fits: nothing is folded.")
+    folds = frozenset(name for name in sight.expanded if is_fold(name))
+    return GraphStep(replace(sight, whole=False, expanded=sight.expanded - folds))
 
 
 def only_opened(before: tuple[Sight, Query], after: tuple[Sight, Query]) -> bool:
@@ -115,34 +139,6 @@ class EdgeSearch:
         there = {edge.id: edge for edge in graph.edges} if graph is not None else {}
         edges = [there[name] for name in self.found if name in there]
         return edge_after(edges, current) if edges else None
-
-
-class GraphFolding:
-    """Which namespaces of a big graph are drawn open: chosen when another graph is asked for, and kept by refreshes."""
-
-    def __init__(self) -> None:
-        self._asked: tuple[Query, Sight] | None = None
-        self._opened: frozenset[str] | None = None
-        self._drawn: tuple[Sight, Sight] | None = None
-
-    def apply(self, picture: Picture, query: Query, sight: Sight, at: str | None) -> Sight:
-        """The sight to draw, with the cursor on node `at`. Called on the worker thread of the layout."""
-        asked = query, replace(sight, expanded=frozenset(), collapsed=frozenset(), hidden=frozenset())
-        if self._asked != asked or self._opened is None:
-            self._opened, self._asked = open_namespaces(picture, query, sight, at), asked
-        drawn = sight if self._opened is None else folded(picture, query, sight, self._opened)
-        self._drawn = sight, drawn
-        return drawn
-
-    def of(self, sight: Sight) -> Sight:
-        """What was drawn for a sight; the sight itself where nothing is folded."""
-        drawn = self._drawn
-        return drawn[1] if drawn is not None and drawn[0] == sight else sight
-
-    def crumbs(self, sight: Sight) -> tuple[str, ...]:
-        """How many namespaces are folded, where any are."""
-        count = len(self.of(sight).collapsed - sight.collapsed)
-        return (f"{count} folded",) if count else ()
 
 
 class Playback:

@@ -212,6 +212,9 @@ class ShiftScreen(RunScreen):
         """Enable enter for checking the form, or for starting again after the end."""
         if action == "check":
             return self.phase is Phase.IDLE
+        if action == "evidence":
+            # What is typed before a question is there belongs to its answer.
+            return self.phase in (Phase.RUNNING, Phase.ENDED)
         if action == "again":
             return self.phase is Phase.ENDED and bool(self.query(ShiftForm))
         return super().check_action(action, parameters)

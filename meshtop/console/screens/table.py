@@ -56,11 +56,9 @@ class TableScreen(MeshScreen):
         Binding("g", "graph", "graph", id="table.graph"),
         Binding("tab", "page(1)", "next page", id="place.next"),
         Binding("shift+tab", "page(-1)", "previous page", id="place.previous", show=False),
-        Binding("y", "as_text", "as text", id="table.text", show=False),
         Binding("K", "columns", "columns", id="table.columns", show=False),
         Binding("V", "save_view", "save this view", id="table.save_view", show=False),
         Binding("b", "bookmark", "bookmark", id="table.bookmark", show=False),
-        Binding("C", "copy_table", "copy this table", id="table.copy", show=False),
         Binding("Y", "object", "object", id="table.object", show=False),
     ]
 
@@ -380,35 +378,19 @@ class TableScreen(MeshScreen):
         if self.chosen is not None:
             self.host.open_graph(*self.chosen)
 
-    def action_as_text(self) -> None:
-        """The marked rows, else the row under the cursor, as JSON: to read and to copy."""
-        from meshtop.console.screens.text import TextScreen, as_json
+    def told_place(self) -> tuple[str, ...]:
+        """The place, its page, and what is open."""
+        return tuple(dict.fromkeys((self.place, self.kind_view.title, *self.crumbs())))
 
+    def told_item(self) -> object:
+        """The items of the marked rows, else that of the row under the cursor."""
         picture, chosen = self.host.picture, self.chosen
         if picture is None or chosen is None:
-            return
+            return None
         marks = self.rows.marks if self.rows.has_focus else frozenset()
         if marks:
-            items = [item for item in self.kind_view.all_items(picture) if self.kind_view.key(item) in marks]
-            self.app.push_screen(TextScreen(f"{len(items)} {self.kind_view.title.lower()}", as_json(items)))
-            return
-        item = find_item(picture, *chosen)
-        if item is not None:
-            self.app.push_screen(TextScreen(chosen[1], as_json(item)))
-
-    def action_copy_table(self) -> None:
-        """Copy the table that has the keyboard, as it stands on the screen, to the terminal's clipboard."""
-        from meshtop.console.screens.copied import copied_text
-
-        picture = self.host.picture
-        table = self.focused if isinstance(self.focused, LiveTable) else self.rows
-        if picture is None:
-            return
-        lines = [table.render_line(y).text for y in range(table.size.height)]
-        scope = self.host.scope.words(window_seconds=picture.snapshot.window_seconds)
-        place = tuple(dict.fromkeys((self.place, self.kind_view.title, *self.crumbs())))
-        self.app.copy_to_clipboard(copied_text(place, scope, picture.snapshot, lines))
-        self.say("Copied what is on the screen as a table; y shows all of a row as JSON.", Tone.GOOD)
+            return [item for item in self.kind_view.all_items(picture) if self.kind_view.key(item) in marks]
+        return find_item(picture, *chosen)
 
     def action_object(self) -> None:
         """Show the object under the cursor as YAML, in every cluster."""

@@ -29,6 +29,7 @@ from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
 from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
 from meshtop.console.themes import DEFAULT_THEME, themes
+from meshtop.console.widgets.plot_memory import PlotMemory
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Shell(HookedApp):
         self._cells = CellDiff() if cell_diff else None
         super().__init__()
         self.look = look or Look(DEFAULT_THEME)
+        self.plots = PlotMemory("ascii" if self.look.ascii else self.look.plots)
         for theme in themes():
             self.register_theme(theme)
         self.no_color = not self.look.colour

@@ -1,61 +1,34 @@
-"""A line chart over time: braille dots on axes with units and gaps for unknown values, and its widget.
+"""A line chart over time: dots on axes with units and gaps for unknown values, a cursor that reads it, and its widget.
 
 Usage::
 
-    chart = Chart()
-    chart.show(ChartModel("Requests", "/s", (Series("requests", values), Series("errors", errors)), start="-30 min"))
+    chart = ChartView()
+    chart.show(ChartModel("Requests", "/s", (ChartSeries("requests", values), ChartSeries("errors", errors))))
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import ClassVar
 
-from msgspec import Struct
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
 
+from meshtop.console.widgets.chart_model import ChartModel, highest_value, short_number
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.widgets.plot_canvas import PlotCanvas, plot_canvas
+from meshtop.console.widgets.plot_legend import chart_heading, legend_keys, side_legend
+from meshtop.console.widgets.plot_memory import LINE_TONES, SPANS, PlotStyle, plots_of
+from meshtop.console.widgets.told import ToldLines
 from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.sparkline import resample
 from meshtop.views.frame.table import Tone
 
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-# Told apart without colour, too: the legend names each line with its latest value, the first is drawn last (on top).
-LINE_TONES = (Tone.ACCENT, Tone.DEGRADED, Tone.GOOD, Tone.FAILING, Tone.DIM)
-
-LEGEND_APART = 8
-"""Height from which a legend that does not fit beside the title gets a line of its own."""
-
-
-class ChartSeries(Struct, frozen=True):
-    """A named line: values at equal time intervals, the latest last; None is unknown."""
-
-    name: str
-    values: tuple[float | None, ...]
-    tone: Tone | None = None
-
-
-NO_DATA = "no data in this window"
-NO_ANSWER = "Prometheus gave no answer"
-
-
-class ChartModel(Struct, frozen=True):
-    """A chart: lines of one unit between two moments, given as labels (`-30 min`, `now`).
-
-    `where` is its cluster; `nothing` is the sentence shown without values. `marks` are moments on the time axis, from 0
-    at its beginning to 1 at its end, at which something changed.
-    """
-
-    title: str
-    unit: str
-    series: tuple[ChartSeries, ...]
-    start: str = ""
-    end: str = "now"
-    zero: bool = True
-    where: str = ""
-    nothing: str = NO_DATA
-    marks: tuple[float, ...] = ()
 
 
 def axis_top(highest: float) -> float:
@@ -64,16 +37,6 @@ def axis_top(highest: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(power * step for step in _STEPS if power * step >= highest * (1 - 1e-12))
-
-
-def short_number(value: float, unit: str = "") -> str:
-    """An axis label of at most three significant digits: `0.25`, `12.5`, `410`, `7.1k`; milliseconds in full."""
-    if unit == "ms" and 1000 <= abs(value) < 100_000:
-        return f"{float(f'{value:.3g}'):.0f}"
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
-            return f"{value / limit:.3g}{letter}"
-    return f"{value:.3g}"
 
 
 Points = list[tuple[int, float | None]]
@@ -97,38 +60,15 @@ def _bounds(model: ChartModel, lines: Sequence[Points]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-class _Canvas:
-    """Cells of braille dots; a cell has the tone of the line that was drawn last."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self.dots = [[0] * width for _ in range(height)]
-        self.tones = [[Tone.PLAIN] * width for _ in range(height)]
-
-    def dot(self, x: int, y: int, tone: Tone) -> None:
-        self.dots[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
-        self.tones[y // 4][x // 2] = tone
-
-    def runs(self, row: int, x: int) -> list[TextRun]:
-        runs: list[TextRun] = []
-        text, tone, start = "", Tone.PLAIN, x
-        for column, (dots, cell_tone) in enumerate(zip(self.dots[row], self.tones[row], strict=True)):
-            shown = chr(0x2800 + dots) if dots else " "
-            cell_tone = cell_tone if dots else tone
-            if cell_tone != tone and text:
-                runs.append(TextRun(start, text, tone))
-                text, start = "", x + column
-            text, tone = text + shown, cell_tone
-        return [*runs, TextRun(start, text, tone)] if text else runs
-
-
-def _draw(canvas: _Canvas, points: Points, place: Callable[[float], int], tone: Tone) -> None:
+def _draw(canvas: PlotCanvas, points: Points, place: Callable[[float], int], tone: Tone, bottom: int) -> None:
     """Draw the values, joining consecutive known ones."""
     before: tuple[int, int] | None = None
     for x, value in points:
         here = None if value is None else (x, place(value))
         if here is not None:
             for dot_x, dot_y in _between(before or here, here):
-                canvas.dot(dot_x, dot_y, tone)
+                for y in range(dot_y, bottom + 1) if canvas.fills else (dot_y,):
+                    canvas.dot(dot_x, y, tone)
         before = here
 
 
@@ -138,42 +78,62 @@ def _between(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, in
     return [(round(x0 + (x1 - x0) * n / steps), round(y0 + (y1 - y0) * n / steps)) for n in range(steps + 1)]
 
 
-def chart_lines(model: ChartModel, width: int, height: int) -> list[TextLine]:
+def chart_lines(
+    model: ChartModel,
+    width: int,
+    height: int,
+    *,
+    style: PlotStyle = "braille",
+    tones: Sequence[Tone] | None = None,
+    cursor: float | None = None,
+    choices: tuple[TextRun, ...] = (),
+) -> list[TextLine]:
     """The chart in exactly `height` lines of at most `width` cells: title and legend, plot, time axis.
 
-    If it is too small for axes, only the title is shown; without values, a sentence.
+    If it is too small for axes, only the title is shown; without values, a sentence. `cursor` is the moment (Unix
+    seconds) that is read; `choices` stand at the end of the title, their x counted from their own beginning.
     """
-    tones = [series.tone or LINE_TONES[index % len(LINE_TONES)] for index, series in enumerate(model.series)]
-    lines = _heading(model, tones, width, height)
-    rows = height - 2 - len(lines)
+    own = tones or [LINE_TONES[index % len(LINE_TONES)] for index in range(len(model.series))]
+    tones = [series.tone or tone for series, tone in zip(model.series, own, strict=True)]
+    keys = legend_keys(model, tones, cursor)
     low, high = _bounds(model, [_spread(series.values, 2 * max(1, width)) for series in model.series])
+    # Room for the label in the middle too, which only some heights have.
+    margin = max(cell_width(short_number(value, model.unit)) for value in (low, (low + high) / 2, high)) + 1
+    known = any(highest_value(series) is not None for series in model.series)
+    side = side_legend(keys, width - margin - 1, height - 3) if known else None
+    lines = chart_heading(model, [] if side is not None else keys, width, height, choices)
+    rows = height - 2 - len(lines)
     labels = _labels(low, high, rows, model.unit)
-    margin = max((cell_width(label) for label in labels), default=0) + 1
-    columns = width - margin - 1
+    columns = width - margin - 1 - (side.width + 2 if side is not None else 0)
     if rows < 2 or columns < 8:
         return (lines + [TextLine("plain", ())] * height)[:height]
-    spread = [_spread(series.values, columns * 2) for series in model.series]
-    if all(value is None for points in spread for _, value in points):
+    if not known:
         middle = [TextLine("plain", ())] * (height - len(lines))
         middle[len(middle) // 2] = TextLine("plain", (TextRun(2, cut(model.nothing, width - 2), Tone.DIM),))
         return lines + middle
-    canvas = _Canvas(columns, rows)
-    bottom = rows * 4 - 1
+    canvas = plot_canvas(style, len(model.series), columns, rows)
+    bottom = rows * canvas.down - 1
 
     def place(value: float) -> int:
         return max(0, min(bottom, round((high - value) / (high - low) * bottom)))
 
+    column = None
+    if cursor is not None:
+        column = min(columns - 1, int(model.share(cursor) * (columns - 1) + 0.5))
+        canvas.ruler(column)
+    spread = [_spread(series.values, columns * canvas.across) for series in model.series]
     for points, tone in reversed(list(zip(spread, tones, strict=True))):
-        _draw(canvas, points, place, tone)
+        _draw(canvas, points, place, tone, bottom)
     for row in range(rows):
         label = labels[row]
         runs = [
             TextRun(margin - 1 - cell_width(label), label, Tone.DIM),
             TextRun(margin, "┤" if label else "│", Tone.DIM),
         ]
-        lines.append(TextLine("plain", (*[run for run in runs if run.text], *canvas.runs(row, margin + 1))))
+        beside = side.runs(keys[row], margin + columns + 3) if side is not None and row < len(keys) else ()
+        lines.append(TextLine("plain", (*[run for run in runs if run.text], *canvas.runs(row, margin + 1), *beside)))
     lines.append(TextLine("plain", _axis(model, margin, columns)))
-    lines.append(_times(model, margin + 1, columns))
+    lines.append(_times(model, margin + 1, columns, cursor, column, width))
     return (lines + [TextLine("plain", ())] * height)[:height]
 
 
@@ -208,62 +168,158 @@ def _labels(low: float, high: float, rows: int, unit: str) -> list[str]:
     return labels
 
 
-def _heading(model: ChartModel, tones: Sequence[Tone], width: int, height: int) -> list[TextLine]:
-    """Title and legend: in one line if they fit, else the legend below, else cut beside the title."""
-    title = cut(f"{model.title} {model.unit}".strip(), width)
-    x = cell_width(title)
-    where = cut(f" · {model.where}", max(0, width - x)) if model.where else ""
-    head = (TextRun(0, title, Tone.STRONG), *([TextRun(x, where, Tone.DIM)] if where else ()))
-    x += cell_width(where) + 3
-    names = [series.name for series in model.series]
-    labels = [f"{name} {_latest(series, model.unit)}" for name, series in zip(names, model.series, strict=True)]
-    for entries in (labels, names) if height < LEGEND_APART else (labels,):
-        legend = _legend(entries, tones, x, width)
-        if len(legend) == 2 * len(entries):
-            return [TextLine("plain", (*head, *legend))]
-    if height < LEGEND_APART:
-        return [TextLine("plain", (*head, *_legend(labels, tones, x, width)))]
-    below = max((_legend(entries, tones, 0, width) for entries in (labels, names)), key=len)
-    return [TextLine("plain", head), TextLine("plain", tuple(below))]
+_DATED = 43_200.0
+"""Seconds of a plot from which a time of day alone may be that of another day."""
 
 
-def _legend(entries: Sequence[str], tones: Sequence[Tone], x: int, width: int) -> list[TextRun]:
-    """A sign and a name for each line, as many as fit from a column on."""
-    runs: list[TextRun] = []
-    for entry, tone in zip(entries, tones, strict=True):
-        if x + cell_width(entry) + 2 > width:
-            break
-        runs += [TextRun(x, "━", tone), TextRun(x + 2, entry, Tone.PLAIN)]
-        x += cell_width(entry) + 5
-    return runs
+def time_of_day(moment: float, span: float) -> str:
+    """A moment (UTC) on an axis of so many seconds: `11:39:30Z`, `11:39Z` from two hours on, dated from twelve."""
+    form = "%H:%M:%S" if span < 7200 else "%H:%M" if span < _DATED else "%m-%d %H:%M"
+    return f"{datetime.fromtimestamp(moment, UTC):{form}}Z"
 
 
-def _latest(series: ChartSeries, unit: str) -> str:
-    known = (v for v in reversed(series.values) if v is not None and math.isfinite(v))
-    return next((short_number(v, unit) for v in known), "–")
-
-
-def _times(model: ChartModel, x: int, columns: int) -> TextLine:
+def _times(model: ChartModel, x: int, columns: int, cursor: float | None, column: int | None, width: int) -> TextLine:
+    """Beginning and end of the axis, and under the cursor its moment, else a time of day in the middle."""
     end = cut(model.end, columns)
-    start = cut(model.start, max(0, columns - cell_width(end) - 1))
+    start = cut(f"{model.start}{f' · {model.note}' if model.note else ''}", max(0, columns - cell_width(end) - 1))
     runs = [TextRun(x, start, Tone.DIM), TextRun(x + columns - cell_width(end), end, Tone.DIM)]
-    return TextLine("plain", tuple(run for run in runs if run.text))
+    if model.began is not None and model.ended is not None:
+        span = model.ended - model.began
+        read = cursor if cursor is not None else (model.began + model.ended) / 2
+        # Between the ends a minute is near enough.
+        text = time_of_day(read, span if cursor is not None else max(span, 7200.0))
+        where = columns // 2 if column is None else column
+        at = x + max(0, min(columns - cell_width(text), where - cell_width(text) // 2))
+        if cursor is not None:
+            # What is read comes first: a label that it would stand on gives way.
+            runs = [run for run in runs if run.x + cell_width(run.text) < at or run.x > at + cell_width(text)]
+            runs.append(TextRun(at, text, Tone.ACCENT))
+        elif runs[0].x + cell_width(start) + 2 < at and at + cell_width(text) + 2 < runs[1].x:
+            runs.append(TextRun(at, text, Tone.DIM))
+    return TextLine("plain", tuple(sorted((run for run in runs if run.text), key=lambda run: run.x)))
 
 
-class ChartView(LineWidget):
-    """A chart widget; a refresh redraws only changed lines."""
+class ChartView(LineWidget, can_focus=True):
+    """A chart widget; a refresh redraws only changed lines.
+
+    With the keyboard it has a cursor, which all charts beside it share. Its style, and the colours of its series, are
+    those of the console (`plots_of`).
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "read(-1)", "earlier", id="plots.left"),
+        Binding("right,l", "read(1)", "later", id="plots.right"),
+        Binding("home", "read(-100000)", "first", id="plots.first", show=False),
+        Binding("end", "read(100000)", "last", id="plots.last", show=False),
+        Binding("escape,enter", "leave", "leave the plot", id="plots.leave"),
+    ]
+
+    class PlotLeft(Message):
+        """Message: the keyboard is wanted elsewhere."""
 
     def __init__(self, model: ChartModel | None = None, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._chart = model
+        self._cursor: float | None = None
+        self._read = False
+
+    @property
+    def chart(self) -> ChartModel | None:
+        """What it shows."""
+        return self._chart
+
+    @property
+    def cursor(self) -> float | None:
+        """The moment that is read (Unix seconds); None without a cursor."""
+        return self._chart.moment(self._cursor) if self._read and self._chart is not None else None
 
     def show(self, model: ChartModel) -> None:
-        """Show new values."""
+        """Show new values; a cursor stays at its moment, and one at the end stays there."""
         if model == self._chart and self._drawn:
             return
+        if self._chart is not None and self._cursor is not None and self._cursor == self._chart.moment(None):
+            self._cursor = None
         self._chart = model
         self.draw()
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The chart's lines."""
-        return [] if self._chart is None else chart_lines(self._chart, width, height)
+        if self._chart is None:
+            return []
+        memory = plots_of(self)
+        choices: list[TextRun] = []
+        for span in SPANS if self.has_focus else ():
+            x = choices[-1].x + cell_width(choices[-1].text) + 1 if choices else 0
+            choices.append(TextRun(x, span.name, Tone.ACCENT if span == memory.span else Tone.DIM))
+        return chart_lines(
+            self._chart,
+            width,
+            height,
+            style=memory.style,
+            tones=memory.tones([series.name for series in self._chart.series]),
+            cursor=self.cursor,
+            choices=tuple(choices),
+        )
+
+    def told(self) -> ToldLines | None:
+        """A sentence: what each series is, now or at the cursor, and at its highest."""
+        shown = self._chart
+        if shown is None:
+            return None
+        keys = legend_keys(shown, [Tone.PLAIN] * len(shown.series), self.cursor)
+        where = f" · {shown.where}" if shown.where else ""
+        moment, span = self.cursor, (shown.ended or 0.0) - (shown.began or 0.0)
+        when = f" at {time_of_day(moment, span)}" if moment is not None else f", {shown.start} to {shown.end}"
+        said = "; ".join(key.full for key in keys) or shown.nothing
+        return ToldLines((f"{shown.title} {shown.unit}{where}{when}: {said}",))
+
+    def read(self, moment: float | None, *, on: bool = True) -> None:
+        """Put the cursor at a moment, None being the end; or take it away."""
+        self._cursor, self._read = moment, on
+        self.draw()
+
+    @property
+    def neighbours(self) -> list[ChartView]:
+        """All charts side by side with this one, itself included."""
+        return (
+            [one for one in self.parent.children if isinstance(one, ChartView)] if self.parent is not None else [self]
+        )
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The cursor comes and goes with the keyboard."""
+        super().watch_has_focus(has_focus)
+        for one in self.neighbours:
+            one.read(self._cursor if has_focus else None, on=has_focus)
+
+    def action_read(self, steps: int) -> None:
+        """Move the cursor over the points of the plot."""
+        if self._chart is None:
+            return
+        moment = self._chart.moment(self._cursor, steps)
+        for one in self.neighbours:
+            one.read(moment)
+
+    def on_click(self, event: events.Click) -> None:
+        """Read the moment under the mouse."""
+        shown, offset = self._chart, event.get_content_offset(self)
+        axis = next((line for line in reversed(self._drawn) if any("└" in run.text for run in line.runs)), None)
+        if shown is None or offset is None or axis is None or not self.has_focus:
+            return
+        left = axis.runs[0].x + 1
+        columns = axis.runs[-1].x + cell_width(axis.runs[-1].text) - left
+        if shown.began is not None and shown.ended is not None and columns > 1:
+            share = max(0.0, min(1.0, (offset.x - left) / (columns - 1)))
+            moment = shown.moment(shown.began + share * (shown.ended - shown.began))
+            for one in self.neighbours:
+                one.read(moment)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing to leave for where plots are all that there is."""
+        if action == "leave":
+            return not getattr(self.screen, "plots_are_all", False)
+        return super().check_action(action, parameters)
+
+    def action_leave(self) -> None:
+        """Give the keyboard back."""
+        self.screen.set_focus(None)
+        self.post_message(self.PlotLeft())

@@ -57,6 +57,9 @@ class Pages(LineWidget):
         ]
         return [TextLine("plain", tuple(runs))]
 
+    def told(self) -> None:
+        """Nothing: it is a way to go, and says nothing of what is shown."""
+
     def on_click(self, event: events.Click) -> None:
         """Open the page under the mouse."""
         for index, (x, name) in enumerate(self._places()):

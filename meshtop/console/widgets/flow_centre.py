@@ -75,7 +75,7 @@ def health_word(health: Health | None) -> Cell:
 def box_texts(model: FlowModel) -> list[list[Cell]]:
     """The centre's lines: its state and since when, and its figures."""
     centre, since = model.flow.centre, model.detail.since
-    state = [health_word(centre.health), Cell(f"since {since}" if since and _is_ill(model) else "", Tone.DIM)]
+    state = [health_word(centre.health), Cell(since if _is_ill(model) else "", Tone.DIM)]
     sums = centre.inbound
     lines = [state]
     if _has(sums):
@@ -154,8 +154,8 @@ def _notes(model: FlowModel) -> list[Cell]:
     if health is not None and _is_ill(model) and health.reasons:
         told.append(Cell(f"{HEALTH_SIGNS[health.status]}{clean(health.reasons[0])}", HEALTH_TONES[health.status]))
     elif noted is not None and not _is_ill(model):
-        since = f", since {model.detail.since}" if model.detail.since else ""
-        told.append(Cell(f"{noted.sign} {clean(noted.title)}{since}", noted.tone))
+        since = f", {model.detail.since}" if model.detail.since else ""
+        told.append(Cell(f"{noted.sign} {clean(noted.title).rstrip('.')}{since}", noted.tone))
     return [*model.detail.answers, *told]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
 from msgspec import Struct
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.pipe import carried_bytes, is_plaintext
 from meshtop.analysis.graph.service_graph import GraphNode
 from meshtop.model.numbers import UNKNOWN, latency, percent, quantity
@@ -21,26 +21,11 @@ LOCKED, UNLOCKED = "🔒", "🔓"
 _CALM = (HealthStatus.HEALTHY, HealthStatus.IDLE)
 
 
-class FlowMetric(StrEnum):
-    """What the bars of a Flow measure."""
-
-    RATE = "rate"
-    ERRORS = "errors"
-    P99 = "p99"
-    MTLS = "mTLS"
-
-    @property
-    def next(self) -> FlowMetric:
-        """The one after it, cyclically."""
-        every = list(FlowMetric)
-        return every[(every.index(self) + 1) % len(every)]
-
-
 METRIC_TITLES = {
-    FlowMetric.RATE: "share",
-    FlowMetric.ERRORS: "errors",
-    FlowMetric.P99: "p99",
-    FlowMetric.MTLS: "mTLS",
+    GraphMetric.RATE: "share",
+    GraphMetric.ERRORS: "errors",
+    GraphMetric.P99: "p99",
+    GraphMetric.MTLS: "mTLS",
 }
 
 
@@ -113,13 +98,13 @@ def lock_cell(ratio: float | None) -> Cell:
     return Cell(LOCKED, Tone.DIM) if tone is not Tone.DEGRADED else Cell(UNLOCKED, tone)
 
 
-def measured(call: FlowCall, metric: FlowMetric, slowest: float | None) -> tuple[float | None, str]:
+def measured(call: FlowCall, metric: GraphMetric, slowest: float | None) -> tuple[float | None, str]:
     """The part of a bar that a call fills (0…1) and its figure; `slowest` is the highest p99 of the side."""
-    if metric is FlowMetric.RATE:
+    if metric is GraphMetric.RATE:
         return call.share.traffic, _percent(call.share.traffic)
-    if metric is FlowMetric.ERRORS:
+    if metric is GraphMetric.ERRORS:
         return call.share.errors, _percent(call.share.errors)
-    if metric is FlowMetric.MTLS:
+    if metric is GraphMetric.MTLS:
         return call.edge.mtls_ratio, _percent(call.edge.mtls_ratio)
     p99 = p99_of(call.edge.sums)
     return (None if p99 is None or not slowest else p99 / slowest), latency(p99)

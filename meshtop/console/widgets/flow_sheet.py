@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from meshtop.console.widgets.flow_rows import FlowMetric
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.model.thresholds import Thresholds
@@ -34,7 +34,7 @@ class FlowModel(Struct, frozen=True, kw_only=True):
     flow: Flow
     detail: FlowDetail
     thresholds: Thresholds
-    metric: FlowMetric = FlowMetric.RATE
+    metric: GraphMetric = GraphMetric.RATE
     cursor: FlowCursor = FlowCursor()
     opened: frozenset[int] = frozenset()
     hops: int = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import GraphNode
 from meshtop.console.widgets.flow_rows import (
     METRIC_TITLES,
-    FlowMetric,
     FlowRow,
     errors_cell,
     lock_cell,
@@ -41,7 +41,7 @@ class SideColumns(NamedTuple):
 
 
 def side_columns(
-    rows: Sequence[FlowRow], centre: GraphNode, width: int, metric: FlowMetric, *, tell_where: bool
+    rows: Sequence[FlowRow], centre: GraphNode, width: int, metric: GraphMetric, *, tell_where: bool
 ) -> SideColumns:
     """The columns of a side `width` cells wide."""
     names = [cell_width(node_name(row.call.node, centre)) + 2 * row.depth for row in rows if row.call is not None]
@@ -50,7 +50,7 @@ def side_columns(
     errors, value = _ERRORS + 1, _VALUE + 1
     if room - errors - value < _LEAST_NAME:
         # The chosen metric stays; a share says least where everything does not fit.
-        errors, value = (errors, 0) if metric in (FlowMetric.RATE, FlowMetric.ERRORS) else (0, value)
+        errors, value = (errors, 0) if metric in (GraphMetric.RATE, GraphMetric.ERRORS) else (0, value)
     room -= errors + value
     name = max(1, min(longest, room))
     room -= name
@@ -152,7 +152,7 @@ def _draw_row(
         at += columns.errors
     if columns.value:
         part, text = measured(call, model.metric, slowest)
-        tone = HEALTH_TONES[call.edge.health.status] if model.metric is not FlowMetric.MTLS else Tone.PLAIN
+        tone = HEALTH_TONES[call.edge.health.status] if model.metric is not GraphMetric.MTLS else Tone.PLAIN
         if columns.bar:
             sheet.put(at + 1, y, bar(part, columns.bar), Tone.DIM if tone is Tone.PLAIN else tone)
             at += columns.bar + 1

@@ -15,8 +15,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.console.widgets.flow_lines import FlowDrawing, draw_flow, natural_height
-from meshtop.console.widgets.flow_rows import FlowMetric, FlowRow
+from meshtop.console.widgets.flow_rows import FlowRow
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor, FlowModel
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine
@@ -62,7 +63,7 @@ class FlowView(LineWidget, can_focus=True):
         super().__init__(id=id)
         self._note = waiting or Note("Reading …")
         self.model: FlowModel | None = None
-        self.metric = FlowMetric.RATE
+        self.metric = GraphMetric.RATE
         self._drawing: FlowDrawing | None = None
 
     @property
@@ -168,7 +169,7 @@ class FlowView(LineWidget, can_focus=True):
         self._drawing = draw_flow(self.model, width, height)
         return self._drawing.lines
 
-    def measure(self, metric: FlowMetric) -> None:
+    def measure(self, metric: GraphMetric) -> None:
         """Let the bars measure something else."""
         self.metric = metric
         if self.model is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from meshtop.analysis.graph.fold import folds_of, is_fold
 from meshtop.analysis.graph.geometry import Layout
 from meshtop.analysis.graph.select import worst_edges
 from meshtop.analysis.graph.service_graph import GraphNode, ServiceGraph
@@ -34,11 +35,12 @@ def keep(cursor: GraphCursor, before: ServiceGraph | None, graph: ServiceGraph, 
         edge = cursor.edge if cursor.edge in {e.id for e in graph.edges} else None
         return GraphCursor(cursor.node, edge)
     if cursor.node is not None:
-        inside = nodes_inside(graph, cursor.node)
+        inside = nodes_inside(graph, cursor.node) or _unfolded(before, graph, cursor.node)
         if inside:
             return GraphCursor(max(inside, key=_weight).id)
         around = _groups_around(before, cursor.node) if before is not None else ()
-        closed = next((group for group in around if group in nodes), None)
+        ends = (end for group in around for end in (group, *folds_of(group)))
+        closed = next((end for end in ends if end in nodes), None)
         if closed is not None:
             return GraphCursor(closed)
     return first(graph, layout)
@@ -59,6 +61,15 @@ def nodes_inside(graph: ServiceGraph, group: str) -> list[GraphNode]:
         if one.parent in within:
             within.add(one.id)
     return [node for node in graph.nodes if node.group in within]
+
+
+def _unfolded(before: ServiceGraph | None, graph: ServiceGraph, node: str) -> list[GraphNode]:
+    """What was in a fold that is gone: the nodes of its frame that were not drawn before."""
+    fold = before.node(node) if before is not None and is_fold(node) else None
+    if before is None or fold is None:
+        return []
+    drawn = {n.id for n in before.nodes}
+    return [n for n in graph.nodes if n.group == fold.group and n.id not in drawn]
 
 
 def _groups_around(graph: ServiceGraph, node: str) -> Iterable[str]:

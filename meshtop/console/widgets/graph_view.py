@@ -20,7 +20,8 @@ from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 from meshtop.analysis.graph.canvas import ASCII, UNICODE, Signs
-from meshtop.analysis.graph.geometry import LayoutOptions, Point
+from meshtop.analysis.graph.geometry import Layout, LayoutOptions, Point
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, ServiceGraph
 from meshtop.analysis.graph.walk import Direction
 from meshtop.console.widgets.graph_cursor import GraphCursor
@@ -128,6 +129,18 @@ class GraphView(LineWidget, can_focus=True):
         self._busy = False
         self._held: Point | None = None
         self._dragged = False
+        self._metric = GraphMetric.RATE
+        self._map = True
+        self._placed: Callable[[], Layout | None] = lambda: None
+
+    def look_at(self, metric: GraphMetric, *, map_shown: bool) -> None:
+        """Show another metric, and show or hide the map: nothing moves."""
+        if (metric, map_shown) == (self._metric, self._map):
+            return
+        self._metric, self._map = metric, map_shown
+        if self.scene is not None:
+            self.scene = self.scene.with_metric(metric)
+            self.draw()
 
     @property
     def graph(self) -> ServiceGraph | None:
@@ -159,12 +172,20 @@ class GraphView(LineWidget, can_focus=True):
         self._note = note
         self.draw()
 
-    def show(self, make: Callable[[], ServiceGraph], *, afresh: bool = False, at: GraphCursor | None = None) -> None:
+    def show(
+        self,
+        make: Callable[[], ServiceGraph],
+        *,
+        afresh: bool = False,
+        at: GraphCursor | None = None,
+        placed: Callable[[], Layout | None] = lambda: None,
+    ) -> None:
         """Build, lay out and prepare a graph in the worker thread, then show it.
 
         A refresh waits for the running layout; `afresh` (another view of the mesh) replaces it, and does not keep
-        places. `at` is the node for the cursor.
+        places. `at` is the node for the cursor; `placed` is asked after `make` for places that are known already.
         """
+        self._placed = placed
         if at is not None:
             self._wanted = at
         if (self._worker is not None and not afresh) or not self.size.width:
@@ -187,11 +208,13 @@ class GraphView(LineWidget, can_focus=True):
         before = self.scene.graph if self.scene is not None else None
         job = SceneJob(
             make=make,
-            options=LayoutOptions(width=self.size.width or None),
+            options=LayoutOptions(width=self.size.width or None, numbers=True),
             signs=self._signs,
             previous=previous.layout if previous else None,
             before=before,
             wanted=self._wanted,
+            metric=self._metric,
+            placed=self._placed,
         )
         work = partial(self._work, self._number, job)
         self._worker = self.run_worker(work, thread=True, group="layout", exit_on_error=False)
@@ -230,7 +253,7 @@ class GraphView(LineWidget, can_focus=True):
         if moved:  # the cursor was moved while the worker was at it
             edge = self._wanted.edge if scene.lookup.edge(self._wanted.edge) is not None else None
             scene = scene.at(GraphCursor(self._wanted.node, edge))
-        self.scene, self._wanted = scene, scene.cursor
+        self.scene, self._wanted = scene.with_metric(self._metric), scene.cursor
         self._window.settle(old, scene, self.size)
         self.draw()
         self.post_message(self.Shown())
@@ -323,7 +346,7 @@ class GraphView(LineWidget, can_focus=True):
         scene = self.scene
         if scene is None or not scene.graph.nodes:
             return note_lines(self._note, width, height)
-        return self._window.lines(scene, width, height, busy=self._busy)
+        return self._window.lines(scene, width, height, busy=self._busy, map_shown=self._map)
 
     def click(self, x: int, y: int, *, twice: bool) -> None:
         """Select the element on a cell of the widget; open it on a double click."""

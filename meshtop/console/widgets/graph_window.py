@@ -8,21 +8,29 @@ from msgspec import Struct
 from msgspec.structs import replace
 from textual.geometry import Size
 
-from meshtop.analysis.graph.canvas import UNICODE, Ink, InkSpan, Signs
-from meshtop.analysis.graph.draw import GraphDrawing, Highlight, Hit, PaintedWindow
+from meshtop.analysis.graph.canvas import UNICODE, Ink, InkRun, InkSpan, Signs
+from meshtop.analysis.graph.draw import GraphDrawing, Hit
 from meshtop.analysis.graph.geometry import Box, Layout, LayoutOptions, Point
 from meshtop.analysis.graph.layout import layout_steps
 from meshtop.analysis.graph.lookup import GraphLookup
+from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.analysis.graph.overview import GraphMap
+from meshtop.analysis.graph.painted import PaintedWindow
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
+from meshtop.analysis.graph.trace import Highlight
 from meshtop.analysis.graph.walk import GraphWalk
 from meshtop.console.widgets.graph_cursor import GraphCursor, keep
 from meshtop.console.widgets.lines import TextLine, TextRun
-from meshtop.model.text import cell_width, clean, fit
+from meshtop.model.text import cell_width, clean, fit, graphemes
 from meshtop.views.frame.table import Tone
 
 _MARGIN = 2
+_MAP_FROM = 60, 14
+"""Columns and rows of a window from which it has room for the map."""
 _TONES = tuple(Tone(ink.value) for ink in Ink)
-_DRAWN = frozenset({*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, "▶", "◀"})
+_DRAWN = frozenset(
+    {*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, *UNICODE.frames, "▶", "◀"}
+)
 """Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
@@ -34,6 +42,7 @@ class GraphScene(Struct, frozen=True):
     picture: GraphDrawing
     paths: GraphWalk
     cursor: GraphCursor
+    map: GraphMap
 
     @property
     def lookup(self) -> GraphLookup:
@@ -55,11 +64,17 @@ class GraphScene(Struct, frozen=True):
         """The same drawing with the cursor elsewhere."""
         return replace(self, cursor=cursor)
 
+    def with_metric(self, metric: GraphMetric) -> GraphScene:
+        """The same drawing with other numbers."""
+        return self if self.picture.metric is metric else replace(self, picture=self.picture.with_metric(metric))
 
-def make_scene(graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: Signs) -> GraphScene:
+
+def make_scene(
+    graph: ServiceGraph, layout: Layout, cursor: GraphCursor, signs: Signs, metric: GraphMetric = GraphMetric.RATE
+) -> GraphScene:
     """Index a laid out graph for painting and walking."""
-    picture = GraphDrawing(graph, layout, signs)
-    return GraphScene(graph, layout, picture, GraphWalk(picture.lookup, layout), cursor)
+    picture = GraphDrawing(graph, layout, signs, metric=metric)
+    return GraphScene(graph, layout, picture, GraphWalk(picture.lookup, layout), cursor, GraphMap(graph, layout))
 
 
 class SceneJob(Struct, frozen=True, kw_only=True):
@@ -71,17 +86,20 @@ class SceneJob(Struct, frozen=True, kw_only=True):
     previous: Layout | None
     before: ServiceGraph | None
     wanted: GraphCursor
+    metric: GraphMetric = GraphMetric.RATE
+    placed: Callable[[], Layout | None] = lambda: None
 
     def run(self, cancelled: Callable[[], bool]) -> GraphScene | None:
         """Build, lay out and prepare the graph, in cancellable steps; None if cancelled."""
         graph = self.make()
-        steps = layout_steps(graph, self.options, self.previous)
+        steps = layout_steps(graph, self.options, self.previous or self.placed())
         while not cancelled():
             try:
                 next(steps)
             except StopIteration as end:
                 layout: Layout = end.value
-                return make_scene(graph, layout, keep(self.wanted, self.before, graph, layout), self.signs)
+                cursor = keep(self.wanted, self.before, graph, layout)
+                return make_scene(graph, layout, cursor, self.signs, self.metric)
         return None
 
 
@@ -92,6 +110,7 @@ class GraphWindow:
         self.origin = Point(0, 0)
         """The cell of the drawing in the window's upper left corner."""
         self._painted = PaintedWindow()
+        self._mapped: tuple[GraphMap, Box, list[list[InkRun]]] | None = None
         self._lines: list[tuple[list[InkSpan], TextLine]] = []
 
     def settle(self, old: GraphScene | None, new: GraphScene, size: Size) -> None:
@@ -134,8 +153,10 @@ class GraphWindow:
         """What is drawn at a cell of the window."""
         return scene.picture.hit(self.origin.x + x, self.origin.y + y)
 
-    def lines(self, scene: GraphScene, width: int, height: int, *, busy: bool) -> list[TextLine]:
-        """The visible rows, with arrows in the corner where the drawing continues."""
+    def lines(
+        self, scene: GraphScene, width: int, height: int, *, busy: bool, map_shown: bool = True
+    ) -> list[TextLine]:
+        """The visible rows, with arrows in the corner where the drawing continues, and the map of all of it."""
         rows = self._painted.rows(scene.picture, Box(*self.origin, width, height), scene.highlight)
         # A row that the last step left alone is the identical list, and its line needs no second look.
         before = {id(row): line for row, line in self._lines}
@@ -143,8 +164,39 @@ class GraphWindow:
         lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
-            lines[0] = overlaid(lines[0], corner, width)
+            lines[0] = overlaid(lines[0], corner_runs(corner, width))
+        if map_shown:
+            self._lay_map(lines, scene, width, height)
         return lines
+
+    def _lay_map(self, lines: list[TextLine], scene: GraphScene, width: int, height: int) -> None:
+        """Draw the map into a corner where the cursor is not, if the drawing is larger than the window."""
+        layout = scene.layout
+        if (layout.width <= width and layout.height <= height) or width < _MAP_FROM[0] or height < _MAP_FROM[1]:
+            return
+        rows = self._map_rows(scene, Box(*self.origin, width, height))
+        columns = scene.map.columns + 2
+        cursor = _cursor_box(scene, Size(width, height))
+        places = [(width - columns, height - len(rows)), (0, height - len(rows)), (width - columns, 1), (0, 1)]
+        x, y = next(
+            (at for at in places if cursor is None or not self._covers(at, columns, len(rows), cursor)), places[0]
+        )
+        for line, row in enumerate(rows, y):
+            at, runs = x, []
+            for text, ink in row:
+                runs.append(TextRun(at, text, _TONES[ink.code]))
+                at += cell_width(text)
+            lines[line] = overlaid(lines[line], runs)
+
+    def _map_rows(self, scene: GraphScene, window: Box) -> list[list[InkRun]]:
+        """The rows of the map, made again where the scene or the window is another one."""
+        if self._mapped is None or self._mapped[0] is not scene.map or self._mapped[1] != window:
+            self._mapped = scene.map, window, scene.map.lines(window, scene.picture.signs)
+        return self._mapped[2]
+
+    def _covers(self, at: tuple[int, int], columns: int, rows: int, box: Box) -> bool:
+        """Whether something at a place of the window would hide a part of a box of the drawing."""
+        return Box(self.origin.x + at[0], self.origin.y + at[1], columns, rows).meets(box)
 
     def _corner(self, layout: Layout, width: int, height: int, *, busy: bool) -> str:
         x, y = self.origin
@@ -202,19 +254,35 @@ def row_line(row: Sequence[InkSpan]) -> TextLine:
     return TextLine("plain", tuple(runs))
 
 
-def overlaid(line: TextLine, text: str, width: int) -> TextLine:
-    """The line with a text over its right end."""
-    start = max(0, width - cell_width(text))
-    runs = []
+def corner_runs(text: str, width: int) -> list[TextRun]:
+    """A text for the right end of a line."""
+    return [TextRun(max(0, width - cell_width(text)), text, Tone.DIM)]
+
+
+def overlaid(line: TextLine, over: Sequence[TextRun]) -> TextLine:
+    """The line with runs that stand side by side laid over it."""
+    start, end = over[0].x, over[-1].x + cell_width(over[-1].text)
+    before: list[TextRun] = []
+    after: list[TextRun] = []
     for run in line.runs:
-        if run.x + cell_width(run.text) <= start:
-            runs.append(run)
-        elif run.x < start:
-            runs.append(
-                TextRun(
-                    run.x,
-                    fit(run.text, start - run.x) if not run.text.isascii() else run.text[: start - run.x],
-                    run.tone,
-                )
-            )
-    return TextLine(line.ground, (*runs, TextRun(start, text, Tone.DIM)))
+        last = run.x + cell_width(run.text)
+        if run.x < start:
+            before.append(run if last <= start else TextRun(run.x, fit(run.text, start - run.x), run.tone))
+        if last > end:
+            rest = _from_cell(run.text, end - run.x) if run.x < end else run.text
+            after.append(TextRun(max(run.x, end), rest, run.tone))
+    return TextLine(line.ground, (*before, *over, *after))
+
+
+def _from_cell(text: str, first: int) -> str:
+    """A text from a cell on; a character of two cells that is cut becomes a space."""
+    if text.isascii():
+        return text[first:]
+    kept, at = [], 0
+    for sign, cells in graphemes(text):
+        if at >= first:
+            kept.append(sign)
+        elif at + cells > first:
+            kept.append(" " * (at + cells - first))
+        at += cells
+    return "".join(kept)

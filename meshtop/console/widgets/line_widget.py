@@ -12,7 +12,8 @@ from textual.widget import Widget
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import LineStyles, TextLine, TextRun, changed_regions
-from meshtop.model.text import cell_width, cut
+from meshtop.console.widgets.told import Told, ToldLines, written_line
+from meshtop.model.text import cell_width, cut, graphemes
 from meshtop.views.frame.table import Cell, Tone
 
 _BLANK = TextLine("plain", ())
@@ -42,6 +43,10 @@ class LineWidget(Guarded, Widget):
             self.refresh()
         elif regions:
             self.refresh(*regions)
+
+    def told(self) -> Told | None:
+        """What it tells to be copied: what is drawn, unless it says it otherwise."""
+        return ToldLines(tuple(written_line(line) for line in self._drawn))
 
     def on_resize(self) -> None:
         """Compute the lines for another size."""
@@ -102,6 +107,10 @@ class LineView(Guarded, ScrollView, can_focus=True):
             self.virtual_size = Size(0, len(lines))
         self.refresh()
 
+    def told(self) -> Told | None:
+        """All of the text, also what is scrolled out of sight."""
+        return ToldLines(tuple(written_line(line) for line in self._text_lines))
+
     def notify_style_update(self) -> None:
         """Redraw with the styles of another theme."""
         super().notify_style_update()
@@ -112,6 +121,23 @@ class LineView(Guarded, ScrollView, can_focus=True):
         index = self.scroll_offset.y + y
         line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
         return self._tone_styles.strip(line, self.scrollable_content_region.width)
+
+
+def wrapped_lines(text: str, width: int) -> list[str]:
+    """A text in pieces that fit a width, nothing left out: at blanks where there are some, else anywhere."""
+    if width <= 0 or cell_width(text) <= width:
+        return [text]
+    pieces: list[str] = []
+    line, taken = "", 0
+    for sign, cells in graphemes(text):
+        if taken + cells > width:
+            blank = line.rstrip().rfind(" ")
+            end = blank + 1 if blank > len(line) // 2 else len(line)
+            pieces.append(line[:end].rstrip())
+            line = line[end:]
+            taken = cell_width(line)
+        line, taken = line + sign, taken + cells
+    return [*pieces, line]
 
 
 class SentenceLine(LineWidget):

@@ -25,6 +25,7 @@ from meshtop.console.widgets.lines import LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame
 from meshtop.console.widgets.table_state import Sort, TableState, find_key
+from meshtop.console.widgets.told import Told, ToldLines
 from meshtop.views.frame.table import TableModel
 
 _NOTHING = TextLine("plain", ())
@@ -280,6 +281,17 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             hover=self._hover,
             starred=self.starred,
         )
+
+    def told(self) -> Told:
+        """The marked rows, else those on screen, in the columns on screen, with whole cells; without rows, the note."""
+        model = self.model
+        if model is None or not len(model):
+            note = self._note_waiting if model is None else self._note_empty
+            return ToldLines(tuple(filter(None, (note.title, note.why))))
+        first = self.scroll_offset.y
+        shown = range(first, min(first + self.page, len(model)))
+        marked = [index for index in range(len(model)) if model.key(index) in self.marks] if self.marks else []
+        return self._frame.told(self._state, model, marked or shown)
 
     def _reveal(self) -> None:
         """Scroll as little as necessary to show the selected row."""

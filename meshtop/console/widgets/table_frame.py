@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.table_layout import GUTTER, ColumnLayout, ColumnWidths, lay_out
 from meshtop.console.widgets.table_state import TableState
+from meshtop.console.widgets.told import ToldTable
 from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 
@@ -120,6 +121,18 @@ class TableFrame:
             lines.append(table_row_line(row, layout, ground=ground, marked=marked, starred=star))
         lines += [TextLine("plain", ())] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
+
+    def told(self, state: TableState, model: TableModel, rows: Sequence[int]) -> ToldTable:
+        """Some rows, in the columns on screen, with whole cells."""
+        places = self.layout.places
+        numbers = [state.visible[place.column] for place in places]
+        cells = [format_rows(model, numbers, row, row + 1)[0] for row in rows]
+        return ToldTable(
+            titles=tuple(state.columns[place.column].title for place in places),
+            rows=tuple(tuple(f"{cell.lead}{cell.text}" for cell in row) for row in cells),
+            right=tuple(place.right for place in places),
+            total=len(rows) if state.marks else len(model),
+        )
 
     @property
     def shown(self) -> list[int]:

@@ -22,6 +22,8 @@ from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 _ONE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 NEVER_READ = "(never read)"
+MOST_LISTED = 500
+"""Objects of a list that is read to be shown: of more, nobody reads a screen."""
 
 
 class ServedKind(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,33 @@ class ObjectReader:
             )
         named = {"apiVersion": _api(kind), "kind": kind.kind}
         bare = tuple(without_secrets({**named, **one, **named}) for one in found)
+        return ShownObject(cluster=cluster, kind=kind.kind, found=bare, namespaced=kind.namespaced)
+
+    async def list_of(self, word: str, namespace: str, *, labels: str = "", fields: str = "") -> ShownObject:
+        """The objects of a kind that selectors choose, at most `MOST_LISTED`, in a namespace or ("") everywhere.
+
+        Never raises for the cluster's sake, as `read`.
+        """
+        cluster = self._connection.name
+        try:
+            kind = await self.kind(word)
+            if kind is None:
+                return ShownObject(cluster=cluster, unknown_kind=True, error=f"{cluster} serves no kind {word}.")
+            chosen = {"labelSelector": labels, "fieldSelector": fields}
+            response = await fetch(
+                self._connection,
+                kind.path(namespace, ""),
+                what=kind.plural,
+                params={"limit": MOST_LISTED, **{name: value for name, value in chosen.items() if value}},
+                headers=_headers(kind, METADATA_ONLY),
+            )
+            found = msgspec.json.decode(response.content, type=_Items).items or []
+            bare = tuple(without_secrets({**one, "kind": kind.kind}) for one in found)
+        except SourceProblem as problem:
+            return ShownObject(cluster=cluster, error=problem.message)
+        except NOT_UNDERSTOOD as error:
+            why = f"{cluster} sent a list that cannot be understood: {error_text(error)}."
+            return ShownObject(cluster=cluster, error=why)
         return ShownObject(cluster=cluster, kind=kind.kind, found=bare, namespaced=kind.namespaced)
 
     async def kind(self, word: str) -> ServedKind | None:

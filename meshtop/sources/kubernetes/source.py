@@ -15,7 +15,7 @@ from meshtop.analysis.tenancy.access.rbac import SubjectRules
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.changes import HORIZON_SECONDS
 from meshtop.model.kube import ConfigObject, Controller, Identity, Inventory, KindStatus
-from meshtop.model.shown_object import ShownObject
+from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.process import raise_open_file_limit
 from meshtop.sources.http.connection import Connection
@@ -296,12 +296,22 @@ class KubernetesSource:
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         """One object of any kind, by a word that kubectl takes for the kind; without secrets, and never raises."""
+        return await self._reader_of_objects().read(word, namespace, name)
+
+    async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
+        """An object with its pods and Events, or (for an empty `word`) the cluster; without secrets, never raises."""
+        from meshtop.sources.kubernetes.described import describe_cluster, describe_object
+
+        reader = self._reader_of_objects()
+        return await (describe_object(reader, word, namespace, name) if word else describe_cluster(reader))
+
+    def _reader_of_objects(self) -> ObjectReader:
         if self._objects_reader is None:
             # With what it knows of secrets, which most runs do not need.
             from meshtop.sources.kubernetes.any_object import ObjectReader
 
             self._objects_reader = ObjectReader(self._connection)
-        return await self._objects_reader.read(word, namespace, name)
+        return self._objects_reader
 
     async def who_am_i(self) -> Identity:
         """The user's identity by the cluster. Raises SourceProblem."""

@@ -1,4 +1,4 @@
-"""The golden signals of a cluster over the last half hour, for sparklines."""
+"""The golden signals of a cluster over the last hour, for sparklines and for what changed in it."""
 
 from __future__ import annotations
 

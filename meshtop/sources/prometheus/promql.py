@@ -174,6 +174,12 @@ def errors_rate(window: str, reports: Sequence[Matcher]) -> str:
     return f"sum({' or '.join(rates)})"
 
 
+def errors_percent(window: str, reports: Sequence[Matcher]) -> str:
+    """Percentage of requests that failed, of what the matchers select: zero without failures, nothing without calls."""
+    total = _requests(window, reports)
+    return f"100 * ({errors_rate(window, reports)} or 0 * {total}) / ({total} > 0)"
+
+
 def failures() -> tuple[tuple[Matcher, ...], ...]:
     """What selects failed requests; a series that failed is in exactly one of them."""
     grpc = Matcher("request_protocol", "=", "grpc")

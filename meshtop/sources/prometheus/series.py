@@ -75,8 +75,13 @@ class SeriesReader:
         """Identity of the set of series; empty before an engine was found."""
         return "" if self._engine is None else series_identity(self._engine.url, self._headers, self.matchers)
 
-    async def refresh_history(self, *, at: float | None = None, span_seconds: float = 1800.0, points: int = 60) -> None:
-        """Query the golden signals of a span that ends at `at`; keeps the last ones on failure."""
+    async def refresh_history(
+        self, *, at: float | None = None, span_seconds: float = 3630.0, points: int = 121
+    ) -> None:
+        """Query the golden signals of a span that ends at `at`; keeps the last ones on failure.
+
+        By itself it is an hour at every 30 seconds with both its ends, so that an hour ago is the first of its points.
+        """
         if self._engine is None:
             return
         longest = _LONGEST_HISTORY_WINDOW_SECONDS

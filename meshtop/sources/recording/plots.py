@@ -1,6 +1,7 @@
 """Lines of charts out of a recording: the few forms of PromQL that charts use, over the samples that were recorded.
 
     sum(rate(METRIC{…}[5m]))      sum(A or B)      histogram_quantile(0.99, sum by (le) (rate(METRIC_bucket{…}[5m])))
+    100 * (ERRORS or 0 * ALL) / (ALL > 0), where both are sums
 
 Anything else, another window than the recorded one, or a label by which samples were not told apart, has no answer.
 """
@@ -14,7 +15,7 @@ from math import inf, isinf
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.traffic.metrics import TRAFFIC, duration_text
 from meshtop.model.telemetry import Labels, Line, Sample, Telemetry
@@ -28,6 +29,7 @@ _SELECTOR = re.compile(
 )
 _MATCHER = re.compile(r'\s*([a-zA-Z_]\w*)(=~|!~|!=|=)"((?:\\.|[^"\\])*)"\s*(?:,|$)')
 _QUANTILE = re.compile(r"histogram_quantile\(([0-9.]+), sum by \(le\) \((.*)\)\)", re.DOTALL)
+_PERCENT = re.compile(r"100 \* \((?P<part>sum\(.*\)) or 0 \* (?P<all>sum\(.*\))\) / \((?P=all) > 0\)", re.DOTALL)
 _SUM = re.compile(r"sum\((.*)\)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9a-f]{4}|.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -43,13 +45,23 @@ class _Selected(Struct, frozen=True):
 
 
 class PlotQuestion(Struct, frozen=True):
-    """An expression that was understood: what it adds, and which quantile of it is asked for, if any."""
+    """An expression that was understood: what it adds, and which quantile of it is asked for, if any.
+
+    `whole` is what it is a percentage of.
+    """
 
     added: tuple[_Selected, ...]
     quantile: float | None = None
+    whole: PlotQuestion | None = None
 
     def value(self, telemetry: Telemetry) -> float | None:
         """Its value in one refresh; None where Prometheus would give nothing."""
+        if self.whole is None:
+            return self._added(telemetry)
+        whole = self.whole.value(telemetry)
+        return 100 * (self._added(telemetry) or 0.0) / whole if whole else None
+
+    def _added(self, telemetry: Telemetry) -> float | None:
         found: dict[Labels, float] = {}
         for one in self.added:
             samples: Iterable[Sample] = getattr(telemetry, one.field)
@@ -63,6 +75,9 @@ class PlotQuestion(Struct, frozen=True):
 
 def plot_question(expression: str, window_seconds: float) -> PlotQuestion | None:
     """The expression of a chart's line; None for what cannot be answered from samples of this window."""
+    if ratio := _PERCENT.fullmatch(expression):
+        part, whole = (plot_question(ratio[name], window_seconds) for name in ("part", "all"))
+        return None if part is None or whole is None else structs.replace(part, whole=whole)
     matched = _QUANTILE.fullmatch(expression)
     quantile = float(matched[1]) if matched is not None else None
     inner = matched if matched is not None else _SUM.fullmatch(expression)

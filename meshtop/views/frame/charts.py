@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import CATCH_ALLS
 from meshtop.model.traffic import Edge
-from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, selector
 
 MOST_LINES = 6
 """Maximum of lines in a chart; more could not be distinguished."""
@@ -48,56 +48,49 @@ def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
     return f"rate({selector(metric, matchers)}[{window}])"
 
 
-def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart]:
-    """Requests and errors per second, and latency quantiles, of the series that the matchers select."""
+def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart, Chart]:
+    """Requests, the share of them that failed, and latency quantiles, of the series that the matchers select."""
     window = duration_text(window_seconds)
-    requests = "istio_requests_total"
     buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
+    requests = ChartLine("requests", "/s", f"sum({_rate('istio_requests_total', matchers, window)})")
+    quantiles = (
+        ChartLine(name, "ms", f"histogram_quantile({quantile}, {buckets})")
+        for name, quantile in (("p50", "0.5"), ("p99", "0.99"))
+    )
     return (
-        Chart(
-            "Requests",
-            "/s",
-            cluster,
-            (
-                ChartLine("requests", "/s", f"sum({_rate(requests, matchers, window)})"),
-                ChartLine("errors", "/s", errors_rate(window, matchers)),
-            ),
-        ),
-        Chart(
-            "Latency",
-            "ms",
-            cluster,
-            (
-                ChartLine("p50", "ms", f"histogram_quantile(0.5, {buckets})"),
-                ChartLine("p99", "ms", f"histogram_quantile(0.99, {buckets})"),
-            ),
-        ),
+        Chart("Requests", "/s", cluster, (requests,)),
+        Chart("Error ratio", "%", cluster, (ChartLine("errors", "%", errors_percent(window, matchers)),)),
+        Chart("Latency", "ms", cluster, tuple(quantiles)),
     )
 
 
 def charts_by_cluster(into: Mapping[str, Sequence[Matcher]], *, window_seconds: float) -> tuple[Chart, ...]:
-    """Requests and latency of the series that the matchers select, with a line for each of several clusters."""
+    """Charts of the series that the matchers select, with a line for each of several clusters."""
     lines = [RequestsLine(cluster, cluster, tuple(matchers)) for cluster, matchers in sorted(into.items())]
     return charts_of_lines(lines, window_seconds=window_seconds)
 
 
 def charts_of_lines(asked: Sequence[RequestsLine], *, window_seconds: float) -> tuple[Chart, ...]:
-    """Requests and latency, with a line for each of several questions; quantiles are not added, so each has its own."""
+    """Requests, error ratio and p99, with a line for each of several questions; neither ratios nor quantiles add up."""
     if len(asked) <= 1:
         return tuple(
             chart for one in asked for chart in request_charts(one.cluster, one.matchers, window_seconds=window_seconds)
         )
     window = duration_text(window_seconds)
-    requests, slow = [], []
+    requests, errors, slow = [], [], []
     for name, cluster, matchers in asked[:MOST_LINES]:
         buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
         rate = f"sum({_rate('istio_requests_total', matchers, window)})"
         requests.append(ChartLine(name, "/s", rate, cluster))
+        errors.append(ChartLine(name, "%", errors_percent(window, matchers), cluster))
         slow.append(ChartLine(name, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
+    clusters = {line.cluster for line in asked}
+    where = clusters.pop() if len(clusters) == 1 else ""
     left_out = f" ({MOST_LINES} of {len(asked)} lines)" if len(asked) > MOST_LINES else ""
     return (
-        Chart(f"Requests{left_out}", "/s", "", tuple(requests)),
-        Chart(f"Latency p99{left_out}", "ms", "", tuple(slow)),
+        Chart(f"Requests{left_out}", "/s", where, tuple(requests)),
+        Chart(f"Error ratio{left_out}", "%", where, tuple(errors)),
+        Chart(f"Latency p99{left_out}", "ms", where, tuple(slow)),
     )
 
 
@@ -107,11 +100,50 @@ def charts_of_calls(
     called: Sequence[Matcher],
     *,
     answered: Sequence[Matcher] = (),
+    by_version: bool = False,
     window_seconds: float,
 ) -> tuple[Chart, ...]:
-    """Charts of calls, from the side with the more complete reports, in every cluster that has some (`asked_of`)."""
+    """Charts of calls, from the side with the more complete reports, in every cluster that has some (`asked_of`).
+
+    With `by_version` each version that answers has lines of its own, as far as they can be told apart.
+    """
     lines = asked_of(calls, home, called, answered=answered)
+    if by_version:
+        lines = lines_of_versions(lines, versions_called(calls))
     return charts_of_lines(lines, window_seconds=window_seconds)
+
+
+def versions_called(calls: Iterable[Edge]) -> tuple[str, ...]:
+    """The versions that answer calls, by their label."""
+    found = {call.destination.version for call in calls}
+    return tuple(sorted(found - {"", "unknown"}))
+
+
+def lines_of_versions(lines: Sequence[RequestsLine], versions: Sequence[str]) -> tuple[RequestsLine, ...]:
+    """A line for each version where there are several, and all of them fit into a chart; else the lines as they are."""
+    if len(versions) < 2 or len(lines) * len(versions) > MOST_LINES:
+        return tuple(lines)
+    return tuple(
+        RequestsLine(
+            version if len(lines) == 1 else f"{version} {line.name}",
+            line.cluster,
+            (*line.matchers, *equals({"destination_version": version})),
+        )
+        for line in lines
+        for version in versions
+    )
+
+
+def chart_over(chart: Chart, *, window_seconds: float, step: float) -> Chart:
+    """The chart asked for at points that are `step` seconds apart: rates over no less than that.
+
+    Between points that are farther apart than the window, what happened would be in none of them.
+    """
+    if step <= window_seconds:
+        return chart
+    of, by = f"[{duration_text(window_seconds)}])", f"[{duration_text(step)}])"
+    lines = tuple(structs.replace(line, expression=line.expression.replace(of, by)) for line in chart.lines)
+    return structs.replace(chart, lines=lines)
 
 
 def asked_of(

@@ -16,7 +16,10 @@ from meshtop.model.thresholds import Thresholds
 
 
 class Tone(StrEnum):
-    """Meaning of a cell's colour; the console and printers map it to colours. `FAINT` is for lines, not for text."""
+    """Meaning of a cell's colour; the console and printers map it to colours.
+
+    `FAINT` is for lines, not for text; `LINE_…` tell the series of a plot apart and mean nothing else.
+    """
 
     PLAIN = "plain"
     DIM = "dim"
@@ -27,6 +30,12 @@ class Tone(StrEnum):
     FAILING = "failing"
     UNKNOWN = "unknown"
     ACCENT = "accent"
+    LINE_1 = "line-1"
+    LINE_2 = "line-2"
+    LINE_3 = "line-3"
+    LINE_4 = "line-4"
+    LINE_5 = "line-5"
+    LINE_6 = "line-6"
 
 
 class Cell(Struct, frozen=True, gc=False):

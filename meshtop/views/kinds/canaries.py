@@ -15,6 +15,7 @@ from meshtop.views.frame.columns import NOTHING, Columns, ready_cell, signed, te
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
 from meshtop.views.frame.moments import ago
+from meshtop.views.frame.rules import held_object, rules_section
 from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
@@ -197,6 +198,7 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
                     ),
                 ),
             ),
+            *_rules(picture, item),
             Section("Fixes", tuple(fact(f.code, f.fix) for f in item.findings) or (fact("nothing", None),)),
         ),
         related=(
@@ -216,6 +218,12 @@ def detail(picture: Picture, item: CanaryRow, key: str) -> Detail:
             window_seconds=picture.snapshot.window_seconds,
         ),
     )
+
+
+def _rules(picture: Picture, item: CanaryRow) -> tuple[Section, ...]:
+    """All that the route's object does besides weighing, its own rule first."""
+    obj = held_object(picture, item.cluster, item.kind, item.namespace, item.name)
+    return () if obj is None else (rules_section(obj, item.route),)
 
 
 c = Columns(CanaryRow)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.model.kube import Inventory, Node
 from meshtop.model.mesh import MeshFacts, Ready, VirtualMachine, Workload
 from meshtop.model.numbers import age, latency, quantity, written_out
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, Health, HealthStatus, SourceStatus, State
+from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
 from meshtop.views.frame.charts import answered_in, charts_of_calls
 from meshtop.views.frame.columns import NOTHING, STATE_SIGNS, STATE_TONES, Columns, ready_cell
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
+from meshtop.views.frame.hour_ago import HourlyChange, hour_ago
 from meshtop.views.frame.sparkline import scale_of, sparkline
-from meshtop.views.frame.table import Align, Cell, Tone
+from meshtop.views.frame.table import Align, Cell, Column, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
@@ -28,6 +30,8 @@ from meshtop.views.picture.query import Place
 Count = TypeVar("Count")
 
 TREND_WIDTH = 8
+_OLD = (State.STALE, State.UNREACHABLE, State.DENIED)
+"""States of a Prometheus whose last answer is not of now."""
 
 
 class Healthy(Struct, frozen=True, rename="camel"):
@@ -68,6 +72,8 @@ class ClusterItem(Struct, frozen=True, rename="camel", kw_only=True):
     health: Health = Health()
     read_only: bool = False
     requests_trend: tuple[float | None, ...] = ()
+    requests_hour_ago: float | None = None
+    traffic_stale: bool = False
 
 
 def cluster_state(cluster: ClusterSnapshot) -> State:
@@ -132,6 +138,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         health=_health(picture, cluster),
         read_only=cluster.read_only,
         requests_trend=cluster.history.requests.values if cluster.history is not None else (),
+        requests_hour_ago=hour_ago(cluster.history.requests).before if cluster.history is not None else None,
+        traffic_stale=cluster.telemetry is not None and cluster.prometheus.state in _OLD,
     )
 
 
@@ -177,6 +185,53 @@ def _trend_cell(item: ClusterItem) -> Cell:
     values = item.requests_trend
     low, high = scale_of(values)
     return Cell(sparkline(values, TREND_WIDTH, low=low, high=high), Tone.DIM)
+
+
+def _change(item: ClusterItem) -> HourlyChange:
+    """What became of its requests in an hour, both by what the same range query answered."""
+    if item.traffic_stale:
+        return HourlyChange()
+    known = (value for value in reversed(item.requests_trend[-2:]) if value is not None)
+    return HourlyChange(next(known, None), item.requests_hour_ago)
+
+
+def _change_cell(item: ClusterItem) -> Cell:
+    """What became of its requests; blank where no history was read."""
+    return Cell(_change(item).text, Tone.DIM) if item.requests_trend else Cell(" ")
+
+
+def _in_brackets(column: Column[ClusterItem]) -> Column[ClusterItem]:
+    """A column whose figures stand in brackets while they are not of now, in no colour that means anything."""
+    draw, judge = column.cell, column.judge
+
+    def cell(item: ClusterItem) -> Cell:
+        drawn = draw(item)
+        if not item.traffic_stale or drawn == NOTHING or not drawn.text.strip():
+            return drawn
+        return Cell(f"({drawn.text.removeprefix('▲ ')})", Tone.UNKNOWN)
+
+    def judged(item: ClusterItem, thresholds: Thresholds) -> Tone:
+        assert judge is not None, "only what is judged has a judge"
+        return Tone.UNKNOWN if item.traffic_stale else judge(item, thresholds)
+
+    return structs.replace(column, cell=cell, full=column.full, judge=None if judge is None else judged)
+
+
+def _figures() -> tuple[Column[ClusterItem], ...]:
+    """The golden signals, with what became of the requests beside them."""
+    requests, *others = map(_in_brackets, (*c.golden(), c.mtls(priority=2, min_width=6)))
+    change = c.custom(
+        name="requestsChange",
+        title="Δ1h",
+        help_="Requests per second against an hour ago (console).",
+        value=lambda i: _change(i).ratio,
+        cell=_change_cell,
+        align=Align.RIGHT,
+        numeric=True,
+        priority=2,
+        min_width=5,
+    )
+    return (requests, change, *others)
 
 
 def detail(picture: Picture, item: ClusterItem, key: str) -> Detail:
@@ -276,19 +331,18 @@ VIEW: View[ClusterItem] = View(
         c.state(),
         c.health(aliases=("status",)),
         c.text("kubernetesVersion", "K8S", "Version of the API server.", "kubernetes_version",
-               aliases=("k8s", "version"), label="Kubernetes", priority=3, max_width=14),
+               aliases=("k8s", "version"), label="Kubernetes", priority=4, max_width=14),
         c.words("istioVersions", "ISTIO", "Versions of the control planes.", "istio_versions",
                 aliases=("istio",), priority=3, max_width=16),
         c.words("revisions", "REVISION", "Control-plane revisions.", "revisions",
                 aliases=("revision",), wide=True, priority=5),
-        c.text("meshId", "MESH", "The mesh it belongs to (meshId).", "mesh_id", aliases=("mesh",), priority=2),
+        c.text("meshId", "MESH", "The mesh it belongs to (meshId).", "mesh_id", aliases=("mesh",), priority=4),
         c.text("network", "NETWORK", "The network its pods are in.", "network", priority=5, max_width=20),
         c.ready("nodes", "NODES", "Ready nodes of all nodes.", "nodes", priority=3, min_width=5),
         c.ready("pods", "PODS", "Ready pods of all pods of workloads.", "pods", priority=2, min_width=5),
-        c.custom(name="requestsTrend", title="LAST 30m", help_="Requests per second over the last half hour (console).",
+        *_figures(),
+        c.custom(name="requestsTrend", title="LAST HOUR", help_="Requests per second over the last hour (console).",
                  value=lambda i: i.requests_trend or None, cell=_trend_cell, priority=3, min_width=TREND_WIDTH),
-        *c.golden(),
-        c.mtls(priority=2, min_width=6),
         c.count("namespaces", "NS", "Namespaces.", "namespaces", aliases=("ns",), wide=True, priority=6),
         c.count("services", "SVC", "Services.", "services", aliases=("svc",), wide=True, priority=6),
         c.count("workloads", "WORKLOADS", "Workloads.", "workloads", aliases=("wl",), wide=True, priority=6),

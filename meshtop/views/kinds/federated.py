@@ -134,10 +134,10 @@ def _worst(item: FederatedItem) -> int:
     return min((_ORDER.index(one.state) for one in item.members), default=len(_ORDER))
 
 
-def _said(one: MemberHolding) -> Cell:
+def _said(one: MemberHolding, registry: str) -> Cell:
     parts = [one.state.value]
     if one.says and one.says != one.why:
-        parts.append(f"its registry says {one.says}")
+        parts.append(f"{registry} says {one.says}")
     if one.why:
         parts.append(one.why)
     if one.overrides:
@@ -163,7 +163,7 @@ def detail(picture: Picture, item: FederatedItem, key: str) -> Detail:
                     *VIEW.facts(item, "overrides"),
                 ),
             ),
-            Section("Its members", tuple(fact(one.member, _said(one)) for one in item.members)),
+            Section("Its members", tuple(fact(one.member, _said(one, item.registry)) for one in item.members)),
         ),
         related=(
             related(

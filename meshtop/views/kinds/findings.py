@@ -208,6 +208,7 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
                 "What is wrong",
                 (
                     *finding_facts(Finding(code=item.code, severity=item.severity, message=item.message, fix=item.fix)),
+                    *([fact("", "W says what this fix would do", Tone.DIM)] if has_objects(item.fix) else []),
                     fact("object", about(item) or "between clusters"),
                     *([fact("field", item.path)] if item.path else []),
                     *VIEW.facts(item, "requestsPerSecond"),
@@ -221,6 +222,11 @@ def detail(picture: Picture, item: FindingItem, key: str) -> Detail:
         related=_pages(picture, item),
         charts=(),
     )
+
+
+def has_objects(fix: str | None) -> bool:
+    """Whether a fix holds objects that can be applied, and so be forecast."""
+    return any(line.startswith("apiVersion:") for line in (fix or "").splitlines())
 
 
 def _ignoring(picture: Picture, item: FindingItem) -> Section:

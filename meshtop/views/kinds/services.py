@@ -20,6 +20,7 @@ from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import Index, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
 from meshtop.views.frame.owners import tenant_column, tenant_text
+from meshtop.views.frame.rules import rules_of_hosts
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.memory import Key
@@ -219,6 +220,7 @@ def _charts(picture: Picture, item: ServiceItem) -> tuple[Chart, ...]:
         item.cluster,
         (one_of("destination_service", item.hosts),),
         answered=answered_in(picture.cluster_id(item.cluster)) if elsewhere else (),
+        by_version=True,
         window_seconds=picture.snapshot.window_seconds,
     )
 
@@ -257,6 +259,7 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
                     *VIEW.facts(item, "clusters", "tenant", "mtlsRatio"),
                 ),
             ),
+            *rules_of_hosts(picture, item.cluster, hosts, _domain(picture, item.cluster)),
         ),
         related=(
             related_at(
@@ -282,6 +285,11 @@ def detail(picture: Picture, item: ServiceItem, key: str) -> Detail:
         ),
         charts=_charts(picture, item),
     )
+
+
+def _domain(picture: Picture, cluster: str) -> str:
+    facts = picture.facts.get(cluster)
+    return facts.domain if facts is not None else CLUSTER_DOMAIN
 
 
 def _answered_by(picture: Picture, item: ServiceItem, selecting: tuple[str, ...]) -> tuple[str, ...]:

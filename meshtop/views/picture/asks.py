@@ -94,6 +94,12 @@ EVACUATE = _asking(*_HOSTS, *_MUTUAL_TLS, *_POLICIES, *_ROUTES)
 """Where endpoints are and who reaches them, and all that a forecast of calls looks at."""
 SUGGEST = REACH = _ACCESS
 """Who may call whom and how they were seen to: the least policies, and who may call a workload or be called by it."""
+SHAPING_KINDS = (
+    *("VirtualService", "DestinationRule", "ServiceEntry", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute"),
+    *_POLICIES,
+)
+SHAPING = Asked(frozenset(SHAPING_KINDS), frozenset())
+"""Which objects apply to a service or workload: what a page of one tells besides its rows."""
 OWNERS = Asked(frozenset({"Namespace"}), frozenset())
 """Which namespaces there are and whose: access policies, and what they hide."""
 FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests"}))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from msgspec import structs
+
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.state import State
-from meshtop.model.telemetry import History
+from meshtop.model.telemetry import History, Line
 from meshtop.model.traffic import Edge, Peer, Sums, Target
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
@@ -29,15 +33,41 @@ def _in(picture: Picture, query: Query, edge: Edge) -> bool:
     return query.holds((place,))
 
 
-def histories_in(picture: Picture, query: Query) -> list[History]:
-    """The last half hour of the clusters in the scope; known for whole clusters only."""
-    if query.namespaces or query.tenant:
-        return []
-    return [
-        cluster.history
+def histories_in(picture: Picture, query: Query) -> list[tuple[str, History]]:
+    """The last hour of each cluster in the scope, with its name; known for whole clusters only."""
+    return [] if query.namespaces or query.tenant else cluster_histories(picture, query.clusters)
+
+
+def cluster_histories(picture: Picture, clusters: Sequence[str] = ()) -> list[tuple[str, History]]:
+    """The last hour of these clusters (all without names), all at the newest moments of any of them.
+
+    A cluster that does not answer any more keeps its last answer, which says nothing of what came after it.
+    """
+    found = [
+        (cluster.name, cluster.history)
         for cluster in picture.snapshot.clusters
-        if cluster.history is not None and (not query.clusters or cluster.name in query.clusters)
+        if cluster.history is not None and (not clusters or cluster.name in clusters)
     ]
+    times = max((history.requests.times for _, history in found), key=lambda one: one[-1:], default=())
+    return [
+        (
+            name,
+            History(
+                requests=_at(history.requests, times),
+                errors=_at(history.errors, times),
+                p99_ms=_at(history.p99_ms, times),
+            ),
+        )
+        for name, history in found
+    ]
+
+
+def _at(line: Line, times: tuple[float, ...]) -> Line:
+    """A line at other moments; a gap where it has none of that moment."""
+    if line.times == times:
+        return line
+    known = dict(zip(line.times, line.values, strict=True))
+    return structs.replace(line, times=times, values=tuple(known.get(when) for when in times))
 
 
 def without_traffic(picture: Picture, query: Query) -> list[str]:

@@ -12,7 +12,7 @@ from meshtop.analysis.canary.verdict import NOT_KNOWN, Comparison, Honesty
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.numbers import milliseconds, percent, quantity, weight
 from meshtop.model.text import clean
-from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, selector
 from meshtop.views.frame.charts import MOST_LINES, SOURCE_SIDE, Chart, ChartLine, equals
 from meshtop.views.frame.columns import NOTHING, ready_cell, signed, text_cell
 from meshtop.views.frame.detail import find_item
@@ -176,10 +176,8 @@ def version_charts(row: CanaryRow, *, window_seconds: float) -> tuple[Chart, ...
     errors, slow = [], []
     for name, matchers in _told_apart(row)[:MOST_LINES]:
         chosen = (SOURCE_SIDE, *matchers)
-        total = f"sum(rate({selector('istio_requests_total', chosen)}[{window}]))"
         buckets = f"sum by (le) (rate({selector('istio_request_duration_milliseconds_bucket', chosen)}[{window}]))"
-        # A version without errors has a line at zero, one without calls none.
-        errors.append(ChartLine(name, "%", f"100 * ({errors_rate(window, chosen)} or 0 * {total}) / ({total} > 0)"))
+        errors.append(ChartLine(name, "%", errors_percent(window, chosen)))
         slow.append(ChartLine(name, "ms", f"histogram_quantile(0.99, {buckets})"))
     if not errors:
         return ()

@@ -97,7 +97,8 @@ class EvacuateDocument(Document, frozen=True, rename="camel", kw_only=True):
 class EvacuateAnswer(Struct, frozen=True, kw_only=True):
     """The answer: hosts, the worst first, and what it could not take into account.
 
-    `serves` names the clusters without a control plane that only this cluster's serves.
+    `serves` names the clusters without a control plane that only this cluster's serves, `tenants` are those with
+    workloads in it.
     """
 
     cluster: str
@@ -106,6 +107,7 @@ class EvacuateAnswer(Struct, frozen=True, kw_only=True):
     serves: tuple[str, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     calls: EvacuatedCalls = EvacuatedCalls()
+    tenants: tuple[str, ...] = ()
 
 
 def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
@@ -156,6 +158,9 @@ def evacuate_answer(picture: Picture, cluster: str) -> EvacuateAnswer:
             ),
         ),
         calls=calls,
+        tenants=tuple(
+            sorted({t for w in picture.workloads_in(cluster) for t in picture.tenants(w.cluster, w.namespace)})
+        ),
     )
 
 
@@ -230,6 +235,8 @@ def evacuation_sentences(answer: EvacuateAnswer) -> tuple[str, ...]:
     ]
     if kept:
         lines.append(f"Of {number_of(kept, 'host')} there are endpoints elsewhere, and calls do not get to them.")
+    if answer.tenants:
+        lines.append(f"Tenants with workloads there: {', '.join(answer.tenants)}.")
     lost = sum(item.fate is EvacuationEffect.UNKNOWN and not item.endpoints_staying for item in answer.items)
     if lost:
         lines.append(f"Of {lost} hosts it is not known whether an endpoint is left: some endpoints could not be read.")

@@ -16,7 +16,7 @@ from meshtop.model.mesh import Ready, sum_ready
 from meshtop.model.numbers import UNKNOWN, number_of, quantity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target
-from meshtop.sources.prometheus.promql import Matcher, errors_rate, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
 from meshtop.views.frame.charts import MOST_LINES, Chart, ChartLine
 from meshtop.views.frame.facts import Fact, fact
 from meshtop.views.frame.table import Cell, Tone
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST_ANSWERS = 2
 
 Observed = Sequence[tuple[Edge, EdgeItem]]
+_NOBODY = one_of("source_workload", ("unknown", ""))
+"""What selects calls of which no proxy knows who makes them."""
 Expression = Callable[[str, Sequence[Matcher]], str]
 
 
@@ -55,7 +57,7 @@ class FlowVersion(Struct, frozen=True, kw_only=True):
 
 
 class FlowDetail(Struct, frozen=True, kw_only=True):
-    """What is said of the centre: `since` is when it got ill (`11:39 6m`), empty where nothing is known to be wrong.
+    """What is said of the centre: `since` is when it got ill (`since 11:39 6m`), empty where nothing tells.
 
     `answers` are the codes and flags of what fails, `shaped` the configuration that applies, `what_if` what would
     break.
@@ -85,9 +87,12 @@ def flow_detail(picture: Picture, query: Query, sight: Sight, flow: Flow) -> Flo
 
 
 def _since(flow: Flow, at: float) -> str:
-    """When it began; empty where nothing tells."""
+    """When it began, or for how long it lasts; empty where nothing tells."""
     said = UNKNOWN if flow.ill is None else since_text(flow.ill, at)
-    return "" if said == UNKNOWN else said
+    if said == UNKNOWN or said.startswith("seen"):
+        return said.replace(UNKNOWN, "")
+    # A time of day comes with how long ago that is.
+    return f"since {said}" if ":" in said else f"for {said}"
 
 
 def _versions(picture: Picture, into: Observed) -> tuple[FlowVersion, ...]:
@@ -171,7 +176,7 @@ def flow_charts(picture: Picture, query: Query, sight: Sight, flow: Flow) -> tup
         if inward
         else edges_between(picture, query, sight, source=flow.centre.id)
     )
-    errors = _lines("errors", "%", _requests(whole), window, _error_ratio)
+    errors = _lines("errors", "%", _requests(whole), window, _error_ratio, whole=True)
     if not lines or not errors:
         return ()
     by = "caller" if inward else "callee"
@@ -206,11 +211,22 @@ def _error_ratio(window: str, matchers: Sequence[Matcher]) -> str:
     return f"100 * ({errors_rate(window, matchers)} or 0 * {total}) / ({total} > 0)"
 
 
-def _lines(name: str, unit: str, found: Observed, window: str, expression: Expression) -> list[ChartLine]:
-    """A line for each cluster that reports the calls, with its name where there are several."""
+def _lines(
+    name: str, unit: str, found: Observed, window: str, expression: Expression, *, whole: bool = False
+) -> list[ChartLine]:
+    """A line for each cluster that reports the calls, with its name where there are several.
+
+    `whole` is for all calls of the centre: who makes them need not be known.
+    """
     side = reporting_side(found)
     clusters = reporting_clusters(found, side)
-    matchers = matchers_of_calls(found, side) if clusters else []
+    unnamed = [not edge.source.workload for edge, _ in found]
+    if not found or (any(unnamed) and not all(unnamed) and not whole):
+        # Nothing selects these calls alone.
+        return []
+    matchers = matchers_of_calls(found, side)
+    if all(unnamed) and not whole:
+        matchers.append(_NOBODY)
     several = len(clusters) > 1
     return [
         ChartLine(f"{name} {clean(one)}" if several else name, unit, expression(window, matchers), one)

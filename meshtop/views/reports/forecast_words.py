@@ -75,6 +75,11 @@ def forecast_sentences(answer: ForecastAnswer, span: str) -> tuple[str, ...]:
     )
 
 
+def forecast_verdict(answer: ForecastAnswer, span: str) -> str:
+    """What becomes of calls, in the first sentence on them."""
+    return clean(next(iter(_of_calls(answer, span))))
+
+
 def _of_calls(answer: ForecastAnswer, span: str) -> Iterable[str]:
     summary = answer.summary
     if not summary.calls:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.build import GraphOptions, build_graph, ends_of, has_more_nodes, make_id
+from meshtop.analysis.graph.fold import FoldPlan, fold_graph
 from meshtop.analysis.graph.geometry import LayoutOptions
 from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.select import focus, paths_between, restrict
@@ -44,13 +45,13 @@ GROUPINGS: tuple[tuple[str, Grouping], ...] = (
 """Groupings of nodes into frames, from the outside in, with their names."""
 
 _LEVEL_OF = {NodeKind.CLUSTER: Level.CLUSTERS, NodeKind.TENANT: Level.TENANTS, NodeKind.NAMESPACE: Level.NAMESPACES}
-_GROUP_KINDS = tuple(_LEVEL_OF)
+GROUP_KINDS = tuple(_LEVEL_OF)
 _ROW_KINDS = {"cluster": "clusters", "namespace": "namespaces", "service": "services", "workload": "workloads"}
 
 
 MOST_READABLE = 60
 """Maximum number of boxes of an initial drawing, for readability."""
-_CELLS_PER_NODE = 100
+_CELLS_PER_NODE = 60
 _OVER = 1.25
 """Maximum size of an initial drawing relative to the screen."""
 
@@ -72,7 +73,8 @@ class Sight(Struct, frozen=True, kw_only=True):
 
     `hidden` are ids of nodes and groups; `focus` shows a node with `hops` hops around it; `path` shows the paths from
     one node to another. Both hold at every level: at a finer one for all in the frame of that id, and at a coarser one
-    that node alone stays as fine as it is.
+    that node alone stays as fine as it is. Without `whole`, what is healthy may be folded so that the rest fits a
+    window; `folds` are the folds of a drawing, which `graph_fold` chooses.
     """
 
     level: Level = Level.NAMESPACES
@@ -85,6 +87,8 @@ class Sight(Struct, frozen=True, kw_only=True):
     focus: str | None = None
     hops: int = 1
     path: tuple[str, str] | None = None
+    whole: bool = True
+    folds: FoldPlan | None = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -101,6 +105,9 @@ def service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
 
 
 def _service_graph(picture: Picture, query: Query, sight: Sight) -> ServiceGraph:
+    if sight.folds is not None:
+        graph = fold_graph(service_graph(picture, query, replace(sight, folds=None)), sight.folds)
+        return _without(_judged_as_listed(picture, graph, sight.folds.folds), sight.hidden)
     kept = _kept(picture, query)
     options = GraphOptions(
         level=sight.level,
@@ -164,13 +171,16 @@ def _told(picture: Picture, judge: Callable[[Thing], Verdict]) -> Callable[[Thin
     return judged
 
 
-def _judged_as_listed(picture: Picture, graph: ServiceGraph) -> ServiceGraph:
-    """Give each node its health from the list of its kind; other nodes keep the health of their calls.
+def _judged_as_listed(picture: Picture, graph: ServiceGraph, only: frozenset[str] | None = None) -> ServiceGraph:
+    """Give each node (or `only` some) its health from the list of its kind; others keep the health of their calls.
 
     A node that only calls also keeps it, as "idle" from a list would be misleading.
     """
     nodes = []
     for node in graph.nodes:
+        if only is not None and node.id not in only:
+            nodes.append(node)
+            continue
         listed = _told(picture, partial(_listed_health, picture))(node)
         idle = listed is not None and listed.status is HealthStatus.IDLE
         nodes.append(node if listed is None or (idle and node.health is None) else replace(node, health=listed))
@@ -242,7 +252,7 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
     Raises FilterError.
     """
     edges = edges_in(picture, query)
-    most = MOST_READABLE if height is None else min(MOST_READABLE, width * height // _CELLS_PER_NODE)
+    most = MOST_READABLE if height is None else most_readable(width, height)
     for level in reversed(sight.levels[:-1]):
         options = GraphOptions(level=level, grouping=sight.grouping, tenants=tenants(picture))
         if has_more_nodes(edges, options, most):
@@ -251,6 +261,11 @@ def readable_level(picture: Picture, query: Query, sight: Sight, *, width: int, 
         if placed.width <= _OVER * width and (height is None or placed.height <= _OVER * height):
             return level
     return sight.levels[0]
+
+
+def most_readable(width: int, height: int) -> int:
+    """How many nodes can be read in so many cells, whatever their layout is."""
+    return min(MOST_READABLE, width * height // _CELLS_PER_NODE)
 
 
 def edges_in(picture: Picture, query: Query) -> Sequence[Edge]:
@@ -273,7 +288,7 @@ def edges_between(
 
     They are sorted into their nodes once for a picture, so that a step of a cursor does not look at every edge.
     """
-    placed = (sight.level, sight.grouping, sight.expanded, sight.collapsed)
+    placed = (sight.level, sight.grouping, sight.expanded, sight.collapsed, sight.folds)
     behind = picture.cached(_BEHIND.at(query, *placed), lambda: _behind(picture, query, sight))
     if source is not None:
         return [one for end, one in behind.leaving.get(source, ()) if target in (None, end)]
@@ -295,6 +310,8 @@ def _behind(picture: Picture, query: Query, sight: Sight) -> _Behind:
     found = zip(picture.edges, VIEW.all_items(picture), ends_of(picture.edges, options), strict=True)
     for edge, item, (a, b) in found:
         if kept is None or identity(edge) in kept:
+            if sight.folds is not None:
+                a, b = sight.folds.of(a), sight.folds.of(b)
             behind.leaving.setdefault(a, []).append((b, (edge, item)))
             behind.entering.setdefault(b, []).append((a, (edge, item)))
     return behind
@@ -387,4 +404,4 @@ def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:
 
 def is_group(node: GraphNode) -> bool:
     """Whether a node represents a cluster, tenant or namespace."""
-    return node.kind in _GROUP_KINDS
+    return node.kind in GROUP_KINDS

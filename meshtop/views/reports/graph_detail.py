@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.service_graph import GraphEdge, GraphNode, NodeKind
@@ -20,10 +21,13 @@ from meshtop.views.frame.charts import (
     MOST_LINES,
     SOURCE_SIDE,
     Chart,
+    RequestsLine,
     bytes_chart,
-    charts_by_cluster,
+    charts_of_lines,
     equals,
+    lines_of_versions,
     to_services,
+    versions_called,
 )
 from meshtop.views.frame.columns import error_tone, mtls_tone
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -78,7 +82,7 @@ def node_panel(picture: Picture, query: Query, sight: Sight, node: GraphNode) ->
         health=node.health,
         sections=(
             Section("Health", health),
-            Section("About", _facts(node, ends)),
+            Section("About", (*_facts(node, ends), *_folded_names(sight, node))),
             Section("Inbound", _golden(picture, node.inbound) if into else ()),
             Section("Internal", _golden(picture, node.internal) if node.internal.requests is not None else ()),
             Section("Outbound", _golden(picture, node.outbound) if out else ()),
@@ -225,6 +229,14 @@ def _facts(node: GraphNode, ends: Sequence[Peer | Target]) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _folded_names(sight: Sight, node: GraphNode) -> tuple[Fact, ...]:
+    """What a fold stands for, by name."""
+    if node.kind is not NodeKind.FOLD or sight.folds is None:
+        return ()
+    names = sorted(unquote(name.rsplit("/", 1)[1]) for name in sight.folds.members(node.id))
+    return (fact("folded", _some([clean(name) for name in names])), fact("", "enter opens them", Tone.DIM))
+
+
 def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
     """Facts about configuration objects that apply in the called clusters, named where there are several."""
     subjects: dict[tuple[str, str], list[Peer | Target]] = {}
@@ -273,7 +285,7 @@ def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Pee
 
 
 def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...]:
-    """Charts of requests and latency of the members, from each cluster that reports them; bytes where all is TCP."""
+    """Charts of the members, from each cluster that reports them: requests, errors, latency; bytes where all is TCP."""
     clusters = reporting_clusters(found, side)
     if not clusters:
         return ()
@@ -281,7 +293,10 @@ def _charts(picture: Picture, found: Members, side: Matcher) -> tuple[Chart, ...
     window = picture.snapshot.window_seconds
     if all(edge.protocol == "tcp" for edge, _ in found):
         return tuple(bytes_chart(cluster, matchers, window_seconds=window) for cluster in clusters[:MOST_LINES])
-    return charts_by_cluster(dict.fromkeys(clusters, matchers), window_seconds=window)
+    lines: Sequence[RequestsLine] = [RequestsLine(cluster, cluster, tuple(matchers)) for cluster in clusters]
+    if len({edge.destination.service for edge, _ in found}) == 1:
+        lines = lines_of_versions(lines, versions_called(edge for edge, _ in found))
+    return charts_of_lines(lines, window_seconds=window)
 
 
 def reporting_clusters(found: Members, side: Matcher) -> list[str]:

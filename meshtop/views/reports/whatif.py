@@ -9,11 +9,11 @@ from msgspec import Struct
 from meshtop.analysis.security.mtls.observed import PlaintextSource
 from meshtop.analysis.security.mtls.whatif import MESH, Consequence, Effect, UnmeasuredWorkload, WhatIf
 from meshtop.model.evidence import Unknown, WhyUnknown
-from meshtop.model.numbers import written_out
+from meshtop.model.numbers import quantity, written_out
 from meshtop.model.traffic import Peer, Target, Traffic
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.document import Document, rfc3339, sources
-from meshtop.views.frame.ends import end_columns, end_text
+from meshtop.views.frame.ends import call_path, end_columns
 from meshtop.views.frame.owners import tenant_text
 from meshtop.views.frame.table import Cell, Column, Table, Tone
 from meshtop.views.frame.unknowns import Needs, unknowns_of
@@ -190,7 +190,7 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     where = "in the whole mesh" if answer.scope == MESH else f"in namespace {answer.scope}"
     calls = s.breaks + s.unknown + s.fine
     found = (
-        f"{written_out(s.breaks)} of {written_out(calls)} calls would break."
+        f"{written_out(s.breaks)} of {written_out(calls)} calls would break{_lost(answer)}."
         if calls
         else "no call was seen, so none is known to be safe."
     )
@@ -228,6 +228,12 @@ def strict_sentences(answer: StrictAnswer) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _lost(answer: StrictAnswer) -> str:
+    """How much is sent in plaintext by the calls that break, in brackets; "" where that is not measured."""
+    rates = [i.plaintext_per_second for i in answer.items if i.effect is Effect.BREAKS and i.plaintext_per_second]
+    return f" ({quantity(sum(rates))}/s in plaintext)" if rates else ""
+
+
 def _effect_cell(item: Affected) -> Cell:
     return Cell(_SIGNS[item.effect] + item.effect.value, _TONES[item.effect])
 
@@ -248,4 +254,4 @@ COLUMNS: tuple[Column[Affected], ...] = (
 
 def affected_table(items: Sequence[Affected]) -> Table[Affected]:
     """The calls as a table."""
-    return Table(COLUMNS, items, lambda i: f"{end_text(i.source)}->{i.destination.cluster}/{end_text(i.destination)}")
+    return Table(COLUMNS, items, lambda i: "/".join(call_path(i, i.protocol)))

@@ -118,7 +118,7 @@ WORSE = ComparisonVerdict(
                 canary="v2", baseline="v1",
             )),
             ActionOutcome.GUARD_FAILED,
-            r"v2 is worse than v1, certain: \+4.0 points \(1.0 to 9.0\) of errors "
+            r"v2 is worse than v1, certain: \+4.0 points of errors \(1.0 to 9.0\) "
             r"\(errors 31 of 600 against 12 of 2,400; worse from 22 on\)\.$",
         ),
         (

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import msgspec
 import pytest
 from msgspec import structs
 
 from meshtop.actions.events import ActionEvent, EventKind
 from meshtop.actions.shift.narration import line_of
+from meshtop.analysis.canary import judging as judging_module
 from meshtop.analysis.canary.board import Board, CanaryRow
 from meshtop.analysis.canary.evidence import Margin
 from meshtop.analysis.canary.judging import Judgements, Judging, Margins, Standing, judge
 from meshtop.analysis.canary.survey import LONGEST_PUSH_SECONDS, PUSH_SECONDS, SCRAPES_SECONDS, Survey, since_of
 from meshtop.analysis.canary.tally import Tally
-from meshtop.analysis.canary.verdict import Certainty, Comparison, Honesty
+from meshtop.analysis.canary.verdict import Certainty, Comparison, Honesty, compare
 from meshtop.analysis.traffic.convergence import CONVERGENCE_METRIC, convergence_seconds
 from meshtop.model.canary import RouteCounts
 from meshtop.model.telemetry import Scalar, Telemetry
@@ -38,6 +41,18 @@ def row(counts_: RouteCounts, standing: Standing | None = None, judging: Judging
     survey = Survey([cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counts_])])
     (found,) = Board(Judgements(survey, judging or Judging(), standing), now=counts_.at).rows()
     return found
+
+
+def test_counts_that_are_the_same_are_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts come once a scrape, and between them clusters change, for which canaries were judged anew."""
+    monkeypatch.setattr(judging_module, "compare", asked := Mock(wraps=compare))
+    first = row(counted(17, requests=1009))
+    calls = asked.call_count
+    assert calls > 0
+    assert row(counted(17, requests=1009), judging=Judging()) == first
+    assert asked.call_count == calls
+    assert row(counted(18, requests=1009)) != first
+    assert asked.call_count > calls
 
 
 ENOUGH, LIKELY, NOTHING = 30, 13, 3
@@ -86,7 +101,7 @@ def test_what_was_said_of_routes_that_are_gone_is_forgotten() -> None:
 def test_everybody_says_the_same_words() -> None:
     found = row(counted(ENOUGH))
     verdict = found.verdict
-    assert verdict.summary.startswith("v2 is worse than v1, certain: +3.0 points (")
+    assert verdict.summary.startswith("v2 is worse than v1, certain: +3.0 points of errors (")
     assert msgspec.json.decode(msgspec.json.encode(found))["verdict"]["summary"] == verdict.summary
     assert any(verdict.summary in one.message for one in found.findings)
     assert verdict_cell(verdict).text.strip().endswith("worse, certain")

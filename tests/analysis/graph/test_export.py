@@ -51,9 +51,9 @@ def test_hostile_names_break_no_notation(names: list[str]) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(meshes(), st.booleans())
-def test_svg_shows_every_node_and_edge_inside_its_paper(edges: list[Edge], compact: bool) -> None:
+def test_svg_shows_every_node_and_edge_inside_its_paper(edges: list[Edge], numbers: bool) -> None:
     g = graph(edges)
-    root = ET.fromstring(to_svg(g, layout(g, LayoutOptions(compact=compact))))
+    root = ET.fromstring(to_svg(g, layout(g, LayoutOptions(numbers=numbers))))
     space = {"s": "http://www.w3.org/2000/svg"}
     assert len(root.findall(".//s:path", space)) == 2 * len(g.edges)
     shown = {t.text for t in root.findall(".//s:text", space)}

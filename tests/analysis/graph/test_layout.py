@@ -16,9 +16,7 @@ from meshtop.model.text import cell_width
 from meshtop.model.traffic import Edge
 from tests.analysis.graph.samples import ALL, STAR, TWO_CLUSTERS, call, graph, meshes
 
-options = st.builds(
-    LayoutOptions, width=st.sampled_from([None, 40, 80, 200]), compact=st.sampled_from([None, True, False])
-)
+options = st.builds(LayoutOptions, width=st.sampled_from([None, 40, 80, 200]), numbers=st.booleans())
 
 
 def cells_of(route: Route) -> set[tuple[int, int]]:
@@ -73,17 +71,30 @@ def check_frames(g: ServiceGraph, drawn: Layout) -> None:
             assert members[a] < members[b] or members[b] < members[a]
 
 
-def check_lines(drawn: Layout) -> None:
-    """Two bundles may cross, but never run along each other or turn on one cell."""
-    across: dict[tuple[int, int], int] = {}
+def check_lines(g: ServiceGraph, drawn: Layout) -> None:
+    """Two bundles may cross, but run along each other only on their way to one port, and never turn on one cell."""
+    across: dict[tuple[int, int], set[tuple[int, frozenset[tuple[str, int]]]]] = {}
     along: dict[tuple[int, int], int] = {}
-    for route in drawn.routes.values():
-        for a, b in pairwise(route.points):
-            kind = across if a.y == b.y else along
+    for edge in g.edges:
+        route = drawn.routes[edge.id]
+        points = route.points
+        for at, (a, b) in enumerate(pairwise(points)):
+            ports = set()
+            if at == 0:
+                ports.add((f"{edge.source} calls", a.y))
+            if at == len(points) - 2:
+                ports.add((f"{edge.target} called", b.y))
             for cell in cells_of(Route((a, b), route.net)):
-                assert kind.setdefault(cell, route.net) == route.net
+                if a.y == b.y:
+                    across.setdefault(cell, set()).add((route.net, frozenset(ports)))
+                else:
+                    assert along.setdefault(cell, route.net) == route.net
+    for there in across.values():
+        assert all(one == two or ports & more for (one, ports), (two, more) in combinations(there, 2))
+    for route in drawn.routes.values():
         for corner in route.points[1:-1]:
-            assert across[corner] == along[corner] == route.net
+            assert along[corner] == route.net
+            assert route.net in {net for net, _ in across[corner]}
 
 
 def check_labels(g: ServiceGraph, drawn: Layout) -> None:
@@ -109,15 +120,15 @@ def check_labels(g: ServiceGraph, drawn: Layout) -> None:
 def check(g: ServiceGraph, drawn: Layout) -> None:
     check_places(g, drawn)
     check_frames(g, drawn)
-    check_lines(drawn)
+    check_lines(g, drawn)
     check_labels(g, drawn)
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("compact", [True, False])
-def test_hand_written_graphs_are_drawn_soundly(name: str, compact: bool) -> None:
+@pytest.mark.parametrize("numbers", [True, False])
+def test_hand_written_graphs_are_drawn_soundly(name: str, numbers: bool) -> None:
     g = graph(ALL[name])
-    check(g, layout(g, LayoutOptions(width=80, compact=compact)))
+    check(g, layout(g, LayoutOptions(width=80, numbers=numbers)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -221,8 +232,8 @@ def test_most_of_it_new_is_laid_out_afresh() -> None:
 def test_long_chains_and_wide_fans_have_no_recursion_limit() -> None:
     chain = graph([call(f"c/n/a{i}", f"c/n/a{i + 1}") for i in range(1_500)])
     fan = graph([call("c/n/hub", f"c/n/leaf{i}") for i in range(800)])
-    assert len(layout(chain, LayoutOptions(compact=True)).columns) == 1_501
-    assert layout(fan, LayoutOptions(compact=True)).boxes["service/c/n/hub"].height == 1
+    assert len(layout(chain, LayoutOptions()).columns) == 1_501
+    assert layout(fan, LayoutOptions()).boxes["service/c/n/hub"].height == 1
 
 
 def test_steps_are_many_and_can_be_left() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def _mark(path: Path, first: int) -> None:
     memory = ConsoleMemory(path)
     for number in range(first, first + 20):
         mark = BookmarkedThing("services", str(number))
-        memory.change(lambda state, mark=mark: state.turned(mark))
+        memory.change(partial(ConsoleState.turned, bookmark=mark))
 
 
 def test_many_that_write_at_once_tear_nothing(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.console.screens.flow_foot import foot_lines
 from meshtop.console.widgets.flow_lines import draw_flow, natural_height
-from meshtop.console.widgets.flow_rows import FlowMetric, side_rows
+from meshtop.console.widgets.flow_rows import side_rows
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor, FlowModel
 from meshtop.console.widgets.lines import TextLine
 from meshtop.model.text import cell_width
@@ -56,11 +57,11 @@ def texts(lines: list[TextLine], width: int) -> list[str]:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    st.sampled_from(sorted(MODELS)), st.integers(60, 240), st.integers(9, 70), st.sampled_from(FlowMetric),
+    st.sampled_from(sorted(MODELS)), st.integers(60, 240), st.integers(9, 70), st.sampled_from(GraphMetric),
     st.sampled_from([CALLERS, CENTRE, CALLEES]), st.integers(0, 3), st.booleans(),
 )  # fmt: skip
 def test_nothing_overlaps_or_sticks_out(
-    name: str, width: int, height: int, metric: FlowMetric, side: int, row: int, opened: bool
+    name: str, width: int, height: int, metric: GraphMetric, side: int, row: int, opened: bool
 ) -> None:
     both = frozenset({CALLERS, CALLEES}) if opened else frozenset[int]()
     model = replace(MODELS[name], metric=metric, cursor=FlowCursor(side, row), opened=both)
@@ -70,8 +71,8 @@ def test_nothing_overlaps_or_sticks_out(
     cursors = [hit for hit in drawing.hits if hit.cursor == model.cursor]
     for hit in cursors:
         assert "▸" in told[hit.y]
-    rows = {CALLERS: drawing.callers, CALLEES: drawing.callees, CENTRE: [None]}[side]
-    assert bool(cursors) is (row < len(rows))
+    lengths = {CALLERS: len(drawing.callers), CALLEES: len(drawing.callees), CENTRE: 1}
+    assert bool(cursors) is (row < lengths[side])
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 20), (120, 20), (200, 40)])

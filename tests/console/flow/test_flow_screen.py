@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
+from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
@@ -13,7 +14,6 @@ from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.flow_rows import FlowMetric
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.live_table import LiveTable
@@ -131,7 +131,7 @@ async def test_bars_measure_what_e_chooses() -> None:
         view = await open_flow(pilot)
         assert "share" in flow_text(pilot)
         await stroll(pilot, "e", "e")
-        assert view.metric is FlowMetric.P99
+        assert view.metric is GraphMetric.P99
         assert "98.2 ms" in flow_text(pilot)
         assert "e: p99" in top(pilot)
         await stroll(pilot, "e", "e")
@@ -297,16 +297,16 @@ async def test_the_tree_and_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(StillApp, "copy_to_clipboard", lambda self, text: copied.append(text))
     async with stage(chain()).run_test(size=SIZE) as pilot:
         await open_flow(pilot)
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "CALLERS 1" in copied[0]
         assert "Graph ▸ east ▸ shop ▸ shop" in copied[0]
         screen = await open_tree(pilot)
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "├─ cache" in copied[1]
         assert "gate" not in copied[1]
         await pilot.press("T")
         await until(pilot, lambda: not screen.working and "entry points" in "".join(screen.crumbs()))
-        await pilot.press("y")
+        await pilot.press("y", "escape")
         assert "└─ shop" in copied[2]
         await pilot.press("escape")
         await flow_made(pilot)
@@ -316,4 +316,5 @@ async def test_nothing_to_show_says_why() -> None:
     async with stage(worlds.world(worlds.north())).run_test(size=SIZE) as pilot:
         await open_flow(pilot)
         assert "No traffic was seen" in flow_text(pilot)
-        await stroll(pilot, "w", "T", "y")
+        await stroll(pilot, "w", "T")
+        await pilot.press("y", "escape")

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from meshtop.analysis.graph.walk import Direction
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.graph_edges import GraphEdgesScreen
 from meshtop.console.screens.graph_panel import GraphPanel
@@ -433,3 +434,129 @@ async def test_no_key_of_a_quick_walk_is_lost() -> None:
         await pilot.press(*["down"] * 6)
         await drawn(pilot)
         assert view.cursor.node == order[order.index(view.scene.paths.order[0]) + 13]
+
+
+def teams(sick: int = 5) -> Snapshot:
+    """Nine teams of ten services that one service calls; one of them fails."""
+    calls = [called(f"team-{n % 9}", f"app-{n}", "503" if n == sick else "200") for n in range(90)]
+    return worlds.world(worlds.cluster("east", calls))
+
+
+async def test_it_opens_with_what_is_ill_and_counts_the_rest() -> None:
+    async with stage(teams()).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        assert "east/team-5/app-5" in shown(view)
+        assert "healthy/namespace/east/team-5" in shown(view)
+        assert "+ 9 healthy" in "\n".join(rows(view))
+        assert view.cursor.edge is not None
+        assert view.cursor.edge.endswith("/team-5/app-5")
+        assert view.scene is not None
+        assert view.scene.layout.width <= view.size.width
+        assert view.scene.layout.height <= view.size.height
+        assert "folded" in top(pilot)
+
+
+@pytest.mark.parametrize("key", ["enter", "plus"])
+async def test_a_fold_opens_and_closes_again(key: str) -> None:
+    async with stage(teams()).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        view.go_to("fold/healthy/namespace/east/team-5")
+        before = shown(view)
+        await press(pilot, key)
+        assert [name for name in shown(view) if name not in before] == sorted(
+            f"east/team-5/app-{n}" for n in range(14, 90, 9)
+        )
+        assert view.cursor.node is not None
+        assert "/team-5/" in view.cursor.node
+        await press(pilot, "minus")
+        assert shown(view) == before
+        assert view.cursor.node == "fold/healthy/namespace/east/team-5"
+        await press(pilot, "escape", "escape")
+        assert shown(view) == before
+
+
+async def test_z_unfolds_everything_and_folds_it_again() -> None:
+    async with stage(teams()).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        before = shown(view)
+        await press(pilot, "z")
+        assert len(shown(view)) == 91
+        await press(pilot, "z")
+        assert shown(view) == before
+    async with stage(two()).run_test(size=SIZE) as pilot:
+        await open_graph(pilot)
+        await press(pilot, "z")
+        assert "Everything fits" in hints(pilot)
+
+
+async def test_what_becomes_ill_comes_to_light_at_the_next_refresh() -> None:
+    async with stage(teams()).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        assert "east/team-5/app-14" not in shown(view)
+        worse = [called(f"team-{n % 9}", f"app-{n}", "503" if n in (5, 14, 3) else "200") for n in range(90)]
+        session_of(screen_of(pilot).host).publish(worlds.world(worlds.cluster("east", worse), sequence=2))
+        await until(pilot, lambda: "east/team-5/app-14" in shown(view))
+        assert "east/team-3/app-3" in shown(view)
+        assert "+ 8 healthy" in "\n".join(rows(view))
+
+
+async def test_a_fold_has_no_path_focus_or_flow_and_says_so() -> None:
+    async with stage(teams()).run_test(size=(120, 40)) as pilot:
+        view = await open_graph(pilot)
+        view.go_to("fold/healthy/namespace/east/team-5")
+        for key in ("f", "p", "v"):
+            await press(pilot, key)
+            assert "+ 9 healthy are several: + opens them." in hints(pilot)
+        await press(pilot, "x")
+        assert "healthy/namespace/east/team-5" not in shown(view)
+        assert "east/team-5/app-5" in shown(view)
+
+
+async def test_the_metric_goes_round_is_said_and_is_remembered() -> None:
+    async with stage(two()).run_test(size=SIZE) as pilot:
+        view = await open_graph(pilot)
+        assert "metric e: rate" in top(pilot)
+        assert "▲100/s" in "\n".join(rows(view))
+        assert view.scene is not None
+        layout = view.scene.layout
+        await press(pilot, "e")
+        assert "metric e: errors" in top(pilot)
+        assert "▲1.5%" in "\n".join(rows(view))
+        assert view.scene.layout is layout
+        await press(pilot, "e", "e")
+        assert "metric e: mTLS" in top(pilot)
+        await pilot.press("1")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FleetScreen))
+        await open_graph(pilot)
+        assert "metric e: mTLS" in top(pilot)
+        await press(pilot, "e", "e")
+        assert "metric e: errors" in top(pilot)
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FlowScreen) and "e: errors" in top(pilot))
+
+
+async def test_the_map_says_where_one_is_and_goes() -> None:
+    async with stage(teams()).run_test(size=(120, 30)) as pilot:
+        view = await open_graph(pilot)
+        await press(pilot, "z", "home")
+        assert " map m " in "\n".join(rows(view))
+        before = rows(view)
+        await press(pilot, "pagedown")
+        assert "✗" in "".join(rows(view)[-6:])
+        assert rows(view) != before
+        await press(pilot, "m")
+        assert " map m " not in "\n".join(rows(view))
+        assert "m shows it" in hints(pilot)
+        await press(pilot, "m")
+        assert " map m " in "\n".join(rows(view))
+
+
+async def test_the_panel_of_a_fold_names_what_is_in_it() -> None:
+    async with stage(teams()).run_test(size=(200, 40)) as pilot:
+        view = await open_graph(pilot)
+        panel = pilot.app.screen.query_one(GraphPanel)
+        view.go_to("fold/healthy/namespace/east/team-5")
+        await until(pilot, lambda: panel.detail is not None and panel.detail.title == "+ 9 healthy")
+        assert panel.detail is not None
+        about = next(section for section in panel.detail.sections if section.title == "About")
+        assert any("app-14" in str(fact) for fact in about.facts)

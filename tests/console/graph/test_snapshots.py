@@ -12,6 +12,7 @@ from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.chart import ChartView
 from tests import worlds
+from tests.console.graph.test_graph_screen import teams
 from tests.console.graph.walking import open_graph, press, screen_of, until
 from tests.console.stage import stage
 
@@ -76,3 +77,17 @@ def test_nodes_and_levels(snap_compare: Compare, name: str, keys: tuple[str, ...
 def test_ascii(snap_compare: Compare) -> None:
     look = Look("meshtop-dark", ascii=True)
     assert snap_compare(stage(worlds.world(), look=look), terminal_size=(80, 24), run_before=after())
+
+
+@pytest.mark.parametrize(
+    ("look", "size", "keys"),
+    [
+        *(pytest.param(Look("meshtop-dark"), size, (), id=f"folded-{size[0]}x{size[1]}") for size in SIZES),
+        pytest.param(Look("meshtop-dark"), (120, 30), ("z",), id="unfolded-with-map"),
+        pytest.param(Look("meshtop-ansi"), (120, 30), ("left", "e"), id="traced-16-colours"),
+        pytest.param(Look("meshtop-dark", ascii=True), (120, 30), ("z", "home"), id="ascii-with-map"),
+        pytest.param(Look("meshtop-ansi", colour=False), (120, 30), ("left",), id="traced-plain"),
+    ],
+)
+def test_what_does_not_fit(snap_compare: Compare, look: Look, size: tuple[int, int], keys: tuple[str, ...]) -> None:
+    assert snap_compare(stage(teams(), look=look), terminal_size=size, run_before=after(*keys))

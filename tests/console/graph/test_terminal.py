@@ -56,7 +56,7 @@ def test_the_graph_in_a_terminal() -> None:
         os.write(master, b"3")
         wait_for("CALLERS")
         os.write(master, b"v")
-        wait_for("┌ east / shop")
+        wait_for("╭ east / shop")
         wait_for("reviews  in east/shop  ▲ degraded")
         os.write(master, b"\x1b[D")
         wait_for("web  in east/shop  out 110/s")

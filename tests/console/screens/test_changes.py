@@ -13,7 +13,8 @@ from msgspec import structs
 from meshtop.console.screens.changes import ChangeDetailScreen, ChangesScreen
 from meshtop.console.screens.fleet import ChangesLine, FleetScreen
 from meshtop.console.screens.object import ObjectScreen
-from meshtop.console.widgets.chart import MARK, ChartModel, ChartSeries, chart_lines
+from meshtop.console.widgets.chart import MARK, chart_lines
+from meshtop.console.widgets.chart_model import ChartModel, ChartSeries
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace, Traces

@@ -160,6 +160,10 @@ async def test_keys_walk_over_versions_and_clusters(story: Snapshot) -> None:
         await pilot.pause()
         assert "eu-west" in course_of(screen)
         await pilot.press("tab")
+        assert screen.reading, "after the last cluster come the plots"
+        await pilot.press("tab")
+        await pilot.pause()
+        assert (screen.reading, "us-east" in course_of(screen)) == (False, True)
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, CanaryDetailScreen)
@@ -179,3 +183,17 @@ async def test_what_carries_most_is_not_taken_out_by_a_key(story: Snapshot) -> N
         dialog: object = app.screen
         assert isinstance(dialog, ShiftScreen)
         assert dialog.form.values["weights"] == "v3=0"
+
+
+async def test_a_key_typed_before_the_question_is_no_copy(story: Snapshot) -> None:
+    app = console(story)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, app)
+        await pilot.press("0")
+        await pilot.pause()
+        shift = app.screen
+        assert isinstance(shift, ShiftScreen)
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.screen is shift, "it belongs to the answer that is asked for next"
+        assert app.clipboard == ""

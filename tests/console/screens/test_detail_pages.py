@@ -33,7 +33,7 @@ def one(charts: int, *relations: str) -> Detail:
         (None, True, [("", True, 0, False)]),
         (one(0), False, [(OVERVIEW, True, 0, False)]),
         (one(0), True, [("", True, 0, False)]),
-        (one(3), False, [(OVERVIEW, True, 0, False), (COURSE, False, 2, False)]),
+        (one(3), False, [(OVERVIEW, True, 0, False), (COURSE, False, 3, False)]),
         (one(1), True, [("", True, 1, False)]),
         (
             one(2, "In", "Out"),

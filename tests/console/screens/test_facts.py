@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
-from meshtop.console.screens.facts import section_lines
+from meshtop.console.screens.facts import course, due_again, lines_span, section_lines
+from meshtop.console.widgets.chart_model import ChartModel
 from meshtop.console.widgets.lines import TextLine
+from meshtop.console.widgets.plot_memory import SPANS
 from meshtop.model.kube import Manager
+from meshtop.model.telemetry import Line
+from meshtop.views.frame.charts import Chart
 from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.moments import ago
 from meshtop.views.kinds.canaries import detail
@@ -41,3 +47,30 @@ def test_a_canarys_last_change_is_told_as_an_age() -> None:
     picture = Picture(structs.replace(worlds.world(), at=worlds.AT))
     told = {one.label: one.cell.text for section in detail(picture, row, row.id).sections for one in section.facts}
     assert told["last change"] == "kubectl-edit, 3m ago (13:56Z)"
+
+
+def plotted(seconds: float, **more: Any) -> ChartModel:
+    """A plot of lines over so many seconds."""
+    times = tuple(worlds.AT - seconds + i * 30.0 for i in range(round(seconds / 30.0) + 1))
+    lines = (Line(name="v1", times=times, values=(1.0,) * len(times)),)
+    return course(Chart("Requests", "/s", "east", ()), lines, **more)
+
+
+def test_an_axis_begins_where_its_lines_do() -> None:
+    assert (plotted(3600.0).start, plotted(3600.0).end) == ("-1h", "now")
+    assert plotted(1800.0).start == "-30m", "a recording of before holds half an hour"
+    past = plotted(3600.0, moment=worlds.AT + 5.0)
+    assert (past.start, past.end) == ("13:00:00Z", "14:00:00Z")
+
+
+def test_an_answer_for_another_span_is_told_from_one_for_this() -> None:
+    times = tuple(worlds.AT - 3600.0 + i * 30.0 for i in range(121))
+    lines = (Line(name="v1", times=times, values=(None,) * 121),)
+    assert [lines_span(lines, span) for span in SPANS] == [False, True, False, False]
+    assert lines_span((), SPANS[0]), "no answer is one for any"
+
+
+def test_lines_are_asked_for_again_when_there_can_be_another_point() -> None:
+    asked = [due_again(worlds.AT, worlds.AT + later, SPANS[3]) for later in (0.0, 60.0, 299.0, 300.0)]
+    assert asked == [False, False, False, True]
+    assert not due_again(0.0, worlds.AT, SPANS[0]), "what was never asked is asked for by whoever shows it"

@@ -277,7 +277,7 @@ async def test_help_explains_keys_and_columns(app: StillApp) -> None:
 async def test_a_row_as_text_is_the_json_that_get_prints(app: StillApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await go(pilot, "workloads")
-        await press(pilot, "y")
+        await press(pilot, "y", "j")
         assert isinstance(app.screen, TextScreen)
         assert '"name": "reviews-v2"' in text_of(app.screen.query_one(LineView))
 

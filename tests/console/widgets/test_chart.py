@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -8,11 +9,17 @@ from hypothesis import strategies as st
 from textual.app import ComposeResult
 
 from meshtop.console.terminal.shell import Shell, stylesheets
-from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView, axis_top, chart_lines, short_number
+from meshtop.console.widgets.chart import ChartView, axis_top, chart_lines, time_of_day
+from meshtop.console.widgets.chart_model import ChartModel, ChartSeries, short_number
 from meshtop.console.widgets.lines import TextLine
+from meshtop.console.widgets.plot_memory import LINE_TONES, SPANS, PlotMemory, PlotSpan, PlotStyle
 from meshtop.model.text import cell_width, to_ascii
 from meshtop.views.frame.sparkline import bar, resample, scale_of, sparkline
+from meshtop.views.frame.table import Tone
 from tests.console.widgets.sample import written
+from tests.worlds import AT
+
+RISE = tuple(float(n) for n in range(11))
 
 WANTED = [
     "Requests /s   ━ in 10",
@@ -106,6 +113,13 @@ def test_a_line_rises_breaks_and_is_labelled() -> None:
     assert [drawn(line, 24) for line in chart_lines(model, 24, 8)] == WANTED
 
 
+@pytest.mark.parametrize("height", range(6, 14))
+def test_the_axis_is_straight_whatever_its_labels_are(height: int) -> None:
+    lines = [written(line) for line in chart_lines(timed((0.1, 0.28)), 60, height)]
+    axis = {line.index(sign) for line in lines for sign in "┤│└" if sign in line}
+    assert len(axis) == 1, lines
+
+
 def test_no_data_is_a_sentence() -> None:
     lines = [
         drawn(line, 40) for line in chart_lines(ChartModel("Latency", "ms", (ChartSeries("p99", (None, None)),)), 40, 8)
@@ -158,10 +172,108 @@ def test_milliseconds_are_written_out_on_the_axis_and_the_cluster_follows_the_ti
     model = ChartModel("Latency", "ms", (ChartSeries("p99", (1160.0, 2400.0)),), where="east")
     drawn = [written(line) for line in chart_lines(model, 60, 8)]
     assert drawn[0].startswith("Latency ms · east")
-    assert "p99 2400" in drawn[0]
     assert drawn[1].startswith("2500 ┤")
+    assert drawn[1].endswith("━ p99 2400 max 2400"), "the present value and the highest stand beside the plot"
 
 
 def test_a_chart_says_why_it_is_empty() -> None:
     model = ChartModel("Latency", "ms", (), nothing="asking Prometheus …")
     assert any("asking Prometheus …" in written(line) for line in chart_lines(model, 40, 8))
+
+
+def timed(values: tuple[float | None, ...], *, name: str = "in") -> ChartModel:
+    series = (ChartSeries(name, values),)
+    return ChartModel("Requests", "/s", series, began=AT - 3600.0, ended=AT)
+
+
+@given(
+    st.integers(2, 300),
+    st.none() | st.floats(AT - 10_000, AT + 10_000),
+    st.lists(st.integers(-400, 400), max_size=6),
+)
+def test_a_cursor_never_leaves_its_plot(points: int, at: float | None, moves: list[int]) -> None:
+    model = timed((1.0,) * points)
+    for steps in moves or [0]:
+        at = model.moment(at, steps)
+        assert at is not None
+        assert AT - 3600.0 - 1e-6 <= at <= AT + 1e-6
+        drawn = "".join(written(line) for line in chart_lines(model, 60, 8, cursor=at))
+        assert time_of_day(at, 3600.0) in drawn
+
+
+def test_a_plot_without_times_or_points_has_no_cursor() -> None:
+    assert ChartModel("Requests", "/s", (ChartSeries("in", (1.0, 2.0)),)).moment(None) is None
+    assert timed(()).moment(None) is None
+    assert timed((1.0,)).moment(AT) is None
+
+
+def test_the_cursor_reads_each_series_at_its_moment() -> None:
+    series = (ChartSeries("v1", (1.0, 2.0, 3.0)), ChartSeries("v2", (10.0, None, 30.0)))
+    model = ChartModel("Requests", "/s", series, began=AT - 60.0, ended=AT)
+    last, middle = (chart_lines(model, 60, 8, cursor=at) for at in (AT, AT - 30.0))
+    assert [written(last[row]).rstrip().split("━")[1].split() for row in (1, 2)] == [
+        ["v1", "3", "max", "3"],
+        ["v2", "30", "max", "30"],
+    ]
+    assert [written(middle[row]).rstrip().split("━")[1].split() for row in (1, 2)] == [
+        ["v1", "2", "max", "3"],
+        ["v2", "–", "max", "30"],
+    ]
+    assert "13:59:30Z" in written(middle[-1])
+    assert any("┊" in written(line) for line in middle)
+
+
+def test_a_series_that_ended_has_no_present_value() -> None:
+    lines = [written(line) for line in chart_lines(timed((5.0, 7.0, None, None, None)), 60, 8)]
+    assert "in – max 7" in lines[1]
+
+
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True), min_size=1), st.randoms())
+def test_a_series_keeps_its_colour_in_any_order(charts: list[list[str]], random: Random) -> None:
+    memory = PlotMemory()
+    first: dict[str, Tone] = {}
+    for names in charts:
+        mixed = random.sample(names, len(names))
+        for name, tone in zip(mixed, memory.tones(mixed), strict=True):
+            assert first.setdefault(name, tone) == tone
+    assert dict(zip("abcdefgh", memory.tones("abcdefgh"), strict=True)).items() >= first.items()
+
+
+def test_names_that_come_together_are_told_apart() -> None:
+    memory = PlotMemory()
+    memory.tones(["requests"])
+    memory.tones(["p50", "p99"])
+    assert len({*memory.tones(["p50", "p99"])}) == 2
+    assert len({*memory.tones(["v1", "v2", "v3", "v4", "v5", "v6"])}) == len(LINE_TONES)
+
+
+@pytest.mark.parametrize("span", SPANS)
+@given(moment=st.floats(1e9, 2e9))
+def test_plots_ask_for_aligned_points(span: PlotSpan, moment: float) -> None:
+    start, end = span.window(moment)
+    assert start % span.step == end % span.step == span.seconds % span.step == 0
+    assert end <= moment < end + span.step
+    assert end - start == span.seconds
+
+
+def test_one_chooses_among_spans_and_stays_at_the_ends() -> None:
+    memory = PlotMemory()
+    assert [memory.choose(step).name for step in (-1, -1, 1, 1, 1, 1)] == ["15m", "15m", "1h", "6h", "1d", "1d"]
+
+
+@pytest.mark.parametrize(
+    ("style", "series", "allowed"),
+    [
+        ("blocks", 1, "▁▂▃▄▅▆▇█"),
+        ("blocks", 2, "▀▄█"),
+        ("ascii", 1, "'.:"),
+        ("braille", 1, "".join(map(chr, range(0x2801, 0x2900)))),
+    ],
+)
+def test_what_plots_are_drawn_with(style: PlotStyle, series: int, allowed: str) -> None:
+    lines = tuple(ChartSeries(f"s{n}", RISE) for n in range(series))
+    model = ChartModel("Requests", "/s", lines)
+    drawn = [written(line)[4:15] for line in chart_lines(model, 15, 6, style=style)][1:4]
+    signs = {*"".join(drawn)} - {" "}
+    assert signs
+    assert signs <= {*allowed}, drawn

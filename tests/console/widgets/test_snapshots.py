@@ -10,7 +10,8 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from meshtop.console.terminal.look import Look
-from meshtop.console.widgets.chart import ChartModel, ChartSeries, ChartView
+from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.chart_model import ChartModel, ChartSeries
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from tests.console.widgets.sample import FrameApp, TableApp, table_of, workloads

@@ -26,16 +26,25 @@ def _value(expression: str) -> float | None:
 
 
 def test_the_forms_that_charts_use_are_understood() -> None:
-    (requests, latency), sent = request_charts("east", V2, window_seconds=worlds.WINDOW), "istio_tcp_sent_bytes_total"
-    total, errors = (_value(line.expression) for line in requests.lines)
-    assert total == 20.0
-    assert errors == 1.5
+    requests, errors, latency = request_charts("east", V2, window_seconds=worlds.WINDOW)
+    sent = "istio_tcp_sent_bytes_total"
+    assert [_value(line.expression) for line in requests.lines] == [20.0]
+    assert [_value(line.expression) for line in errors.lines] == [pytest.approx(100 * 1.5 / 20.0)]
     # Half of them take up to 10 ms, all of them up to 100 ms.
     p50, p99 = (_value(line.expression) for line in latency.lines)
     assert p50 == pytest.approx(10.0)
     assert p99 == pytest.approx(10 + 90 * 0.98)
     assert all(_value(line.expression) is None for line in bytes_chart("east", V2, window_seconds=worlds.WINDOW).lines)
     assert _value(f"sum(rate({sent}[5m]))") is None
+
+
+def test_a_ratio_is_zero_without_failures_and_nothing_without_calls() -> None:
+    def of(workload: str) -> float | None:
+        matchers = equals({"destination_workload": workload, "reporter": "destination"})
+        return _value(request_charts("east", matchers, window_seconds=worlds.WINDOW)[1].lines[0].expression)
+
+    assert of("reviews-v1") == 0.0
+    assert of("nobody") is None
 
 
 def test_matchers_choose_as_prometheus_chooses() -> None:

@@ -8,7 +8,14 @@ from msgspec import structs
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.model.telemetry import Sample
-from meshtop.views.frame.charts import Chart
+from meshtop.views.frame.charts import (
+    Chart,
+    RequestsLine,
+    chart_over,
+    equals,
+    lines_of_versions,
+    request_charts,
+)
 from meshtop.views.kinds.clusters import VIEW as CLUSTERS
 from meshtop.views.kinds.namespaces import VIEW as NAMESPACES
 from meshtop.views.kinds.services import VIEW as SERVICES
@@ -108,5 +115,45 @@ def test_lines_that_are_left_out_are_counted() -> None:
     (item,) = [i for i in TENANTS.all_items(picture) if i.tenant == "storefront" and i.workspace is None]
     charts = TENANTS.detail(picture, item, TENANTS.key(item)).charts
     assert [(chart.title, len(chart.lines)) for chart in charts] == [
-        ("Requests (6 of 8 lines)", 6), ("Latency p99 (6 of 8 lines)", 6),
+        ("Requests (6 of 8 lines)", 6), ("Error ratio (6 of 8 lines)", 6), ("Latency p99 (6 of 8 lines)", 6),
     ]  # fmt: skip
+
+
+def charts_of_reviews(*clusters: ClusterSnapshot) -> tuple[Chart, ...]:
+    picture = Picture(worlds.world(*clusters))
+    (item,) = [i for i in SERVICES.all_items(picture) if SERVICES.path(i) == ("east", "shop", "reviews")]
+    return SERVICES.detail(picture, item, "key").charts
+
+
+def test_a_service_has_lines_of_each_version_where_there_are_several() -> None:
+    requests, errors, slow = charts_of_reviews(worlds.east())
+    assert (errors.title, errors.unit, errors.cluster) == ("Error ratio", "%", "east")
+    for chart in (requests, errors, slow):
+        assert [line.name for line in chart.lines] == ["v1", "v2"], chart.title
+        for line in chart.lines:
+            assert f'destination_version="{line.name}"' in line.expression
+    (alone,) = charts_of_reviews(worlds.cluster("east", [request("east/web", "east/v1", 5.0)]))[1].lines
+    assert alone.name == "errors"
+
+
+@pytest.mark.parametrize(
+    ("lines", "versions", "names"),
+    [
+        (1, ("v1",), ["c0"]),
+        (1, (), ["c0"]),
+        (1, ("v1", "v2", "v3"), ["v1", "v2", "v3"]),
+        (2, ("v1", "v2"), ["v1 c0", "v2 c0", "v1 c1", "v2 c1"]),
+        (3, ("v1", "v2", "v3"), ["c0", "c1", "c2"]),
+    ],
+)
+def test_versions_have_lines_as_far_as_they_fit(lines: int, versions: tuple[str, ...], names: list[str]) -> None:
+    asked = [RequestsLine(f"c{n}", f"c{n}", ()) for n in range(lines)]
+    assert [line.name for line in lines_of_versions(asked, versions)] == names
+
+
+def test_points_far_apart_are_rates_over_all_that_is_between_them() -> None:
+    chart = request_charts("east", equals({"destination_workload": "a"}), window_seconds=60.0)[1]
+    assert chart_over(chart, window_seconds=60.0, step=30.0) == chart
+    (line,) = chart_over(chart, window_seconds=60.0, step=300.0).lines
+    assert "[5m]" in line.expression
+    assert "[1m]" not in line.expression

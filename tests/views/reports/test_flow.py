@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from meshtop.analysis.graph.service_graph import Level
 from meshtop.model.mesh import Ready
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.telemetry import Labels, Sample
+from meshtop.model.text import harmless
 from meshtop.views.frame.detail import find_item
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
@@ -39,10 +42,11 @@ def picture() -> Picture:
 
 
 def calling(source: str, target: str, rate: float, code: str = "200", policy: str = "mutual_tls") -> Sample:
-    """Requests per second from one service of namespace shop to another."""
+    """Requests per second from one service of namespace shop to another; from `unknown`: from who has no proxy."""
     return Sample(
         Labels(
-            reporter="destination", source_cluster="east", source_workload=source, source_workload_namespace="shop",
+            reporter="destination", source_cluster="unknown" if source == "unknown" else "east",
+            source_workload=source, source_workload_namespace="unknown" if source == "unknown" else "shop",
             source_app=source, destination_cluster="east", destination_workload=target,
             destination_workload_namespace="shop", destination_app=target,
             destination_service=f"{target}.shop.svc.cluster.local", destination_service_name=target,
@@ -135,6 +139,38 @@ def test_of_what_only_calls_the_charts_are_those_of_its_calls(picture: Picture) 
     assert {line.name for line in detail.charts[0].lines} == {"reviews", "reviews west"}
 
 
+def test_a_caller_that_nobody_knows_has_a_line_of_its_own() -> None:
+    found = made_of(calling("unknown", "c", 3.0, policy="none"), calling("b", "c", 9.0))
+    requests, errors = flow_detail(found, Query(), SERVICES, flow(found, "service/east/shop/c")).charts
+    told = {line.name: line.expression for line in requests.lines}
+    assert len(told) == 2
+    assert 'source_workload="b"' in told.pop("b")
+    assert 'source_workload=~"unknown|"' in told.popitem()[1]
+    assert "source_workload" not in errors.lines[0].expression.replace("source_workload_namespace", "")
+
+
+@pytest.mark.parametrize(
+    ("began", "lasting", "seen", "said"),
+    [
+        (360.0, False, 360.0, "since 13:54 6m"),
+        (1800.0, True, 1800.0, "for ≥ 30m"),
+        (200_000.0, False, 0.0, "for 2d"),
+        (None, False, 420.0, "seen 7m"),
+        (None, False, 0.0, ""),
+    ],
+)
+def test_since_when_it_is_ill(
+    picture: Picture, began: float | None, lasting: bool, seen: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    found = flow(picture)
+    assert found.ill is not None
+    since = None if began is None else datetime.fromtimestamp(worlds.AT - began, UTC)
+    first = datetime.fromtimestamp(worlds.AT - seen, UTC)
+    ill = replace(found.ill, since=since, first_seen=first, lasting=lasting)
+    assert flow_detail(picture, Query(), SERVICES, replace(found, ill=ill)).since == said
+
+
 def test_plaintext_callers_would_break() -> None:
     found = made_of(calling("a", "c", 3.0, policy="none"), calling("b", "c", 9.0))
     (said,) = what_if_facts(flow(found, "service/east/shop/c"))
@@ -207,4 +243,5 @@ def test_every_call_is_on_one_side_and_shares_are_parts(
                 assert sum(shares) <= 1 + 1e-9
         flow_detail(found, Query(), SERVICES, one)
     for line in tree_report(lookup, tuple(lookup.nodes)).lines:
-        assert line_text(line).isprintable()
+        assert harmless(line_text(line)) == line_text(line)
+        assert "\n" not in line_text(line)

@@ -197,7 +197,8 @@ def test_the_panel_of_an_edge(picture: Picture) -> None:
     assert [label for label, _ in said["Versions"]] == ["v1", "v2"]
     assert said["Tenants"] == [("from", "storefront"), ("to", "storefront")]
     expressions = [line.expression for chart in panel.charts for line in chart.lines]
-    assert len(panel.charts) == 2
+    assert [chart.title for chart in panel.charts] == ["Requests", "Error ratio", "Latency p99"]
+    assert [line.name for line in panel.charts[1].lines] == ["v1", "v2"], "versions have lines of their own"
     assert all('destination_workload=~"reviews-v1|reviews-v2"' in text for text in expressions)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from meshtop.analysis.graph.fold import ill_nodes
+from meshtop.analysis.graph.geometry import LayoutOptions
+from meshtop.analysis.graph.layout import layout
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.model.telemetry import Labels, Sample
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.graph import Sight, service_graph
-from meshtop.views.reports.graph_fold import folded, open_namespaces
+from meshtop.views.reports.graph import Sight, edges_between, service_graph
+from meshtop.views.reports.graph_fold import FoldRoom, GraphFolding, folded, open_namespaces
 from tests import worlds
 
 SERVICES = Sight(level=Level.SERVICES)
@@ -91,3 +95,58 @@ def test_a_folded_graph_is_never_bigger_than_asked_for_and_loses_no_call(
 def test_the_choice_is_the_same_each_time(level: Level) -> None:
     one, other = (open_namespaces(picture(), Query(), Sight(level=level), None, most=20) for _ in range(2))
     assert one == other != None  # noqa: E711
+
+
+WINDOWED = Sight(level=Level.SERVICES, whole=False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.integers(1, 12),
+    st.sampled_from(["", "team-0", "team-3"]),
+    st.integers(60, 200),
+    st.integers(8, 60),
+)
+def test_what_is_opened_fits_the_window_and_shows_what_is_ill(
+    namespaces: int, services: int, sick: str, width: int, height: int
+) -> None:
+    p, room = picture(namespaces, services, sick), FoldRoom(width, height)
+    drawn = GraphFolding().apply(p, Query(), WINDOWED, None, room, any_level=True)
+    graph = service_graph(p, Query(), drawn)
+    placed = layout(graph, LayoutOptions(width=width, numbers=True))
+    assert (placed.width <= width and placed.height <= height) or drawn.level is Level.CLUSTERS
+    ill = ill_nodes(service_graph(p, Query(), replace(WINDOWED, level=drawn.level)))
+    assert ill <= {node.id for node in graph.nodes}
+
+
+def test_a_choice_is_kept_and_what_becomes_ill_is_added() -> None:
+    folding, room = GraphFolding(), FoldRoom(100, 20)
+    calm = folding.apply(picture(), Query(), WINDOWED, None, room, any_level=True)
+    assert calm.level is Level.SERVICES
+    assert not any("/app-" in node.id for node in service_graph(picture(), Query(), calm).nodes)
+    worse = folding.apply(picture(sick="team-2"), Query(), WINDOWED, None, room, any_level=True)
+    names_drawn = {node.id for node in service_graph(picture(sick="team-2"), Query(), worse).nodes}
+    assert {"service/east/team-2/app-0", "fold/healthy/namespace/east/team-2"} <= names_drawn
+    better = folding.apply(picture(), Query(), WINDOWED, None, room, any_level=True)
+    again = {node.id for node in service_graph(picture(), Query(), better).nodes}
+    assert "namespace/east/team-3" in again
+    assert folding.count(replace(WINDOWED, level=better.level)) > 0
+
+
+def test_what_is_looked_at_is_not_folded() -> None:
+    at = "service/east/team-4/app-3"
+    drawn = GraphFolding().apply(picture(), Query(), WINDOWED, at, FoldRoom(100, 20))
+    shown = {node.id for node in service_graph(picture(), Query(), drawn).nodes}
+    assert {at, "fold/healthy/namespace/east/team-4"} <= shown
+
+
+def test_the_edges_behind_a_fold_are_those_of_its_nodes() -> None:
+    p = picture(sick="team-2")
+    drawn = GraphFolding().apply(p, Query(), WINDOWED, None, FoldRoom(100, 20), any_level=True)
+    found = edges_between(p, Query(), drawn, target="fold/healthy/namespace/east/team-2")
+    assert len(found) == 9
+    graph = service_graph(p, Query(), drawn)
+    for edge in graph.edges:
+        behind = edges_between(p, Query(), drawn, source=edge.source, target=edge.target)
+        assert len(behind) == edge.members
