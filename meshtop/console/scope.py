@@ -91,7 +91,7 @@ def answering(snapshot: Snapshot | None) -> tuple[str, Tone]:
     return f"{well}/{every} ok", Tone.DIM if well == every else Tone.DEGRADED
 
 
-def time_of_day(now: float) -> str:
+def utc_clock(now: float) -> str:
     """The time of day (UTC), which the times in tables are in too."""
     return f"{datetime.fromtimestamp(now, UTC):%H:%M:%S} UTC"
 

@@ -16,7 +16,7 @@ from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of
-from meshtop.console.scope import Scope, answering, freshness, time_of_day
+from meshtop.console.scope import Scope, answering, freshness, utc_clock
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
@@ -228,7 +228,7 @@ class MeshScreen(Guarded, Screen[object]):
                 ),
                 state=state,
                 state_tone=tone,
-                clock=time_of_day(app.now())
+                clock=utc_clock(app.now())
                 if snapshot is not None and replay is None and snapshot.moment is None
                 else "",
                 answers=answers,

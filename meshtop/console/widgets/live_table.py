@@ -96,11 +96,6 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.table = table
             self.position = position
 
-        @property
-        def control(self) -> LiveTable:
-            """The table."""
-            return self.table
-
     class MarksChanged(Message):
         """Message: rows were marked or unmarked."""
 
@@ -132,7 +127,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
         self.starred: frozenset[str] = frozenset()
         """The keys of the bookmarked rows; drawn with the next model."""
         self.total: int | None = None
-        """How many rows there are with those that a filter or the scope leaves out, where that is told."""
+        """How many rows there are, with what a filter or the scope leaves out."""
         self._position = ""
         self._frame = TableFrame()
         self._hover: int | None = None
@@ -191,7 +186,7 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def position(self) -> str:
-        """Where the cursor is among the rows (`12/62`), and of how many those are what is left."""
+        """Where the cursor is (`12/62`)."""
         return self._state.position(self.total)
 
     def _tell_position(self) -> None:

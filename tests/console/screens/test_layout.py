@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshtop.console.scope import answering, time_of_day
+from meshtop.console.scope import answering, utc_clock
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -122,4 +122,4 @@ def test_who_answers_is_dim_only_where_all_do() -> None:
 
 
 def test_the_clock_is_utc() -> None:
-    assert time_of_day(0.0) == "00:00:00 UTC"
+    assert utc_clock(0.0) == "00:00:00 UTC"
