@@ -14,7 +14,7 @@ from benchmarks._processes import MESHTOP, PYTHON, Figure, demo, run, show
 from benchmarks._terminal import terminal
 
 RUNS = 7
-FRAME = rb"Fleet"
+FRAME = rb"Canaries"
 """The top bar's first place: it is in the first frame and not before."""
 IMPORTS = (
     "from meshtop.process import prepare_process; prepare_process()\n"

@@ -32,7 +32,7 @@ def _kind_command(kind: Kind) -> Command:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("fleet", "the fleet overview", ("home",)),
+    Command("now", "what needs attention, and every cluster", ("fleet", "home")),
     Command("graph", "the service graph", ("map",)),
     *map(_kind_command, KINDS),
     Command("open", "one thing: service/shop/catalog, workload/CLUSTER/NAMESPACE/NAME"),
@@ -216,7 +216,7 @@ def _go_to_moment(host: ConsoleHost, argument: str) -> None:
 
 
 _RUN: dict[str, Callable[[ConsoleHost, str], None]] = {
-    "fleet": lambda host, _: host.open_place(FLEET),
+    "now": lambda host, _: host.open_place(FLEET),
     "graph": lambda host, _: host.open_place(GRAPH),
     "journal": lambda host, _: host.open_journal(),
     "open": _open_thing,

@@ -35,7 +35,7 @@ class ConsolePlace(Struct, frozen=True):
 
 PLACES: tuple[ConsolePlace, ...] = (
     ConsolePlace(
-        PlaceTab("1", "Fleet"),
+        PlaceTab("1", "Now"),
         (FLEET, "controlplanes", "members", "federated", "drift", "discovery", "alerts", "slos"),
     ),
     ConsolePlace(PlaceTab("2", "Services"), ("services", "workloads", "edges", "namespaces", "virtualmachines")),

@@ -45,11 +45,11 @@ def test_where_since_when_whose_and_into_a_chat(bad: Demo, tmp_path: Path, size:
         assert console.keys == 1
         copied = clipboard(console)
         assert "shop/reviews in us-east" in copied
-        assert re.match(r"Fleet\nall clusters · last 5m\n\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(.*\)\nsources: ", copied)
+        assert re.match(r"Now\nall clusters · last 5m\n\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \(.*\)\nsources: ", copied)
         assert copied.splitlines()[2] in shown, "without a clipboard it is there to be selected"
         console.press("m")
         console.wait_for(lambda text: "Copied as Markdown" in text, "the other form")
-        assert clipboard(console).startswith("**Fleet**")
+        assert clipboard(console).startswith("**Now**")
         assert console.keys == 2
         console.press("\x1b")
         console.wait_for(lambda text: ROW.search(text) is not None, "NOW again")

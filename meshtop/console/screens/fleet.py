@@ -41,6 +41,8 @@ MOST_SHOWN = 6
 
 TALL = 34
 """Height in lines from which charts of each cluster's golden signals are shown below the table."""
+MOST_NAMED = 2
+"""So many tenants are named without being counted."""
 TRENDS = 2
 """Plots: the share of errors and the p99 of each cluster."""
 
@@ -61,6 +63,12 @@ class Need(Struct, frozen=True):
     """When it began (Unix seconds), where that is known to a scrape or two."""
 
 
+def who_text(tenants: Sequence[str]) -> str:
+    """Whoever is affected; of many first how many, since the end is what is cut."""
+    names = ", ".join(tenants)
+    return names if len(tenants) <= MOST_NAMED else f"{len(tenants)} tenants: {names}"
+
+
 def needs_of(
     items: Iterable[AttentionItem], now: float, *, known_too: bool, kept: str | None = None
 ) -> dict[str, Need]:
@@ -75,7 +83,7 @@ def needs_of(
         if item.acknowledged is not None and not known_too and item.id != kept:
             continue
         kind, key = opened_by(item)
-        who = ", ".join(item.impact.tenants)
+        who = who_text(item.impact.tenants)
         needs[item.id] = Need(
             item.sign,
             item.tone,
@@ -101,8 +109,15 @@ ROOMY = 30
 """Height in lines from which there is."""
 
 
-def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
-    """A row for each; rows are keys, since what a message measures changes while the thing stays the same."""
+LEAST_SENTENCE, MOST_WHO = 40, 24
+"""Cells that a sentence of NOW has at least, and that whoever is affected has at most below 120 columns."""
+
+
+def _needs_table(needs: dict[str, Need], title: str, width: int) -> Table[str]:
+    """A row for each, for so wide a screen in cells.
+
+    Rows are keys, since what a message measures changes while the thing stays the same.
+    """
 
     def column(name: str, title: str, help_: str, cell: Callable[[Need], Cell], **more: Any) -> Column[str]:
         return Column(
@@ -118,14 +133,14 @@ def _needs_table(needs: dict[str, Need], title: str) -> Table[str]:
         (
             column(
                 "message", title, "What needs attention, the worst first; enter opens it.",
-                lambda one: Cell(f"{one.sign} {one.message}", one.tone), priority=0, min_width=60, max_width=400,
+                lambda one: Cell(f"{one.sign} {one.message}", one.tone), priority=0, min_width=LEAST_SENTENCE, max_width=400,
             ),
             column("since", "SINCE", "When it began (UTC), and how long ago.", lambda one: Cell(one.since, Tone.DIM),
                    priority=1, min_width=10, max_width=12),
             column("hit", "HIT", "What it costs a second.", lambda one: Cell(one.hit, one.tone), align=Align.RIGHT,
                    priority=2, min_width=12, max_width=18),
             column("who", "WHO IS AFFECTED", "Tenants of the place and of the callers.",
-                   lambda one: Cell(one.who, Tone.DIM), priority=4, min_width=15, max_width=40),
+                   lambda one: Cell(one.who, Tone.DIM), priority=4, min_width=15, max_width=max(MOST_WHO, width // 5)),
         ),
         tuple(needs),
         str,
@@ -196,7 +211,7 @@ class FleetScreen(PlottedScreen, TableScreen):
 
     AUTO_FOCUS = "#rows"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "needs", "now", id="fleet.needs"),
+        Binding("n", "needs", "attention", id="fleet.needs"),
         Binding("a", "acknowledge", "acknowledge", id="fleet.acknowledge", show=False),
         Binding("A", "all_needs", "known too", id="fleet.all_needs", show=False),
         Binding("c", "changes", "changes", id="fleet.changes", show=False),
@@ -227,6 +242,12 @@ class FleetScreen(PlottedScreen, TableScreen):
                         for index in range(TRENDS):
                             yield ChartView(id=f"trend-{index}")
                 yield LineView(classes="side")
+
+    def hint_text(self, action: str, description: str) -> str | None:
+        """The key that goes between the list and the clusters says where it leads."""
+        if action == "needs" and self._is_composed and self.query_one("#needs", LiveTable).has_focus:
+            return "clusters"
+        return super().hint_text(action, description)
 
     def action_needs(self) -> None:
         """Switch between the attention list and the clusters."""
@@ -328,7 +349,7 @@ class FleetScreen(PlottedScreen, TableScreen):
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
         needs.styles.height = min(len(self._needs), most) + 1
-        needs.show(_needs_table(self._needs, title))
+        needs.show(_needs_table(self._needs, title, self.size.width))
         most_changes = MOST_CHANGES if self.size.height >= ROOMY else 1
         self.query_one(ChangesLine).show(picture, self.host.scope.query, most_changes)
         super().refresh_picture(picture)

@@ -3,7 +3,7 @@
 Usage::
 
     bar = TopBar()
-    bar.show(TopBarModel(tabs=(View("1", "Fleet"), View("2", "Services")), current="Fleet", crumbs=("us-east",),
+    bar.show(TopBarModel(tabs=(View("1", "Now"), View("2", "Services")), current="Now", crumbs=("us-east",),
                          scope=("all clusters", "last 5m"), state="live · 2 s ago", read_only=True))
 """
 

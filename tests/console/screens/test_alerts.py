@@ -1,4 +1,4 @@
-"""Alerts and objectives in the console: pages of Fleet, and what NOW opens."""
+"""Alerts and objectives in the console: pages of Now, and what NOW opens."""
 
 from __future__ import annotations
 

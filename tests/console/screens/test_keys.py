@@ -45,7 +45,7 @@ def hints(app: StillApp) -> str:
 async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await settled(pilot)
-        assert hints(app).startswith("enter open · n now · w worst · g graph")
+        assert hints(app).startswith("enter open · n attention · w worst · g graph")
         assert hints(app).endswith("? help · q quit")
         await go(pilot, "workloads")
         await press(pilot, "x")
