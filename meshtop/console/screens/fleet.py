@@ -133,7 +133,8 @@ def _needs_table(needs: dict[str, Need], title: str, width: int) -> Table[str]:
         (
             column(
                 "message", title, "What needs attention, the worst first; enter opens it.",
-                lambda one: Cell(f"{one.sign} {one.message}", one.tone), priority=0, min_width=LEAST_SENTENCE, max_width=400,
+                lambda one: Cell(f"{one.sign} {one.message}", one.tone),
+                priority=0, min_width=LEAST_SENTENCE, max_width=400,
             ),
             column("since", "SINCE", "When it began (UTC), and how long ago.", lambda one: Cell(one.since, Tone.DIM),
                    priority=1, min_width=10, max_width=12),

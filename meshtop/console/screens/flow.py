@@ -12,16 +12,15 @@ from textual.containers import Vertical
 
 from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import Level
-from meshtop.console.making import Made, Making
+from meshtop.console.making import Made
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CANVAS, GRAPH, load_screen, place_title
-from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
-from meshtop.console.screens.flow_place import FlowAnswer, FlowPlace, make_flow, why_no_flow
+from meshtop.console.screens.flow_place import FlowAnswer, make_flow, why_no_flow
+from meshtop.console.screens.flow_walk import FlowWalk
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.flow_rows import METRIC_TITLES
-from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
@@ -33,15 +32,8 @@ from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.flow import (
-    MOST_HOPS,
-    Flow,
-    flow_index,
-    flow_of,
-    level_of,
-)
-from meshtop.views.reports.flow_detail import FlowDetail
-from meshtop.views.reports.graph import Sight, edges_between, path_of, place_of_row, row_of_node
+from meshtop.views.reports.flow import flow_index, level_of
+from meshtop.views.reports.graph import Sight, caller_of_row, edges_between, path_of, place_of_row, row_of_node
 from meshtop.views.reports.graph_words import edge_name, node_name
 
 if TYPE_CHECKING:
@@ -54,36 +46,29 @@ _CHROME = 3
 """Lines of the bars above and below."""
 
 
-class FlowScreen(MeshScreen):
+class FlowScreen(FlowWalk):
     """The Flow of one thing; esc goes back to what was centred before."""
 
     AUTO_FOCUS = "FlowView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "open_call", "open edge", id="flow.open"),
-        Binding("w", "worst", "worst", id="flow.worst"),
-        Binding("e", "metric", "metric", id="flow.metric"),
         Binding("v", "canvas", "canvas", id="flow.canvas"),
         Binding("T", "tree", "tree", id="flow.tree"),
-        Binding("plus,equals_sign", "widen(1)", "widen", id="flow.widen", key_display="+"),
-        Binding("minus,underscore", "widen(-1)", "narrow", id="flow.narrow", show=False),
-        Binding("greater_than_sign", "level(1)", "finer", id="flow.finer", show=False),
-        Binding("less_than_sign", "level(-1)", "coarser", id="flow.coarser", show=False),
-        Binding("tab", "twin(1)", "next cluster", id="flow.twin", show=False, priority=True),
-        Binding("shift+tab", "twin(-1)", "previous cluster", id="flow.twin_back", show=False, priority=True),
+        Binding("s", "shaped", "shaped by", id="flow.shaped"),
+        Binding("p", "plots", "plots", id="flow.plots", show=False),
         Binding("Y", "object", "object", id="flow.object", show=False),
     ]
 
-    def __init__(self, at: str | None = None, level: Level = Level.SERVICES, *, by_key: bool = True) -> None:
-        super().__init__()
-        self.shown = FlowPlace(at, level)
-        """Where one is; until the first answer, what was asked for."""
+    def __init__(
+        self,
+        at: str | None = None,
+        level: Level = Level.SERVICES,
+        *,
+        on: str | None = None,
+        by_key: bool = True,
+    ) -> None:
+        super().__init__(at, level, on=on)
         self._by_key = by_key
-        self._steps: list[FlowPlace] = []
-        self._answer: FlowAnswer | None = None
-        self._making = Making(self)
-        self._came: FlowPlace | None = None
-        self._side: int | None = CALLERS
-        self._left: str | None = None
 
     @property
     def place(self) -> str:
@@ -101,7 +86,8 @@ class FlowScreen(MeshScreen):
         return (
             "One thing with who calls it and whom it calls, what hurts first, then by rate. ← → go to callers and "
             "callees, and from there on to theirs; esc goes back. Bars are each call's part, or what e chooses; a line "
-            "that counts healthy calls is opened by enter. v draws the whole graph, T all calls from here as a tree."
+            "that counts healthy calls is opened by enter. s goes to what shapes it, + and - choose the time of the "
+            "plots. v draws the whole graph, T all calls from here as a tree."
         )
 
     def body(self) -> ComposeResult:
@@ -110,21 +96,6 @@ class FlowScreen(MeshScreen):
             yield FlowView(waiting=Note("Reading the mesh …", "The first cluster to answer is shown at once."))
             yield FlowCourses()
             yield FlowFoot()
-
-    @property
-    def view(self) -> FlowView:
-        """The pipe."""
-        return self.query_one(FlowView)
-
-    @property
-    def working(self) -> bool:
-        """Whether something newer than what is shown is being made."""
-        return self._making.busy
-
-    @property
-    def flow(self) -> Flow | None:
-        """What is shown; None before the first answer, and where there are no calls."""
-        return self._answer.flow if self._answer is not None else None
 
     def kinds(self) -> frozenset[str]:
         """Edges."""
@@ -145,7 +116,9 @@ class FlowScreen(MeshScreen):
             return (self.shown.level.value,)
         where = tuple(map(clean, path_of(flow.centre))) or (node_name(flow.centre),)
         metric = self.view.metric
-        return where if metric is GraphMetric.RATE else (*where, f"e: {METRIC_TITLES[metric]}")
+        chosen = () if metric is GraphMetric.RATE else (f"e: {METRIC_TITLES[metric]}",)
+        unhealthy = ("u: only unhealthy",) if self.view.only_ill else ()
+        return (*where, *chosen, *unhealthy, *(() if self.shown.idle else ("i: without idle",)))
 
     def scope_query(self) -> Query:
         """The scope's query; a filter on columns that edges do not have is reported and ignored."""
@@ -166,8 +139,40 @@ class FlowScreen(MeshScreen):
         self._making.ask(partial(make_flow, picture, self.scope_query(), self.shown, self._came, plots_of(self).span))
 
     def on_chart_view_plot_left(self) -> None:
-        """A plot that was clicked gives the keyboard back."""
+        """A plot gives the keyboard back, however it got it."""
         self.view.focus()
+
+    def action_plots(self) -> None:
+        """Read the plots by a cursor."""
+        if not self.enter_plots():
+            self.say("There is no plot in sight." if not self.reading else "esc leaves the plots.")
+
+    def on_flow_courses_told(self) -> None:
+        """Say in the box what became of the centre."""
+        self.view.tell(self.query_one(FlowCourses).past)
+
+    # What shapes the centre
+
+    def action_shaped(self) -> None:
+        """Go to what shapes the centre, to open it."""
+        foot = self.query_one(FlowFoot)
+        if foot.chosen is not None and foot.display:
+            foot.focus()
+        else:
+            self.say("Nothing that could be opened shapes it.")
+
+    def on_flow_view_below(self) -> None:
+        """Past the last call comes what shapes the centre."""
+        if self.query_one(FlowFoot).chosen is not None:
+            self.action_shaped()
+
+    def on_flow_foot_left(self) -> None:
+        """Back to the pipe."""
+        self.view.focus()
+
+    def on_flow_foot_opened(self, message: FlowFoot.Opened) -> None:
+        """Show the object in every cluster."""
+        self.show_wanted(message.wanted)
 
     def on_made(self, message: Made) -> None:
         """Show what was made, unless one went elsewhere meanwhile."""
@@ -193,10 +198,11 @@ class FlowScreen(MeshScreen):
             courses.forget()
         else:
             if answer.detail.charts:
-                courses.show(answer.detail.charts, answer.marks, answer.picture.snapshot)
+                courses.show(answer.detail, answer.marks, answer.picture.snapshot)
             thresholds = answer.picture.thresholds
             self.view.show(flow, answer.detail, thresholds, hops=answer.place.hops, side=self._side, on=self._left)
             self._side = self._left = None
+            self.view.tell(courses.past)
         self.query_one(FlowFoot).show(answer.detail)
         self._arrange()
         self.update_chrome()
@@ -230,91 +236,6 @@ class FlowScreen(MeshScreen):
         # A tick may come before there is anything to refresh.
         for courses in self.query(FlowCourses):
             courses.tick()
-
-    # Walking
-
-    def go(self, place: FlowPlace, *, side: int | None = None, came: FlowPlace | None = None) -> None:
-        """Centre on something else; esc goes back. `side` is where the cursor goes, `came` the place at another level.
-
-        Within what is shown this is immediate; only what is said of the centre besides its calls comes later.
-        """
-        if place == self.shown:
-            return
-        self._steps.append(self.shown)
-        self._show_place(place, side=side, came=came)
-
-    def _show_place(self, place: FlowPlace, *, side: int | None, came: FlowPlace | None = None) -> None:
-        answer, self._side, self._came = self._answer, side, came
-        self.shown = place
-        self._making.forget()
-        if answer is not None and came is None and place.level is answer.place.level and place.at is not None:
-            flow = flow_of(answer.picture, answer.query, place.sight, place.at, hops=place.hops)
-            if flow is not None:
-                same = answer.flow is not None and flow.centre.id == answer.flow.centre.id
-                self._take(answer._replace(place=place, flow=flow, detail=answer.detail if same else FlowDetail()))
-        self.update()
-
-    def on_flow_view_centred(self, message: FlowView.Centred) -> None:
-        """Walk there."""
-        self.go(replace(self.shown, at=message.node), side=message.side)
-
-    def action_back(self) -> None:
-        """Back to what was centred before; else widen the scope or leave."""
-        if self._steps:
-            self._left = self.shown.at
-            self._show_place(self._steps.pop(), side=CALLERS)
-        else:
-            super().action_back()
-
-    def action_worst(self) -> None:
-        """Go to the worst by impact; again: to the next."""
-        answer = self._answer
-        if answer is None:
-            return
-        worst = flow_index(answer.picture, answer.query, answer.place.sight).worst
-        if not worst:
-            self.say("Nothing here is degraded or failing.", Tone.GOOD)
-            return
-        at = (worst.index(self.shown.at) + 1) % len(worst) if self.shown.at in worst else 0
-        if worst[at] == self.shown.at:
-            self.say("This is the only one that is degraded or failing.")
-        self.go(replace(self.shown, at=worst[at]), side=CALLERS)
-
-    def action_twin(self, step: int) -> None:
-        """Go to the same service in another cluster."""
-        flow = self.flow
-        if flow is None or not flow.twins:
-            self.say("No other cluster serves this.")
-            return
-        every = sorted((flow.centre, *flow.twins), key=lambda node: node.id)
-        at = [node.id for node in every].index(flow.centre.id) + step
-        self.go(replace(self.shown, at=every[at % len(every)].id), side=CALLERS)
-
-    def action_widen(self, step: int) -> None:
-        """Show calls one hop further out, or one less."""
-        hops = self.shown.hops + step
-        if 1 <= hops <= MOST_HOPS:
-            self.go(replace(self.shown, hops=hops))
-        else:
-            most = f"{MOST_HOPS} hops are the most; v draws the whole graph."
-            self.say(most if step > 0 else "Only its own calls are shown; + shows those one hop further out.")
-
-    def action_level(self, step: int) -> None:
-        """Go to what the centre is in, or to the worst part of it."""
-        levels = self.shown.sight.levels
-        index = levels.index(self.shown.level) + step
-        if not 0 <= index < len(levels):
-            last, word = (levels[-1], "finest") if step > 0 else (levels[0], "coarsest")
-            self.say(f"{last.value} is the {word} level.")
-            return
-        self.go(replace(self.shown, level=levels[index]), side=CALLERS, came=self.shown)
-
-    def action_metric(self) -> None:
-        """Let the bars measure something else."""
-        metric = self.host.graph_look.metric = self.view.metric.following
-        self.view.measure(metric)
-        self.update_chrome()
-        self.say(f"The bars measure {metric.value}.")
 
     # Going elsewhere
 
@@ -366,8 +287,11 @@ class FlowScreen(MeshScreen):
             self.app.push_screen(GraphEdgesScreen(name, sight, edge.source, edge.target))
 
     def action_object(self) -> None:
-        """Show the object of the node under the cursor as YAML, in every cluster."""
-        if (row := self._row()) is not None:
+        """Show the object under the cursor as YAML, in every cluster."""
+        foot = self.query_one(FlowFoot)
+        if foot.has_focus:
+            foot.action_choose()
+        elif (row := self._row()) is not None:
             self.show_object(*row)
 
     def action_narrow(self) -> None:
@@ -433,9 +357,15 @@ class FlowScreen(MeshScreen):
 
 
 def flow_around(picture: Picture | None, kind: str, key: str) -> FlowScreen | None:
-    """The Flow around a row of a kind; None if the row no longer exists, or the graph does not show its kind."""
+    """The Flow around a row of a kind; None if the row no longer exists, or the graph does not show its kind.
+
+    Of a call the cursor is on who makes it.
+    """
     kind_view = view(kind)
     items = kind_view.all_items(picture) if picture is not None else []
     item = next((item for item in items if kind_view.key(item) == key), None)
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
-    return None if place is None else FlowScreen(place[1], level_of(place[1], place[0]), by_key=False)
+    if place is None or picture is None:
+        return None
+    caller = caller_of_row(kind, item, picture)
+    return FlowScreen(place[1], level_of(place[1], place[0]), on=caller, by_key=False)

@@ -6,30 +6,39 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.message import Message
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.screens.facts import course, due_again, lines_span, read_courses
 from meshtop.console.screens.plotted import LinesArrived
 from meshtop.console.widgets.chart import ChartView
+from meshtop.console.widgets.flow_past import FlowPast, flow_past
 from meshtop.console.widgets.plot_memory import PlotSpan, plots_of
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
     from meshtop.model.telemetry import Line as TimeLine
     from meshtop.views.frame.charts import Chart
+    from meshtop.views.reports.flow_detail import FlowDetail
 
-MOST_PLOTS = 2
+MOST_PLOTS = 3
+WIDE = 160
+"""Width in cells from which p99 has a plot as well; it is read anyway, for what it was an hour ago."""
 
 
 class FlowCourses(Guarded, Horizontal):
     """Charts beside each other; asks Prometheus when they are others, and again when they are old."""
+
+    class Told(Message):
+        """Message: more is known of what became of the centre."""
 
     def __init__(self) -> None:
         super().__init__(id="courses")
         self.charts: tuple[Chart, ...] = ()
         self._lines: dict[int, tuple[TimeLine, ...]] = {}
         self._marks: tuple[float, ...] = ()
+        self._counted = False
         self._asked_at = 0.0
         self._asked_for: object = None
         self._moment: float | None = None
@@ -50,9 +59,18 @@ class FlowCourses(Guarded, Horizontal):
         """The time that plots show, as it was chosen wherever that is done."""
         return plots_of(self).span
 
-    def show(self, charts: tuple[Chart, ...], marks: tuple[float, ...], snapshot: Snapshot) -> None:
+    @property
+    def past(self) -> FlowPast:
+        """What the lines tell of the centre."""
+        return flow_past(self._lines, counted=self._counted)
+
+    def on_resize(self) -> None:
+        """As many plots as there is room for."""
+        self.query_one(f"#course-{MOST_PLOTS - 1}").display = self.size.width >= WIDE
+
+    def show(self, detail: FlowDetail, marks: tuple[float, ...], snapshot: Snapshot) -> None:
         """Show the charts of a centre, with marks at changes of it, as of a snapshot."""
-        charts = charts[:MOST_PLOTS]
+        charts, self._counted = detail.charts[:MOST_PLOTS], detail.counted
         if charts != self.charts:
             self.charts, self._lines = charts, {}
         asked_for = (charts, snapshot.moment, snapshot.window_seconds, self.span)
@@ -89,6 +107,7 @@ class FlowCourses(Guarded, Horizontal):
         if message.index < len(self.charts) and self.query(ChartView) and lines_span(message.lines, self.span):
             self._lines[message.index] = message.lines or self._lines.get(message.index, ())
             self._draw(message.index)
+            self.post_message(self.Told())
 
     def _draw(self, index: int) -> None:
         lines = self._lines.get(index)

@@ -24,16 +24,20 @@ if TYPE_CHECKING:
 
 
 class FlowPlace(Struct, frozen=True):
-    """What is centred: a node (None: what to look at first), at a level, seen so many calls far."""
+    """What is centred: a node (None: what to look at first), at a level, seen so many calls far.
+
+    `idle` is whether calls without traffic are among them.
+    """
 
     at: str | None = None
     level: Level = Level.SERVICES
     hops: int = 1
+    idle: bool = True
 
     @property
     def sight(self) -> Sight:
         """The graph that it is a part of."""
-        return flow_sight(self.level)
+        return flow_sight(self.level, idle=self.idle)
 
 
 class FlowAnswer(NamedTuple):

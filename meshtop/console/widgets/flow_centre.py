@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meshtop.console.widgets.flow_rows import lock_cell, p99_of, rate_text
 from meshtop.console.widgets.flow_sheet import CENTRE, FlowCursor, FlowHit, FlowModel, FlowSheet, put_cells
 from meshtop.model.numbers import latency, percent
@@ -10,17 +12,20 @@ from meshtop.model.text import cell_width, clean, cut, fit
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Sums
 from meshtop.views.frame.columns import HEALTH_SIGNS, HEALTH_TONES, error_tone, mtls_cell, ready_cell
+from meshtop.views.frame.sparkline import sparkline
 from meshtop.views.frame.table import Cell, Tone
 
 _MOST_VERSIONS, _MOST_VERSION = 4, 8
+_FIGURE, _LEAST_COURSE, _MOST_COURSE = 13, 6, 16
+"""Cells of a figure before its course, and of a course."""
 
 
 def draw_box(sheet: FlowSheet, model: FlowModel, x: int, y: int, width: int, height: int) -> None:
     """The centre in a box of at most `height` lines, with its versions below it as far as there is room."""
-    chosen = model.cursor.side == CENTRE
+    chosen = model.keyed and model.cursor.side == CENTRE
     edge = Tone.ACCENT if chosen else Tone.DIM
-    texts, versions = box_texts(model), version_lines(model)
     inner = width - 4
+    texts, versions = box_texts(model, inner), version_lines(model)
     title = cut(clean(model.flow.centre.label), max(0, inner - 2))
     mark = "▸" if chosen else "━"
     sheet.put(x, y, f"┏{mark} ", edge)
@@ -43,7 +48,7 @@ def draw_box(sheet: FlowSheet, model: FlowModel, x: int, y: int, width: int, hei
 
 def draw_low_box(sheet: FlowSheet, model: FlowModel, y: int) -> None:
     """The centre in a low box as wide as the sheet."""
-    chosen = model.cursor.side == CENTRE
+    chosen = model.keyed and model.cursor.side == CENTRE
     edge = Tone.ACCENT if chosen else Tone.DIM
     x, width = 1, sheet.width - 2
     title = cut(clean(model.flow.centre.label), width - 8)
@@ -72,23 +77,46 @@ def health_word(health: Health | None) -> Cell:
     return Cell(f"{HEALTH_SIGNS[status]}{status.value}", HEALTH_TONES[status])
 
 
-def box_texts(model: FlowModel) -> list[list[Cell]]:
-    """The centre's lines: its state and since when, and its figures."""
+def box_texts(model: FlowModel, room: int = 0) -> list[list[Cell]]:
+    """The centre's lines: its state and since when, and its figures.
+
+    In so many cells of room, what became of requests and of errors stands beside them.
+    """
     centre, since = model.flow.centre, model.detail.since
-    state = [health_word(centre.health), Cell(since if _is_ill(model) else "", Tone.DIM)]
+    lines = [[health_word(centre.health), Cell(since if _is_ill(model) else "", Tone.DIM)]]
     sums = centre.inbound
-    lines = [state]
     if _has(sums):
-        lines.append([Cell(f"in {_rate(sums)}", Tone.STRONG), _errors(sums, model.thresholds)])
+        lines += _asked(Cell(f"in {_rate(sums)}", Tone.STRONG), sums, model, room, charted=True)
         p99, mutual = p99_of(sums), mtls_cell(sums.mtls_ratio)
-        timed = Cell(f"p99 {latency(p99)}") if p99 is not None else Cell("")
+        timed = [Cell(f"p99 {latency(p99)}")] if p99 is not None else []
+        if p99 is not None and model.past.differs(p99):
+            timed.append(Cell(f"was {latency(model.past.p99_before)}", Tone.DIM))
         lock = lock_cell(sums.mtls_ratio)
-        lines += [[timed], [Cell(f"mTLS {mutual.text} % {lock.text}", mutual.tone) if lock.text else Cell("")]]
+        lines += [timed, [Cell(f"mTLS {mutual.text} % {lock.text}", mutual.tone) if lock.text else Cell("")]]
     if _has(centre.internal):
         lines.append([Cell(f"within {_rate(centre.internal)}", Tone.DIM)])
     if _has(centre.outbound):
-        lines.append([Cell(f"out {_rate(centre.outbound)}"), _errors(centre.outbound, model.thresholds)])
+        lines += _asked(Cell(f"out {_rate(centre.outbound)}"), centre.outbound, model, room, charted=not _has(sums))
     return [cells for cells in lines if any(cell.text for cell in cells)]
+
+
+def _asked(rate: Cell, sums: Sums, model: FlowModel, room: int, *, charted: bool) -> list[list[Cell]]:
+    """A rate and its errors in a line; with room in two, each with its course where it is charted."""
+    errors = _errors(sums, model.thresholds)
+    if not room:
+        return [[rate, errors]]
+    requests, failed = (model.past.requests, model.past.errors) if charted else ((), ())
+    told = Cell(f"errors {errors.text}", errors.tone) if errors.text else errors
+    return [[rate, _course(requests, room, rate)], [told, _course(failed, room, told)] if told.text else []]
+
+
+def _course(values: Sequence[float | None], room: int, beside: Cell) -> Cell:
+    """A sparkline at the end of a line; none where nothing is known or there is too little room."""
+    width = min(_MOST_COURSE, room - max(_FIGURE, cell_width(beside.text)) - 2)
+    if width < _LEAST_COURSE or not any(value is not None for value in values):
+        return Cell("")
+    text = sparkline(values, width)
+    return Cell(f"{' ' * max(0, _FIGURE - cell_width(beside.text))}{text}", Tone.DIM)
 
 
 def _has(sums: Sums) -> bool:
@@ -134,7 +162,7 @@ def low_box_height(model: FlowModel) -> int:
 def box_height(model: FlowModel) -> int:
     """Lines of the box with all that it can say."""
     versions = version_lines(model)
-    return len(box_texts(model)) + 2 + (len(versions) + 1 if versions else 0)
+    return len(box_texts(model, _FIGURE)) + 2 + (len(versions) + 1 if versions else 0)
 
 
 def foot_height(model: FlowModel, most: int) -> int:

@@ -15,7 +15,7 @@ from meshtop.console.widgets.flow_centre import (
 )
 from meshtop.console.widgets.flow_rows import FlowRow, side_rows
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, FlowHit, FlowModel, FlowSheet
-from meshtop.console.widgets.flow_side import draw_side, nobody
+from meshtop.console.widgets.flow_side import draw_side, needed_width, nobody
 from meshtop.console.widgets.lines import TextLine
 from meshtop.views.frame.table import Tone
 
@@ -23,6 +23,8 @@ BESIDE = 100
 """Width in cells from which callers and callees stand beside the centre."""
 _BOX, _WIDE_BOX = 27, 37
 _WIDE = 160
+_HALVES = 120
+"""Width in cells from which callees have as much room as callers."""
 _LEAST_SIDE, _LEAST_BESIDE = 2, 6
 _MOST_FOOT = 3
 _ALL = 1_000_000
@@ -60,7 +62,8 @@ def natural_height(model: FlowModel, width: int, *, spaced: bool = True) -> int:
 
 def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowRow], list[FlowRow]]:
     box = _WIDE_BOX if sheet.width >= _WIDE else _BOX
-    left = (sheet.width - box - 4) * 3 // 5
+    both = sheet.width - box - 4
+    left = _left_width(model, both) if sheet.width >= _HALVES else both * 3 // 5
     right = left + box + 4
     foot = foot_height(model, height - _LEAST_BESIDE)
     room = max(_LEAST_SIDE, height - 1 - foot)
@@ -80,8 +83,14 @@ def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowR
     return sides[0], sides[1]
 
 
+def _left_width(model: FlowModel, both: int) -> int:
+    """Half of the room; less or more, where only so the names of a side are whole."""
+    left, right = (needed_width(model, side) + 2 for side in (CALLERS, CALLEES))
+    return both * 3 // 5 if left + right > both else max(left, min(both // 2, both - right))
+
+
 def _fitting(model: FlowModel, side: int, room: int) -> list[FlowRow]:
-    return side_rows(model.calls(side), room, opened=side in model.opened)
+    return side_rows(model.calls(side), room, opened=side in model.opened, only_ill=model.only_ill)
 
 
 def _is_spaced(rows: Sequence[FlowRow], room: int, model: FlowModel, side: int) -> bool:

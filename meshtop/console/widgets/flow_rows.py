@@ -52,18 +52,26 @@ class FlowRow(Struct, frozen=True):
         return ", ".join([f"+ {len(self.folded)} more", *but]) if but else f"+ {len(self.folded)} healthy"
 
 
-def side_rows(calls: Sequence[FlowCall], room: int, *, opened: bool = False) -> list[FlowRow]:
-    """The rows of a side in `room` lines; what does not fit is one line, unless it was opened: then all are rows."""
+def side_rows(calls: Sequence[FlowCall], room: int, *, opened: bool = False, only_ill: bool = False) -> list[FlowRow]:
+    """The rows of a side in `room` lines; what does not fit is one line, unless it was opened: then all are rows.
+
+    With `only_ill` what is healthy is in that line too.
+    """
+    folded: list[FlowCall] = []
+    if only_ill and not opened:
+        folded = [call for call in calls if call.edge.health.status in _CALM]
+        calls = [call for call in calls if call.edge.health.status not in _CALM]
+    rest = [FlowRow(None, folded=tuple(folded))] if folded else []
     every = [list(_rows_of(call, 0)) for call in calls]
-    if opened or sum(map(len, every)) <= room:
-        return [row for rows in every for row in rows]
+    if opened or sum(map(len, every)) + len(rest) <= room:
+        return [*(row for rows in every for row in rows), *rest]
     shown: list[FlowRow] = []
     for number, rows in enumerate(every):
         if shown and len(shown) + len(rows) > room - 1:
-            return [*shown, FlowRow(None, folded=tuple(calls[number:]))]
+            return [*shown, FlowRow(None, folded=(*calls[number:], *folded))]
         # Of one that alone is too long, what is furthest goes first.
         shown += rows[: max(1, room - 1 - len(shown))]
-    return shown
+    return [*shown, *rest]
 
 
 def _rows_of(call: FlowCall, depth: int) -> Iterator[FlowRow]:

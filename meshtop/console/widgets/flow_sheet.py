@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from meshtop.analysis.graph.metric import GraphMetric
+from meshtop.console.widgets.flow_past import FlowPast
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, cut
 from meshtop.model.thresholds import Thresholds
@@ -29,7 +30,10 @@ class FlowCursor(NamedTuple):
 
 
 class FlowModel(Struct, frozen=True, kw_only=True):
-    """What is drawn of a Flow; `opened` are the sides whose folded calls were opened."""
+    """What is drawn of a Flow; `opened` are the sides whose folded calls were opened, `only_ill` folds all healthy.
+
+    The cursor is drawn only if the keyboard is here (`keyed`).
+    """
 
     flow: Flow
     detail: FlowDetail
@@ -37,6 +41,9 @@ class FlowModel(Struct, frozen=True, kw_only=True):
     metric: GraphMetric = GraphMetric.RATE
     cursor: FlowCursor = FlowCursor()
     opened: frozenset[int] = frozenset()
+    only_ill: bool = False
+    keyed: bool = True
+    past: FlowPast = FlowPast()
     hops: int = 1
 
     def calls(self, side: int) -> tuple[FlowCall, ...]:

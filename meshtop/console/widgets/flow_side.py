@@ -26,8 +26,9 @@ from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.reports.flow import FlowCall
 from meshtop.views.reports.graph_words import node_name
 
-_RATE, _ERRORS, _VALUE, _LOCK = 8, 7, 7, 2
-_LEAST_NAME, _MOST_BAR, _LEAST_BAR, _LEAST_WHERE = 14, 18, 4, 8
+_RATE, _ERRORS, _VALUE, _LOCK = 8, 6, 6, 2
+_MOST_NAME = 28
+_LEAST_NAME, _MOST_BAR, _LEAST_BAR, _LEAST_WHERE = 12, 18, 3, 8
 
 
 class SideColumns(NamedTuple):
@@ -66,6 +67,13 @@ def side_columns(
     return SideColumns(name, errors, value, bars if bars >= _LEAST_BAR else 0, where)
 
 
+def needed_width(model: FlowModel, side: int) -> int:
+    """Cells of a side that shows the names of its calls (long ones cut) and all figures, without a bar."""
+    names = (cell_width(node_name(call.node, model.flow.centre)) for call in model.calls(side))
+    figures = 1 + _RATE + _ERRORS + 1 + _VALUE + 1 + _LOCK + 2
+    return min(_MOST_NAME, max(names, default=0)) + figures if model.calls(side) else len(nobody(side))
+
+
 def nobody(side: int) -> str:
     """What is said of a side without calls."""
     return "nobody calls it" if side == CALLERS else "it calls nobody"
@@ -95,7 +103,7 @@ def draw_side(
     for number, row in enumerate(rows[first : first + most]):
         cursor = FlowCursor(side, first + number)
         top = y + 1 + number * tall
-        _draw_row(sheet, model, row, columns, x, top, chosen=cursor == model.cursor, slowest=slowest)
+        _draw_row(sheet, model, row, columns, x, top, chosen=model.keyed and cursor == model.cursor, slowest=slowest)
         if spaced and row.call is not None:
             _draw_second(sheet, row.call, model, x + 3, top + 1, width - 4)
         sheet.hits.append(FlowHit(x, x + width, top, top + tall - 1, cursor))
@@ -108,7 +116,9 @@ def _draw_heading(
     calls = model.calls(side)
     far = f" ±{model.hops}" if model.hops > 1 else ""
     title = f"{'CALLERS' if side == CALLERS else 'CALLEES'} {len(calls)}{far}"
-    sheet.put(x + 1, y, title, Tone.DIM, columns.name)
+    sheet.put(x + 1, y, title, Tone.DIM, columns.name if calls else width - 1)
+    if not calls:
+        return
     at = x + 1 + columns.name + 1
     sheet.put(at, y, fit("req/s", _RATE, right=True), Tone.DIM)
     at += _RATE

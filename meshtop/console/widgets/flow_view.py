@@ -17,6 +17,7 @@ from textual.message import Message
 
 from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.console.widgets.flow_lines import FlowDrawing, draw_flow, natural_height
+from meshtop.console.widgets.flow_past import FlowPast
 from meshtop.console.widgets.flow_rows import FlowRow
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor, FlowModel
 from meshtop.console.widgets.line_widget import LineWidget
@@ -56,6 +57,9 @@ class FlowView(LineWidget, can_focus=True):
     class Opened(Message):
         """Message: the centre is to be opened."""
 
+    class Below(Message):
+        """Message: the cursor is to leave downwards."""
+
     class Highlighted(Message):
         """Message: the cursor is on another line."""
 
@@ -64,6 +68,8 @@ class FlowView(LineWidget, can_focus=True):
         self._note = waiting or Note("Reading …")
         self.model: FlowModel | None = None
         self.metric = GraphMetric.RATE
+        self.only_ill = False
+        """Whether all healthy calls are counted instead of shown."""
         self._drawing: FlowDrawing | None = None
 
     @property
@@ -101,14 +107,26 @@ class FlowView(LineWidget, can_focus=True):
         side: int | None = None,
         on: str | None = None,
     ) -> None:
-        """Show a Flow; the cursor goes to node `on`, to the first line of `side`, or stays on what it is on."""
+        """Show a Flow; the cursor goes to node `on`, to the first line of `side`, or stays on what it is on.
+
+        Where the call of `on` is folded, its side is opened.
+        """
         before, call = self.model, self.call
         same = before is not None and before.flow.centre.id == flow.centre.id
         opened = before.opened if before is not None and same else frozenset()
         self.model = FlowModel(
-            flow=flow, detail=detail, thresholds=thresholds, metric=self.metric, opened=opened, hops=hops
+            flow=flow,
+            detail=detail,
+            thresholds=thresholds,
+            metric=self.metric,
+            opened=opened,
+            hops=hops,
+            only_ill=self.only_ill,
+            keyed=self.has_focus,
+            past=before.past if before is not None and same else FlowPast(),
         )
         self._redraw()
+        self._unfold(on)
         if same and before is not None and side is None:
             cursor = self._found(before.cursor, call)
         else:
@@ -122,6 +140,13 @@ class FlowView(LineWidget, can_focus=True):
                 if row.call is not None and row.depth == 0 and row.call.node.id == node:
                     return FlowCursor(side, number)
         return None
+
+    def _unfold(self, node: str | None) -> None:
+        """Open the side on which the call of a node is folded."""
+        for side in (CALLERS, CALLEES):
+            if self.model is not None and any(c.node.id == node for row in self.rows(side) for c in row.folded):
+                self.model = replace(self.model, opened=self.model.opened | {side})
+                self._redraw()
 
     def _found(self, cursor: FlowCursor, call: FlowCall | None) -> FlowCursor:
         """Where the call of the cursor is now; else the same line, as far as there is one."""
@@ -176,19 +201,43 @@ class FlowView(LineWidget, can_focus=True):
             self.model = replace(self.model, metric=metric)
             self.draw()
 
+    def leave_out_healthy(self, only_ill: bool) -> None:
+        """Count all healthy calls, or show them again as far as there is room."""
+        self.only_ill = only_ill
+        if self.model is not None:
+            call = self.call
+            self.model = replace(self.model, only_ill=only_ill, opened=frozenset())
+            self._redraw()
+            self._put(self._found(self.model.cursor, call))
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the cursor with the keyboard alone."""
+        super().watch_has_focus(has_focus)
+        if self.model is not None:
+            self.model = replace(self.model, keyed=has_focus)
+            self.draw()
+
+    def tell(self, past: FlowPast) -> None:
+        """Say what became of the centre."""
+        if self.model is not None and past != self.model.past:
+            self.model = replace(self.model, past=past)
+            self.draw()
+
     # The cursor
 
     def action_move(self, step: int) -> None:
-        """Up or down a side; past its end to the other side."""
+        """Up or down a side; past its end to the other side, and at last to what stands below."""
         if self.model is None:
             return
         side, row = self.model.cursor
-        if side == CENTRE:
+        if side == CENTRE and (self.rows(step) or step < 0):
             self.action_side(step)
         elif 0 <= row + step < len(self.rows(side)):
             self._put(FlowCursor(side, row + step))
         elif side == -step and self.rows(step):
             self._put(FlowCursor(step, 0 if step > 0 else len(self.rows(step)) - 1))
+        elif step > 0:
+            self.post_message(self.Below())
 
     def action_side(self, side: int) -> None:
         """Go to a side."""

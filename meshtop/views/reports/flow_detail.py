@@ -16,7 +16,7 @@ from meshtop.model.mesh import Ready, sum_ready
 from meshtop.model.numbers import UNKNOWN, number_of, quantity
 from meshtop.model.text import clean
 from meshtop.model.traffic import Edge, Peer, Sums, Target
-from meshtop.sources.prometheus.promql import Matcher, errors_rate, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, selector
 from meshtop.views.frame.charts import MOST_LINES, Chart, ChartLine
 from meshtop.views.frame.facts import Fact, fact
 from meshtop.views.frame.table import Cell, Tone
@@ -29,9 +29,10 @@ from meshtop.views.reports.graph_detail import (
     matchers_of_calls,
     reporting_clusters,
     reporting_side,
-    shaped_by,
+    shaped_facts,
 )
 from meshtop.views.reports.graph_words import node_name
+from meshtop.views.reports.object_report import WantedObject
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -59,16 +60,18 @@ class FlowVersion(Struct, frozen=True, kw_only=True):
 class FlowDetail(Struct, frozen=True, kw_only=True):
     """What is said of the centre: `since` is when it got ill (`since 11:39 6m`), empty where nothing tells.
 
-    `answers` are the codes and flags of what fails, `shaped` the configuration that applies, `what_if` what would
-    break.
+    `answers` are the codes and flags of what fails, `shaped` the configuration that applies and `objects` the object of
+    each such fact, `what_if` what would break. `counted` says whether the first chart has every request of the centre.
     """
 
     versions: tuple[FlowVersion, ...] = ()
     since: str = ""
     answers: tuple[Cell, ...] = ()
     shaped: tuple[Fact, ...] = ()
+    objects: tuple[WantedObject | None, ...] = ()
     what_if: tuple[Fact, ...] = ()
     charts: tuple[Chart, ...] = ()
+    counted: bool = False
 
 
 def flow_detail(picture: Picture, query: Query, sight: Sight, flow: Flow) -> FlowDetail:
@@ -76,13 +79,17 @@ def flow_detail(picture: Picture, query: Query, sight: Sight, flow: Flow) -> Flo
     into = edges_between(picture, query, sight, target=flow.centre.id)
     out = edges_between(picture, query, sight, source=flow.centre.id)
     ends: list[Peer | Target] = [*(e.destination for e, _ in into), *(e.source for e, _ in out)]
+    shaped = () if is_group(flow.centre) else shaped_facts(picture, ends)
+    charts = flow_charts(picture, query, sight, flow)
     return FlowDetail(
         versions=() if is_group(flow.centre) else _versions(picture, into),
         since=_since(flow, picture.snapshot.at),
         answers=_answers(into),
-        shaped=() if is_group(flow.centre) else shaped_by(picture, ends),
+        shaped=tuple(one.fact for one in shaped),
+        objects=tuple(one.wanted for one in shaped),
         what_if=what_if_facts(flow),
-        charts=flow_charts(picture, query, sight, flow),
+        charts=charts,
+        counted=bool(charts) and _has_every_request(flow, charts[0]),
     )
 
 
@@ -163,7 +170,7 @@ def what_if_facts(flow: Flow) -> tuple[Fact, ...]:
 
 
 def flow_charts(picture: Picture, query: Query, sight: Sight, flow: Flow) -> tuple[Chart, ...]:
-    """Requests by caller, and the share of errors; of what only calls, the same of its callees."""
+    """Requests by caller, the share of errors, and p99; of what only calls, the same of its callees."""
     calls, inward = (flow.callers, True) if _asked(flow.callers) else (flow.callees, False)
     window = duration_text(picture.snapshot.window_seconds)
     lines: list[ChartLine] = []
@@ -176,14 +183,21 @@ def flow_charts(picture: Picture, query: Query, sight: Sight, flow: Flow) -> tup
         if inward
         else edges_between(picture, query, sight, source=flow.centre.id)
     )
-    errors = _lines("errors", "%", _requests(whole), window, _error_ratio, whole=True)
+    errors = _lines("errors", "%", _requests(whole), window, errors_percent, whole=True)
     if not lines or not errors:
         return ()
+    slow = _lines("p99", "ms", _requests(whole), window, _p99, whole=True)
     by = "caller" if inward else "callee"
     return (
         Chart(f"Requests by {by}", "/s", "", tuple(lines[:MOST_LINES])),
         Chart("Error ratio", "%", "", tuple(errors[:MOST_LINES])),
+        Chart("Latency p99", "ms", "", tuple(slow[:MOST_LINES])),
     )
+
+
+def _has_every_request(flow: Flow, chart: Chart) -> bool:
+    """Whether each call of the charted side has one line, so that lines can be added up."""
+    return len(chart.lines) == len(_asked(flow.callers) or _asked(flow.callees))
 
 
 def _asked(calls: Sequence[FlowCall]) -> list[FlowCall]:
@@ -205,10 +219,9 @@ def _rate(window: str, matchers: Sequence[Matcher]) -> str:
     return f"sum(rate({selector('istio_requests_total', matchers)}[{window}]))"
 
 
-def _error_ratio(window: str, matchers: Sequence[Matcher]) -> str:
-    total = _rate(window, matchers)
-    # What has no errors has a line at zero, what is not called none.
-    return f"100 * ({errors_rate(window, matchers)} or 0 * {total}) / ({total} > 0)"
+def _p99(window: str, matchers: Sequence[Matcher]) -> str:
+    buckets = selector("istio_request_duration_milliseconds_bucket", matchers)
+    return f"histogram_quantile(0.99, sum by (le) (rate({buckets}[{window}])))"
 
 
 def _lines(
@@ -229,6 +242,6 @@ def _lines(
         matchers.append(_NOBODY)
     several = len(clusters) > 1
     return [
-        ChartLine(f"{name} {clean(one)}" if several else name, unit, expression(window, matchers), one)
+        ChartLine(f"{name} {clean(one)}" if several and one != name else name, unit, expression(window, matchers), one)
         for one in clusters
     ]

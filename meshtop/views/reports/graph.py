@@ -378,12 +378,22 @@ def place_of_row(kind: str, item: Any, picture: Picture) -> tuple[Level, str] | 
         machine = next((m for m in picture.machines if (m.cluster, m.namespace, m.name) == where), None)
         return Level.WORKLOADS, make_id(NodeKind.WORKLOAD, *(picture.machine_id(machine) if machine else where))
     if kind == "edges":
-        at = next((n for n, edge in enumerate(picture.edges) if identity(edge) == identity(item)), None)
-        if at is None:
-            return None
-        options = GraphOptions(level=Level.SERVICES, tenants=tenants(picture))
-        return Level.SERVICES, ends_of(picture.edges, options)[at][1]
+        ends = _ends_of_row(item, picture)
+        return None if ends is None else (Level.SERVICES, ends[1])
     return None
+
+
+def caller_of_row(kind: str, item: Any, picture: Picture) -> str | None:
+    """The id of the node that makes a call; None for a row that is no call."""
+    ends = _ends_of_row(item, picture) if kind == "edges" else None
+    return None if ends is None else ends[0]
+
+
+def _ends_of_row(item: EdgeItem, picture: Picture) -> tuple[str, str] | None:
+    at = next((n for n, edge in enumerate(picture.edges) if identity(edge) == identity(item)), None)
+    if at is None:
+        return None
+    return ends_of(picture.edges, GraphOptions(level=Level.SERVICES, tenants=tenants(picture)))[at]
 
 
 def row_of_node(picture: Picture, node: GraphNode) -> tuple[str, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from meshtop.analysis.graph.lookup import GraphLookup
@@ -36,6 +36,7 @@ from meshtop.views.kinds.edges import EdgeItem, answers, volume
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight, edges_between
 from meshtop.views.reports.graph_words import edge_name, protocol_of
+from meshtop.views.reports.object_report import WantedObject
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -237,8 +238,20 @@ def _folded_names(sight: Sight, node: GraphNode) -> tuple[Fact, ...]:
     return (fact("folded", _some([clean(name) for name in names])), fact("", "enter opens them", Tone.DIM))
 
 
+class ShapedFact(NamedTuple):
+    """A fact about what shapes something, and the object that it is about; None where it is about none."""
+
+    fact: Fact
+    wanted: WantedObject | None = None
+
+
 def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ...]:
     """Facts about configuration objects that apply in the called clusters, named where there are several."""
+    return tuple(one.fact for one in shaped_facts(picture, ends))
+
+
+def shaped_facts(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[ShapedFact, ...]:
+    """The same facts with their objects."""
     subjects: dict[tuple[str, str], list[Peer | Target]] = {}
     for end in ends:
         if end.cluster and end.namespace:
@@ -256,15 +269,19 @@ def shaped_by(picture: Picture, ends: Iterable[Peer | Target]) -> tuple[Fact, ..
     unique = list(dict.fromkeys(rows))
     several = len({cluster for cluster, _ in unique}) > 1
     shown = [
-        fact(one.kind, f"{one.namespace}/{one.name}, {one.why}" + (f", in {cluster}" if several else ""))
+        ShapedFact(
+            fact(one.kind, f"{one.namespace}/{one.name}, {one.why}" + (f", in {cluster}" if several else "")),
+            WantedObject(one.kind, one.namespace, one.name),
+        )
         for cluster, one in unique[: 2 * _MOST_LISTED]
     ]
     if len(unique) > len(shown):
-        shown.append(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM))
+        shown.append(ShapedFact(fact("", f"and {len(unique) - len(shown)} more", Tone.DIM)))
     rootless = sorted({c for c, _ in subjects if c in picture.facts and picture.facts[c].root_namespace is None})
     if rootless:
-        shown.append(fact("", f"what holds for the whole mesh is not known of {', '.join(rootless)}", Tone.UNKNOWN))
-    return tuple(shown) or (fact("", "nothing but the mesh's defaults", Tone.DIM),)
+        of = ", ".join(rootless)
+        shown.append(ShapedFact(fact("", f"what holds for the whole mesh is not known of {of}", Tone.UNKNOWN)))
+    return tuple(shown) or (ShapedFact(fact("", "nothing but the mesh's defaults", Tone.DIM)),)
 
 
 def _subjects(picture: Picture, cluster: str, namespace: str, ends: Sequence[Peer | Target]) -> Iterable[ConfigTarget]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.metric import GraphMetric
-from meshtop.console.screens.flow_foot import foot_lines
+from meshtop.console.screens.flow_foot import FootPart, foot_lines
 from meshtop.console.widgets.flow_lines import draw_flow, natural_height
 from meshtop.console.widgets.flow_rows import side_rows
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor, FlowModel
@@ -113,7 +113,7 @@ def test_all_calls_are_in_sight_in_the_height_that_is_asked_for(name: str, width
 
 
 def test_facts_stand_side_by_side_and_go_on_below() -> None:
-    parts = (("SHAPED BY", tuple(fact("VirtualService", f"shop/route-{n}") for n in range(6))),)
+    parts = (FootPart("SHAPED BY", tuple(fact("VirtualService", f"shop/route-{n}") for n in range(6))),)
     told = texts(foot_lines(parts, 80), 80)
     assert told[0].startswith("  SHAPED BY   VirtualService shop/route-0 · VirtualService shop/route-1")
     assert len(told) == 3

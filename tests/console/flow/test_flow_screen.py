@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from textual.pilot import Pilot
 
@@ -11,15 +13,19 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.flow import FlowScreen
+from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.screens.graph import GraphScreen
+from meshtop.console.screens.object import ObjectScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.flow_sheet import CALLEES, CALLERS, CENTRE, FlowCursor
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.plot_memory import plots_of
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.snapshot import Snapshot
 from tests import worlds
+from tests.analysis.security.mtls.objects import destination_rule
 from tests.console.flow.strolling import (
     flow_made,
     flow_screen,
@@ -32,6 +38,7 @@ from tests.console.flow.strolling import (
 )
 from tests.console.graph.walking import drawn, until
 from tests.console.stage import StillApp, session_of, stage
+from tests.views.kinds.test_security import with_objects
 from tests.views.reports.test_flow import calling
 
 SIZE, SMALL = (120, 40), (80, 24)
@@ -148,13 +155,17 @@ async def test_levels_and_hops() -> None:
         assert "workloads is the finest level" in said(pilot)
         await stroll(pilot, "escape", "less_than_sign", "less_than_sign")
         assert shown_flow(pilot).level is Level.CLUSTERS
-        await stroll(pilot, "escape", "escape", "plus", "plus")
+        await stroll(pilot, "escape", "escape", "f")
+        assert "up to 2 hops away" in said(pilot)
+        await stroll(pilot, "f")
         assert flow_screen(pilot).shown.hops == 3
         assert "CALLERS 1 ±3" in flow_text(pilot)
-        await stroll(pilot, "plus")
-        assert "3 hops are the most" in said(pilot)
-        await stroll(pilot, "minus", "minus", "minus")
-        assert "Only its own calls" in said(pilot)
+        assert "v draws the whole graph" in said(pilot)
+        await stroll(pilot, "f")
+        assert flow_screen(pilot).shown.hops == 1
+        assert "Its own calls alone" in said(pilot)
+        await stroll(pilot, "escape")
+        assert flow_screen(pilot).shown.hops == 3
 
 
 async def test_tab_goes_to_the_same_service_of_the_next_cluster() -> None:
@@ -319,3 +330,104 @@ async def test_nothing_to_show_says_why() -> None:
         assert "No traffic was seen" in flow_text(pilot)
         await stroll(pilot, "w", "T")
         await pilot.press("y", "escape")
+
+
+def shaped_world() -> Snapshot:
+    """A cluster with two DestinationRules for reviews."""
+    rules = [destination_rule("shop", name, worlds.REVIEWS_HOST) for name in ("one", "two")]
+    return worlds.world(with_objects(worlds.east(), *rules))
+
+
+async def test_plus_and_minus_choose_the_time_of_the_plots_here_too() -> None:
+    app = stage(worlds.world())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        await stroll(pilot, "plus")
+        assert plots_of(app).span.name == "6h"
+        asked = [about for what, about in session_of(app).asked if what == "lines"]
+        assert isinstance(asked[-1], tuple)
+        _, start, end, _ = asked[-1]
+        assert end - start == 21_600.0
+        await stroll(pilot, "minus", "minus")
+        assert plots_of(app).span.name == "15m"
+
+
+async def test_u_counts_what_is_healthy_and_i_leaves_out_what_is_idle() -> None:
+    async with stage(worlds.world()).run_test(size=SIZE) as pilot:
+        view = await open_flow(pilot)
+        assert [row.call is not None for row in view.rows(CALLERS)] == [True]
+        await stroll(pilot, "left")
+        assert at(pilot) == "web"
+        every = len(view.rows(CALLEES))
+        assert every > 1
+        await stroll(pilot, "u")
+        ill = [row for row in view.rows(CALLEES) if row.call is not None]
+        assert 0 < len(ill) < every
+        assert view.rows(CALLEES)[-1].text == f"+ {every - len(ill)} healthy"
+        assert "u: only unhealthy" in top(pilot)
+        await stroll(pilot, "u", "i")
+        assert len(view.rows(CALLEES)) == every
+        assert not flow_screen(pilot).shown.idle
+        assert "i: without idle" in top(pilot)
+        await stroll(pilot, "escape")
+        assert flow_screen(pilot).shown.idle
+
+
+async def test_the_box_says_what_became_of_requests_errors_and_p99() -> None:
+    async with stage(worlds.world()).run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        await until(pilot, lambda: "was" in flow_text(pilot))
+        lines = flow_text(pilot).splitlines()
+        assert any(re.search(r"┃ in 100/s +[▁-█]{6,}", line) for line in lines), lines
+        assert any(re.search(r"┃ errors .*1\.50 % +[▁-█]{6,}", line) for line in lines), lines
+        assert any(re.search(r"┃ p99 98\.2 ms  was 40 ms", line) for line in lines), lines
+
+
+async def test_what_shapes_it_is_reached_by_s_and_below_the_last_call_and_opens() -> None:
+    app = stage(shaped_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        foot = app.screen.query_one(FlowFoot)
+        assert foot.chosen is not None
+        assert "▸" in flow_text(pilot)
+        await stroll(pilot, "down")
+        assert foot.has_focus
+        assert [line.count("▸") for line in flow_text(pilot).splitlines() if "▸" in line] == [1]
+        assert f"▸{foot.chosen.title}" in flow_text(pilot)
+        await stroll(pilot, "up")
+        assert flow_view(pilot).has_focus
+        await stroll(pilot, "s", "escape")
+        assert flow_view(pilot).has_focus
+        await stroll(pilot, "s")
+        wanted = foot.chosen
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ObjectScreen))
+        assert isinstance(app.screen, ObjectScreen)
+        assert wanted.title in " ".join(app.screen.crumbs())
+
+
+async def test_where_nothing_shapes_it_s_says_so() -> None:
+    async with stage(chain()).run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        await stroll(pilot, "s")
+        assert "Nothing that could be opened shapes it" in said(pilot)
+
+
+async def test_g_on_a_call_centres_on_what_is_called_with_the_cursor_on_the_caller() -> None:
+    app = stage(chain(*(f"caller-{n:02}" for n in range(40))))
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.picture is not None)
+        app.open_place("edges")
+        await until(pilot, lambda: isinstance(app.screen, TableScreen) and bool(app.screen.query(LiveTable)))
+        table = app.screen.query_one(LiveTable)
+        await until(pilot, lambda: table.model is not None and table.cursor_key is not None)
+        assert table.model is not None
+        keys = [table.model.key(index) for index in range(len(table.model))]
+        table.go_to(next(key for key in keys if "caller-33" in key))
+        await pilot.press("g")
+        await flow_made(pilot)
+        assert at(pilot) == "shop"
+        call = flow_view(pilot).call
+        assert call is not None
+        # It is healthy and there is no room for it, so that its side was opened.
+        assert call.node.label == "caller-33"

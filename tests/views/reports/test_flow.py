@@ -125,7 +125,10 @@ def test_versions_answers_and_charts_of_the_centre(picture: Picture) -> None:
     assert [(v.name, round(v.share or 0.0, 3)) for v in detail.versions] == [("v1", 0.8), ("v2", 0.2)]
     assert [v.ready for v in detail.versions] == [Ready(2, 2), Ready(2, 2)]
     assert [cell.text for cell in detail.answers] == ["503 1.50/s"]
-    requests, errors = detail.charts
+    requests, errors, slow = detail.charts
+    assert detail.counted
+    assert (slow.title, slow.unit, [line.name for line in slow.lines]) == ("Latency p99", "ms", ["p99"])
+    assert slow.lines[0].expression.startswith("histogram_quantile(0.99")
     assert [(line.name, line.cluster) for line in requests.lines] == [("web", "east")]
     assert 'source_workload="web-v1"' in requests.lines[0].expression
     assert (errors.unit, errors.lines[0].expression[:6]) == ("%", "100 * ")
@@ -141,7 +144,7 @@ def test_of_what_only_calls_the_charts_are_those_of_its_calls(picture: Picture) 
 
 def test_a_caller_that_nobody_knows_has_a_line_of_its_own() -> None:
     found = made_of(calling("unknown", "c", 3.0, policy="none"), calling("b", "c", 9.0))
-    requests, errors = flow_detail(found, Query(), SERVICES, flow(found, "service/east/shop/c")).charts
+    requests, errors, _ = flow_detail(found, Query(), SERVICES, flow(found, "service/east/shop/c")).charts
     told = {line.name: line.expression for line in requests.lines}
     assert len(told) == 2
     assert 'source_workload="b"' in told.pop("b")
