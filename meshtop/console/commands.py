@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from meshtop.console.desk.remembered import ConsoleState, SavedView
     from meshtop.console.host import ConsoleHost
 
-_TAKEN = ("tenant",)
-"""Names of kinds in the singular that are commands of their own."""
+_TAKEN = ("tenant", "now")
+"""Words for kinds that are commands of their own."""
 _MORE_ALIASES = {"canaries": ("route", "routes")}
 
 

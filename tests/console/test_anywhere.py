@@ -27,7 +27,8 @@ def anywhere() -> Anywhere:
 @pytest.mark.parametrize(
     ("typed", "first"),
     [
-        ("", "fleet"),
+        ("", "now"),
+        ("fleet", "now"),
         ("graph", "graph"),
         ("svc", "services"),
         (":svc rev", "services east/shop/reviews"),

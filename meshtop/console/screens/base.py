@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from meshtop.console.commands import COMMANDS
-from meshtop.console.desk.remembered import BookmarkedThing, ConsoleMemory
 from meshtop.console.guarded import Guarded, survived
 from meshtop.console.host import ConsoleHost, host_of
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of
 from meshtop.console.scope import Scope, answering, freshness, utc_clock
+from meshtop.console.screens.subject import SUBJECT_BINDINGS, SubjectScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
@@ -28,17 +27,9 @@ from meshtop.views.frame.table import Tone
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
-    from meshtop.views.reports.object_report import WantedObject
 
 
-def kept_sentence(memory: ConsoleMemory, done: str) -> str:
-    """What was done, and where it is not kept for the next run, why."""
-    if memory.writes:
-        return done
-    return f"{done} {memory.problem or 'It is remembered until the console ends, and not beyond.'}"
-
-
-class MeshScreen(Guarded, Screen[object]):
+class MeshScreen(Guarded, SubjectScreen):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
     _top_bar: TopBar | None = None
@@ -52,7 +43,7 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("shift+up", "scroll_facts(-1)", "facts: back", id="detail.facts_up", show=False),
         Binding("slash", "filter", "filter", id="scope.filter"),
         Binding("x", "narrow", "only this", id="scope.narrow", show=False),
-        Binding("colon", "command", "command", id="console.command"),
+        Binding("colon", "command", "go to", id="console.command"),
         Binding("r", "app.refresh_now", "refresh", id="console.refresh", show=False),
         Binding("left_square_bracket", "travel(-1)", "earlier", id="time.earlier", show=False),
         Binding(
@@ -63,10 +54,9 @@ class MeshScreen(Guarded, Screen[object]):
         Binding("full_stop", "app.live", "back to now", id="time.live", show=False),
         Binding("J", "app.journal", "journal", id="console.journal", show=False),
         Binding("E", "app.incident", "page about what is wrong", id="console.incident", show=False),
-        Binding("y,C", "evidence", "copy what is shown", id="console.copy", show=False),
+        Binding("y,C", "evidence", "copy what is shown", id="console.copy"),
         Binding("exclamation_mark", "app.hand_over", "k9s or kubectl", id="console.handover", show=False),
-        Binding("W", "what_if", "what if", id="console.what_if", show=False),
-        Binding("D", "describe", "describe", id="console.describe", show=False),
+        *SUBJECT_BINDINGS,
         Binding("question_mark", "help", "help", id="console.help"),
         Binding("escape", "back", "back", id="console.back"),
         Binding("q", "quit_or_back", "quit", id="console.quit"),
@@ -252,21 +242,6 @@ class MeshScreen(Guarded, Screen[object]):
         """Show a sentence in place of the key hints, until the next key."""
         self.query_one(BottomBar).say(sentence, tone)
 
-    def narrow_to(self, kind: str, key: str) -> None:
-        """Narrow the scope to an item's place."""
-        from meshtop.views.frame.detail import find_item
-        from meshtop.views.frame.registry import view
-
-        picture, kind_view = self.host.picture, view(kind)
-        item = find_item(picture, kind, key) if picture is not None else None
-        if item is None:
-            return
-        scope = self.host.scope.narrowed_to(kind_view.places(item))
-        if scope is None:
-            self.say(f"This {kind_view.singular} does not belong to a single cluster, namespace or tenant.")
-        else:
-            self.host.set_scope(scope)
-
     def on_key(self, event: events.Key) -> None:
         """Remove the notice on a key press; for a disabled key, show the reason."""
         if self.query(BottomBar):
@@ -282,77 +257,6 @@ class MeshScreen(Guarded, Screen[object]):
     def action_travel(self, steps: int) -> None:
         """Go back in time by minutes; a screen that knows a moment to go to may go there first."""
         self.host.travel(steps)
-
-    def bookmark(self, kind: str, key: str) -> None:
-        """Mark a thing, or take its mark away."""
-        memory = self.host.memory
-        one = BookmarkedThing(kind, key)
-        memory.change(lambda state: state.turned(one))
-        if one in memory.state.bookmarks:
-            self.say(kept_sentence(memory, f"Bookmarked: `:` lists {key}; b takes it away."), Tone.GOOD)
-        else:
-            self.say(f"{key} is no bookmark any more.", Tone.PLAIN)
-        self.update()
-
-    def show_object(self, kind: str, key: str) -> None:
-        """Show the object behind an item in every cluster, over this screen."""
-        from meshtop.views.frame.detail import find_item
-        from meshtop.views.reports.object_report import object_behind
-
-        picture = self.host.picture
-        item = find_item(picture, kind, key) if picture is not None else None
-        self.show_wanted(object_behind(kind, item) if item is not None else None)
-
-    def show_wanted(self, wanted: WantedObject | None) -> None:
-        """Show an object in every cluster, over this screen; say why not where there is none or nobody is asked."""
-        from meshtop.console.places import OBJECT, load_screen
-        from meshtop.console.replay import NOBODY_ASKED
-
-        if self.host.replay is not None:
-            self.say(NOBODY_ASKED)
-        elif wanted is None:
-            self.say("There is no single object behind this; Y shows that of a workload, service, route or change.")
-        else:
-            self.app.push_screen(load_screen(OBJECT)(wanted))
-
-    @property
-    def meant(self) -> tuple[str, str] | None:
-        """The kind and key of the row under the cursor, or of the item that is shown; None where there is neither."""
-        row: tuple[str, str] | None = getattr(self, "chosen", None)
-        kind, key = getattr(self, "kind", None), getattr(self, "key", None)
-        return row or ((str(kind), str(key)) if kind and key else None)
-
-    @property
-    def subjects(self) -> tuple[tuple[str, str], ...]:
-        """The kinds and keys that a question is about: of a page what it shows comes first, then the selected row."""
-        return () if self.meant is None else (self.meant,)
-
-    def action_what_if(self) -> None:
-        """Open what a change of the thing under the cursor, or of the page, would do."""
-        from meshtop.console.places import WHAT_IF, load_screen
-
-        self._open_or_say(load_screen(WHAT_IF)(self, self.subjects))
-
-    def action_describe(self) -> None:
-        """Open what the clusters say of the thing under the cursor, or of the page, right now."""
-        from meshtop.console.places import DESCRIBE, load_screen
-
-        self._open_or_say(load_screen(DESCRIBE)(self, self.subjects))
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Forecast objects that are pasted anywhere but into a prompt."""
-        from meshtop.console.places import WHAT_IF_PASTED, load_screen
-
-        event.stop()
-        if not self.query_one(BottomBar).typing:
-            self._open_or_say(load_screen(WHAT_IF_PASTED)(self, event.text))
-
-    def _open_or_say(self, made: Screen[object] | str) -> None:
-        """Open a screen, or say why there is none."""
-        if isinstance(made, str):
-            self.say(made, Tone.DEGRADED)
-        else:
-            self.app.push_screen(made)
 
     def told_place(self) -> tuple[str, ...]:
         """Where what is copied was seen."""
@@ -436,7 +340,9 @@ class MeshScreen(Guarded, Screen[object]):
             return "widen" if self.host.scope.widened() is not None else None
         if action == "quit_or_back" and not self.is_place:
             return None
-        return description
+        if action == "evidence":
+            return "copy"
+        return description if self.applies(action) else None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide keys that this screen does not offer."""

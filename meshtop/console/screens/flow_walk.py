@@ -25,7 +25,7 @@ class FlowWalk(PlottedScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="flow.worst"),
         Binding("e", "metric", "metric", id="flow.metric"),
-        Binding("f", "further", "further out", id="flow.further"),
+        Binding("f", "further", "further out", id="flow.further", show=False),
         Binding("u", "ill", "only unhealthy", id="flow.ill", show=False),
         Binding("i", "idle", "idle calls", id="flow.idle", show=False),
         Binding("greater_than_sign", "level(1)", "finer", id="flow.finer", show=False),

@@ -13,9 +13,10 @@ from textual.containers import Horizontal
 from meshtop.console.desk.remembered import SavedView, view_name
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import page_name, pages_of, place_title
-from meshtop.console.screens.base import MeshScreen, kept_sentence
+from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
+from meshtop.console.screens.subject import kept_sentence
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView

@@ -29,11 +29,14 @@ ORDER = (
     "table.graph",
     "detail.graph",
     "scope.filter",
-    "table.pick_sort",
     "place.next",
     "detail.next",
+    "console.what_if",
+    "console.describe",
+    "console.copy",
     "detail.text",
     "console.command",
+    "table.pick_sort",
 )
 """Bindings common to many screens, by importance: a screen's own come before them."""
 SHARED = ("table", "detail", "place", "scope", "console")

@@ -97,7 +97,7 @@ def page(screen: ClusterPagesScreen) -> str:
 @pytest.mark.parametrize(
     ("command", "asked"),
     [
-        ("fleet", ("", "", "north", ("north",))),
+        ("now", ("", "", "north", ("north",))),
         ("workloads", ("Deployment.apps", "shop", "reviews-v2", ())),
         ("mtls", ("Deployment.apps", "shop", "reviews-v1", ())),
         ("services", ("Service", "shop", "reviews", ())),

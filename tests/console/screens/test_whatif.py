@@ -85,7 +85,7 @@ def bottom(app: StillApp) -> str:
     ("command", "first"),
     [
         ("mtls", "STRICT in shop"), ("namespaces", "STRICT in shop"), ("workloads", "STRICT in shop"),
-        ("services", "STRICT in shop"), ("fleet", "without "), ("edges", "STRICT in shop"),
+        ("services", "STRICT in shop"), ("now", "without "), ("edges", "STRICT in shop"),
         ("virtualmachines", "STRICT in shop"),
     ],
 )  # fmt: skip
