@@ -8,6 +8,8 @@ from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from meshtop.console.widgets.chart import plot_time
 from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.lines import TextLine, TextRun
@@ -59,11 +61,43 @@ def section_lines(sections: Sequence[Section], width: int) -> list[TextLine]:
     return lines[:-1] if lines else lines
 
 
-def detail_lines(detail: Detail | None, width: int) -> list[TextLine]:
-    """A detail's facts as lines, or a line that the item no longer exists."""
+COLUMN_WIDTH = 62
+"""Cells of a column of facts, at least, where sections stand side by side."""
+
+
+def section_columns(sections: Sequence[Section], width: int) -> list[TextLine]:
+    """Sections side by side in as many columns as there is room for, in their order, as low as possible."""
+    shown = [section for section in sections if section.facts]
+    count = max(1, min(len(shown), width // COLUMN_WIDTH))
+    each = width // count
+    blocks = [section_lines([section], each) for section in shown]
+    height = max(map(len, blocks), default=0)
+    columns = _packed(blocks, height)
+    while len(columns) > count:
+        height += 1
+        columns = _packed(blocks, height)
+    return [
+        TextLine("plain", tuple(replace(run, x=run.x + n * each) for n, line in enumerate(row) for run in line.runs))
+        for row in zip_longest(*columns, fillvalue=BLANK)
+    ]
+
+
+def _packed(blocks: Sequence[list[TextLine]], height: int) -> list[list[TextLine]]:
+    """Blocks of lines below each other in columns of at most a height, a blank line between two."""
+    columns: list[list[TextLine]] = []
+    for block in blocks:
+        if columns and len(columns[-1]) + 1 + len(block) <= height:
+            columns[-1] += [BLANK, *block]
+        else:
+            columns.append(list(block))
+    return columns
+
+
+def detail_lines(detail: Detail | None, width: int, *, columns: bool = False) -> list[TextLine]:
+    """A detail's facts as lines, in columns where there is room, or a line that the item no longer exists."""
     if detail is None:
         return [BLANK, TextLine("plain", (TextRun(MARGIN, cut("It is gone.", width), Tone.DIM),))]
-    return section_lines(detail.sections, width)
+    return section_columns(detail.sections, width) if columns else section_lines(detail.sections, width)
 
 
 COURSE_SPAN = SPANS[1]

@@ -60,6 +60,17 @@ class FlowWalk(PlottedScreen):
         """What is shown; None before the first answer, and where there are no calls."""
         return self._answer.flow if self._answer is not None else None
 
+    @property
+    def chosen_row(self) -> str | None:
+        """What is centred and at which level, to be centred again when one comes back."""
+        return None if self.shown.at is None else f"{self.shown.level.value} {self.shown.at}"
+
+    def return_to_row(self, key: str) -> None:
+        """Begin where one was before."""
+        level, _, at = key.partition(" ")
+        if level in set(Level):
+            self.shown = FlowPlace(at, Level(level))
+
     @abstractmethod
     def _take(self, answer: FlowAnswer) -> None:
         """Show an answer."""

@@ -40,8 +40,8 @@ WIDE = 160
 """Width in cells from which the selected row's detail is shown beside the table."""
 PANEL = 120
 """Width in cells from which it is shown at all: below the table where its rows leave room, else beside it."""
-LEAST_BELOW = 9
-"""So many free lines below the rows are room for it."""
+LEAST_BELOW, LEAST_BELOW_WIDE = 9, 16
+"""So many free lines below the rows are room for it, and from `WIDE` on, where beside them it is whole more often."""
 
 
 class TableScreen(MeshScreen):
@@ -279,7 +279,8 @@ class TableScreen(MeshScreen):
         self.hand_over_request()
         if side.display and key is not None:
             found = self.beside(picture, key)
-            side.show(lambda width: detail_lines(found, width))
+            columns = self.query_one(".body").has_class("below")
+            side.show(lambda width: detail_lines(found, width, columns=columns))
 
     def arrange_side(self, *, shown: bool) -> bool:
         """Put the detail below the table where the rows leave half a screen empty, else beside it.
@@ -290,7 +291,8 @@ class TableScreen(MeshScreen):
         if rows.parent is not body:
             return shown and width >= WIDE
         count = len(rows.model) if rows.model is not None else 0
-        below = shown and PANEL <= width < WIDE and body.size.height - count - 2 >= LEAST_BELOW
+        least = LEAST_BELOW if width < WIDE else LEAST_BELOW_WIDE
+        below = shown and width >= PANEL and body.size.height - count - 2 >= least
         body.set_class(below, "below")
         body.set_class(width < WIDE, "slim")
         wanted = str(count + 1) if below else "1fr"

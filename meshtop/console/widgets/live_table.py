@@ -14,16 +14,15 @@ model is sorted by its creator.
 from __future__ import annotations
 
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.widgets.lines import LineStyles, TextLine, changed_regions
 from meshtop.console.widgets.notes import Note, note_lines
 from meshtop.console.widgets.table_frame import TableFrame
+from meshtop.console.widgets.table_moves import TABLE_BINDINGS, TableMoves
 from meshtop.console.widgets.table_state import Sort, TableState, find_key
 from meshtop.console.widgets.told import Told, ToldLines
 from meshtop.views.frame.table import TableModel
@@ -31,29 +30,7 @@ from meshtop.views.frame.table import TableModel
 _NOTHING = TextLine("plain", ())
 
 
-def _key(keys: str, action: str, description: str, *, show: bool = False) -> Binding:
-    return Binding(keys, action, description, id=f"table.{action}", show=show)
-
-
-TABLE_BINDINGS: list[BindingType] = [
-    _key("enter", "choose", "open", show=True),
-    _key("j,down", "row_down", "next row"),
-    _key("k,up", "row_up", "previous row"),
-    _key("home", "first_row", "first row"),
-    _key("G,end", "last_row", "last row"),
-    _key("ctrl+f,pagedown", "page_forward", "next page"),
-    _key("ctrl+b,pageup", "page_back", "previous page"),
-    _key("ctrl+d", "half_forward", "half a page down"),
-    _key("ctrl+u", "half_back", "half a page up"),
-    _key("h,left", "columns_left", "columns to the left"),
-    _key("l,right", "columns_right", "columns to the right"),
-    _key("s", "pick_sort", "sort", show=True),
-    _key("space", "mark", "mark for y"),
-    _key("escape", "cancel_pick", "keep the order"),
-]
-
-
-class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
+class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
     """Rows of a `TableModel`, of which only those on screen are ever formatted."""
 
     BINDINGS = TABLE_BINDINGS
@@ -393,39 +370,6 @@ class LiveTable(Guarded, ScrollView, can_focus=True, inherit_bindings=False):
             self.end_pick(sort=True)
         elif self.cursor_key is not None:
             self.post_message(self.RowChosen(self, self.cursor_key))
-
-    def action_row_down(self) -> None:
-        """Go to the next row."""
-        self.move_by(1)
-
-    def action_row_up(self) -> None:
-        """Go to the previous row."""
-        self.move_by(-1)
-
-    def action_first_row(self) -> None:
-        """Go to the first row."""
-        self.move_to(0)
-
-    def action_last_row(self) -> None:
-        """Go to the last row."""
-        model = self.model
-        self.move_to(len(model) - 1 if model is not None else 0)
-
-    def action_page_forward(self) -> None:
-        """Go a page down."""
-        self.move_by(self.page)
-
-    def action_page_back(self) -> None:
-        """Go a page up."""
-        self.move_by(-self.page)
-
-    def action_half_forward(self) -> None:
-        """Go half a page down."""
-        self.move_by(max(1, self.page // 2))
-
-    def action_half_back(self) -> None:
-        """Go half a page up."""
-        self.move_by(-max(1, self.page // 2))
 
     def action_columns_left(self) -> None:
         """Scroll columns to the left, or choose the heading on the left."""
