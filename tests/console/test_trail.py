@@ -8,6 +8,7 @@ import pytest
 from msgspec import structs
 from textual.pilot import Pilot
 
+from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
@@ -16,6 +17,7 @@ from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.graph import GraphScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.trail import MOST_STEPS, Opened, Trail, Visit, Whereabouts
+from tests.console.flow.strolling import flow_made, open_flow, shown_flow, stroll
 from tests.console.screens.test_screens import press, settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
@@ -138,6 +140,20 @@ async def test_the_graph_around_a_row_is_gone_back_to() -> None:
         assert isinstance(app.screen, FlowScreen)
         await step(pilot, "escape")
         assert kind_of(app) == "services"
+
+
+async def test_a_flow_is_gone_back_to_where_it_was_and_not_to_where_it_begins() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        first = shown_flow(pilot).centre.id
+        await stroll(pilot, "left", "less_than_sign")
+        there = shown_flow(pilot).centre.id
+        assert there != first
+        await step(pilot, "2", "alt+left")
+        await flow_made(pilot)
+        assert shown_flow(pilot).centre.id == there
+        assert shown_flow(pilot).level is Level.NAMESPACES
 
 
 async def test_a_graph_whose_form_a_key_changed_is_gone_back_to() -> None:

@@ -10,9 +10,10 @@ from msgspec import structs
 
 from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
-from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.fleet import FleetScreen, who_text
 from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.matrix import MatrixScreen
+from meshtop.console.screens.subject import ASKED_ABOUT, DESCRIBED
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
@@ -23,7 +24,10 @@ from meshtop.console.widgets.prompts import CommandBar
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.attention import Sighting
 from meshtop.model.state import Severity
+from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.describe import wanted_description
+from meshtop.views.reports.questions import questions_about
 from tests.console.screens.test_screens import go, keys_shown, press, settled, text_of
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
@@ -53,6 +57,45 @@ async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp)
         await press(pilot, "enter")
         assert "g graph" in hints(app)
         assert hints(app).endswith("? help · esc back")
+
+
+async def test_the_hints_name_what_can_be_asked_of_what_is_meant() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(160, 40)) as pilot:
+        await go(pilot, "workloads")
+        assert "W what if · D describe · y copy · : go to" in hints(app)
+        await go(pilot, "certificates")
+        assert "W what if" not in hints(app)
+        assert "D describe" not in hints(app)
+        assert "y copy" in hints(app)
+        await go(pilot, "tenants")
+        assert "D describe" not in hints(app)
+
+
+@pytest.mark.parametrize("kind", sorted(ASKED_ABOUT))
+def test_what_the_hints_say_can_be_asked_is_answered(kind: str) -> None:
+    picture = Picture(busy_world())
+    items = view(kind).all_items(picture)
+    if items:
+        assert any(questions_about(picture, kind, item) for item in items)
+        described = any(wanted_description(picture, kind, item) is not None for item in items)
+        assert described or kind not in DESCRIBED
+
+
+async def test_at_80_columns_now_says_since_when_and_what_it_costs(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await settled(pilot)
+        heading = text_of(app.screen.query_one("#needs", LiveTable)).splitlines()[0]
+        assert re.search(r"NOW \d+ +SINCE +HIT", heading), heading
+        await pilot.resize_terminal(120, 40)
+        await settled(pilot)
+        assert "WHO IS AFFECTED" in text_of(app.screen.query_one("#needs", LiveTable)).splitlines()[0]
+
+
+def test_of_many_who_are_affected_their_number_comes_first() -> None:
+    assert who_text(("a", "b")) == "a, b"
+    assert who_text(("a", "b", "c")) == "3 tenants: a, b, c"
+    assert who_text(()) == ""
 
 
 async def test_g_opens_the_graph_around_what_is_opened(app: StillApp) -> None:

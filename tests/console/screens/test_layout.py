@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from meshtop.console.scope import answering, utc_clock
 from meshtop.console.screens.detail import DetailScreen
+from meshtop.console.screens.facts import COLUMN_WIDTH, section_columns
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
+from meshtop.model.text import cell_width
+from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.table import Tone
 from tests.console.screens.test_screens import go, press, settled
 from tests.console.stage import StillApp, busy_world, stage
@@ -64,6 +69,40 @@ async def test_at_120_columns_there_is_no_empty_half(kind: str) -> None:
         assert rows.size.height == count + 1, "as high as its rows"
         assert side.region.y == rows.region.bottom
         assert side.size.width > 100
+
+
+async def test_on_a_wide_screen_a_short_table_has_all_of_its_width_and_facts_stand_in_columns_below() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await go(pilot, "services")
+        screen = app.screen
+        assert isinstance(screen, TableScreen)
+        side, rows = screen.query_one(".side", LineView), screen.rows
+        assert (rows.size.width, rows.size.height) == (200, len(screen.shown or ()) + 1)
+        assert side.region.y == rows.region.bottom
+        titles = [line.runs for line in side._text_lines if line.runs and line.runs[0].text.isupper()]
+        assert len(titles[0]) > 1, "sections beside each other"
+        await pilot.resize_terminal(200, 22)
+        await settled(pilot)
+        assert side.region.x >= rows.region.right, "where rows leave little room, beside them"
+
+
+def test_sections_in_columns_keep_their_order_and_overlap_nowhere() -> None:
+    sections = [Section(f"Part {n}", tuple(fact(f"label {m}", "x" * 50) for m in range(n))) for n in range(1, 7)]
+    for width in (60, 124, 186, 260):
+        lines = section_columns(sections, width)
+        titles = sorted(
+            (run.x // COLUMN_WIDTH, y, run.text)
+            for y, line in enumerate(lines)
+            for run in line.runs
+            if run.text.startswith("PART")
+        )
+        assert [text for _, _, text in titles] == [f"PART {n}" for n in range(1, 7)]
+        for line in lines:
+            ends = [(run.x, run.x + cell_width(run.text)) for run in line.runs]
+            assert all(end <= start for (_, end), (start, _) in pairwise(ends))
+            assert all(end <= width for _, end in ends)
+    assert len(section_columns(sections, 186)) < len(section_columns(sections, 60)) // 2
 
 
 async def test_beside_a_long_table_there_is_a_slim_panel_and_below_it_none_is_left() -> None:
