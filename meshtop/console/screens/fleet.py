@@ -70,9 +70,9 @@ def who_text(tenants: Sequence[str]) -> str:
 
 
 def needs_of(
-    items: Iterable[AttentionItem], now: float, *, known_too: bool, kept: str | None = None
+    items: Iterable[AttentionItem], now: float, *, known_too: bool, kept: str | None = None, consequences: int = 2
 ) -> dict[str, Need]:
-    """The rows of NOW: each item, and under it what changed before and what follows from it.
+    """The rows of NOW: each item, and under it what changed before and the first consequences of it.
 
     What is acknowledged is left out unless `known_too`, but for the item with the id `kept`.
     """
@@ -96,7 +96,7 @@ def needs_of(
             item.id,
             item.since.timestamp() if item.since is not None and not item.lasting else None,
         )
-        for number, line in enumerate(lines_below(item, now)):
+        for number, line in enumerate(lines_below(item, now, consequences)):
             needs[f"{item.id}#{number}"] = Need(
                 " ", Tone.DIM, f" {line}", kind, key, id=item.id, began=needs[item.id].began
             )
@@ -344,7 +344,10 @@ class FleetScreen(PlottedScreen, TableScreen):
         needs = self.query_one("#needs", LiveTable)
         if needs.cursor_key != self._kept or not needs.has_focus:
             self._kept = None
-        self._needs |= needs_of(found, picture.snapshot.at, known_too=self._all_needs, kept=self._kept)
+        consequences = 2 if self.size.height >= ROOMY else 1
+        self._needs |= needs_of(
+            found, picture.snapshot.at, known_too=self._all_needs, kept=self._kept, consequences=consequences
+        )
         known = len(found) - len(new)
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs.display = bool(self._needs)

@@ -75,7 +75,7 @@ def test_the_flow(snap_compare: Compare, look: Look, size: tuple[int, int]) -> N
 
 
 def test_further_out_and_the_centre_chosen(snap_compare: Compare) -> None:
-    assert snap_compare(stage(crowd()), terminal_size=(120, 40), run_before=after("plus", "right", "e"))
+    assert snap_compare(stage(crowd()), terminal_size=(120, 40), run_before=after("f", "right", "e"))
 
 
 def test_the_tree(snap_compare: Compare) -> None:
