@@ -246,7 +246,7 @@ class FleetScreen(PlottedScreen, TableScreen):
 
     def hint_text(self, action: str, description: str) -> str | None:
         """The key that goes between the list and the clusters says where it leads."""
-        if action == "needs" and self._is_composed and self.query_one("#needs", LiveTable).has_focus:
+        if action == "needs" and any(table.has_focus for table in self.query("#needs")):
             return "clusters"
         return super().hint_text(action, description)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 
 from meshtop.console.desk.remembered import BookmarkedThing, ConsoleMemory
@@ -151,4 +152,9 @@ class SubjectScreen(Screen[object]):
             return True
         if action == "describe" and self.host.replay is not None:
             return False
-        return self.meant is not None and self.meant[0] in known
+        try:
+            meant = self.meant
+        except NoMatches:
+            # The body could not be made, or is not there yet: nothing is meant.
+            return False
+        return meant is not None and meant[0] in known
