@@ -84,9 +84,11 @@ def _beside(sheet: FlowSheet, model: FlowModel, height: int) -> tuple[list[FlowR
 
 
 def _left_width(model: FlowModel, both: int) -> int:
-    """Half of the room; less or more, where only so the names of a side are whole."""
-    left, right = (needed_width(model, side) + 2 for side in (CALLERS, CALLEES))
-    return both * 3 // 5 if left + right > both else max(left, min(both // 2, both - right))
+    """Half of the room; less or more, where only so the names of a side are whole, and by need where none can be."""
+    left, right = (needed_width(model, side) + 1 for side in (CALLERS, CALLEES))
+    if left + right > both:
+        return both * left // (left + right)
+    return max(left, min(both // 2, both - right))
 
 
 def _fitting(model: FlowModel, side: int, room: int) -> list[FlowRow]:

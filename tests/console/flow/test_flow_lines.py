@@ -118,3 +118,22 @@ def test_facts_stand_side_by_side_and_go_on_below() -> None:
     assert told[0].startswith("  SHAPED BY   VirtualService shop/route-0 · VirtualService shop/route-1")
     assert len(told) == 3
     assert told[1].startswith("              VirtualService")
+
+
+@pytest.mark.parametrize("name", ["crowd", "versions and twins"])
+def test_from_120_columns_both_sides_tell_shares_and_whole_names(name: str) -> None:
+    model = MODELS[name]
+    told = texts(draw_flow(model, 120, 30).lines, 120)
+    sides = sum(bool(model.calls(side)) for side in (CALLERS, CALLEES))
+    assert told[0].count("share") == sides
+    assert "pricing-engine" in "\n".join(told) or name != "crowd"
+
+
+def test_u_leaves_what_is_ill_and_counts_the_others_once() -> None:
+    calls = MODELS["crowd"].flow.callers
+    for room in range(1, 20):
+        rows = side_rows(calls, room, only_ill=True)
+        shown = [row.call for row in rows if row.call is not None]
+        assert all(call.edge.health.status.value in ("degraded", "failing", "unknown") for call in shown)
+        assert len(shown) + sum(len(row.folded) for row in rows) == len(calls)
+    assert side_rows(calls, 20, only_ill=True, opened=True) == side_rows(calls, 20, opened=True)
