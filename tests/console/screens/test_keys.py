@@ -55,6 +55,17 @@ async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp)
         assert hints(app).endswith("? help · esc back")
 
 
+async def test_a_key_that_does_nothing_here_is_answered(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "S")
+        assert hints(app) == "S does nothing here: ? lists the keys of this screen."
+        await press(pilot, "j")
+        assert hints(app).startswith("enter open"), "and the next key takes the sentence away"
+        await press(pilot, "slash", "S")
+        assert "does nothing" not in hints(app), "what is typed into a line is not meant for the screen"
+
+
 async def test_g_opens_the_graph_around_what_is_opened(app: StillApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await go(pilot, "services")
