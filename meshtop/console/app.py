@@ -35,7 +35,7 @@ from meshtop.console.places import (
     load_screen,
     place_screen,
 )
-from meshtop.console.replay import Replay
+from meshtop.console.replay import NOTHING_NEWER, Replay
 from meshtop.console.running import BackgroundRuns
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
@@ -309,6 +309,9 @@ class MeshtopApp(ActingApp):
 
     def action_refresh_now(self) -> None:
         """Refresh every source now, and forget cached rights."""
+        if self.replay is not None:
+            self._say(NOTHING_NEWER, Tone.PLAIN)
+            return
         self.rights.forget()
         self.session.refresh()
 
@@ -325,6 +328,7 @@ class MeshtopApp(ActingApp):
         snapshot = self.picture.snapshot if self.picture is not None else None
         if self.replay is not None:
             if snapshot is not None:
+                self._say(self.replay.at_end(snapshot, steps * STEP_SECONDS), Tone.PLAIN)
                 self.session.change(moment=self.replay.travelled(snapshot, steps * STEP_SECONDS))
             return
         at = snapshot.moment if snapshot is not None and snapshot.moment is not None else self.now()

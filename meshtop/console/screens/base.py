@@ -285,7 +285,10 @@ class MeshScreen(Guarded, Screen[object]):
         if active is None or active.enabled:
             return None
         why = getattr(active.node, "why_disabled", None)
-        return why(active.binding.action.partition("(")[0]) if callable(why) else None
+        reason = why(active.binding.action.partition("(")[0]) if callable(why) else None
+        if not reason or reason.endswith("."):
+            return reason
+        return f"{self.app.get_key_display(active.binding)} {active.binding.description}: {reason}."
 
     def action_travel(self, steps: int) -> None:
         """Go back in time by minutes; a screen that knows a moment to go to may go there first."""
