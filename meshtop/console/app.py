@@ -134,13 +134,17 @@ class MeshtopApp(ActingApp):
         self.set_interval(TICK_SECONDS, self._tick)
 
     def _check_keymap(self) -> None:
-        """Say which ids and keys of the settings there are not; on another thread, as it imports every screen."""
+        """Take keys that the settings give away from whom they were, and say which ids and keys there are not.
+
+        On another thread, as it imports every screen.
+        """
 
         def work() -> None:
             with defects_logged(_log, "checking the keymap"):
-                from meshtop.console.keymap import keymap_problems
+                from meshtop.console.keymap import keymap_problems, without_taken_keys
 
                 problems = keymap_problems(self.options.keymap)
+                self.call_from_thread(self.set_keymap, without_taken_keys(self.options.keymap))
             if problems:
                 more = f" (and {len(problems) - 1} more: meshtop config validate)" if len(problems) > 1 else ""
                 self.call_from_thread(self._say, problems[0] + more, Tone.DEGRADED)
