@@ -14,7 +14,7 @@ _MARGIN = 2
 _BAR = 20
 _NARROW_BAR = 8
 _WITH_BAR, _WITH_LONG_BAR = 88, 100
-"""Widths in cells from which a version has a short bar, and a long one: the verdict's words are worth more than a bar."""
+"""Widths in cells from which a version has a short bar, and a long one: the words of the verdict are worth more."""
 _LEAST_VERDICT = 12
 _NAME_MOST = 24
 

@@ -68,7 +68,17 @@ def test_many_that_write_at_once_tear_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"sorts": 3}', "\x00\x01", '{"views": [{"name": 1}]}', '{"x": ' + "[" * 9999, " " * (MOST_BYTES + 1)]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"sorts": 3}',
+        "\x00\x01",
+        '{"views": [{"name": 1}]}',
+        '{"x": ' + "[" * 9999,
+        " " * (MOST_BYTES + 1),
+    ],
 )
 def test_a_damaged_file_is_said_and_set_aside(tmp_path: Path, text: str) -> None:
     path = tmp_path / "console.json"

@@ -34,7 +34,9 @@ def drift_lines(picture: Picture, query: Query | None = None) -> list[AttentionI
 def test_a_cluster_that_does_not_answer_is_said_so_once() -> None:
     silent = structs.replace(worlds.north().kubernetes, error="north (https://north.example) does not answer: no word.")
     north = structs.replace(worlds.north(), kubernetes=silent)
-    (line,) = [one for one in attention(Picture(worlds.world(worlds.east(), north)), Query()) if one.id == "cluster/north"]
+    (line,) = [
+        one for one in attention(Picture(worlds.world(worlds.east(), north)), Query()) if one.id == "cluster/north"
+    ]
     assert line.title == "north does not answer: no word."
 
 

@@ -152,9 +152,7 @@ def test_calls_that_reached_no_workload_are_in_the_charts_too() -> None:
     charts = flow_detail(found, Query(), SERVICES, flow(found, "service/east/shop/c")).charts
     expressions = [line.expression for chart in charts for line in chart.lines]
     edge = next(item for item in view("edges").all_items(found) if not item.destination.workload)
-    expressions += [
-        line.expression for chart in view("edges").detail(found, edge, "").charts for line in chart.lines
-    ]
+    expressions += [line.expression for chart in view("edges").detail(found, edge, "").charts for line in chart.lines]
     assert len(expressions) > 3
     for text in expressions:
         assert "destination_workload" not in text, "the series of what was lost say `unknown`"
