@@ -125,6 +125,15 @@ def test_each_version_has_a_line_of_its_own(turned_bad: Snapshot) -> None:
     assert errors.unit == "%"
 
 
+async def test_no_word_of_the_verdict_is_lost_on_a_small_terminal(story: Snapshot) -> None:
+    app = console(story)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, app)
+        lines = ["".join(run.text for run in line.runs) for line in screen.version_lines(80)]
+        assert " ".join(lines[: lines.index("")]) == seen(story).headline.text.strip()
+        assert "✗ worse, certain" in cursor(screen)
+
+
 @pytest.mark.parametrize("width", [20, 40, 75, 76, 80, 99, 100, 120, 200])
 def test_no_line_is_wider_than_the_screen(turned_bad: Snapshot, width: int) -> None:
     found = seen(turned_bad)
