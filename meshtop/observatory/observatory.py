@@ -186,7 +186,7 @@ class Observatory:
             counted = await self._count_canaries()
             if counted:
                 changed.set()
-            await self.schedule.until_next_tick(EVERY_SECONDS - self.schedule.refresh_seconds / 2 if counted else 0.0)
+            await self.schedule.until_next_tick(every=EVERY_SECONDS if counted else 0.0)
 
     async def _follow_adoptions(
         self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]

@@ -24,6 +24,7 @@ class Ledger:
     """Reports by edge and reporter ("source", "gateway", "destination", "waypoint"), and names of the ends.
 
     `before` is the plan of an earlier refresh, of which all is taken that still holds; `plan` is for the next one.
+    `between` is called between the engines' samples.
     """
 
     def __init__(

@@ -21,8 +21,8 @@ _TOO_MUCH = re.compile(
     r"|maximum number of (?:series|chunks|samples)|-search\.max|cannot select more than|response (?:is )?too large",
     re.IGNORECASE,
 )
-CHUNK = 200
-"""Number of series decoded before yielding to the event loop, and to the console (half a millisecond)."""
+CHUNK = 500
+"""Number of series decoded before yielding to the event loop, and to the console (a millisecond)."""
 
 
 class QueryFailed(SourceProblem):
