@@ -184,12 +184,20 @@ class RightOfWay:
         self._free = threading.Event()
         self._free.set()
         self._mine = threading.local()
-        self.take, self.leave = self._free.clear, self._free.set
-        """The console's loop begins, and ends, to do something."""
+        self._taker = 0
+
+    def take(self) -> None:
+        """The console's loop, whose thread this is, begins to do something."""
+        self._taker = threading.get_ident()
+        self._free.clear()
+
+    def leave(self) -> None:
+        """The loop has nothing to do for the moment."""
+        self._free.set()
 
     def give_way(self) -> None:
-        """Wait while the loop has something to do."""
-        if self._free.is_set():
+        """Wait while the loop has something to do; the loop's own thread never waits for itself."""
+        if self._free.is_set() or self._taker == threading.get_ident():
             return
         now = self._clock()
         if now < getattr(self._mine, "until", 0.0):

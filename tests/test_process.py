@@ -130,10 +130,23 @@ def test_a_loop_that_never_rests_stops_nobody() -> None:
         return asked[-1]
 
     way = RightOfWay(most_seconds=0.0, clock=clock)
-    way.take()
+    taker = threading.Thread(target=way.take)
+    taker.start()
+    taker.join()
     way.give_way()
     assert asked == [10.0, 10.04], "it waits, and measures how long"
     way.give_way()
     assert asked[2:] == [10.05], "until 10.06 it goes on without waiting again"
     way.give_way()
     assert asked[3:] == [10.061, 10.062]
+
+
+def test_the_loop_does_not_wait_for_itself() -> None:
+    """Of a small fleet a screen makes its rows on the loop's own thread."""
+
+    def clock() -> float:
+        raise AssertionError("it looks at the clock, and so it waits")
+
+    way = RightOfWay(clock=clock)
+    way.take()
+    way.give_way()

@@ -52,6 +52,7 @@ def parts_of(picture: Picture) -> list[Any]:
     """The many things that a picture consists of, one by one."""
     found: list[Any] = []
     for group in _groups(picture):
+        give_way()
         found.extend(group)
     return found
 

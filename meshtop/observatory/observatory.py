@@ -29,7 +29,7 @@ LATER_GAP_SECONDS = 1.0
 """Seconds between Snapshots afterwards: a storm of watch events gives one Snapshot a second."""
 GATHER_SECONDS = 0.25
 """Seconds from the first change to the Snapshot, once everything has answered, to include further changes."""
-GATHER_MOST_SECONDS = 1.0
+GATHER_MOST_SECONDS = 2.0
 """Longest such delay, while queries of this tick are running at Prometheuses that answered the last time."""
 REST_RATIO = 3.0
 """How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures

@@ -24,7 +24,7 @@ class Ledger:
     """Reports by edge and reporter ("source", "gateway", "destination", "waypoint"), and names of the ends.
 
     `before` is the plan of an earlier refresh, of which all is taken that still holds; `plan` is for the next one.
-    `between` is called between the engines' samples.
+    `between` is called between pieces of work.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Ledger:
         before: CountingPlan | None = None,
         between: Callable[[], None] = lambda: None,
     ) -> None:
+        self.between = between
         self.clusters = {cluster.name: cluster for cluster in clusters}
         self.plan = CountingPlan(clusters, before)
         self._names = self.plan.names

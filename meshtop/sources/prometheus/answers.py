@@ -110,7 +110,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
-            give_way()
+        give_way()
         for raw in raws[start : start + CHUNK]:
             try:
                 series = decode(raw)

@@ -565,5 +565,6 @@ def _workload_id(end: Peer | Target) -> WorkloadId:
 def _grouped(pairs: Iterable[tuple[Group, Value]]) -> dict[Group, list[Value]]:
     groups: dict[Group, list[Value]] = {}
     for key, value in pairs:
+        give_way()
         groups.setdefault(key, []).append(value)
     return groups

@@ -15,8 +15,14 @@ class Watched(RightOfWay):
     def __init__(self) -> None:
         super().__init__()
         self.said: list[str] = []
-        self.take = lambda: self.said.append("take")
-        self.leave = lambda: self.said.append("leave")
+
+    def take(self) -> None:
+        """Only noted."""
+        self.said.append("take")
+
+    def leave(self) -> None:
+        """Only noted."""
+        self.said.append("leave")
 
 
 def run_on(way: RightOfWay, *steps: float) -> None:
