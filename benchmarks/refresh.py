@@ -72,6 +72,7 @@ def console(pause_seconds: float) -> None:
     """In a process of its own, on a terminal: the console on this fleet."""
     from meshtop.console.app import MeshtopApp
     from meshtop.console.session import ConsoleOptions, ConsoleSession
+    from meshtop.console.terminal.keys_first import run_keys_first
     from meshtop.console.terminal.look import Look
     from meshtop.process import SWITCH_SECONDS
     from meshtop.settings.schema import Settings
@@ -88,7 +89,7 @@ def console(pause_seconds: float) -> None:
 
     app = MeshtopApp(ConsoleOptions(settings=Settings), Look("meshtop-dark"))
     app.session = FleetSession(app.options, app)
-    app.run()
+    run_keys_first(app.run_async())
 
 
 def latencies(pause_seconds: float) -> list[float]:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import threading
 
-from meshtop.process import QUIET_SECONDS, IdleCollector, collect_all, collector_paused
+from meshtop.process import QUIET_SECONDS, IdleCollector, RightOfWay, collect_all, collector_paused
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
@@ -101,3 +102,51 @@ def test_no_garbage_is_looked_for_among_what_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_computing_stands_aside_until_the_loop_is_done() -> None:
+    way, done = RightOfWay(most_seconds=60.0), threading.Event()
+    way.take()
+
+    def compute() -> None:
+        way.give_way()
+        done.set()
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    assert not done.wait(0.01), "the loop has something to do"
+    way.leave()
+    assert done.wait(30)
+    thread.join()
+    way.give_way()
+
+
+def test_a_loop_that_never_rests_stops_nobody() -> None:
+    moments = iter([10.0, 10.04, 10.05, 10.061, 10.062])
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(next(moments))
+        return asked[-1]
+
+    way = RightOfWay(most_seconds=0.0, clock=clock)
+    taker = threading.Thread(target=way.take)
+    taker.start()
+    taker.join()
+    way.give_way()
+    assert asked == [10.0, 10.04], "it waits, and measures how long"
+    way.give_way()
+    assert asked[2:] == [10.05], "until 10.06 it goes on without waiting again"
+    way.give_way()
+    assert asked[3:] == [10.061, 10.062]
+
+
+def test_the_loop_does_not_wait_for_itself() -> None:
+    """Of a small fleet a screen makes its rows on the loop's own thread."""
+
+    def clock() -> float:
+        raise AssertionError("it looks at the clock, and so it waits")
+
+    way = RightOfWay(clock=clock)
+    way.take()
+    way.give_way()

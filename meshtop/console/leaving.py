@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from meshtop.console.preparing import is_big
+from meshtop.process import give_way
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
-AT_ONCE = 200
+AT_ONCE = 100
 """So many rows, edges or samples are freed in one step."""
 MANY = 60
 """With so many elements a collection is taken apart."""
@@ -44,12 +45,14 @@ class LeavingPicture:
         while parts:
             del parts[-AT_ONCE:]
             time.sleep(0)
+            give_way()
 
 
 def parts_of(picture: Picture) -> list[Any]:
     """The many things that a picture consists of, one by one."""
     found: list[Any] = []
     for group in _groups(picture):
+        give_way()
         found.extend(group)
     return found
 

@@ -48,6 +48,7 @@ def run_console(
         sys.stdout.flush()
     from meshtop.console.app import MeshtopApp
     from meshtop.console.session import ConsoleOptions
+    from meshtop.console.terminal.keys_first import run_keys_first
     from meshtop.console.terminal.look import decide_look
     from meshtop.settings.document import ConfigError
     from meshtop.views.picture.query import Query
@@ -90,7 +91,7 @@ def run_console(
     answer_keys_first()
     end_with_parent()
     try:
-        app.run(mouse=options.mouse)
+        run_keys_first(app.run_async(mouse=options.mouse))
     finally:
         if sys.stdout.isatty():
             sys.stdout.write("\r\x1b[K")  # else the shell's prompt would stand on "opening the console"

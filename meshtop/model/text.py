@@ -59,8 +59,9 @@ _SIGNS = {
     "▏": "|", "▎": "|", "▍": "|", "▌": "#", "▋": "#", "▊": "#", "▉": "#", "▐": "#",
     "░": ".", "▒": ":", "▓": "#", "▔": "-", "▕": "|", "⏸": "=", "⏵": ">", "␣": "_",
 }  # fmt: skip
-_of_signs = re.compile(f"[ -~{''.join(_SIGNS)}]*").fullmatch
-"""Matches a text of ASCII and such signs alone: each is shown as it is, in one cell, whatever stands beside it."""
+_of_signs = re.compile(f"[ -~\u2500-\u257f{''.join(_SIGNS)}]*").fullmatch
+"""Matches a text of ASCII, lines (box drawing) and such signs alone: each is shown as it is, in one cell,
+whatever stands beside it."""
 
 
 def _is_plain(text: str) -> bool:

@@ -192,23 +192,31 @@ class Schedule:
         """Wait for the given seconds, or until the schedule changes."""
         await wait_at_most(seconds, self._turn)
 
-    async def until_next_tick(self, least: float = 0.0) -> None:
+    async def until_next_tick(self, least: float = 0.0, *, every: float = 0.0) -> None:
         """Wait for the next tick at least `least` seconds away, or until the schedule changes.
 
-        All sources wait for the same tick, so that their answers arrive together for one Snapshot.
+        All sources wait for the same tick, so that their answers arrive together for one Snapshot; also those that
+        have nothing new more often than `every` so many seconds.
         """
+        period = period_of_ticks(self.refresh_seconds, every)
         now = asyncio.get_running_loop().time()
-        await self.pause(seconds_to_next_tick(now, self.refresh_seconds, least=max(least, self.refresh_seconds / 2)))
+        await self.pause(seconds_to_next_tick(now, period, least=max(least, self.refresh_seconds / 2)))
 
 
-def least_pause(took: float, refresh: float, scrape: float | None) -> float:
+def period_of_ticks(refresh: float, every: float) -> float:
+    """The whole number of refreshes that is nearest to `every` so many seconds, in seconds; one refresh at least.
+
+    Whoever waits for multiples of it meets all others that do, and no two sources of the same interval take turns.
+    """
+    return refresh * max(1, int(every / refresh + 0.49)) if refresh > 0 else every
+
+
+def rest_after(took: float, refresh: float) -> float:
     """The least seconds from the end of a refresh of metrics, which `took` some, to the tick of the next one.
 
-    Between two scrapes Prometheus has nothing new. A slow refresh is followed by a pause as long: else neither the
-    engine nor this program would ever rest.
+    A slow refresh is followed by a pause as long: else neither the engine nor this program would ever rest.
     """
-    rest = min(took, refresh)
-    return rest if scrape is None else max(rest, scrape - took - refresh / 2)
+    return min(took, refresh)
 
 
 class ClusterFeed:
@@ -363,29 +371,36 @@ class ClusterFeed:
         next_history = 0.0
         while True:
             began = self._clock()
+            # As long as one of the questions of this tick is under way: all answers make one picture.
             self._asking = True
             try:
-                await self._measure(schedule)
+                next_history = await self._ask_all(schedule, changed, next_history)
             finally:
                 self._asking = False
-            self._measured = self._measured or not schedule.courses
-            changed()
-            if schedule.courses:
-                await self.prometheus.refresh_courses(at=schedule.moment)
-                self._measured = True
-                changed()
-            await self._ask_alerts(schedule, changed)
-            if began >= next_history and self.prometheus.telemetry is not None:
-                await self.prometheus.refresh_history(at=schedule.moment)
-                next_history = began + HISTORY_EVERY_SECONDS - schedule.refresh_seconds / 2
-                changed()
-                await self.prometheus.refresh_plaintext(at=schedule.moment)
-                changed()
             took = self._clock() - began
-            # One that does not answer well is asked again soon.
+            # Between two scrapes there is nothing new. One that does not answer well is asked again soon.
             fresh = self.prometheus.status.state is State.FRESH
             scrape = self.prometheus.scrape_seconds if fresh else None
-            await schedule.until_next_tick(least_pause(took, schedule.refresh_seconds, scrape))
+            await schedule.until_next_tick(rest_after(took, schedule.refresh_seconds), every=scrape or 0.0)
+
+    async def _ask_all(self, schedule: Schedule, changed: Callable[[], None], next_history: float) -> float:
+        """The questions of one tick, one after the other; when (in the clock's seconds) the hour is due again."""
+        began = self._clock()
+        await self._measure(schedule)
+        self._measured = self._measured or not schedule.courses
+        changed()
+        if schedule.courses:
+            await self.prometheus.refresh_courses(at=schedule.moment)
+            self._measured = True
+            changed()
+        await self._ask_alerts(schedule, changed)
+        if began >= next_history and self.prometheus.telemetry is not None:
+            await self.prometheus.refresh_history(at=schedule.moment)
+            next_history = began + HISTORY_EVERY_SECONDS - schedule.refresh_seconds / 2
+            changed()
+            await self.prometheus.refresh_plaintext(at=schedule.moment)
+            changed()
+        return next_history
 
     async def _ask_alerts(self, schedule: Schedule, changed: Callable[[], None]) -> None:
         """Alerts, after what they are held against."""

@@ -29,7 +29,7 @@ LATER_GAP_SECONDS = 1.0
 """Seconds between Snapshots afterwards: a storm of watch events gives one Snapshot a second."""
 GATHER_SECONDS = 0.25
 """Seconds from the first change to the Snapshot, once everything has answered, to include further changes."""
-GATHER_MOST_SECONDS = 1.0
+GATHER_MOST_SECONDS = 2.0
 """Longest such delay, while queries of this tick are running at Prometheuses that answered the last time."""
 REST_RATIO = 3.0
 """How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
@@ -186,7 +186,7 @@ class Observatory:
             counted = await self._count_canaries()
             if counted:
                 changed.set()
-            await self.schedule.until_next_tick(EVERY_SECONDS - self.schedule.refresh_seconds / 2 if counted else 0.0)
+            await self.schedule.until_next_tick(every=EVERY_SECONDS if counted else 0.0)
 
     async def _follow_adoptions(
         self, adopter: Adopter, changed: asyncio.Event, tasks: list[asyncio.Task[None]]

@@ -14,7 +14,7 @@ from meshtop.model.kube import Inventory, Service
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.observatory import feed as feed_module
-from meshtop.observatory.feed import ClusterFeed, Schedule, least_pause
+from meshtop.observatory.feed import ClusterFeed, Schedule, period_of_ticks, rest_after
 from meshtop.observatory.observatory import Observatory
 from meshtop.observatory.thread import ObservatoryThread
 from meshtop.sources.auth.kubeconfig import ClusterRef
@@ -422,28 +422,56 @@ async def test_what_is_still_being_answered_does_not_stay_fresh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("took", "refresh", "scrape", "least"),
+    ("refresh", "every", "period"),
     [
-        (0.2, 5.0, None, 0.2),
-        (9.0, 5.0, None, 5.0),
-        (0.2, 5.0, 15.0, 12.3),
-        (6.0, 5.0, 15.0, 6.5),
-        (0.2, 5.0, 5.0, 2.3),
-        (0.2, 30.0, 15.0, 0.2),
-        (20.0, 5.0, 15.0, 5.0),
+        (5.0, 0.0, 5.0),
+        (5.0, 15.0, 15.0),
+        (5.0, 12.0, 10.0),
+        (10.0, 15.0, 10.0),
+        (30.0, 15.0, 30.0),
+        (0.0, 15.0, 15.0),
     ],
 )
-def test_metrics_are_asked_once_a_scrape(took: float, refresh: float, scrape: float | None, least: float) -> None:
-    assert least_pause(took, refresh, scrape) == pytest.approx(least)
+def test_metrics_are_asked_once_a_scrape(refresh: float, every: float, period: float) -> None:
+    assert period_of_ticks(refresh, every) == period
 
 
-def test_the_next_tick_after_a_scrape_is_one_interval_on() -> None:
-    """Ticks are multiples of a refresh: with 5 s, one of 15 s is the third."""
-    asked = [0.0]
-    for took in (0.2, 1.0, 4.9, 0.01):
-        now = asked[-1] + took
-        asked.append(now + seconds_to_next_tick(now, 5.0, least=least_pause(took, 5.0, 15.0)))
-    assert asked == pytest.approx([0.0, 15.0, 30.0, 45.0, 60.0])
+def test_sources_of_one_interval_ask_at_the_same_moments() -> None:
+    """Wherever they began, and however long their answers take: so their answers are one picture."""
+    period = period_of_ticks(5.0, 15.0)
+    for began, took in ((1.0, 0.2), (6.0, 1.0), (11.0, 4.9), (14.9, 0.01)):
+        asked = [began]
+        for _ in range(3):
+            now = asked[-1] + took
+            asked.append(now + seconds_to_next_tick(now, period, least=max(rest_after(took, 5.0), 2.5)))
+        assert asked[1] in (pytest.approx(15.0), pytest.approx(30.0))
+        assert asked[2:] == pytest.approx([asked[1] + 15.0, asked[1] + 30.0])
+
+
+@pytest.mark.parametrize(("took", "rest"), [(0.2, 0.2), (9.0, 5.0)])
+def test_a_slow_engine_rests_as_long(took: float, rest: float) -> None:
+    assert rest_after(took, 5.0) == rest
+
+
+async def test_all_answers_of_a_tick_are_waited_for() -> None:
+    """Else what comes after the first answer is a picture of its own, and costs as much."""
+    prometheus = FakePrometheus()
+    feed = feed_of("c", FakeKubernetes(), prometheus)
+    asking: list[bool] = []
+
+    async def refresh_courses(*, at: float | None = None) -> None:
+        asking.append(feed.asking)
+
+    prometheus.refresh_courses = refresh_courses  # type: ignore[method-assign]
+    schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None, courses=True)
+    told: asyncio.Queue[None] = asyncio.Queue()
+    following = asyncio.create_task(feed.follow(schedule, lambda: told.put_nowait(None)))
+    async with asyncio.timeout(30):
+        while not asking:
+            await told.get()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    assert asking == [True]
 
 
 async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:

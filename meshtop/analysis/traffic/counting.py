@@ -6,7 +6,7 @@ from labels alone is in the plan (`planning.py`), because a refresh counts a hun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -24,9 +24,16 @@ class Ledger:
     """Reports by edge and reporter ("source", "gateway", "destination", "waypoint"), and names of the ends.
 
     `before` is the plan of an earlier refresh, of which all is taken that still holds; `plan` is for the next one.
+    `between` is called between pieces of work.
     """
 
-    def __init__(self, clusters: Sequence[ClusterTraffic], before: CountingPlan | None = None) -> None:
+    def __init__(
+        self,
+        clusters: Sequence[ClusterTraffic],
+        before: CountingPlan | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.between = between
         self.clusters = {cluster.name: cluster for cluster in clusters}
         self.plan = CountingPlan(clusters, before)
         self._names = self.plan.names
@@ -41,6 +48,7 @@ class Ledger:
             self.reports.setdefault(key, {})[role] = report
             counted.append(report)
         for engine, _, told in by_prometheus(clusters):
+            between()
             _Booking(self.plan, engine, told, counted).book()
 
     def rank(self, service: str) -> int:

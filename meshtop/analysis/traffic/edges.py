@@ -6,7 +6,7 @@ clusters they come from two Prometheus servers; clusters that share one are coun
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from msgspec import structs
@@ -40,17 +40,19 @@ def edges(clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
 class EdgeCounter:
     """Counts one refresh after the other: what follows from the series alone is kept while these are the same.
 
-    Its answers are those of `edges`. Threads may share it.
+    Its answers are those of `edges`. Threads may share it. `between` is called between small pieces of work, where the
+    caller may give way to others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, between: Callable[[], None] = lambda: None) -> None:
+        self._between = between
         self._plan: CountingPlan | None = None
         self._ends: _Ends | None = None
         self._order: tuple[EdgeKey, ...] = ()
 
     def edges(self, clusters: Sequence[ClusterTraffic]) -> tuple[Edge, ...]:
         """Every edge of these clusters, sorted by ends and protocol; independent of the order of the clusters."""
-        ledger = Ledger(sorted(clusters, key=lambda cluster: cluster.name), self._plan)
+        ledger = Ledger(sorted(clusters, key=lambda cluster: cluster.name), self._plan, self._between)
         ends = self._ends
         if ends is None or ends.names is not ledger.plan.names:
             ends = _Ends(ledger.plan.names, {}, {})
@@ -58,7 +60,10 @@ class EdgeCounter:
         order = _ordered(reports, self._order)
         self._plan, self._ends, self._order = ledger.plan, ends, order
         writer = _Writer(ledger, ends)
-        found = [writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))) for key in order]
+        found = []
+        for key in order:
+            self._between()
+            found.append(writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))))
         return tuple(_seen_by_ztunnel(found)) if any(edge.protocol == "tcp" for edge in found) else tuple(found)
 
 

@@ -63,10 +63,18 @@ class Stitched(NamedTuple):
 def stitch(ledger: Ledger) -> Stitched:
     """The logical edges of a ledger, and the hops that each one passes through."""
     kind_of = _hop_kinds(ledger)
-    reports = join_half_known_sources(place_guessed_ends(ledger), ledger.app_of)
+    reports = place_guessed_ends(ledger)
+    ledger.between()
+    reports = join_half_known_sources(reports, ledger.app_of)
+    ledger.between()
     reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE)
+    ledger.between()
     reports, hops = join_hops(reports, kind_of)
-    reports = join_passed_through(merge_service_only_edges(reports, ledger.app_of), ledger.outside)
+    ledger.between()
+    reports = merge_service_only_edges(reports, ledger.app_of)
+    ledger.between()
+    reports = join_passed_through(reports, ledger.outside)
+    ledger.between()
     return Stitched(reports, _union(hops, gateways_between_networks(reports, ledger.clusters)))
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from meshtop.model.state import State
 from meshtop.model.telemetry import Labels, Sample, Scalar
+from meshtop.process import give_way
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, error_text
 from meshtop.sources.prometheus.labelsets import LabelSets
 
@@ -20,8 +21,8 @@ _TOO_MUCH = re.compile(
     r"|maximum number of (?:series|chunks|samples)|-search\.max|cannot select more than|response (?:is )?too large",
     re.IGNORECASE,
 )
-CHUNK = 2_000
-"""Number of series decoded before yielding to the event loop (a few milliseconds)."""
+CHUNK = 500
+"""Number of series decoded before yielding to the event loop, and to the console (a millisecond)."""
 
 
 class QueryFailed(SourceProblem):
@@ -109,6 +110,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
+        give_way()
         for raw in raws[start : start + CHUNK]:
             try:
                 series = decode(raw)
@@ -182,6 +184,7 @@ async def decode_split(body: bytes, label: str) -> Split[Sample]:
     for start in range(0, len(raws), CHUNK):
         if start:
             await asyncio.sleep(0)
+            give_way()
         for raw in raws[start : start + CHUNK]:
             try:
                 series = _series.decode(raw)

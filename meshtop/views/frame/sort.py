@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
+from meshtop.process import give_way
 from meshtop.views.frame.filter import find_column
 from meshtop.views.frame.table import AnyColumn, Column
 
@@ -53,6 +54,7 @@ def sort_items(items: Sequence[Item], keys: Sequence[SortKey[Item]]) -> list[Ite
         known: list[tuple[Any, Item]] = []
         unknown: list[tuple[Any, Item]] = []
         for item in result:
+            give_way()
             value = _comparable(read(item))
             (unknown if value is None else known).append((value, item))
         known.sort(key=lambda pair: pair[0], reverse=key.descending)

@@ -11,6 +11,7 @@ from msgspec import structs
 from meshtop.model.errors import MeshtopError
 from meshtop.model.evidence import Unknown
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
+from meshtop.process import give_way
 from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
@@ -228,11 +229,11 @@ class View(Generic[Item]):
     def _choose(
         self, items: list[Item], query: Query, passes: Filter[Item], keys: tuple[SortKey[Item], ...]
     ) -> list[Item]:
-        found = [
-            item
-            for item in items
-            if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item)
-        ]
+        found = []
+        for item in items:
+            give_way()
+            if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item):
+                found.append(item)
         return sort_items(sorted(found, key=self._path), keys)
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False, chosen: tuple[str, ...] = ()) -> Table[Item]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from meshtop.log import log_repeated
 from meshtop.model.errors import MeshtopError
 from meshtop.model.text import clean, cut
+from meshtop.process import give_way
 
 _log = logging.getLogger(__name__)
 _WIDTH = 80
@@ -46,6 +47,7 @@ class LostRows:
         """
         rows = []
         for thing in things:
+            give_way()
             try:
                 rows.append(make(thing))
             except MeshtopError:

@@ -32,6 +32,7 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Target
+from meshtop.process import give_way
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
@@ -225,7 +226,7 @@ class Picture:
         return self.memory.get_or_make(_EDGES, inputs, self._count_edges)
 
     def _count_edges(self) -> tuple[Edge, ...]:
-        counter = self.memory.get_or_make(_COUNTER, (), EdgeCounter)
+        counter = self.memory.get_or_make(_COUNTER, (), lambda: EdgeCounter(give_way))
         return counter.edges([self._traffic(cluster) for cluster in self.snapshot.clusters])
 
     def _traffic(self, cluster: ClusterSnapshot) -> ClusterTraffic:
@@ -564,5 +565,6 @@ def _workload_id(end: Peer | Target) -> WorkloadId:
 def _grouped(pairs: Iterable[tuple[Group, Value]]) -> dict[Group, list[Value]]:
     groups: dict[Group, list[Value]] = {}
     for key, value in pairs:
+        give_way()
         groups.setdefault(key, []).append(value)
     return groups

@@ -24,6 +24,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Edge
+from meshtop.process import give_way
 from meshtop.views.picture.memory import Key, Memory
 
 _SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
@@ -75,6 +76,7 @@ class Verdicts:
 
     def calls(self, edges: Sequence[Edge]) -> Health:
         """The health of several edges taken together, with the confidence of their ends' telemetry."""
+        give_way()
         return calls_health(edges, self._judge, self._states)
 
     def workload(self, workload: Workload) -> Health:
@@ -91,6 +93,7 @@ class Verdicts:
 
     def of(self, where: _WorkloadId, readiness: Health) -> Health:
         """The health of what telemetry knows by this name, and whose probe says so."""
+        give_way()
         outbound = outbound_verdicts(self._edges_from(where), self._judge, where)
         return self._with_calls(where, readiness, (*self._inbound(where), *outbound))
 

@@ -15,6 +15,7 @@ from meshtop.model.attention import PastChange, Remembered, Sighting
 from meshtop.model.changes import ChangeHow
 from meshtop.model.errors import MeshtopError
 from meshtop.model.state import Severity, State
+from meshtop.process import give_way
 from meshtop.views.frame.things import Thing
 from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
@@ -85,6 +86,7 @@ def build(picture: Picture) -> list[AttentionItem]:
         if draft.id in parents:
             followers.setdefault(parents[draft.id], []).append(draft)
     for draft in drafts:
+        give_way()
         if draft.id in parents:
             continue
         below = consequences_of(draft.id, followers.get(draft.id, ()), parents)
@@ -104,7 +106,11 @@ def build(picture: Picture) -> list[AttentionItem]:
 def _part(name: str, make: Callable[[], Iterable[Part]], defects: list[Draft]) -> list[Part]:
     """What a part finds; a defect costs that part and is an item itself: all is well must not be said without it."""
     try:
-        return list(make())
+        found = []
+        for one in make():
+            give_way()
+            found.append(one)
+        return found
     except MeshtopError:
         raise
     except Exception as error:  # noqa: BLE001 - the log has the traceback, and the other parts go on
