@@ -13,6 +13,8 @@ from hypothesis import settings
 settings.register_profile("meshtop", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("meshtop")
 
+_STORIES = {"intruded", "turned_bad"}
+"""Fixtures that read a simulated story."""
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "istio"
 
 
@@ -38,3 +40,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in lacking.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give the tests on one story, which is simulated once for them, to one worker."""
+    for fixture in _STORIES.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.xdist_group(f"story-{fixture}"))

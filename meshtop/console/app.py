@@ -35,7 +35,7 @@ from meshtop.console.places import (
     load_screen,
     place_screen,
 )
-from meshtop.console.replay import Replay
+from meshtop.console.replay import NOTHING_NEWER, Replay
 from meshtop.console.running import BackgroundRuns
 from meshtop.console.scope import Scope
 from meshtop.console.screens.base import MeshScreen
@@ -134,13 +134,17 @@ class MeshtopApp(ActingApp):
         self.set_interval(TICK_SECONDS, self._tick)
 
     def _check_keymap(self) -> None:
-        """Say which ids and keys of the settings there are not; on another thread, as it imports every screen."""
+        """Take keys that the settings give away from whom they were, and say which ids and keys there are not.
+
+        On another thread, as it imports every screen.
+        """
 
         def work() -> None:
             with defects_logged(_log, "checking the keymap"):
-                from meshtop.console.keymap import keymap_problems
+                from meshtop.console.keymap import keymap_problems, without_taken_keys
 
                 problems = keymap_problems(self.options.keymap)
+                self.call_from_thread(self.set_keymap, without_taken_keys(self.options.keymap))
             if problems:
                 more = f" (and {len(problems) - 1} more: meshtop config validate)" if len(problems) > 1 else ""
                 self.call_from_thread(self._say, problems[0] + more, Tone.DEGRADED)
@@ -309,6 +313,9 @@ class MeshtopApp(ActingApp):
 
     def action_refresh_now(self) -> None:
         """Refresh every source now, and forget cached rights."""
+        if self.replay is not None:
+            self._say(NOTHING_NEWER, Tone.PLAIN)
+            return
         self.rights.forget()
         self.session.refresh()
 
@@ -325,6 +332,7 @@ class MeshtopApp(ActingApp):
         snapshot = self.picture.snapshot if self.picture is not None else None
         if self.replay is not None:
             if snapshot is not None:
+                self._say(self.replay.at_end(snapshot, steps * STEP_SECONDS), Tone.PLAIN)
                 self.session.change(moment=self.replay.travelled(snapshot, steps * STEP_SECONDS))
             return
         at = snapshot.moment if snapshot is not None and snapshot.moment is not None else self.now()

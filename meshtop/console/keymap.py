@@ -20,18 +20,46 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def key_ids() -> frozenset[str]:
     """The ids of all keys that settings can give to others; imports every screen."""
+    return frozenset(_keys_at_first())
+
+
+def without_taken_keys(keymap: Mapping[str, str]) -> dict[str, str]:
+    """A keymap in which a key that it gives away is taken from whom it was, as long as others are left there.
+
+    The widget that has the keyboard is asked first: without this, a table's `ctrl+f` would win over the one that the
+    settings give to the filter.
+    """
+    given = {_as_named(key) for keys in keymap.values() for key in keys.split(",")}
+    whole = dict(keymap)
+    for identity, every in _keys_at_first().items():
+        left = [key for key in every if _as_named(key) not in given]
+        if identity not in keymap and left and len(left) < len(every):
+            whole[identity] = ",".join(left)
+    return whole
+
+
+def _as_named(key: str) -> str:
+    """A key as bindings name it: `ctrl+f`, `slash`."""
+    key = key.strip()
+    if len(key) != 1 or key.isalnum():
+        return key
+    name = unicodedata.name(key, key).lower().replace(" ", "_").replace("-", "_")
+    return KEY_NAME_REPLACEMENTS.get(name, name)
+
+
+def _keys_at_first() -> dict[str, tuple[str, ...]]:
+    """The keys of each id as they are without settings; imports every screen."""
     for part in _PARTS:
         package = import_module(f"meshtop.console.{part}")
         for module in pkgutil.iter_modules(package.__path__):
             import_module(f"{package.__name__}.{module.name}")
     import_module("meshtop.console.app")
-    return frozenset(
-        binding.id
-        for kind in _subclasses(DOMNode)
-        if kind.__module__.startswith("meshtop.")
-        for binding in kind.__dict__.get("BINDINGS", ())
-        if isinstance(binding, Binding) and binding.id is not None
-    )
+    found: dict[str, dict[str, None]] = {}
+    for kind in _subclasses(DOMNode):
+        for binding in kind.__dict__.get("BINDINGS", ()) if kind.__module__.startswith("meshtop.") else ():
+            if isinstance(binding, Binding) and binding.id is not None:
+                found.setdefault(binding.id, {}).update(dict.fromkeys(binding.key.split(",")))
+    return {identity: tuple(keys) for identity, keys in found.items()}
 
 
 def _subclasses(kind: type[DOMNode]) -> Iterator[type[DOMNode]]:

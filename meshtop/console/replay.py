@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 NOT_OF_A_RECORDING = "That is of this machine, and this is a recording, which can only be read."
 
+NOTHING_NEWER = "This is a recording: it has nothing newer; [ and ] walk in its time."
 NOBODY_ASKED = "This is a recording: no cluster is asked, and objects are not kept as they were written."
 
 
@@ -43,6 +44,12 @@ class Replay:
     def shown(self, snapshot: Snapshot) -> float:
         """The moment that a Snapshot of it shows (Unix seconds)."""
         return snapshot.at if snapshot.moment is None else snapshot.moment
+
+    def at_end(self, snapshot: Snapshot, seconds: float) -> str:
+        """What is to be said where it goes no further from the shown moment in that direction; empty where it does."""
+        if self.travelled(snapshot, seconds) != self.shown(snapshot):
+            return ""
+        return "The recording ends here." if seconds > 0 else "The recording begins here."
 
     def travelled(self, snapshot: Snapshot, seconds: float) -> float:
         """The moment so far from the shown one, or the next one in that direction where moments are rarer."""

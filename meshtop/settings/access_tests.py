@@ -191,7 +191,7 @@ def _is_manifest(text: str) -> bool:
 
     try:
         data = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(data, dict) and "kind" in data and "cases" not in data
 
@@ -214,7 +214,7 @@ def _test_file(text: str, path: Path) -> tuple[AccessTestFile, Where]:
         try:
             data = msgspec.json.decode(text)
             return checked(AccessTestFile, data, lambda at: str(path)), lambda at: str(path)
-        except (msgspec.DecodeError, ConfigError):
+        except (ValueError, RecursionError, ConfigError):
             pass  # the reader of YAML says the same with the line
     document = parse_document(text, path, example="cases: []")
     where = where_in(document)

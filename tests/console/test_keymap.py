@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
-from meshtop.console.keymap import is_key, key_ids, keymap_problems
+from meshtop.console.keymap import is_key, key_ids, keymap_problems, without_taken_keys
+from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.key_hints import KeyHints
 from tests.console.screens.test_screens import settled
 from tests.console.stage import busy_world, stage
@@ -40,6 +41,30 @@ def test_what_is_wrong_is_said(keymap: dict[str, str], said: list[str]) -> None:
 
 def test_ids_are_those_of_all_screens() -> None:
     assert {"console.quit", "canary.take_out", "graph.focus", "table.row_down", "columns.turn", "go.1"} <= key_ids()
+
+
+def test_a_key_that_is_given_away_is_taken_from_whom_it_was() -> None:
+    assert without_taken_keys({}) == {}
+    whole = without_taken_keys({"scope.filter": "ctrl+f", "time.earlier": ","})
+    assert whole["table.page_forward"] == "pagedown"
+    assert whole["text.page_down"] == "pagedown,space"
+    assert set(whole) >= {"scope.filter", "time.earlier"}
+    assert "console.quit" not in without_taken_keys({"table.worst": "q"}), "it would have no key at all"
+    swapped = {"table.page_forward": "ctrl+b", "table.page_back": "ctrl+f"}
+    assert {key: swapped[key] for key in swapped} == {key: without_taken_keys(swapped)[key] for key in swapped}
+
+
+async def test_the_filter_of_the_documentation_opens_on_a_table() -> None:
+    app = stage(busy_world())
+    app.options = structs.replace(app.options, keymap={"scope.filter": "ctrl+f", "time.earlier": "comma"})
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settled(pilot)
+        await app.workers.wait_for_complete()
+        await pilot.press("2")
+        await settled(pilot)
+        await pilot.press("ctrl+f")
+        await settled(pilot)
+        assert app.screen.query_one(BottomBar).typing
 
 
 async def test_it_is_said_at_the_start() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pytest
 from msgspec import structs
 
 from meshtop.demo.kube.access import admin
@@ -186,6 +187,11 @@ A_MINUTE = 60.0
 def a_minute_into(story: str) -> tuple[float, Snapshot]:
     """When a story set in, and what the observatory has read a minute later; of what dies, a moment before as well."""
     return some_time_into(story, A_MINUTE)
+
+
+def told_once(story: str) -> pytest.MarkDecorator:
+    """A mark that gives all tests of a story to one worker, which reads it once."""
+    return pytest.mark.xdist_group(f"story-{story}")
 
 
 @cache

@@ -22,7 +22,7 @@ from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.attention.view import attention
 from meshtop.views.reports.changes.item import ChangeItem
-from tests.judgement.simulated import START, SimulatedWorld
+from tests.judgement.simulated import START, SimulatedWorld, told_once
 
 LATER = 300.0
 
@@ -53,11 +53,6 @@ def five_minutes_later(story: str) -> Snapshot:
 
     with ThreadPoolExecutor(1) as alone:
         return alone.submit(lambda: asyncio.run(read())).result()
-
-
-def told_once(story: str) -> pytest.MarkDecorator:
-    """A mark that gives all tests of a story to one worker, which reads it once."""
-    return pytest.mark.xdist_group(f"suspicion-{story}")
 
 
 def _changes(picture: Picture) -> list[ChangeItem]:

@@ -23,7 +23,7 @@ from meshtop.views.picture.factory import PictureFactory
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.attention.events import AttentionChanges, AttentionEventKind
 from meshtop.views.reports.attention.view import attention
-from tests.judgement.simulated import STORIES, SimulatedWorld, a_minute_into, statuses
+from tests.judgement.simulated import STORIES, SimulatedWorld, a_minute_into, statuses, told_once
 
 MINUTE = 60.0
 SCRAPE_SECONDS = 15.0
@@ -50,7 +50,7 @@ async def test_two_calm_hours_raise_nothing_and_nothing_flips(tmp_path: Path) ->
         assert all(status != "failing" for name, status in now.items() if name.startswith("clusters "))
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=told_once(one)) for one in STORIES])
 def test_the_cause_comes_first_within_a_minute(name: str) -> None:
     story = STORIES[name]
     begins, snapshot = a_minute_into(name)

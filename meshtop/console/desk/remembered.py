@@ -1,8 +1,9 @@
 """What the console remembers between runs: order and columns of tables, theme, place, saved views and bookmarks.
 
 One small JSON file in the state folder, the user's alone (0600). It takes its name when it is whole, and a change is
-made to what the file says by then, so that two consoles lose nothing of each other. Nothing depends on it: where it
-cannot be read or written, `problem` says why, and the console is as it is without one.
+made to what the file says by then, so that two consoles lose nothing of each other; fields that a newer version wrote
+are kept. Nothing depends on it: where it cannot be read or written, `problem` says why, and the console is as it is
+without one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from meshtop.model.text import clean
+from meshtop.sources.problem import NOT_UNDERSTOOD, error_text
 from meshtop.views.picture.query import Query
 
 FILE = "console.json"
@@ -100,6 +102,9 @@ class ConsoleState(Struct, frozen=True, rename="camel", kw_only=True):
         return frozenset(one.key for one in self.bookmarks if one.kind == kind)
 
 
+_KNOWN = frozenset(one.encode_name for one in msgspec.structs.fields(ConsoleState))
+
+
 def view_name(text: str) -> str:
     """A name for a view from what was typed. Raises ValueError for an empty one."""
     name = " ".join(clean(text).split())[:LONGEST_NAME].rstrip()
@@ -115,6 +120,8 @@ class ConsoleMemory:
         self.problem = ""
         self.writes = writes and path is not None
         self._path = path
+        self._later: dict[str, msgspec.Raw] = {}
+        """What the file has beside what this version knows."""
         self.state = self._read(path) if path is not None else ConsoleState()
 
     def change(self, change: Callable[[ConsoleState], ConsoleState]) -> None:
@@ -124,8 +131,10 @@ class ConsoleMemory:
             self.state = change(self.state)
             return
         with self._alone(path):
-            self.state = change(self._read(path))
-            self._write(path)
+            found = self._read(path)
+            self.state = change(found if self.writes else self.state)
+            if self.writes:
+                self._write(path)
 
     def _read(self, path: Path) -> ConsoleState:
         try:
@@ -133,13 +142,20 @@ class ConsoleMemory:
                 data = file.read(MOST_BYTES + 1)
             if len(data) > MOST_BYTES:
                 raise ValueError(f"it has more than {MOST_BYTES // 1000} kB")
-            return msgspec.json.decode(data, type=ConsoleState)
+            state = msgspec.json.decode(data, type=ConsoleState)
+            fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+            self._later = {name: value.copy() for name, value in fields.items() if name not in _KNOWN}
+            return state
         except FileNotFoundError:
+            self._later = {}
             return ConsoleState()
         except OSError as error:
-            self.problem = f"{path} cannot be read ({(error.strerror or str(error)).lower()}): {_UNKNOWN_THEN}."
-        except (ValueError, msgspec.DecodeError) as error:
-            self.problem = f"{path} is damaged ({error}): {_UNKNOWN_THEN}; the next change moves it aside."
+            why = (error.strerror or str(error)).lower()
+            self.problem = f"{path} cannot be read ({why}): {_UNKNOWN_THEN}, and keeps nothing."
+            self.writes = False  # What could not be read must not be replaced.
+        except NOT_UNDERSTOOD as error:
+            self.problem = f"{path} is damaged ({error_text(error)}): {_UNKNOWN_THEN}; the next change moves it aside."
+            self._later = {}
             self._set_aside(path)
         return ConsoleState()
 
@@ -158,7 +174,7 @@ class ConsoleMemory:
             descriptor, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)
             try:
                 with open(descriptor, "wb") as file:
-                    file.write(msgspec.json.format(msgspec.json.encode(self.state), indent=1))
+                    file.write(self._as_json())
                 os.replace(name, path)
             except OSError:
                 os.unlink(name)
@@ -167,6 +183,10 @@ class ConsoleMemory:
             why = (error.strerror or str(error)).lower()
             self.problem = f"{path} cannot be written ({why}): what the console shows is not remembered."
             self.writes = False
+
+    def _as_json(self) -> bytes:
+        known = msgspec.json.decode(msgspec.json.encode(self.state), type=dict[str, msgspec.Raw])
+        return msgspec.json.format(msgspec.json.encode({**known, **self._later}), indent=1)
 
     @contextlib.contextmanager
     def _alone(self, path: Path) -> Iterator[None]:

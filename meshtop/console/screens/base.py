@@ -268,16 +268,27 @@ class MeshScreen(Guarded, Screen[object]):
             self.host.set_scope(scope)
 
     def on_key(self, event: events.Key) -> None:
-        """Remove the notice on a key press; for a disabled key, show the reason."""
+        """Remove the notice on a key press; for a disabled key and for one that does nothing here, say so."""
         if self.query(BottomBar):
-            self.query_one(BottomBar).say(self._why_key_is_off(event.key) or "", Tone.DEGRADED)
+            why = self._why_key_is_off(event.key) or self._why_key_is_idle(event) or ""
+            self.query_one(BottomBar).say(why, Tone.DEGRADED)
+
+    def _why_key_is_idle(self, event: events.Key) -> str | None:
+        """Who presses a key that another screen has must not wait for something to happen."""
+        typed = event.character
+        if typed is None or not event.is_printable or event.key in self.active_bindings:
+            return None
+        return f"{clean(typed) if typed.strip() else event.key} does nothing here: ? lists the keys of this screen."
 
     def _why_key_is_off(self, key: str) -> str | None:
         active = self.active_bindings.get(key)
         if active is None or active.enabled:
             return None
         why = getattr(active.node, "why_disabled", None)
-        return why(active.binding.action.partition("(")[0]) if callable(why) else None
+        reason = why(active.binding.action.partition("(")[0]) if callable(why) else None
+        if not reason or reason.endswith("."):
+            return reason
+        return f"{self.app.get_key_display(active.binding)} {active.binding.description}: {reason}."
 
     def action_travel(self, steps: int) -> None:
         """Go back in time by minutes; a screen that knows a moment to go to may go there first."""

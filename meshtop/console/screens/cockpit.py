@@ -14,7 +14,7 @@ from meshtop.console.screens.facts import BLANK, course, due_again, lines_span, 
 from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
-from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.line_widget import LineView, wrapped_lines
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.shift_status import status_lines
 from meshtop.console.widgets.versions import version_table
@@ -157,7 +157,9 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         if shown is None or self._gone:
             return [BLANK, TextLine("plain", (TextRun(2, cut("It is gone.", max(0, width - 2)), Tone.DIM),))]
         headline = shown.headline
-        lines = [TextLine("plain", (TextRun(2, cut(headline.text.strip(), max(0, width - 4)), headline.tone),)), BLANK]
+        rows = wrapped_lines(headline.text.strip(), max(1, width - 4))
+        lines = [TextLine("plain", (TextRun(2, row, headline.tone),)) for row in rows]
+        lines.append(BLANK)
         lines += version_table(shown, self._chosen, width)
         run = self._run_of_route()
         if run is not None and run.status.progress is not None:

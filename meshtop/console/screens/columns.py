@@ -15,7 +15,7 @@ from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cut, fit
 from meshtop.views.frame.table import AnyColumn, Tone
 
-_HEAD = "space shows or hides · J K moves · R as at first · enter keeps · esc leaves"
+_HEAD = "space show, hide · J K move · R as at first · enter keep · esc leave"
 _TITLE_WIDTH = 16
 
 

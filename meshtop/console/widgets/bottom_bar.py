@@ -2,10 +2,10 @@
 
 Usage::
 
-    bar = BottomBar(commands)              # docked at the bottom, always one line
+    bar = BottomBar(commands)              # docked at the bottom, one line, more while a long notice is shown
     await bar.open_filter("status:failing")  # FilterLine.Changed messages come up to the screen
     await bar.open_commands()                # so does CommandBar.Given
-    bar.say("Copied.")                       # a notice for some seconds
+    bar.say("Copied.")                       # a notice for some seconds, in as many lines as it needs
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class BottomBar(Container):
                 bar.look_again()
 
     async def _open(self, prompt: Prompt, text: str) -> None:
+        self.hints.say("")  # a long notice has more lines than a prompt
         if not prompt.is_mounted:
             await self.mount(prompt)
         if not self.typing:

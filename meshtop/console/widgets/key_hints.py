@@ -13,8 +13,9 @@ from textual import events
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 
-from meshtop.console.widgets.line_widget import LineWidget
+from meshtop.console.widgets.line_widget import LineWidget, wrapped_lines
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut
 from meshtop.views.frame.table import Tone
@@ -39,6 +40,8 @@ ORDER = (
 SHARED = ("table", "detail", "place", "scope", "console")
 """Families of bindings (the part of their id before the dot) common to many screens."""
 NOTICE_SECONDS = 6.0
+MOST_NOTICE_LINES = 4
+"""Lines that a notice may take where it is longer than the screen is wide: its end says what to do."""
 
 
 class KeyHint(Struct, frozen=True):
@@ -137,6 +140,7 @@ class KeyHints(LineWidget):
         self._spots: list[tuple[int, int, str]] = []
         self._notice: tuple[str, Tone] | None = None
         self._timer: Timer | None = None
+        self._lines = 1
         self.position = ""
         """Where the cursor is in the table that has the keyboard (`12/62`), at the right."""
 
@@ -150,13 +154,37 @@ class KeyHints(LineWidget):
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(NOTICE_SECONDS, lambda: self.say("")) if text else None
+        self._make_room()
         self.draw()
+
+    def on_resize(self) -> None:
+        """A notice takes other lines in another width."""
+        self._make_room()
+        super().on_resize()
+
+    def notice_rows(self, width: int) -> list[str]:
+        """The notice in pieces that fit; what is more than some lines is cut."""
+        if self._notice is None:
+            return []
+        rows = wrapped_lines(self._notice[0], max(1, width - 2))
+        kept, rest = rows[: MOST_NOTICE_LINES - 1], rows[MOST_NOTICE_LINES - 1 :]
+        return [*kept, cut(" ".join(rest), max(1, width - 2))] if rest else kept
+
+    def _make_room(self) -> None:
+        """As many lines as the notice needs, one without; the bar around the hints grows with them."""
+        lines = max(1, len(self.notice_rows(self.size.width))) if self.size.width else 1
+        bar = self.parent
+        if lines == self._lines or not isinstance(bar, Widget):
+            return
+        self._lines = lines
+        self.styles.height = bar.styles.height = lines
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
         """The line."""
         if self._notice is not None:
             self._spots = []
-            return [TextLine("header", (TextRun(1, cut(self._notice[0], width - 2), self._notice[1]),))]
+            tone = self._notice[1]
+            return [TextLine("header", (TextRun(1, row, tone),)) for row in self.notice_rows(width)]
         room = cell_width(self.position) + 2 if self.position else 0
         line, self._spots = hint_line(hints_of(self.screen), width - room)
         if room:

@@ -13,8 +13,8 @@ from meshtop.views.reports.cockpit import Cockpit, CockpitVersion
 _MARGIN = 2
 _BAR = 20
 _NARROW_BAR = 8
-_WITH_BAR, _WITH_LONG_BAR = 76, 100
-"""Widths in cells from which a version has a short bar, and a long one."""
+_WITH_BAR, _WITH_LONG_BAR = 88, 100
+"""Widths in cells from which a version has a short bar, and a long one: the words of the verdict are worth more."""
 _LEAST_VERDICT = 12
 _NAME_MOST = 24
 

@@ -122,7 +122,7 @@ def exec_info(plugin: Mapping[str, Any], cluster: Mapping[str, Any] | None) -> s
 def _status(plugin: Mapping[str, Any], cluster: str, output: bytes, errors: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):
         # Its output is not shown: it may be a bare token.
         raise _denied(plugin, cluster, "printed no credential", errors) from None
     status = answer.get("status") if isinstance(answer, dict) else None

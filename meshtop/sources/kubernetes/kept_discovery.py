@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from meshtop.sources.problem import NOT_UNDERSTOOD
+
 _log = logging.getLogger(__name__)
 _MOST_BYTES = 1_000_000
 _UNUSED_SECONDS = 30 * 86_400.0
@@ -47,7 +49,7 @@ class DiscoveryFile:
     def last(self) -> KeptDiscovery | None:
         """What was kept last; None where nothing is, or it cannot be used."""
         if not self._read and self._path is not None:
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError, *NOT_UNDERSTOOD):
                 with self._path.open("rb") as file:
                     kept = msgspec.json.decode(file.read(_MOST_BYTES), type=KeptDiscovery)
                 # A tag goes into a header: it must be one, whatever the file says.

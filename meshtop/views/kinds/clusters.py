@@ -26,6 +26,7 @@ from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import roles_in_federations
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
+from meshtop.views.picture.totals import lacks_traffic
 
 Count = TypeVar("Count")
 
@@ -109,6 +110,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
     facts = picture.facts.get(name) or MeshFacts()
     received = picture.cluster_figures(name).received
     workloads, machines = picture.workloads_in(name), picture.machines_in(name)
+    # What callers in other clusters tell of one that was never heard is a part of its traffic, of unknown size.
+    unheard = cluster.telemetry is None and lacks_traffic(picture, cluster)
     return ClusterItem(
         name=name,
         context=cluster.context,
@@ -130,8 +133,8 @@ def _item(picture: Picture, cluster: ClusterSnapshot) -> ClusterItem:
         workloads=_where_read(inventory, "Pod", lambda _: len(workloads)),
         pods=_where_read(inventory, "Pod", lambda _: _ready_pods(workloads)),
         virtual_machines=_where_read(inventory, "WorkloadEntry", lambda _: _healthy(machines)),
-        traffic=received.traffic(),
-        mtls_ratio=received.mtls_ratio,
+        traffic=NO_TRAFFIC if unheard else received.traffic(),
+        mtls_ratio=None if unheard else received.mtls_ratio,
         root_certificates=facts.roots,
         region=facts.region,
         roles=(*facts.roles, *roles_in_federations(picture, name)),

@@ -280,12 +280,10 @@ def _charts(picture: Picture, item: EdgeItem) -> tuple[Chart, ...]:
     by_caller = not item.reporters or any(reporter not in ARRIVED for reporter in item.reporters)
     first, second = (item.source, item.destination) if by_caller else (item.destination, item.source)
     cluster = first.cluster or second.cluster
-    labels = {
-        "source_workload": item.source.workload,
-        "source_workload_namespace": item.source.namespace,
-        "destination_workload": item.destination.workload,
-        "destination_workload_namespace": item.destination.namespace,
-    }
+    labels = {"source_workload": item.source.workload, "destination_workload": item.destination.workload}
+    # Where the workload is unknown the namespace is that of the service: series say `unknown` for both.
+    for side, end in (("source", item.source), ("destination", item.destination)):
+        labels[f"{side}_workload_namespace"] = end.namespace if end.workload else ""
     asked = [item.destination.service] if item.destination.service and not item.destination.workload else []
     matchers = (SOURCE_SIDE if by_caller else DESTINATION_SIDE, *equals(labels), *to_services(asked))
     window = picture.snapshot.window_seconds

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from meshtop.analysis.traffic.figures import add_all
 from meshtop.analysis.traffic.silence import Silence
+from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import State
 from meshtop.model.telemetry import History, Line
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -72,14 +73,18 @@ def _at(line: Line, times: tuple[float, ...]) -> Line:
 
 def without_traffic(picture: Picture, query: Query) -> list[str]:
     """Clusters of the scope whose Prometheus gave no answer or no data; they are missing from sums."""
-    silent = (State.UNREACHABLE, State.DENIED)
     return [
         cluster.name
         for cluster in picture.snapshot.clusters
-        if (not query.clusters or cluster.name in query.clusters)
-        and (
-            picture.telemetry_states[cluster.name] is Silence.NO_DATA
-            if cluster.telemetry is not None
-            else cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error
-        )
+        if (not query.clusters or cluster.name in query.clusters) and lacks_traffic(picture, cluster)
     ]
+
+
+def lacks_traffic(picture: Picture, cluster: ClusterSnapshot) -> bool:
+    """Whether a cluster's Prometheus gave no answer or no data: what others say of it is not its traffic."""
+    if cluster.telemetry is not None:
+        return picture.telemetry_states[cluster.name] is Silence.NO_DATA
+    silent = (State.UNREACHABLE, State.DENIED)
+    return (
+        cluster.prometheus.state in silent or cluster.kubernetes.state in silent or cluster.prometheus.error is not None
+    )

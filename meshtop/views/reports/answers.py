@@ -26,6 +26,8 @@ from meshtop.views.frame.table import Cell, Table, Tone
 from meshtop.views.frame.unknowns import doubt
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import moment_of
+from meshtop.views.picture.query import Query
+from meshtop.views.picture.totals import without_traffic
 from meshtop.views.reports.evacuate import evacuate_answer, evacuated_table, evacuation_sentences
 from meshtop.views.reports.forecast import forecast_of
 from meshtop.views.reports.forecast_words import forecast_sentences, forecast_table, forecast_verdict
@@ -108,6 +110,8 @@ def _span(picture: Picture) -> str:
 
 def _stands_on(picture: Picture, also: str) -> str:
     """Which calls it knows, and of when, for somebody who is going to act on it."""
+    if len(without_traffic(picture, Query())) == len(picture.snapshot.clusters):
+        return "The traffic of no cluster was read, so it stands on no calls. Nothing is written."
     at = datetime.fromtimestamp(moment_of(picture), UTC)
     return f"Stands on the calls of the last {_span(picture)}{also}, as of {at:%H:%M:%S}Z. Nothing is written."
 
@@ -221,13 +225,17 @@ def _unread(picture: Picture, cluster: str) -> WhatIfAnswer:
     why = known.kubernetes.error if known is not None else None
     rate = sum(item.traffic.requests_per_second or 0.0 for item in calls)
     often = f" ({quantity(rate)}/s)" if rate else ""
+    mute = [clean(name) for name in without_traffic(picture, Query()) if name != cluster]
+    unheard = (f"Who calls it from {', '.join(mute)} is unknown: their traffic was not read.",) if mute else ()
+    told = "was seen to lead" if mute else "leads"
     sentences = [
         f"{cluster} could not be read, so what runs there is unknown.",
         *([why] if why else []),
         f"{number_of(len(calls), 'call')} from other clusters would lead there{often}."
         if calls
-        else "No call from another cluster leads there.",
+        else f"No call from another cluster {told} there.",
         *([f"Tenants that call: {', '.join(tenants)}."] if tenants else []),
+        *unheard,
     ]
     table = AnswerTable(
         title=f"Calls {len(calls)}",

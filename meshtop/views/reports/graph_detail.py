@@ -312,7 +312,7 @@ def matchers_of_calls(found: Members, side: Matcher) -> list[Matcher]:
     sources: list[Peer | Target] = [e.source for e, _ in found]
     destinations: list[Peer | Target] = [e.destination for e, _ in found]
     matchers = [side, *_end_matchers("source", sources), *_end_matchers("destination", destinations)]
-    if not any(end.workload for end in destinations):
+    if not all(end.workload for end in destinations):
         asked = [edge.destination.service for edge, _ in found]
         matchers += to_services(_unique(asked)) if all(asked) else ()
     return matchers
@@ -336,6 +336,9 @@ def _end_matchers(side: str, ends: Sequence[Peer | Target]) -> list[Matcher]:
         (f"{side}_workload", lambda e: e.workload),
     )
     matchers: list[Matcher] = []
+    if not all(end.workload for end in ends):
+        # Calls that reached no workload say `unknown` for its namespace too; what is known is that of the service.
+        return matchers
     for label, read in wanted:
         values = [read(end) for end in ends]
         names = _unique(values)

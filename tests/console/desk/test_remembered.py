@@ -68,7 +68,17 @@ def test_many_that_write_at_once_tear_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"sorts": 3}', "\x00\x01", '{"views": [{"name": 1}]}', " " * (MOST_BYTES + 1)]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"sorts": 3}',
+        "\x00\x01",
+        '{"views": [{"name": 1}]}',
+        '{"x": ' + "[" * 9999,
+        " " * (MOST_BYTES + 1),
+    ],
 )
 def test_a_damaged_file_is_said_and_set_aside(tmp_path: Path, text: str) -> None:
     path = tmp_path / "console.json"
@@ -105,10 +115,27 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
     assert memory.state.bookmarks == (ONE,)
 
 
-def test_fields_of_a_newer_version_are_ignored(tmp_path: Path) -> None:
+def test_fields_of_a_newer_version_are_ignored_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "console.json"
-    path.write_text(json.dumps({"later": 1, "place": "mtls"}))
-    assert ConsoleMemory(path).state == ConsoleState(place="mtls")
+    path.write_text(json.dumps({"later": {"a": [1, "é"]}, "place": "mtls"}))
+    memory = ConsoleMemory(path)
+    assert memory.state == ConsoleState(place="mtls")
+    memory.change(lambda state: state.turned(ONE))
+    written = json.loads(path.read_text())
+    assert written["later"] == {"a": [1, "é"]}
+    assert written["bookmarks"], "and what was changed"
+    assert ConsoleMemory(path).state.marked("services") == {ONE.key}
+
+
+def test_what_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "console.json"
+    path.mkdir()
+    memory = ConsoleMemory(path)
+    memory.change(lambda state: state.turned(ONE))
+    assert "cannot be read" in memory.problem
+    assert memory.problem.endswith("and keeps nothing.")
+    assert memory.state.bookmarks == (ONE,)
+    assert [one.name for one in tmp_path.iterdir()] == ["console.json"]
 
 
 def test_it_is_bounded() -> None:

@@ -35,7 +35,7 @@ def _truecolor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def story() -> Snapshot:
+def turned_bad() -> Snapshot:
     """The clusters five minutes after the canary turned bad."""
     return some_time_into("bad-canary", 300.0)[1]
 
@@ -49,16 +49,16 @@ def reviews(picture: Picture) -> str:
     return found
 
 
-def seen(story: Snapshot) -> Cockpit:
-    picture = Picture(story)
+def seen(turned_bad: Snapshot) -> Cockpit:
+    picture = Picture(turned_bad)
     found = cockpit(picture, reviews(picture))
     assert found is not None
     return found
 
 
-def console(story: Snapshot) -> StillApp:
-    app = stage(story, look=Look("meshtop-dark"))
-    app.now = lambda: story.at + 2.0  # type: ignore[method-assign]
+def console(turned_bad: Snapshot) -> StillApp:
+    app = stage(turned_bad, look=Look("meshtop-dark"))
+    app.now = lambda: turned_bad.at + 2.0  # type: ignore[method-assign]
     return app
 
 
@@ -89,17 +89,19 @@ def course_of(screen: CockpitScreen) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_the_story_of_a_bad_canary(snap_compare: Callable[..., bool], story: Snapshot, size: tuple[int, int]) -> None:
+def test_the_story_of_a_bad_canary(
+    snap_compare: Callable[..., bool], turned_bad: Snapshot, size: tuple[int, int]
+) -> None:
     async def go(pilot: Pilot[int]) -> None:
         app = pilot.app
         assert isinstance(app, StillApp)
         await opened(pilot, app)
 
-    assert snap_compare(console(story), terminal_size=size, run_before=go)
+    assert snap_compare(console(turned_bad), terminal_size=size, run_before=go)
 
 
-def test_every_cluster_of_the_mesh_with_the_worst_first_said(story: Snapshot) -> None:
-    found = seen(story)
+def test_every_cluster_of_the_mesh_with_the_worst_first_said(turned_bad: Snapshot) -> None:
+    found = seen(turned_bad)
     assert [cluster.name for cluster in found.clusters] == ["us-east", "eu-west"]
     assert [version.name for version in found.clusters[0].versions] == ["v2", "v3"]
     assert found.candidate == "v3"
@@ -110,12 +112,12 @@ def test_every_cluster_of_the_mesh_with_the_worst_first_said(story: Snapshot) ->
     assert not any(cell.text.startswith("✗ ") for cell in (found.clusters[0].versions[0].errors,))
 
 
-def test_a_route_that_is_gone_is_none(story: Snapshot) -> None:
-    assert cockpit(Picture(story), "us-east/shop/VirtualService/nothing/0") is None
+def test_a_route_that_is_gone_is_none(turned_bad: Snapshot) -> None:
+    assert cockpit(Picture(turned_bad), "us-east/shop/VirtualService/nothing/0") is None
 
 
-def test_each_version_has_a_line_of_its_own(story: Snapshot) -> None:
-    row = seen(story).rows[0]
+def test_each_version_has_a_line_of_its_own(turned_bad: Snapshot) -> None:
+    row = seen(turned_bad).rows[0]
     errors, slow = version_charts(row, window_seconds=300.0)
     assert [line.name for line in errors.lines] == [line.name for line in slow.lines] == ["v2", "v3"]
     for version, line in zip(("v2", "v3"), slow.lines, strict=True):
@@ -123,9 +125,18 @@ def test_each_version_has_a_line_of_its_own(story: Snapshot) -> None:
     assert errors.unit == "%"
 
 
+async def test_no_word_of_the_verdict_is_lost_on_a_small_terminal(story: Snapshot) -> None:
+    app = console(story)
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, app)
+        lines = ["".join(run.text for run in line.runs) for line in screen.version_lines(80)]
+        assert " ".join(lines[: lines.index("")]) == seen(story).headline.text.strip()
+        assert "✗ worse, certain" in cursor(screen)
+
+
 @pytest.mark.parametrize("width", [20, 40, 75, 76, 80, 99, 100, 120, 200])
-def test_no_line_is_wider_than_the_screen(story: Snapshot, width: int) -> None:
-    found = seen(story)
+def test_no_line_is_wider_than_the_screen(turned_bad: Snapshot, width: int) -> None:
+    found = seen(turned_bad)
     for line in version_table(found, ("us-east", "v3"), width):
         for run in line.runs:
             assert run.x + cell_width(run.text) <= width, line
@@ -146,8 +157,8 @@ def test_a_bar_shows_what_is_seen_and_marks_what_is_set(share: float, actual: fl
     assert "".join(text for text, _ in share_bar(share, actual, 10)) == expected
 
 
-async def test_keys_walk_over_versions_and_clusters(story: Snapshot) -> None:
-    app = console(story)
+async def test_keys_walk_over_versions_and_clusters(turned_bad: Snapshot) -> None:
+    app = console(turned_bad)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app)
         assert "v3" in cursor(screen), "it opens on what the verdict is about"
@@ -167,11 +178,11 @@ async def test_keys_walk_over_versions_and_clusters(story: Snapshot) -> None:
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, CanaryDetailScreen)
-        assert app.screen.key == reviews(Picture(story))
+        assert app.screen.key == reviews(Picture(turned_bad))
 
 
-async def test_what_carries_most_is_not_taken_out_by_a_key(story: Snapshot) -> None:
-    app = console(story)
+async def test_what_carries_most_is_not_taken_out_by_a_key(turned_bad: Snapshot) -> None:
+    app = console(turned_bad)
     async with app.run_test(size=(120, 40)) as pilot:
         screen = await opened(pilot, app)
         await pilot.press("up", "0")
@@ -185,8 +196,8 @@ async def test_what_carries_most_is_not_taken_out_by_a_key(story: Snapshot) -> N
         assert dialog.form.values["weights"] == "v3=0"
 
 
-async def test_a_key_typed_before_the_question_is_no_copy(story: Snapshot) -> None:
-    app = console(story)
+async def test_a_key_typed_before_the_question_is_no_copy(turned_bad: Snapshot) -> None:
+    app = console(turned_bad)
     async with app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, app)
         await pilot.press("0")

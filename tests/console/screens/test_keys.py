@@ -55,6 +55,34 @@ async def test_the_hints_name_what_matters_first_and_how_to_leave(app: StillApp)
         assert hints(app).endswith("? help · esc back")
 
 
+async def test_a_key_that_does_nothing_here_is_answered(app: StillApp) -> None:
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "services")
+        await press(pilot, "S")
+        assert hints(app) == "S does nothing here: ? lists the keys of this screen."
+        await press(pilot, "j")
+        assert hints(app).startswith("enter open"), "and the next key takes the sentence away"
+        await press(pilot, "slash", "S")
+        assert "does nothing" not in hints(app), "what is typed into a line is not meant for the screen"
+
+
+async def test_a_notice_longer_than_the_screen_is_wide_is_read_whole(app: StillApp) -> None:
+    said = "1 what is wrong, where it is and since when, " * 3 + "and at last what to do about it."
+    async with app.run_test(size=NARROW) as pilot:
+        await go(pilot, "services")
+        app.screen.query_one(BottomBar).say(said)
+        await settled(pilot)
+        bar = app.screen.query_one(BottomBar).hints
+        assert " ".join(bar.render_line(y).text.strip() for y in range(bar.size.height)) == said
+        assert bar.region.bottom == 24
+        await press(pilot, "j")
+        assert bar.size.height == 1
+        assert bar.region.y == 23
+        app.screen.query_one(BottomBar).say("x" * 1000)
+        await press(pilot, "slash")
+        assert app.screen.query_one(BottomBar).size.height == 1, "a prompt has one line"
+
+
 async def test_g_opens_the_graph_around_what_is_opened(app: StillApp) -> None:
     async with app.run_test(size=NARROW) as pilot:
         await go(pilot, "services")

@@ -16,7 +16,7 @@ from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus
 from tests.console.stage import stage, with_history
-from tests.judgement.simulated import a_minute_into
+from tests.judgement.simulated import a_minute_into, told_once
 
 STORIES = ("bad-canary", "dead-cluster", "noisy-tenant")
 SIZES = [(80, 24), (120, 40), (200, 60)]
@@ -48,7 +48,7 @@ def without_ports(cluster: ClusterSnapshot) -> ClusterSnapshot:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x40", "200x60"])
-@pytest.mark.parametrize("story", STORIES)
+@pytest.mark.parametrize("story", [pytest.param(one, marks=told_once(one)) for one in STORIES])
 def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int]) -> None:
     _, snapshot = a_minute_into(story)
     # What a single reading does not ask for: the hour of the plots, and of the changes in it.

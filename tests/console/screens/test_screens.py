@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from textual.pilot import Pilot
+from textual.widget import Widget
 
 from meshtop.analysis.tenancy.access.policy import Association, Policy, PolicyNodeKind
 from meshtop.analysis.tenancy.access.rights import Access
@@ -52,7 +53,12 @@ async def settled(pilot: Pilot[int]) -> None:
     calm = 0
     for _ in range(300):
         await pilot.pause(0.01)
-        tables = [table for table in app.screen.query(LiveTable) if table.display]
+        # What is hidden, or inside of something hidden, is given nothing.
+        tables = [
+            table
+            for table in app.screen.query(LiveTable)
+            if all(node.display for node in table.ancestors_with_self if isinstance(node, Widget))
+        ]
         waiting = session_of(app).snapshot is not None and (
             app.picture is None or any(table.model is None for table in tables)
         )

@@ -64,5 +64,10 @@ def test_the_console_s_loop_leaves_the_way_when_it_ends() -> None:
 
     assert run_keys_first(main()) == 7
     gone_on = threading.Event()
-    threading.Thread(target=lambda: (KEYS.give_way(), gone_on.set()), daemon=True).start()
+
+    def go_on() -> None:
+        KEYS.give_way()
+        gone_on.set()
+
+    threading.Thread(target=go_on, daemon=True).start()
     assert gone_on.wait(30)

@@ -248,6 +248,7 @@ async def test_a_plugin_is_ended_when_nobody_waits_any_more(tmp_path: Path) -> N
     [
         ("echo not json", "printed no credential"),
         ("echo '[]'", "printed no credential"),
+        ("printf '[%.0s' $(seq 9999)", "printed no credential"),
         (f"echo '{credential()}'", "neither a token nor a certificate"),
         (f"echo '{credential(token='x').replace('v1beta1', 'v1')}'", "answered with client.authentication.k8s.io/v1"),
         ("true", "printed no credential"),

@@ -94,7 +94,9 @@ def no_tag(kept: KeptDiscovery) -> bytes:
     return msgspec.json.encode(msgspec.structs.replace(kept, tag='"one"\r\nX-Other: 1'))
 
 
-@pytest.mark.parametrize("spoil", [damaged, foreign, no_tag, lambda _: b"", lambda _: b"[1, 2]"])
+@pytest.mark.parametrize(
+    "spoil", [damaged, foreign, no_tag, lambda _: b"", lambda _: b"[1, 2]", lambda _: b'{"x":' + b"[" * 9999]
+)
 async def test_a_file_that_cannot_be_used_is_as_good_as_none(
     api: Api, tmp_path: Path, spoil: Callable[[KeptDiscovery], bytes]
 ) -> None:

@@ -75,6 +75,15 @@ def test_a_cluster_row(picture: Picture) -> None:
     assert north["health"]["status"] == "unknown"
 
 
+def test_what_others_say_of_a_cluster_that_was_never_heard_is_not_its_traffic() -> None:
+    east = worlds.cluster("east", [worlds.request("east/web", "north/v1", 7.0, reporter="source")])
+    picture = Picture(worlds.world(east, worlds.north()))
+    assert picture.cluster_figures("north").received.requests == pytest.approx(7.0), "a part of it"
+    north = next(row for row in rows(picture, "clusters") if row["name"] == "north")
+    assert north["traffic"]["requestsPerSecond"] is None
+    assert north["mtlsRatio"] is None
+
+
 def test_what_may_not_be_read_is_unknown_and_not_zero() -> None:
     east = worlds.east()
     assert east.inventory is not None

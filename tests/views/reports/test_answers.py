@@ -14,6 +14,7 @@ from meshtop.views.reports.answers import AnswerTable, answered
 from meshtop.views.reports.evacuate import evacuate_answer, evacuation_sentences
 from meshtop.views.reports.questions import evacuation, objects_applied, strict_in
 from meshtop.views.reports.whatif import strict_answer, strict_sentences
+from tests import worlds
 from tests.console.stage import busy_world
 from tests.judgement.simulated import some_time_into
 from tests.views.reports.test_forecast import DENY, world
@@ -101,6 +102,17 @@ def test_of_a_cluster_that_never_answered_it_is_said_that_nothing_is_known() -> 
     assert found.verdict.text == "? north could not be read, so what runs there is unknown."
     assert found.verdict.tone is Tone.UNKNOWN
     assert "north did not answer" in found.sentences[0]
+
+
+def test_where_no_traffic_was_read_nobody_is_said_not_to_call() -> None:
+    east = structs.replace(
+        worlds.east(), telemetry=None, history=None, prometheus=SourceStatus(state=State.DENIED, error="east refuses")
+    )
+    found = answered(Picture(worlds.world(east, worlds.north())), evacuation("north"), Picture)
+    said = " ".join(found.sentences)
+    assert "No call from another cluster was seen to lead there." in said
+    assert "Who calls it from east is unknown: their traffic was not read." in said
+    assert found.stands_on == "The traffic of no cluster was read, so it stands on no calls. Nothing is written."
 
 
 def test_of_a_cluster_that_was_dead_from_the_start_its_callers_elsewhere_are_told(intruded: Picture) -> None:

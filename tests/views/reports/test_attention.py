@@ -31,6 +31,15 @@ def drift_lines(picture: Picture, query: Query | None = None) -> list[AttentionI
     return [one for one in attention(picture, query or Query()) if one.id == "drift"]
 
 
+def test_a_cluster_that_does_not_answer_is_said_so_once() -> None:
+    silent = structs.replace(worlds.north().kubernetes, error="north (https://north.example) does not answer: no word.")
+    north = structs.replace(worlds.north(), kubernetes=silent)
+    (line,) = [
+        one for one in attention(Picture(worlds.world(worlds.east(), north)), Query()) if one.id == "cluster/north"
+    ]
+    assert line.title == "north does not answer: no word."
+
+
 def test_nothing_is_said_where_clusters_are_alike() -> None:
     assert drift_lines(Picture(worlds.world(worlds.east(), worlds.west()))) == []
 

@@ -15,6 +15,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.model.telemetry import Labels, Sample
 from meshtop.model.text import harmless
 from meshtop.views.frame.detail import find_item
+from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
 from meshtop.views.reports.flow import (
@@ -137,6 +138,25 @@ def test_of_what_only_calls_the_charts_are_those_of_its_calls(picture: Picture) 
     detail = flow_detail(picture, Query(), SERVICES, flow(picture, WEB))
     assert detail.charts[0].title == "Requests by callee"
     assert {line.name for line in detail.charts[0].lines} == {"reviews", "reviews west"}
+
+
+def test_calls_that_reached_no_workload_are_in_the_charts_too() -> None:
+    reached = calling("b", "c", 1.0)
+    lost = calling("b", "unknown", 90.0, "503")
+    labels = replace(
+        lost.labels, reporter="source", destination_cluster="unknown", destination_workload_namespace="unknown",
+        destination_service="c.shop.svc.cluster.local", destination_service_name="c", response_flags="UF",
+    )  # fmt: skip
+    reached = replace(reached, labels=replace(reached.labels, reporter="source"))
+    found = made_of(reached, replace(lost, labels=labels))
+    charts = flow_detail(found, Query(), SERVICES, flow(found, "service/east/shop/c")).charts
+    expressions = [line.expression for chart in charts for line in chart.lines]
+    edge = next(item for item in view("edges").all_items(found) if not item.destination.workload)
+    expressions += [line.expression for chart in view("edges").detail(found, edge, "").charts for line in chart.lines]
+    assert len(expressions) > 3
+    for text in expressions:
+        assert "destination_workload" not in text, "the series of what was lost say `unknown`"
+        assert 'destination_service="c.shop.svc.cluster.local"' in text
 
 
 def test_a_caller_that_nobody_knows_has_a_line_of_its_own() -> None:

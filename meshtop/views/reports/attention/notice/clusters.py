@@ -35,7 +35,10 @@ def _of_source(picture: Picture, cluster: ClusterSnapshot, status: SourceStatus,
     whole = what == KUBERNETES and silent
     verb = " does not answer" if whole and status.state is not State.DENIED else ""
     of = "" if verb or what in message or what == KUBERNETES else f"{what} "
-    message = f"{cluster.name}{verb}: {of}{message.removeprefix('cannot be reached: ') if verb else message}"
+    if verb and message.startswith("does not answer"):
+        message = f"{cluster.name} {message}"  # it says so itself
+    else:
+        message = f"{cluster.name}{verb}: {of}{message.removeprefix('cannot be reached: ') if verb else message}"
     severity = Severity.INFO
     if whole:
         severity = Severity.ERROR
