@@ -232,3 +232,12 @@ def test_escaped_json_means_the_same(text: str) -> None:
 def test_finished_output_keeps_its_colours_and_nothing_else_that_is_obeyed(text: str, shown: str) -> None:
     assert harmless(text) == shown
     assert harmless(clean(text)) == clean(text)
+
+
+def test_lines_are_looked_at_as_a_whole() -> None:
+    """A list of thousands of things has one before each; grapheme by grapheme that takes a second."""
+    asked = text_module._cleaned.cache_info()
+    drawn = "└ before: " + "".join(map(chr, range(0x2500, 0x2580)))
+    assert clean(drawn) == drawn
+    assert cell_width(drawn) == len(drawn)
+    assert text_module._cleaned.cache_info() == asked
