@@ -71,7 +71,7 @@ SHOTS = (
     Shot("tenants", ("5",)),
     Shot("tenant-matrix", ("5", "tab")),
     Shot("canaries", ("6",), THREE),
-    Shot("canary", ("6", "down", "down", "enter")),
+    Shot("canary", ("6", "w", "enter"), THREE),
     Shot("help", ("question_mark",), ("80x24",)),
     Shot(
         "shift",

@@ -114,7 +114,7 @@ def _headline(worst: CanaryVerdict, rows: Sequence[CanaryRow], at: float) -> Cel
 
 def _cluster(row: CanaryRow) -> CockpitCluster:
     honesty = row.honesty
-    words = honesty.words if honesty.verdict is Honesty.NO_TRAFFIC else f"split {honesty.words}"
+    words = "no calls take this route" if honesty.verdict is Honesty.NO_TRAFFIC else f"split {honesty.words}"
     return CockpitCluster(
         name=row.cluster,
         split=signed(SPLIT_SIGNS[honesty.verdict], words, SPLIT_TONES[honesty.verdict]),
