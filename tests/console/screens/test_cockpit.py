@@ -125,12 +125,12 @@ def test_each_version_has_a_line_of_its_own(turned_bad: Snapshot) -> None:
     assert errors.unit == "%"
 
 
-async def test_no_word_of_the_verdict_is_lost_on_a_small_terminal(story: Snapshot) -> None:
-    app = console(story)
+async def test_no_word_of_the_verdict_is_lost_on_a_small_terminal(turned_bad: Snapshot) -> None:
+    app = console(turned_bad)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, app)
         lines = ["".join(run.text for run in line.runs) for line in screen.version_lines(80)]
-        assert " ".join(lines[: lines.index("")]) == seen(story).headline.text.strip()
+        assert " ".join(lines[: lines.index("")]) == seen(turned_bad).headline.text.strip()
         assert "✗ worse, certain" in cursor(screen)
 
 
