@@ -31,13 +31,16 @@ format: $(VENV)/.dev-ready
 bench: $(VENV)/.dev-ready
 	$(BIN)/python -m benchmarks $(ARGS)
 
-# Hours of what the suite does for seconds: thousands of odd answers, a hundred kills, every story recorded and replayed
+# Hours of what the suite does for seconds: thousands of odd answers, a hundred kills, every story recorded and replayed,
+# every world walked
 # (docs/reliability.md).
 faults: export FAULTS_ANSWERS ?= 2000
 faults: export FAULTS_KILLS ?= 100
-faults: export FAULTS_RECORDINGS ?= 1
+faults: export FAULTS_RECORDINGS ?= 850
+faults: export FAULTS_STORIES ?= 1
+faults: export FAULTS_WORLDS ?= 1
 faults: $(VENV)/.dev-ready
-	$(BIN)/python -m pytest tests/faults tests/e2e/test_recordings_of_the_demo.py -q -rfE -s --timeout 0 $(ARGS)
+	$(BIN)/python -m pytest tests/faults tests/e2e/test_recordings_of_the_demo.py tests/e2e/worlds -q -rfE -s --timeout 0 $(ARGS)
 
 # The program in one file, in dist/ (docs/install.md), tested on a bare machine; krew's manifest of it: make krew RELEASES=https://... HOMEPAGE=...
 binary: $(VENV)/.release-ready $(VENV)/.dev-ready

@@ -22,7 +22,7 @@ from tests.golden.world import TREE, Served, World, environment, serving
 from tests.patience import PATIENCE_SECONDS
 
 _DIES = {"dead-cluster": "eu-west"}
-STORIES = tuple(SCENARIOS) if os.environ.get("FAULTS_RECORDINGS") else ("dead-cluster",)
+STORIES = tuple(SCENARIOS) if os.environ.get("FAULTS_STORIES") else ("dead-cluster",)
 """In the suite the story in which a cluster is lost; `make faults` goes through all of them."""
 FILE = "x.rec"
 

@@ -121,7 +121,7 @@ def test_the_prompt_after_it_stands_on_an_empty_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Ended(MeshtopApp):
-        def run(self, **_: Any) -> None:
+        async def run_async(self, **_: Any) -> None:
             sys.stdout.write("[frames]")
             self.exit_message = "meshtop: it is left held."
 
