@@ -81,7 +81,10 @@ class _Film:
     def press(self, keys: str) -> None:
         for part in re.findall(r"\x1b|[^\x1b]+", keys):
             os.write(self._master, part.encode())
-            self._read(0.3)
+            # An escape that is followed at once is alt and the key.
+            end = time.monotonic() + 0.4
+            while (left := end - time.monotonic()) > 0:
+                self._read(left)
 
     def _read(self, seconds: float) -> bool:
         if not select.select([self._master], [], [], seconds)[0]:
