@@ -23,7 +23,7 @@ def main() -> None:
     with demo() as ready:
         command = [*MESHTOP, "--config", "none", "--kubeconfig", str(ready["kubeconfig"])]
         with terminal(command, columns=200, lines=50) as program:
-            program.wait_for(rb"v1\.\d\d\.\d")
+            program.wait_for(rb"1\.\d\d\.\d")
             program.read(SETTLE_SECONDS)
             pid = program.process.pid
             used, sent = cpu_seconds(pid), len(program.written)

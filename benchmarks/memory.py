@@ -42,7 +42,7 @@ def main() -> None:
         command = [*MESHTOP, "--config", "none", "--kubeconfig", str(ready["kubeconfig"])]
         with terminal(command, columns=160, lines=50) as alone, terminal(command, columns=160, lines=50) as used:
             for program in (alone, used):
-                program.wait_for(rb"v1\.\d\d\.\d")
+                program.wait_for(rb"1\.\d\d\.\d")
             print(f"{'minute':>6} {'alone':>10} {'used':>10} {'keys':>8}   MB resident", flush=True)
             curve(alone, used, minutes, pause)
 

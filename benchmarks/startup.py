@@ -21,7 +21,7 @@ IMPORTS = (
     "import meshtop.cli.main, meshtop.cli.get, meshtop.observatory.build, meshtop.views.kinds.clusters"
 )
 """What `get clusters` imports, in a process prepared as the program prepares its own."""
-DATA = rb"v1\.\d\d\.\d"
+DATA = rb"1\.\d\d\.\d"
 """A cluster's Kubernetes version."""
 
 
