@@ -73,6 +73,9 @@ class FlowCourses(Guarded, Horizontal):
         charts, self._counted = detail.charts[:MOST_PLOTS], detail.counted
         if charts != self.charts:
             self.charts, self._lines = charts, {}
+            for chart in charts:
+                # Colours go by the order of the plots, not by that in which their lines arrive.
+                plots_of(self).tones([line.name for line in chart.lines])
         asked_for = (charts, snapshot.moment, snapshot.window_seconds, self.span)
         if asked_for != self._asked_for:
             self._asked_for, self._moment = asked_for, snapshot.moment
