@@ -32,6 +32,10 @@ CLUSTERS = ("us-east", "eu-west", "on-prem")
 UNKNOWN = re.compile(r"\x1b\[[<>=]\d*u|\x1b\[\?\d+\$p|\x1bP[^\x1b]*\x1b\\")
 
 
+LOOK = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": ""}
+"""What a terminal with everything says of itself."""
+
+
 class Terminal:
     """A program on a pseudo-terminal, and the screen that a person would see."""
 
@@ -55,7 +59,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [*program, "--config", "none", "--no-remember", *arguments],
             stdin=self.slave, stdout=self.slave, stderr=stderr or self.slave, start_new_session=True,
-            env=environment(TERM="xterm-256color", COLORTERM="truecolor", LANG="C.UTF-8", LC_ALL="", **environ),
+            env=environment(**{**LOOK, **environ}),
         )  # fmt: skip
 
     def read(self, patience: float) -> bool:
