@@ -10,8 +10,9 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.places import CANARIES, place_title
 from meshtop.console.screens.canaries import CanaryDetailScreen, ShiftingScreen, shift_permissions
-from meshtop.console.screens.facts import BLANK, course, due_again, lines_span, read_courses, section_lines
-from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
+from meshtop.console.screens.courses import LinesArrived, PlotCourses, course
+from meshtop.console.screens.facts import BLANK, section_lines
+from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.screens.run import STEERING, RunScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView, wrapped_lines
@@ -31,8 +32,6 @@ from meshtop.views.reports.rights import rights_section
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.console.desk.rights import RightsArrived
-    from meshtop.model.telemetry import Line as TimeLine
-    from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.picture import Picture
 
 CHARTS = 2
@@ -72,10 +71,7 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         self._cockpit: Cockpit | None = None
         self._chosen: tuple[str, str] | None = None
         self._gone = False
-        self._charts: tuple[Chart, ...] = ()
-        self._courses: dict[int, tuple[TimeLine, ...]] = {}
-        self._asked_at = 0.0
-        self._asked_for: tuple[object, ...] | None = None
+        self._courses = PlotCourses(self)
 
     @property
     def place(self) -> str:
@@ -133,9 +129,8 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         self._show(picture)
         snapshot = picture.snapshot
         row = self._row()
-        asked_for = (snapshot.moment, snapshot.window_seconds, self.span, row.cluster if row is not None else None)
-        if asked_for != self._asked_for or not self._asked_at:
-            self._asked_for = asked_for
+        cluster = row.cluster if row is not None else None
+        if self._courses.wanted((snapshot.moment, snapshot.window_seconds, self.span, cluster)):
             self._ask_courses(picture)
 
     def _keep_choice(self, found: Cockpit) -> None:
@@ -209,7 +204,7 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         versions.styles.height = max(3, min(height + 1, room - _LEAST_BELOW))
         more = self.query_one("#more", LineView)
         rows = len(section_lines(self._sections(picture), max(1, self.size.width))) if picture is not None else 0
-        courses.display = bool(self._charts) and room - height - _LEAST_BELOW >= _CHART_HEIGHT
+        courses.display = bool(self._courses.charts) and room - height - _LEAST_BELOW >= _CHART_HEIGHT
         # As high as it is: the courses have what remains.
         below = min(rows, room - height - _CHART_HEIGHT - 1)
         more.styles.height = max(_LEAST_BELOW, below) if courses.display else "1fr"
@@ -226,7 +221,7 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         if self._run_of_route() is not None:
             self._show(self.host.picture)
             self.refresh_bindings()
-        if due_again(self._asked_at, self.host.now(), self.span):
+        if self._courses.is_due:
             self._ask_courses(self.host.picture)
 
     # The courses
@@ -235,35 +230,30 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         row = self._row()
         if row is None:
             return
-        self._asked_at = self.host.now()
         charts = version_charts(row, window_seconds=picture.snapshot.window_seconds)[:CHARTS]
-        if charts != self._charts:
-            self._charts, self._courses = charts, {}
+        if charts != self._courses.charts:
+            self._courses.choose(charts)
+            self._courses.forget()
+        self._courses.ask(picture.snapshot.moment, picture.snapshot.window_seconds)
         for index in range(len(charts)):
             self._show_course(index)
         self._arrange()
-        end = picture.snapshot.moment or self.host.now()
-        window = picture.snapshot.window_seconds if self.host.replay is None else None
-        read_courses(self.host.session, charts, end, self._lines_came, span=self.span, window_seconds=window)
 
     def plots_changed(self) -> None:
         """Ask for the time that was chosen."""
-        self._courses = {}
+        self._courses.forget()
         super().plots_changed()
 
-    def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        """Called on another thread: only a message may be posted from there."""
-        self.post_message(LinesArrived(index, lines))
-
     def on_lines_arrived(self, message: LinesArrived) -> None:
-        """Draw a chart; a later question that fails leaves the lines of the one before."""
-        if message.index < len(self._charts) and lines_span(message.lines, self.span):
-            self._courses[message.index] = message.lines or self._courses.get(message.index, ())
+        """Draw a chart."""
+        if self._courses.take(message):
             self._show_course(message.index)
 
     def _show_course(self, index: int) -> None:
         moment = self.host.picture.snapshot.moment if self.host.picture is not None else None
-        shown = course(self._charts[index], self._courses.get(index), self._marks(), span=self.span, moment=moment)
+        shown = course(
+            self._courses.charts[index], self._courses.lines(index), self._marks(), span=self.span, moment=moment
+        )
         self.query_one(f"#course-{index}", ChartView).show(shown)
 
     def _marks(self) -> tuple[float, ...]:
@@ -273,7 +263,7 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
         picture = self.host.picture
         if picture is None:
             return ()
-        return marks_of_item(picture, CANARIES, self.key, *self.span.window(picture.snapshot.moment or self._asked_at))
+        return marks_of_item(picture, CANARIES, self.key, *self._courses.window(picture.snapshot.moment))
 
     def action_object(self) -> None:
         """Show the route's object as YAML, in every cluster."""

@@ -12,14 +12,14 @@ from textual.containers import Horizontal, Vertical
 
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import place_title
-from meshtop.console.screens.facts import course, detail_lines, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
+from meshtop.console.screens.courses import LinesArrived, PlotCourses, course
+from meshtop.console.screens.facts import detail_lines
+from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
-from meshtop.model.telemetry import Line as TimeLine
 from meshtop.views.frame.detail import detail, find_item
 from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
@@ -94,9 +94,7 @@ class DetailScreen(PlottedScreen):
         self._page: int | None = None
         """The page that is shown; None until there is something to show."""
         self._sorts: dict[str, str] = {}
-        self._asked_at = 0.0
-        self._charted: dict[int, tuple[TimeLine, ...]] = {}
-        self._asked_for: tuple[object, ...] | None = None
+        self._courses = PlotCourses(self)
 
     @property
     def place(self) -> str:
@@ -135,7 +133,7 @@ class DetailScreen(PlottedScreen):
     def tick(self) -> None:
         """Refresh charts when they are old."""
         super().tick()
-        if due_again(self._asked_at, self.host.now(), self.span):
+        if self._courses.is_due:
             self._ask_charts()
 
     def kinds(self) -> frozenset[str]:
@@ -171,9 +169,7 @@ class DetailScreen(PlottedScreen):
         self.query_one("#facts", LineView).show(lambda width: detail_lines(found, width))
         self._arrange()
         snapshot = picture.snapshot
-        asked_for = (snapshot.moment, snapshot.window_seconds, self.span)
-        if asked_for != self._asked_for or not self._asked_at:
-            self._asked_for = asked_for
+        if self._courses.wanted((snapshot.moment, snapshot.window_seconds, self.span)):
             self._ask_charts()
 
     @property
@@ -293,7 +289,7 @@ class DetailScreen(PlottedScreen):
 
     def plots_changed(self) -> None:
         """Ask for the time that was chosen."""
-        self._charted = {}
+        self._courses.forget()
         super().plots_changed()
 
     def _ask_charts(self) -> None:
@@ -301,29 +297,22 @@ class DetailScreen(PlottedScreen):
         found, app = self._detail, self.host
         if found is None or app.picture is None:
             return
-        self._asked_at = app.now()
-        charts, snapshot = found.charts[:MOST_CHARTS], app.picture.snapshot
-        for index, chart in enumerate(charts):
+        self._courses.choose(found.charts[:MOST_CHARTS])
+        snapshot = app.picture.snapshot
+        self._courses.ask(snapshot.moment, snapshot.window_seconds)
+        for index, chart in enumerate(self._courses.charts):
             self._show_chart(index, chart)
-        end, window = snapshot.moment or app.now(), snapshot.window_seconds if app.replay is None else None
-        read_courses(app.session, charts, end, self._lines_came, span=self.span, window_seconds=window)
-
-    def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        """Called on another thread: only a message may be posted from there."""
-        self.post_message(LinesArrived(index, lines))
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw a chart."""
         known = self._detail.charts if self._detail is not None else ()
-        if message.index < len(known) and lines_span(message.lines, self.span):
-            # A later question that fails leaves the lines of the one before.
-            self._charted[message.index] = message.lines or self._charted.get(message.index, ())
+        if message.index < len(known) and self._courses.take(message):
             self._show_chart(message.index, known[message.index])
 
     def _show_chart(self, index: int, chart: ChartSpec) -> None:
         """Show the latest lines of a chart, or a sentence if there are none."""
         moment = self.host.picture.snapshot.moment if self.host.picture is not None else None
-        shown = course(chart, self._charted.get(index), self._marks(), span=self.span, moment=moment)
+        shown = course(chart, self._courses.lines(index), self._marks(), span=self.span, moment=moment)
         self.query_one(f"#chart-{index}", ChartView).show(shown)
 
     def _marks(self) -> tuple[float, ...]:
@@ -333,7 +322,7 @@ class DetailScreen(PlottedScreen):
         picture = self.host.picture
         if picture is None:
             return ()
-        return marks_of_item(picture, self.kind, self.key, *self.span.window(picture.snapshot.moment or self._asked_at))
+        return marks_of_item(picture, self.kind, self.key, *self._courses.window(picture.snapshot.moment))
 
     def action_object(self) -> None:
         """Show the object as YAML, in every cluster: the selected relation's, else the item's own."""

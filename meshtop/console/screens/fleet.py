@@ -13,8 +13,9 @@ from textual.containers import Horizontal, Vertical
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
-from meshtop.console.screens.facts import MARGIN, course, due_again, lines_span, read_courses
-from meshtop.console.screens.plotted import LinesArrived, PlottedScreen
+from meshtop.console.screens.courses import LinesArrived, PlotCourses, course
+from meshtop.console.screens.facts import MARGIN
+from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.totals_line import ClusterHistory, headline
 from meshtop.console.widgets.chart import ChartView
@@ -224,9 +225,7 @@ class FleetScreen(PlottedScreen, TableScreen):
         self._all_needs = False
         self._kept: str | None = None
         """The id of what was acknowledged here last: it stays while the cursor is on it, to be taken back by `a`."""
-        self._asked_at = 0.0
-        self._asked_for: tuple[object, ...] | None = None
-        self._charted: dict[int, tuple[TimeLine, ...]] = {}
+        self._courses = PlotCourses(self)
 
     def body(self) -> ComposeResult:
         """Headline, what needs attention, clusters."""
@@ -383,15 +382,14 @@ class FleetScreen(PlottedScreen, TableScreen):
         charts = fleet_charts(picture, query)
         read = lines_of_history(picture, query, span.seconds) if span.seconds <= HOUR_SECONDS else None
         asked_for = (snapshot.moment, snapshot.window_seconds, span, charts)
-        if read is None and (asked_for != self._asked_for or due_again(self._asked_at, self.host.now(), span)):
-            if asked_for != self._asked_for:
-                self._charted = {}
-            self._asked_for, self._asked_at = asked_for, self.host.now()
-            window = snapshot.window_seconds if self.host.replay is None else None
-            end = snapshot.moment or self.host.now()
-            read_courses(self.host.session, charts, end, self._lines_came, span=span, window_seconds=window)
+        if read is None:
+            if wanted := self._courses.wanted(asked_for):
+                self._courses.choose(charts)
+                self._courses.forget()
+            if wanted or self._courses.is_due:
+                self._courses.ask(snapshot.moment, snapshot.window_seconds)
         for index, chart in enumerate(charts):
-            self._show_trend(index, chart, read[index] if read is not None else self._charted.get(index))
+            self._show_trend(index, chart, read[index] if read is not None else self._courses.lines(index))
 
     def _show_trend(self, index: int, chart: Chart, lines: Sequence[TimeLine] | None) -> None:
         from meshtop.views.reports.changes.plot_marks import marks_in_scope
@@ -406,14 +404,9 @@ class FleetScreen(PlottedScreen, TableScreen):
         shown = course(chart, lines, marks, span=self.span, moment=picture.snapshot.moment)
         self.query_one(f"#trend-{index}", ChartView).show(shown)
 
-    def _lines_came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        """Called on another thread: only a message may be posted from there."""
-        self.post_message(LinesArrived(index, lines))
-
     def on_lines_arrived(self, message: LinesArrived) -> None:
-        """Draw what was asked for; a later question that fails leaves the lines of the one before."""
-        if lines_span(message.lines, self.span) and self.host.picture is not None:
-            self._charted[message.index] = message.lines or self._charted.get(message.index, ())
+        """Draw what was asked for."""
+        if self._courses.take(message) and self.host.picture is not None:
             self._show_trends(self.host.picture)
 
     def plots_changed(self) -> None:

@@ -13,15 +13,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
-from meshtop.console.screens.facts import (
-    BLANK,
-    MARGIN,
-    course,
-    detail_lines,
-    due_again,
-    lines_span,
-    read_courses,
-)
+from meshtop.console.screens.courses import course, due_again, lines_span, read_courses
+from meshtop.console.screens.facts import BLANK, MARGIN, detail_lines
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun

@@ -5,22 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widget import Widget
 
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.plot_memory import PlotSpan, plots_of
-from meshtop.model.telemetry import Line as TimeLine
-
-
-class LinesArrived(Message):
-    """Message: a chart's lines arrived."""
-
-    def __init__(self, index: int, lines: tuple[TimeLine, ...]) -> None:
-        super().__init__()
-        self.index = index
-        self.lines = lines
 
 
 class PlottedScreen(MeshScreen):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from meshtop.console.screens.facts import course, due_again, lines_span, section_lines
+from meshtop.console.screens.courses import course, due_again, lines_span
+from meshtop.console.screens.facts import section_lines
 from meshtop.console.widgets.chart_model import ChartModel
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.plot_memory import SPANS
