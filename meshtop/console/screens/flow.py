@@ -15,30 +15,25 @@ from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Made
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import CANVAS, GRAPH, load_screen, place_title
+from meshtop.console.screens.filtered import FilteredEdgesScreen
 from meshtop.console.screens.flow_courses import FlowCourses
 from meshtop.console.screens.flow_foot import FlowFoot
 from meshtop.console.screens.flow_place import FlowAnswer, make_flow, why_no_flow
 from meshtop.console.screens.flow_walk import FlowWalk
-from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.flow_rows import METRIC_TITLES
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.notes import Note
 from meshtop.console.widgets.plot_memory import plots_of
-from meshtop.model.numbers import number_of
 from meshtop.model.text import clean
-from meshtop.views.frame.filter import FilterError
-from meshtop.views.frame.registry import view
-from meshtop.views.frame.table import Tone
+from meshtop.views.frame.detail import find_item
 from meshtop.views.kinds.edges import VIEW
-from meshtop.views.picture.query import Query
 from meshtop.views.reports.flow import flow_index, level_of
 from meshtop.views.reports.graph import Sight, caller_of_row, edges_between, path_of, place_of_row, row_of_node
 from meshtop.views.reports.graph_words import edge_name, node_name
 
 if TYPE_CHECKING:
     from meshtop.analysis.graph.service_graph import GraphNode
-    from meshtop.console.widgets.prompts import FilterLine
     from meshtop.views.picture.picture import Picture
 
 _CHART_HEIGHT = 9
@@ -46,7 +41,7 @@ _CHROME = 3
 """Lines of the bars above and below."""
 
 
-class FlowScreen(FlowWalk):
+class FlowScreen(FlowWalk, FilteredEdgesScreen):
     """The Flow of one thing; esc goes back to what was centred before."""
 
     AUTO_FOCUS = "FlowView"
@@ -119,16 +114,6 @@ class FlowScreen(FlowWalk):
         chosen = () if metric is GraphMetric.RATE else (f"e: {METRIC_TITLES[metric]}",)
         unhealthy = ("u: only unhealthy",) if self.view.only_ill else ()
         return (*where, *chosen, *unhealthy, *(() if self.shown.idle else ("i: without idle",)))
-
-    def scope_query(self) -> Query:
-        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
-        query = self.host.scope.for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.host.scope.filtered("").for_kind("edges")
-        return query
 
     # Making and showing
 
@@ -320,30 +305,6 @@ class FlowScreen(FlowWalk):
         sight = Sight(level=place.level, focus=None if self._by_key else flow.centre.id)
         self.app.switch_screen(canvas(sight, GraphCursor(flow.centre.id), by_key=self._by_key))
 
-    # Filtering
-
-    async def action_filter(self) -> None:
-        """Type a filter of calls."""
-        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while typing; an invalid filter is explained in the bottom line."""
-        scope, picture = self.host.scope, self.host.picture
-        query = scope.filtered(event.text).for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            if not event.final:
-                event.prompt.show_message(str(error), wrong=True)
-                return
-            self.host.set_scope(scope.filtered(event.before))
-            self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
-            return
-        self.host.set_scope(scope.filtered(event.text))
-        if picture is not None and not event.final:
-            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
-
     def help_columns(self) -> tuple[tuple[str, str], ...]:
         """What the columns mean."""
         return (
@@ -361,9 +322,7 @@ def flow_around(picture: Picture | None, kind: str, key: str) -> FlowScreen | No
 
     Of a call the cursor is on who makes it.
     """
-    kind_view = view(kind)
-    items = kind_view.all_items(picture) if picture is not None else []
-    item = next((item for item in items if kind_view.key(item) == key), None)
+    item = find_item(picture, kind, key) if picture is not None else None
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     if place is None or picture is None:
         return None

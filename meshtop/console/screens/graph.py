@@ -38,7 +38,7 @@ from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
 from meshtop.console.widgets.notes import Note
-from meshtop.views.frame.registry import view
+from meshtop.views.frame.detail import find_item
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
 from meshtop.views.picture.query import Query
@@ -434,8 +434,6 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
 
 def graph_around(picture: Picture | None, kind: str, key: str) -> GraphScreen | None:
     """The graph around a row of a kind; None if the row no longer exists, or the graph does not show its kind."""
-    kind_view = view(kind)
-    items = kind_view.all_items(picture) if picture is not None else []
-    item = next((item for item in items if kind_view.key(item) == key), None)
+    item = find_item(picture, kind, key) if picture is not None else None
     place = place_of_row(kind, item, picture) if item is not None and picture is not None else None
     return None if place is None else GraphScreen(Sight(level=place[0], focus=place[1]), GraphCursor(place[1]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.filtered import EDGES, FilteredEdgesScreen
 from meshtop.console.screens.graph_steps import EdgeSearch
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.graph_view import GraphView
@@ -14,14 +14,13 @@ from meshtop.model.numbers import number_of
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.table import Tone
 from meshtop.views.kinds.edges import VIEW
-from meshtop.views.picture.query import Query
 from meshtop.views.reports.graph import Sight
 
 if TYPE_CHECKING:
     from meshtop.console.widgets.prompts import FilterLine
 
 
-class EdgeFindingScreen(MeshScreen, inherit_bindings=False):
+class EdgeFindingScreen(FilteredEdgesScreen, inherit_bindings=False):
     """A screen with a graph, whose filter holds for edges, and in which edges are found without hiding others."""
 
     def __init__(self) -> None:
@@ -39,48 +38,30 @@ class EdgeFindingScreen(MeshScreen, inherit_bindings=False):
         """The sight that is drawn."""
         raise NotImplementedError
 
-    def scope_query(self) -> Query:
-        """The scope's query; a filter on columns that edges do not have is reported and ignored."""
-        query = self.host.scope.for_kind("edges")
-        try:
-            VIEW.check(query)
-        except FilterError as error:
-            self.say(f"The filter is not used here: {error}", Tone.DEGRADED)
-            query = self.host.scope.filtered("").for_kind("edges")
-        return query
-
     async def action_filter(self) -> None:
         """Type a filter of edges."""
         self._searching = False
-        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
+        await super().action_filter()
 
     async def action_find(self) -> None:
         """Search by a filter; the cursor goes to the first match, and nothing is hidden."""
         self._searching = True
         await self.query_one(BottomBar).open_filter("")
 
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
+    def take_filter(self, event: FilterLine.Changed) -> None:
         """Filter or search while typing; an invalid filter is explained in the bottom line."""
-        scope, picture = self.host.scope, self.host.picture
-        query = scope.filtered(event.text).for_kind("edges")
+        if not self._searching:
+            super().take_filter(event)
+            return
         try:
-            VIEW.check(query)
+            VIEW.check(self.host.scope.filtered(event.text).for_kind(EDGES))
         except FilterError as error:
             if not event.final:
                 event.prompt.show_message(str(error), wrong=True)
-            elif self._searching:
-                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
             else:
-                self.host.set_scope(scope.filtered(event.before))
-                self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
+                self.say(f"Nothing was searched: {error}", Tone.DEGRADED)
             return
-        if self._searching:
-            self._find(event.text, event.prompt if not event.final else None)
-            return
-        self.host.set_scope(scope.filtered(event.text))
-        if picture is not None and not event.final:
-            shown, total = len(VIEW.items(picture, query)), len(VIEW.all_items(picture))
-            event.prompt.show_message(f"{shown} of {number_of(total, 'edge')}")
+        self._find(event.text, event.prompt if not event.final else None)
 
     def _find(self, text: str, prompt: FilterLine | None) -> None:
         """Find the shown edges that pass a filter; the cursor goes to the first."""

@@ -13,9 +13,9 @@ from textual.containers import Horizontal
 from meshtop.console.desk.remembered import SavedView, view_name
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import page_name, pages_of, place_title
-from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
+from meshtop.console.screens.filtered import FilteredScreen
 from meshtop.console.screens.subject import kept_sentence
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
@@ -33,7 +33,7 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
-    from meshtop.console.widgets.prompts import FilterLine, NameLine
+    from meshtop.console.widgets.prompts import NameLine
     from meshtop.views.picture.picture import Picture
 
 WIDE = 160
@@ -44,7 +44,7 @@ LEAST_BELOW, LEAST_BELOW_WIDE = 9, 16
 """So many free lines below the rows are room for it, and from `WIDE` on, where beside them it is whole more often."""
 
 
-class TableScreen(MeshScreen):
+class TableScreen(FilteredScreen):
     """One kind's rows in the scope; enter opens one."""
 
     AUTO_FOCUS = "LiveTable"
@@ -73,6 +73,11 @@ class TableScreen(MeshScreen):
     def kind_view(self) -> AnyView:
         """The kind's view; imported lazily, as it imports the analysis, which the first frame does not need."""
         return view(self.kind)
+
+    @property
+    def filtered_kind(self) -> str:
+        """Its own kind."""
+        return self.kind
 
     @property
     def place(self) -> str:
@@ -337,28 +342,6 @@ class TableScreen(MeshScreen):
         """Put the rows in another order."""
         sort = sort_text(event.column, self.kind_view.columns, descending=event.descending)
         self.host.set_scope(self.host.scope.sorted_by(self.kind, sort))
-
-    async def action_filter(self) -> None:
-        """Type a filter."""
-        await self.query_one(BottomBar).open_filter(self.host.scope.query.filter)
-
-    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
-        """Filter while typing; an invalid filter is explained in the bottom line."""
-        query = self.host.scope.filtered(event.text).for_kind(self.kind)
-        try:
-            self.kind_view.check(query)
-        except FilterError as error:
-            if not event.final:
-                event.prompt.show_message(str(error), wrong=True)
-                return
-            self.host.set_scope(self.host.scope.filtered(event.before))
-            self.say(f"The filter stays as it was: {error}", Tone.DEGRADED)
-            return
-        self.host.set_scope(self.host.scope.filtered(event.text))
-        picture = self.host.picture
-        if picture is not None and not event.final:
-            shown, total = len(self.kind_view.items(picture, query)), len(self.kind_view.all_items(picture))
-            event.prompt.show_message(f"{shown} of {total}")
 
     def action_narrow(self) -> None:
         """Narrow the scope to this row's cluster and namespace."""
