@@ -15,7 +15,8 @@ from meshtop.model.text import cell_width, cut
 from meshtop.views.frame.table import Tone
 
 MARGIN = 2
-GAP = 3
+GAPS = (3, 2)
+"""Cells between two pages, and where that is too much for all of them."""
 
 
 class Pages(LineWidget):
@@ -38,23 +39,36 @@ class Pages(LineWidget):
         self._names, self._current = names, current
         self.draw()
 
-    def _places(self) -> list[tuple[int, str]]:
-        places, x = [], MARGIN
-        for name in self._names:
-            places.append((x, name))
-            x += cell_width(name) + GAP
-        return places
+    def _places(self, width: int) -> list[tuple[int, str]]:
+        """Where each page stands in a line of this width, the current one inside of it; others may be left or right."""
+        for gap in GAPS:
+            places, x = [], MARGIN
+            for name in self._names:
+                places.append((x, name))
+                x += cell_width(name) + gap
+            if x - gap <= width:
+                return places
+        x, current = places[self._current]
+        # Room for the sign that there are more.
+        more = MARGIN if self._current < len(places) - 1 else 0
+        shift = max(0, x + cell_width(current) + more - width)
+        return [(x - shift, name) for x, name in places]
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
-        """One line; pages that do not fit are left out from the end, except the current one."""
-        places = self._places()
-        current_end = places[self._current][0] + cell_width(places[self._current][1]) if places else 0
-        shift = max(0, current_end - width + MARGIN)
+        """One line; `‹` and `›` say that there are pages that do not fit."""
+        places = self._places(width) if self._names else []
+        before = any(x < MARGIN for x, _ in places)
+        after = any(x + cell_width(name) > width for x, name in places)
+        end = width - MARGIN if after else width
         runs = [
-            TextRun(x - shift, name, Tone.ACCENT if index == self._current else Tone.DIM)
+            TextRun(x, name, Tone.ACCENT if index == self._current else Tone.DIM)
             for index, (x, name) in enumerate(places)
-            if x - shift >= 0 and x - shift + cell_width(name) <= width
+            if x >= MARGIN and x + cell_width(name) <= end
         ]
+        if before:
+            runs.insert(0, TextRun(0, "‹", Tone.DIM))
+        if after:
+            runs.append(TextRun(width - 1, "›", Tone.DIM))
         return [TextLine("plain", tuple(runs))]
 
     def told(self) -> None:
@@ -62,7 +76,7 @@ class Pages(LineWidget):
 
     def on_click(self, event: events.Click) -> None:
         """Open the page under the mouse."""
-        for index, (x, name) in enumerate(self._places()):
+        for index, (x, name) in enumerate(self._places(self.size.width)):
             if x <= event.x < x + cell_width(name):
                 self.post_message(self.Chosen(index))
 
