@@ -12,7 +12,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from meshtop.analysis.graph.metric import GraphMetric
-from meshtop.analysis.graph.service_graph import Level, NodeKind, ServiceGraph
+from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
 from meshtop.console.places import FLOW, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.graph_finding import EdgeFindingScreen
@@ -84,6 +84,7 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
         Binding("f", "around", "focus", id="graph.focus"),
         Binding("w", "worst", "worst", id="graph.worst"),
         Binding("v", "flow", "flow", id="graph.flow"),
+        Binding("T", "tree", "tree", id="graph.tree", show=False),
         Binding("x", "hide", "hide", id="graph.hide"),
         Binding("X", "only", "only this cluster or namespace", id="graph.only", show=False),
         Binding("t", "play", "time", id="graph.play"),
@@ -324,12 +325,25 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def action_flow(self) -> None:
         """Show the Flow of the node under the cursor instead; this is remembered."""
         node = self.view.node
-        if node is not None and node.kind is NodeKind.FOLD:
-            self.say(focus_on(self.sight, node).why)
+        if node is not None and self._is_several(node):
             return
         self.host.graph_canvas = False
         at, level = (None, Level.SERVICES) if node is None else (node.id, level_of(node.id, self.sight.level))
         self.app.switch_screen(load_screen(FLOW)(at, level, by_key=self.is_place))
+
+    def action_tree(self) -> None:
+        """Show all calls from the node under the cursor as a tree."""
+        node = self.view.node
+        if node is not None and not self._is_several(node):
+            from meshtop.console.screens.call_tree import CallTreeScreen
+
+            self.app.push_screen(CallTreeScreen(node.id, level_of(node.id, self.sight.level)))
+
+    def _is_several(self, node: GraphNode) -> bool:
+        """Whether a node stands for several, which is said."""
+        if node.kind is NodeKind.FOLD:
+            self.say(focus_on(self.sight, node).why)
+        return node.kind is NodeKind.FOLD
 
     def action_hide(self) -> None:
         """Hide the node under the cursor; esc shows it again."""
@@ -359,11 +373,9 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def action_path(self) -> None:
         """Mark the start of a path; on another node, show the paths from the start to it."""
         node = self.view.node
-        if node is None:
+        if node is None or self._is_several(node):
             return
-        if node.kind is NodeKind.FOLD:
-            self.say(focus_on(self.sight, node).why)
-        elif self.path_from is None or self.path_from == node.id:
+        if self.path_from is None or self.path_from == node.id:
             self.path_from = node.id
             self.say(f"A path from {node_name(node)}: walk to its end and press p.", Tone.ACCENT)
         else:

@@ -6,6 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from meshtop.analysis.graph.walk import Direction
+from meshtop.console.screens.call_tree import CallTreeScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.flow import FlowScreen
@@ -504,12 +505,23 @@ async def test_a_fold_has_no_path_focus_or_flow_and_says_so() -> None:
     async with stage(teams()).run_test(size=(120, 40)) as pilot:
         view = await open_graph(pilot)
         view.go_to("fold/healthy/namespace/east/team-5")
-        for key in ("f", "p", "v"):
+        for key in ("f", "p", "v", "T"):
             await press(pilot, key)
             assert "+ 9 healthy are several: + opens them." in hints(pilot)
         await press(pilot, "x")
         assert "healthy/namespace/east/team-5" not in shown(view)
         assert "east/team-5/app-5" in shown(view)
+
+
+async def test_the_calls_of_a_node_are_a_tree_here_too() -> None:
+    async with stage(two()).run_test(size=SIZE) as pilot:
+        view = await open_graph(pilot)
+        assert view.node is not None
+        await pilot.press("T")
+        await until(pilot, lambda: isinstance(pilot.app.screen, CallTreeScreen) and not pilot.app.screen.working)
+        assert view.node.label in "".join(pilot.app.screen.crumbs())  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, GraphScreen))
 
 
 async def test_the_metric_goes_round_is_said_and_is_remembered() -> None:
