@@ -8,9 +8,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.model.state import State
 from meshtop.sources.auth.kubeconfig import ClusterRef
