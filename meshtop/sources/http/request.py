@@ -62,6 +62,8 @@ class ServerRequest(httpx.Request):
     ) -> None:
         length = [("Content-Length", str(len(content)))] if content else []
         self.server = server
+        self.target: str | None = None
+        self._whole: httpx.URL | None = None
         super().__init__(
             method,
             server.url,
@@ -83,8 +85,8 @@ class ServerRequest(httpx.Request):
     @url.setter
     def url(self, url: httpx.URL) -> None:
         """Another address, as httpx's own requests can be given one."""
-        self._whole: httpx.URL | None = url
-        self.target: str | None = None
+        self._whole = url
+        self.target = None
 
 
 def server_of(request: httpx.Request) -> httpx.URL:
