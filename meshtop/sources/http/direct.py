@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
-from meshtop.sources.http.request import server_of
+from meshtop.sources.http.request import requested_server
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NEXT_ADDRESS_SECONDS = 0.25
@@ -120,7 +120,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """Send a request and give its answer, whose body is still to be read. Raises what httpx's transport raises."""
         seconds = request.extensions.get("timeout", {})
         body = await request.aread()
-        proxy = None if server_of(request).scheme == "https" else self._proxy
+        proxy = None if requested_server(request).scheme == "https" else self._proxy
         sent = request_bytes(request, body, whole_address=proxy is not None, field=proxy.login if proxy else b"")
         await self._turn(seconds.get("pool"))
         connection: HttpConnection | None = None
@@ -348,7 +348,7 @@ def _give_up(waiter: asyncio.Future[HttpConnection | None]) -> None:
 
 
 def _place_of(request: httpx.Request) -> _Place:
-    url = server_of(request)
+    url = requested_server(request)
     host = url.raw_host.decode("ascii")
     named = request.extensions.get(SERVER_NAME) or host
     return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))

@@ -89,19 +89,19 @@ class ServerRequest(httpx.Request):
         self.target = None
 
 
-def server_of(request: httpx.Request) -> httpx.URL:
+def requested_server(request: httpx.Request) -> httpx.URL:
     """An address whose scheme, host and port are those that a request goes to."""
     return request.server.url if isinstance(request, ServerRequest) and request.target is not None else request.url
 
 
-def path_of(request: httpx.Request) -> str:
+def requested_path(request: httpx.Request) -> str:
     """The path that a request asks for, decoded."""
     if isinstance(request, ServerRequest) and request.target is not None:
         return request.target.partition("?")[0]
     return request.url.path
 
 
-def target_of(request: httpx.Request) -> bytes:
+def requested_target(request: httpx.Request) -> bytes:
     """The path and query of a request, byte for byte as they are sent."""
     if isinstance(request, ServerRequest) and request.target is not None:
         return request.target.encode("ascii")

@@ -11,7 +11,13 @@ from meshtop.sources.http.client import _HEADERS, ServerClient
 from meshtop.sources.http.exchange import request_bytes
 from meshtop.sources.http.gate import ReadOnlyError, ReadOnlyTransport
 from meshtop.sources.http.origin import WrongServerError
-from meshtop.sources.http.request import ServerAddress, ServerRequest, path_of, server_of, target_of
+from meshtop.sources.http.request import (
+    ServerAddress,
+    ServerRequest,
+    requested_path,
+    requested_server,
+    requested_target,
+)
 
 SERVERS = ("https://127.0.0.1:6443", "https://[::1]:6443", "https://east.example/k8s/clusters/c-1", "http://east:80",
            "https://east:443", "https://Mixed.example", "https://me:secret@east", "https://bücher.example")  # fmt: skip
@@ -72,9 +78,9 @@ def test_it_is_what_httpx_would_send(
         sent = [request_bytes(one, one.content, whole_address=whole) for one in (ours, theirs)]
         assert sent[0] == sent[1]
     assert ours.url == theirs.url
-    assert path_of(ours) == theirs.url.path
-    assert target_of(ours) == theirs.url.raw_path
-    there, expected = server_of(ours), theirs.url
+    assert requested_path(ours) == theirs.url.path
+    assert requested_target(ours) == theirs.url.raw_path
+    there, expected = requested_server(ours), theirs.url
     assert (there.scheme, there.raw_host, there.port) == (expected.scheme, expected.raw_host, expected.port)
 
 
@@ -85,11 +91,11 @@ def test_what_is_asked_most_needs_no_parser(monkeypatch: pytest.MonkeyPatch) -> 
         for path in ("/apis/networking.istio.io/v1/virtualservices", "/api/v1/namespaces/a/services/http:p:9090/proxy")
     ]
     monkeypatch.setattr(httpx.URL, "__init__", None)
-    assert [target_of(one) for one in made] == [
+    assert [requested_target(one) for one in made] == [
         b"/apis/networking.istio.io/v1/virtualservices?limit=500",
         b"/api/v1/namespaces/a/services/http:p:9090/proxy?limit=500",
     ]
-    assert all(path_of(one) and server_of(one) is not None for one in made)
+    assert all(requested_path(one) and requested_server(one) is not None for one in made)
 
 
 async def test_the_gate_and_the_origin_look_at_what_is_sent() -> None:
@@ -114,4 +120,8 @@ def test_another_address_takes_the_place_of_the_first() -> None:
     request = ServerRequest("GET", address, "/version", headers=(), content=None, extensions={})
     assert str(request.url) == f"{SERVERS[0]}/version"
     request.url = httpx.URL("https://west/api")
-    assert (path_of(request), target_of(request), server_of(request).host) == ("/api", b"/api", "west")
+    assert (requested_path(request), requested_target(request), requested_server(request).host) == (
+        "/api",
+        b"/api",
+        "west",
+    )
