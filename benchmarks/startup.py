@@ -27,7 +27,7 @@ DATA = rb"1\.\d\d\.\d"
 
 def console(kubeconfig: str) -> tuple[float, float, float]:
     """Seconds to the first byte, the first frame, and the first cluster's data."""
-    with terminal([*MESHTOP, "--config", "none", "--kubeconfig", kubeconfig]) as program:
+    with terminal([*MESHTOP, "--config", "none", "--no-remember", "--kubeconfig", kubeconfig]) as program:
         return program.wait_for(rb"meshtop"), program.wait_for(FRAME), program.wait_for(DATA)
 
 
