@@ -113,7 +113,9 @@ def test_a_tenants_chart_asks_whoever_called_a_cluster_that_reports_nothing() ->
 def never_arrived(source: str, rate: float) -> Sample:
     """Calls that reached nobody, as Istio reports them: it knows the service alone."""
     sample = request(source, "east/v1", rate, code="503", reporter="source")
-    unknown = dict.fromkeys(("cluster", "workload_namespace", "workload", "app", "canonical_service", "version"), "unknown")
+    unknown = dict.fromkeys(
+        ("cluster", "workload_namespace", "workload", "app", "canonical_service", "version"), "unknown"
+    )
     ends = {f"destination_{name}": value for name, value in unknown.items()}
     return structs.replace(sample, labels=structs.replace(sample.labels, **ends))
 
