@@ -89,6 +89,12 @@ class MatrixScreen(TableScreen):
             trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query)
         )
 
+    def why_no_choice(self) -> str:
+        """A matrix has its columns from the mesh."""
+        if not self.as_matrix:
+            return super().why_no_choice()
+        return "The columns of a matrix are whoever is called; m lists the pairs, whose columns K chooses."
+
     def action_matrix(self) -> None:
         """Switch between matrix and list."""
         self._wanted = not self.as_matrix

@@ -33,6 +33,8 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshtop.console.widgets.prompts import NameLine
     from meshtop.views.picture.picture import Picture
 
@@ -51,7 +53,7 @@ class TableScreen(FilteredScreen):
     beside_from: ClassVar[int] = PANEL
     """Width in cells from which the selected row's detail is shown beside a long table."""
     columns_are_own: ClassVar[bool] = True
-    """Whether its columns are those of the kind, which can be chosen."""
+    """Whether its rows are those of the kind, which are counted."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
@@ -186,21 +188,24 @@ class TableScreen(FilteredScreen):
         """The columns that were chosen for this kind; none are the kind's own."""
         return self.host.memory.state.columns.get(self.kind, ())
 
-    @property
-    def _has_own_columns(self) -> bool:
-        """Whether the columns on screen are the kind's, and not those of a matrix or of groups."""
+    def choosable_columns(self) -> Sequence[AnyColumn]:
+        """The columns that can be chosen for what is on screen; none where `why_no_choice` tells why not."""
         names = {column.name for column in self.kind_view.columns}
-        return (
-            self.columns_are_own and self.shown is not None and {column.name for column in self.shown.columns} <= names
-        )
+        if self.shown is None or not {column.name for column in self.shown.columns} <= names:
+            return ()
+        return [column for column in self.kind_view.columns if not column.hidden]
+
+    def why_no_choice(self) -> str:
+        """Why columns cannot be chosen here."""
+        return "There are no columns to choose before the first rows are here."
 
     def action_columns(self) -> None:
         """Choose the columns of this kind, and their order."""
-        if self.shown is None or not self._has_own_columns:
-            self.say("These columns are not to be chosen; those of a list of one kind are.")
+        columns = self.choosable_columns()
+        if self.shown is None or not columns:
+            self.say(self.why_no_choice())
             return
         shown = [column.name for column in self.shown.columns if not column.hidden]
-        columns = [column for column in self.kind_view.columns if not column.hidden]
         self.app.push_screen(ColumnScreen(self.kind_view.title.lower(), columns, shown, self._keep_columns))
 
     def _keep_columns(self, names: tuple[str, ...]) -> None:
