@@ -80,6 +80,10 @@ class MatrixScreen(TableScreen):
             self.rows.explain_empty(self.why_empty(picture))
         self.rows.show(table)
 
+    def _show_side(self, picture: Picture, key: str | None) -> None:
+        """What is beside a list is a pair's: a row of the matrix is several."""
+        super()._show_side(picture, None if self.as_matrix else key)
+
     def _matrix(self, picture: Picture, query: Query) -> Table[Any]:
         if self.kind == "tenantmatrix":
             from meshtop.views.kinds.tenantmatrix import matrix_table

@@ -16,6 +16,7 @@ from meshtop.console.places import page_name, pages_of, place_title
 from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.screens.filtered import FilteredScreen
+from meshtop.console.screens.row_plots import LEAST_PLOT, RowPlots
 from meshtop.console.screens.subject import kept_sentence
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
@@ -287,10 +288,30 @@ class TableScreen(FilteredScreen):
         side.display = self.arrange_side(shown=key is not None)
         self._beside = key if side.display else None
         self.hand_over_request()
+        found, columns = None, self.query_one(".body").has_class("below")
         if side.display and key is not None:
             found = self.beside(picture, key)
-            columns = self.query_one(".body").has_class("below")
             side.show(lambda width: detail_lines(found, width, columns=columns))
+        self._show_plots(picture, found if columns else None)
+
+    def _show_plots(self, picture: Picture, found: Detail | None) -> None:
+        """Below the facts of a row come its plots, where there is room for them; none are made before."""
+        body, side = self.query_one(".body"), self.query_one(".side", LineView)
+        plots = next(iter(body.query(RowPlots).results(RowPlots)), None)
+        facts = len(detail_lines(found, self.size.width, columns=True)) + 2
+        rows = self.rows.styles.height
+        free = body.size.height - (int(rows.value) if rows is not None and rows.is_cells else 0) - facts
+        shown = found is not None and bool(found.charts) and free >= LEAST_PLOT + 1
+        wanted = str(facts) if shown else "1fr"
+        if str(side.styles.height) != wanted:
+            side.styles.height = wanted
+        if shown and plots is None:
+            plots = RowPlots()
+            body.mount(plots)
+        if plots is not None:
+            plots.display = shown
+            if shown and found is not None:
+                plots.show(found, picture.snapshot)
 
     def arrange_side(self, *, shown: bool) -> bool:
         """Put the detail below the table where the rows leave half a screen empty, else beside it.
