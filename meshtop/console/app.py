@@ -171,10 +171,12 @@ class MeshtopApp(ActingApp):
 
     def _tick(self) -> None:
         """Let the screen in front do what it repeats, and check the journal, to which other processes may write."""
+        # While everything is closed, the screen in front has lost some of its widgets already.
+        if not self.is_running:
+            return
         if self.picture is not None and self.replay is None:
             self.journal.check()
         self._collector.look()
-        # A tick that was due while everything is closed finds no screen.
         if self.screen_stack and isinstance(self.screen, MeshScreen):
             self.screen.tick()
 
