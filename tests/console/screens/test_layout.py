@@ -48,7 +48,7 @@ async def test_every_table_says_where_the_cursor_is() -> None:
 
 async def test_the_position_is_that_of_the_table_that_has_the_keyboard() -> None:
     app = stage(busy_world())
-    async with app.run_test(size=(160, 30)) as pilot:
+    async with app.run_test(size=(240, 30)) as pilot:
         await settled(pilot)
         assert position(app) == "1/3"
         await press(pilot, "n")
