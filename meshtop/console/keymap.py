@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from types import FunctionType
 
+from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
@@ -125,10 +126,9 @@ def _only_keys_given_away(keymap: Mapping[str, str]) -> list[str]:
 
 def _ids_together() -> Iterator[frozenset[str]]:
     """For each screen the ids of the keys that are there: of its widgets, its own, and those of the console."""
-    from meshtop.console.app import MeshtopApp
-
     widgets = {kind.__name__: kind for kind in _subclasses(Widget) if kind.__module__.startswith("meshtop.")}
-    everywhere = _ids_of(MeshtopApp)
+    apps = (kind for kind in _subclasses(App) if kind.__module__.startswith("meshtop."))
+    everywhere = frozenset[str]().union(*map(_ids_of, apps))
     for screen in _subclasses(Screen):
         if not screen.__module__.startswith("meshtop."):
             continue

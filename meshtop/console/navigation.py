@@ -44,8 +44,10 @@ class Navigation:
             visit = self._visits.get(screen) or _graph_visit(screen)
             if visit is None:
                 break
-            shows = isinstance(screen, MeshScreen)
-            visits.append(as_left(visit, screen.chosen_row, screen.inner_way) if shows else as_left(visit, None))
+            if isinstance(screen, MeshScreen):
+                visits.append(as_left(visit, screen.chosen_row, screen.inner_way))
+            else:
+                visits.append(as_left(visit, None))
         return Whereabouts(tuple(visits), self._host.scope)
 
     @property

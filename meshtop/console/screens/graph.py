@@ -15,6 +15,7 @@ from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
 from meshtop.console.places import FLOW, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
+from meshtop.console.screens.canvas_walk import CanvasWalk
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
@@ -33,7 +34,6 @@ from meshtop.console.screens.graph_steps import (
     open_node,
     why_empty,
 )
-from meshtop.console.screens.graph_walk import GraphWalk
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 from meshtop.console.widgets.line_widget import CellsLine
@@ -72,7 +72,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(GraphWalk, inherit_bindings=False):
+class GraphScreen(CanvasWalk, inherit_bindings=False):
     """The graph with levels, focus, paths and hiding; esc undoes the last step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -64,7 +64,17 @@ def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int
 
 def need(number: int, words: int) -> Need:
     said = " ".join(f"word{n}" for n in range(words))
-    return Need("▲", Tone.DEGRADED, said, "workloads", f"k{number}", "14:05 1m", "33 err/s", "storefront", f"id{number}")
+    return Need(
+        "▲",
+        Tone.DEGRADED,
+        said,
+        "workloads",
+        f"k{number}",
+        since="14:05 1m",
+        hit="33 err/s",
+        who="me",
+        id=f"id{number}",
+    )
 
 
 @pytest.mark.parametrize(("most", "wrapped"), [(4, [0, 1]), (6, [0, 1]), (8, [0, 1, 3]), (9, [0, 1, 3, 4])])

@@ -13,7 +13,7 @@ from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
 from meshtop.views.reports.attention.notice.calls import fault_of
-from meshtop.views.reports.attention.notice.configuration import place_of
+from meshtop.views.reports.attention.notice.configuration import namespace_place
 
 
 def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
@@ -47,7 +47,7 @@ def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
             title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(message)}",
             kind="canaries",
             key=of_kind.key(row),
-            places=(place_of(picture, row.cluster, row.namespace),),
+            places=(namespace_place(picture, row.cluster, row.namespace),),
             requests=sum(d.traffic.requests_per_second or 0.0 for d in worse),
             workloads=_behind(picture, row, worse, _mesh_of(picture, row)),
             findings=tuple(f.code for f in row.findings if f.severity in order),

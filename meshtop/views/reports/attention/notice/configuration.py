@@ -46,7 +46,7 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
             title=f"VM {clean('/'.join(where[1:]))} in {machine.cluster}: {clean(why).rstrip('.')}.",
             kind="virtualmachines",
             key="/".join(where),
-            places=(place_of(picture, *where[:2]),),
+            places=(namespace_place(picture, *where[:2]),),
             onset=machine.disconnected_at if gone else machine.health_since if machine.healthy is False else None,
             requests=sum(edge.sums.requests or 0.0 for edge in edges),
             errors=sum(edge.sums.errors or 0.0 for edge in edges),
@@ -56,7 +56,7 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
         )
 
 
-def place_of(picture: Picture, cluster: str, namespace: str) -> Place:
+def namespace_place(picture: Picture, cluster: str, namespace: str) -> Place:
     """A namespace with its tenants."""
     return Place(cluster=cluster, namespace=namespace, tenants=picture.tenants(cluster, namespace))
 
@@ -91,7 +91,7 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
             title=clean(first.message) + more,
             kind="findings",
             key=view("findings").key(first),
-            places=tuple(place_of(picture, *place) for place in places),
+            places=tuple(namespace_place(picture, *place) for place in places),
             onset=min((since for _, since, _ in items if since is not None), default=None),
             no_later=min((known for *_, known in items if known is not None), default=None),
             requests=sum(rates),
@@ -167,7 +167,7 @@ def of_tenants(picture: Picture) -> Iterator[Draft]:
                 title=clean(found.message),
                 kind="tenants",
                 key=of_kind.key(item),
-                places=tuple(place_of(picture, *place) for place in places if len(place) == 2),
+                places=tuple(namespace_place(picture, *place) for place in places if len(place) == 2),
                 findings=(found.code,),
             )
 
@@ -200,4 +200,4 @@ def of_drift(picture: Picture) -> Iterator[Draft]:
 
 def _places(picture: Picture, found: Drift) -> list[Place]:
     where = stands_in(found.kind, found.namespace, found.name)
-    return [place_of(picture, name, where) for name in found.clusters]
+    return [namespace_place(picture, name, where) for name in found.clusters]

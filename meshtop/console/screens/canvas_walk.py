@@ -13,7 +13,7 @@ from meshtop.console.widgets.graph_view import GraphView
 from meshtop.views.reports.graph import Sight
 
 
-class GraphWalk(EdgeFindingScreen):
+class CanvasWalk(EdgeFindingScreen):
     """A drawing of which one thing after another is shown, and which remembers the way."""
 
     def __init__(self, sight: Sight | None = None, at: GraphCursor | None = None) -> None:
