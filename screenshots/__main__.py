@@ -109,7 +109,7 @@ class StillApp(MeshtopApp):
 def console(kubeconfig: Path, theme: str) -> StillApp:
     """The console on the served clusters, as a terminal with all colours shows it."""
     # The clusters are served by this process: while it draws, or the machine is busy, they answer late.
-    options = ConsoleOptions(settings=lambda: Settings(timeout=60), kubeconfig=str(kubeconfig))
+    options = ConsoleOptions(settings=lambda: Settings.model_validate({"timeout": "60s"}), kubeconfig=str(kubeconfig))
     environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
     app = StillApp(options, decide_look(environ, color="always", theme=theme))
     app.session = StillSession(options, app)
