@@ -303,6 +303,8 @@ def to_ascii(text: str) -> str:
         return text
     if not _TABLE:
         _TABLE.update(_ascii_table())
+    # With the space that follows it such a sign has the two cells that it needs: a bare > would say something else.
+    text = text.replace("≥ ", ">=").replace("≤ ", "<=")
     # A sign in the style of emoji is wider than its stand-in.
     plain = text if _EMOJI_STYLE in text or _JOINER in text else text.translate(_TABLE)
     if plain.isascii():

@@ -124,6 +124,16 @@ class HookedApp(Guarded, App[int]):
         finally:
             self.displaying = False
 
+    def write_as_shown(self, data: str) -> None:
+        """Write bytes that change no cell, of which the diff knows."""
+        if not data or self._driver is None:
+            return
+        before, self.displaying = self.displaying, True
+        try:
+            self._driver.write(data)
+        finally:
+            self.displaying = before
+
     async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
         # Textual frees the map of a closed screen, but neither what its widgets drew nor what they show, which is of a
         # whole picture; as these stand in cycles, all of it would wait for the collector.
