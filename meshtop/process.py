@@ -33,6 +33,8 @@ _MANY_OBJECTS = 20_000
 QUIET_SECONDS = 3.0
 """So long after the last key nobody waits for the next one."""
 _AT_MOST_EVERY_SECONDS = 60.0
+_UNTOUCHED_SECONDS = 300.0
+"""The same where nobody touched the console in between: no screen was closed, and pictures are no cycles."""
 _SHARE = 200.0
 """A full collection is followed by so many times its own length without one: half a per cent of a core at most."""
 _lock = threading.Lock()
@@ -153,6 +155,7 @@ class IdleCollector:
         self._clock = clock
         self._collect = collect
         self._touched = self._due = clock()
+        self._collected: float | None = None
 
     def touched(self) -> None:
         """Somebody pressed a key, or moved the mouse."""
@@ -163,9 +166,13 @@ class IdleCollector:
         now = self._clock()
         if now < self._due or now - self._touched < QUIET_SECONDS:
             return False
+        last = self._collected
+        if last is not None and self._touched <= last and now < last + _UNTOUCHED_SECONDS:
+            return False
         self._collect()
-        took = self._clock() - now
-        self._due = now + took + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
+        self._collected = self._clock()
+        took = self._collected - now
+        self._due = self._collected + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
         return True
 
 

@@ -12,6 +12,7 @@ from meshtop.analysis.traffic.onset import appeared
 from meshtop.model.state import Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.registry import view
+from meshtop.views.kinds.canaries import rows_in_brief
 from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.picture import Picture
@@ -182,7 +183,7 @@ def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
     of_kind = view("canaries")
     order = (Severity.ERROR, Severity.WARNING)
     faults = {where: draft for draft in ill for where in draft.workloads}
-    for row in of_kind.all_items(picture):
+    for row in rows_in_brief(picture):
         worst = min(
             (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
         )
