@@ -14,7 +14,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
+from typing import Any, TypeVar
+
+Thing = TypeVar("Thing")
+_KEY = itemgetter(0)
+_SORTED_AT_ONCE = 1_000
 
 COLLECTOR_THRESHOLDS = (500_000, 20, 100)
 """A command makes tens of thousands of objects by importing alone, none of which is garbage: to look for some among
@@ -217,6 +223,34 @@ class RightOfWay:
 KEYS = RightOfWay()
 """Of the console's loop. Where there is none, it is never taken."""
 give_way = KEYS.give_way
+_PIECE = 100
+"""So many things are gone through without asking whether to stand aside: well below a millisecond of simple work."""
+
+
+def in_turns(things: Iterable[Thing]) -> Iterator[Thing]:
+    """The same things one by one, standing aside between them: for loops over tens of thousands that do little each."""
+    for number, thing in enumerate(things):
+        if not number % _PIECE:
+            give_way()
+        yield thing
+
+
+def sorted_in_turns(things: Iterable[Thing], key: Callable[[Thing], Any], *, reverse: bool = False) -> list[Thing]:
+    """As `sorted`, equal things in their order, standing aside in between.
+
+    Comparing twenty thousand keys at once takes tens of milliseconds in which no other thread runs: a sort of pieces
+    that are in order compares a few times for each thing only.
+    """
+    pairs = [(key(thing), thing) for thing in in_turns(things)]
+    if len(pairs) > _SORTED_AT_ONCE:
+        pieces = [pairs[start : start + _SORTED_AT_ONCE] for start in range(0, len(pairs), _SORTED_AT_ONCE)]
+        for piece in pieces:
+            give_way()
+            piece.sort(key=_KEY, reverse=reverse)
+        pairs = [pair for piece in pieces for pair in piece]
+        give_way()
+    pairs.sort(key=_KEY, reverse=reverse)
+    return [thing for _, thing in pairs]
 
 
 @contextlib.contextmanager

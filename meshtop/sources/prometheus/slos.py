@@ -67,7 +67,11 @@ class SloReader:
 
         On failure those of `before`, with the reason. Never raises.
         """
-        if before is not None and self._asked is not None and abs(now - self._asked) < FAST_EVERY_SECONDS - _EARLY_SECONDS:
+        if (
+            before is not None
+            and self._asked is not None
+            and abs(now - self._asked) < FAST_EVERY_SECONDS - _EARLY_SECONDS
+        ):
             return before
         self._asked = now
         try:
