@@ -178,7 +178,7 @@ class Picture:
                 synced=sync_states(c.telemetry),
                 telemetry=c.telemetry,
             )
-            for c in self.snapshot.clusters
+            for c in in_turns(self.snapshot.clusters, piece=1)
         )
 
     @cached_property
@@ -191,6 +191,7 @@ class Picture:
         }
 
     def _facts_of(self, cluster: str, inventory: Inventory, telemetry: Telemetry | None) -> MeshFacts:
+        give_way()
         facts = self.memory.get_or_make(_FACTS.at(cluster), (inventory,), lambda: mesh_facts(inventory))
         if facts.cluster_domain is not None or telemetry is None:
             return facts
