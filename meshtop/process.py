@@ -38,6 +38,9 @@ _MANY_OBJECTS = 20_000
 
 QUIET_SECONDS = 3.0
 """So long after the last key nobody waits for the next one."""
+_IMPATIENCE = ((20.0, 0.5), (120.0, 0.0))
+"""So many seconds after a collection was due, so many without a key will do: somebody who types on and on without a
+pause, and closes a screen every second, leaves tens of megabytes a minute behind."""
 _AT_MOST_EVERY_SECONDS = 60.0
 _UNTOUCHED_SECONDS = 300.0
 """The same where nobody touched the console in between: no screen was closed, and pictures are no cycles."""
@@ -137,48 +140,61 @@ def raise_open_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def collect_all() -> None:
+def collect_all() -> bool:
     """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
 
-    Nothing happens while somebody makes thousands of objects.
+    Nothing happens, and the answer is False, while somebody makes thousands of objects.
     """
     with _lock:
         if _depth:
-            return
+            return False
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        return True
 
 
 class IdleCollector:
     """Runs full collections while nobody presses a key.
 
     The thresholds of `prepare` never let one run by itself, and screens that were closed are cycles: without it they
-    pile up. `clock` gives seconds that only grow.
+    pile up. `clock` gives seconds that only grow; `collect` tells whether it could do it.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], bool] = collect_all) -> None:
         self._clock = clock
         self._collect = collect
         self._touched = self._due = clock()
-        self._collected: float | None = None
+        self._untouched_due = self._due
+        self._woken: float | None = None
+        """When somebody touched it first since the last collection; None while nobody has."""
 
     def touched(self) -> None:
         """Somebody pressed a key, or moved the mouse."""
         self._touched = self._clock()
+        if self._woken is None:
+            self._woken = self._touched
 
     def look(self) -> bool:
         """Collect, if nobody is there and the last time is long enough ago; whether it was done."""
         now = self._clock()
-        if now < self._due or now - self._touched < QUIET_SECONDS:
+        if now < self._due:
             return False
-        last = self._collected
-        if last is not None and self._touched <= last and now < last + _UNTOUCHED_SECONDS:
+        if self._woken is None:
+            if now < self._untouched_due:
+                return False
+            late = now - self._untouched_due
+        else:
+            # Nobody waited for it before somebody came.
+            late = now - max(self._due, self._woken)
+        quiet = min((seconds for after, seconds in _IMPATIENCE if late >= after), default=QUIET_SECONDS)
+        if now - self._touched < quiet or not self._collect():
             return False
-        self._collect()
-        self._collected = self._clock()
-        took = self._collected - now
-        self._due = self._collected + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
+        collected = self._clock()
+        took = collected - now
+        self._due = collected + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
+        self._untouched_due = max(self._due, collected + _UNTOUCHED_SECONDS)
+        self._woken = None
         return True
 
 
@@ -228,7 +244,7 @@ _PIECE = 100
 
 
 def in_turns(things: Iterable[Thing], piece: int = _PIECE) -> Iterator[Thing]:
-    """The same things one by one, standing aside after each `piece`: for loops over tens of thousands with little work."""
+    """The same things one by one, standing aside after each `piece`: for long loops that do little each."""
     for number, thing in enumerate(things):
         if not number % piece:
             give_way()

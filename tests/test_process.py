@@ -79,9 +79,10 @@ def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> No
 
     done: list[float] = []
 
-    def collect() -> None:
+    def collect() -> bool:
         done.append(Time.now)
         Time.now += Time.costs
+        return True
 
     idle = IdleCollector(lambda: Time.now, collect)
     idle.touched()
@@ -101,6 +102,36 @@ def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> No
     Time.now += 101
     assert idle.look()
     assert len(done) == 3
+
+
+def test_somebody_who_types_without_a_pause_does_not_keep_all_closed_screens() -> None:
+    now, possible, done = [100.0], [False], []
+
+    def collect() -> bool:
+        done.append(now[0])
+        return possible[0]
+
+    idle = IdleCollector(lambda: now[0], collect)
+    while now[0] < 119.0:
+        idle.touched()
+        now[0] += 1.0
+        assert not idle.look(), "a second is no pause yet"
+    now[0] = 121.0
+    idle.touched()
+    now[0] += 0.4
+    assert not idle.look()
+    now[0] += 0.1
+    assert not idle.look(), "a picture is being made"
+    assert done == [121.5]
+    possible[0] = True
+    assert idle.look(), "it was put off, and not for a minute"
+    idle.touched()
+    now[0] += 60 + 119
+    idle.touched()
+    assert not idle.look()
+    now[0] += 1
+    idle.touched()
+    assert idle.look(), "after two minutes it waits for nobody"
 
 
 def test_no_garbage_is_looked_for_among_what_is_imported() -> None:
@@ -196,7 +227,7 @@ def test_a_console_that_nobody_touched_is_looked_through_rarely() -> None:
     class Time:
         now = QUIET_SECONDS
 
-    idle = IdleCollector(lambda: Time.now, lambda: None)
+    idle = IdleCollector(lambda: Time.now, lambda: True)
     Time.now *= 2
     assert idle.look()
     Time.now += 290
@@ -207,3 +238,7 @@ def test_a_console_that_nobody_touched_is_looked_through_rarely() -> None:
     idle.touched()
     Time.now += QUIET_SECONDS
     assert idle.look(), "a screen may have been closed"
+    Time.now += 250
+    idle.touched()
+    Time.now += QUIET_SECONDS / 2
+    assert not idle.look(), "nobody waited for it while nobody was there, so it waits for a quiet moment"
