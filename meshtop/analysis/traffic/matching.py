@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from msgspec import structs
 
 from meshtop.analysis.traffic.counting import Ledger
+from meshtop.analysis.traffic.figures import InTurns
 from meshtop.analysis.traffic.naming import BLACK_HOLE, CATCH_ALLS
 from meshtop.analysis.traffic.reports import ARRIVING, DEPARTING, UNSAID, EdgeKey, EdgeReport, SourceKey, WorkloadPlace
 
@@ -31,7 +32,7 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
     """
     reports: dict[EdgeKey, Roles] = {}
     open_ends: list[EdgeKey] = []
-    for key, roles in ledger.reports.items():
+    for key, roles in ledger.in_turns(ledger.reports.items()):
         if UNSAID in (key.source.place.cluster, key.target.place.cluster):
             open_ends.append(key)
         else:
@@ -69,9 +70,11 @@ def _placed(key: EdgeKey, end: str, cluster: str) -> EdgeKey:
     return structs.replace(key, **{end: structs.replace(side, place=structs.replace(side.place, cluster=cluster))})
 
 
-def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], str]) -> Reports:
+def join_half_known_sources(
+    reports: Reports, app_of: Callable[[WorkloadPlace], str], in_turns: InTurns = iter
+) -> Reports:
     """Attribute calls from an app whose workload the server's proxy did not know to workloads that reported them."""
-    half = [key for key in reports if key.source.app and not has_any(reports[key], DEPARTING)]
+    half = [key for key in in_turns(reports) if key.source.app and not has_any(reports[key], DEPARTING)]
     if not half:
         return reports
     joined = dict(reports)
@@ -96,7 +99,10 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
 
 
 def match_names(
-    reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]
+    reports: Reports,
+    rank: Callable[[str], int],
+    is_hop: Callable[[WorkloadPlace], bool],
+    in_turns: InTurns = iter,
 ) -> dict[EdgeKey, Roles]:
     """Merge the reports of one pair of ends under the service names of the side that knows them best.
 
@@ -105,11 +111,11 @@ def match_names(
     to many services, so there the names do distinguish calls.
     """
     ends: dict[_Ends, list[EdgeKey]] = {}
-    for key in reports:
+    for key in in_turns(reports):
         if key.target.place.workload and not is_hop(key.target.place):
             ends.setdefault((key.source, key.target.place, key.protocol), []).append(key)
     matched = dict(reports)
-    for keys in ends.values():
+    for keys in in_turns(ends.values()):
         if len(keys) > 1:
             told = {key: matched.pop(key) for key in sorted(keys)}
             matched.update(_named(told, rank))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from meshtop.analysis.traffic.counting import Ledger
+from meshtop.analysis.traffic.figures import InTurns
 from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.matching import (
     Reports,
@@ -65,11 +66,11 @@ def stitch(ledger: Ledger) -> Stitched:
     kind_of = _hop_kinds(ledger)
     reports = place_guessed_ends(ledger)
     ledger.between()
-    reports = join_half_known_sources(reports, ledger.app_of)
+    reports = join_half_known_sources(reports, ledger.app_of, ledger.in_turns)
     ledger.between()
-    reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE)
+    reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE, ledger.in_turns)
     ledger.between()
-    reports, hops = join_hops(reports, kind_of)
+    reports, hops = join_hops(reports, kind_of, ledger.in_turns)
     ledger.between()
     reports = merge_service_only_edges(reports, ledger.app_of)
     ledger.between()
@@ -96,13 +97,13 @@ def _hop_kinds(ledger: Ledger) -> Callable[[WorkloadPlace], HopKind]:
     return kind_of
 
 
-def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> Stitched:
+def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind], in_turns: InTurns = iter) -> Stitched:
     """Replace client → hop and hop → server by client → server.
 
     A waypoint, or a server behind a gateway, that reports from end to end takes precedence: then the segments only name
     the hop, and their bytes are dropped, because L4 bytes of a tunnel are not added to the requests inside it.
     """
-    ways = find_segments(reports, kind_of)
+    ways = find_segments(in_turns(reports), kind_of)
     if not ways:
         return Stitched(reports, {})
     into = {key for segments in ways.values() for key in segments.into}

@@ -10,6 +10,7 @@ from meshtop.analysis.canary.verdict import Comparison
 from meshtop.model.state import Severity
 from meshtop.model.text import clean
 from meshtop.views.frame.registry import view
+from meshtop.views.kinds.canaries import rows_in_brief
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.attention.draft import Draft, WorkloadId
 from meshtop.views.reports.attention.notice.calls import fault_of
@@ -25,7 +26,7 @@ def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
     of_kind = view("canaries")
     order = (Severity.ERROR, Severity.WARNING)
     faults = {where: draft for draft in ill for where in draft.workloads}
-    for row in of_kind.all_items(picture):
+    for row in rows_in_brief(picture):
         worst = min(
             (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
         )
