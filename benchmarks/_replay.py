@@ -29,6 +29,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from benchmarks._pace import patience
 from benchmarks._processes import PYTHON
 
 MOMENT = re.compile(rb"(?<![a-z])(?:time|start|end)=[0-9.]+&?")
@@ -92,7 +93,7 @@ class Recording:
         return await asyncio.shield(self._answers[question])
 
     def _fetch(self, question: Question, body: bytes, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=60)
+        connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=patience(60))
         with contextlib.closing(connection):
             headers = {"Accept": question.accept.decode(), "Authorization": f"Bearer {self._token}", **headers}
             connection.request(question.method.decode(), question.target.decode(), body or None, headers)

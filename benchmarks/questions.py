@@ -21,9 +21,10 @@ from typing import Any
 
 from benchmarks._processes import PYTHON, demo, environment
 from benchmarks._replay import replay
+from benchmarks._rows import report, row_of
 
-QUESTIONS = 2000
-ROUNDS = 5
+QUESTIONS = 1000
+ROUNDS = 3
 PARALLEL = 8
 WARM = 64
 ADDRESSES = {"/version": "260 bytes", "/api/v1/services?limit=500": "a list"}
@@ -132,9 +133,12 @@ WAYS = {
 
 def main() -> None:
     """Everything in turn."""
-    count, rounds = (int(text) for text in [*sys.argv[1:], *(str(QUESTIONS), str(ROUNDS))[len(sys.argv) - 1 :]])
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else QUESTIONS
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
+    rows = []
     with demo() as ready:
         for tls in (True, False):
+            over = "TLS" if tls else "plain http"
             for address, what in ADDRESSES.items():
                 found: dict[str, list[float]] = {way: [] for way in WAYS}
                 with replay(str(ready["kubeconfig"]), 1, tls=tls) as replayed:
@@ -146,11 +150,11 @@ def main() -> None:
                                 command, check=True, stdout=subprocess.PIPE, env=environment()
                             ).stdout
                             found[way].append(float(output))
-                over = "TLS" if tls else "plain http"
-                print(f"\n{address} ({what}) over {over}: CPU of one question, median of {rounds}\n")
                 middle = {way: statistics.median(values) for way, values in found.items()}
-                for way, value in middle.items():
-                    print(f"  {way:<24}{value:>8.2f} ms{value / middle['meshtop']:>8.1f} ×")
+                mine = middle.pop("meshtop")
+                peers = "; ".join(f"{way} {value / mine:.1f} ×" for way, value in middle.items())
+                rows.append(row_of(f"one GET of {what} over {over}: CPU", found["meshtop"], "ms", peer=peers))
+    report(rows)
 
 
 if __name__ == "__main__":
