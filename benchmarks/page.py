@@ -64,12 +64,12 @@ def table(name: str, results: Sequence[Result]) -> str:
 def filled(text: str, results: Sequence[Result]) -> str:
     """The page's text with its tables made anew. Raises ValueError where a mark is missing."""
     for name in MARKS:
-        begin, end = f"<!-- {name}: written by benchmarks.page -->\n", f"\n<!-- end of {name} -->"
+        begin, end = f"<!-- {name}: written by benchmarks.page -->", f"<!-- end of {name} -->"
         before, found, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
         if not found or not ended:
-            raise ValueError(f"docs/performance.md has no marks for {name}: {begin.strip()} … {end.strip()}")
-        text = before + begin + table(name, results) + end + after
+            raise ValueError(f"docs/performance.md has no marks for {name}: {begin} … {end}")
+        text = f"{before}{begin}\n\n{table(name, results)}\n\n{end}{after}"
     return text
 
 

@@ -137,7 +137,7 @@ class Peer(Struct, frozen=True):
     """Who does the same with what was asked; `share` is the part of the clusters that it reads."""
 
     name: str
-    command: list[str]
+    command: tuple[str, ...]
     share: float
 
     def __str__(self) -> str:
@@ -153,7 +153,7 @@ def peers(questions: Path, count: int) -> list[Peer]:
     ):
         if asking != "ask_with_kubectl" or shutil.which("kubectl"):
             file = questions / ("all" if count <= limit else "few")
-            found.append(Peer(name, program(asking, str(file)), 1.0 if count <= limit else FEW / count))
+            found.append(Peer(name, tuple(program(asking, str(file))), 1.0 if count <= limit else FEW / count))
     return found
 
 

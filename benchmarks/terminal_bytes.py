@@ -55,8 +55,8 @@ def main() -> None:
     mine, theirs, plain = (found[name] for name in ("live table, diff", "DataTable, no diff", "live table, no diff"))
     report(
         [
-            goal_row("bytes-nothing", [mine[1]], peer=f"DataTable {theirs[1]:,.0f}"),
-            goal_row("bytes-some", [mine[2]], peer="DataTable", ratio=theirs[2] / mine[2]),
+            goal_row("bytes-nothing", [round(mine[1])], peer=f"DataTable {theirs[1]:,.0f}"),
+            goal_row("bytes-some", [round(mine[2])], peer="DataTable", ratio=theirs[2] / mine[2]),
             row_of(
                 "bytes of the first screen", [mine[0]], "bytes", peer="without the cell diff", ratio=plain[0] / mine[0]
             ),
