@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,19 @@ def machine() -> str:
     return f"{os.cpu_count()} × {model}, Python {platform.python_version()}, {platform.system()} {platform.release()}"
 
 
+def ended(command: list[str], environment: dict[str, str], limit: float | None) -> int:
+    """The exit code of a command, which is ended with its children where it takes longer than its limit."""
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        try:
+            return process.wait(limit)
+        except subprocess.TimeoutExpired:
+            print(f"{command[2]} was ended after {limit:.0f} s.", file=sys.stderr)
+            return 1
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+
+
 def measured(word: str) -> tuple[list[Result], bool]:
     """Run one program; its rows, and whether it came to its end with all that it has goals for."""
     name, _, given = word.partition(":")
@@ -56,18 +70,10 @@ def measured(word: str) -> tuple[list[Result], bool]:
     limit = None if name in APART else patience(LIMIT_SECONDS)
     with tempfile.NamedTemporaryFile() as file:
         command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
-        try:
-            status = subprocess.run(
-                command, check=False, env={**os.environ, ROWS_FILE: file.name}, timeout=limit
-            ).returncode
-        except subprocess.TimeoutExpired:
-            print(f"{name} was ended after {limit:.0f} s.", file=sys.stderr)
-            status = 1
+        status = ended(command, {**os.environ, ROWS_FILE: file.name}, limit)
         rows = read(file.name)
     at = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime())
-    run = Run(
-        program=name, command=" ".join([name, *arguments]), at=at, machine=machine(), pace=(before, pace()), load=load()
-    )
+    run = Run(program=name, command=word, at=at, machine=machine(), pace=(before, pace()), load=load())
     absent = [] if arguments else missing(name, (row.goal for row in rows))
     if absent and status == 0 and name not in APART:
         print(f"{name} did not measure: {'; '.join(absent)}", file=sys.stderr)

@@ -65,8 +65,8 @@ class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
         slow = pace / BEST_MS
         if not goal.cpu or slow <= 1 or not goal.is_met_by(self.figure / slow):
             return self.verdict
-        calculated = f"at {BEST_MS:.0f} ms it would be about {number(self.figure / slow)} {self.unit} (calculated)"
-        return f"{self.verdict} at a pace of {pace:.0f} ms; {calculated}"
+        calculated = f"{number(self.figure / slow)} {self.unit}"
+        return f"{self.verdict}, pace {pace:.0f} ms; calculated for {BEST_MS:.0f} ms: {calculated}"
 
     def line(self, pace: float = BEST_MS) -> str:
         """The row as one line of words."""

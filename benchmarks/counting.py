@@ -73,8 +73,8 @@ def main() -> None:
         [
             row_of(f"counting {what}: CPU", seconds(lambda: edges(clusters))),
             row_of(f"counting {what}, known ones: CPU", seconds(lambda: counter.edges(clusters))),
-            row_of("sums of those edges by workload: CPU", seconds(lambda: by_workload(found))),
-            row_of("sum of those edges: CPU", seconds(lambda: add_all([edge.sums for edge in found]))),
+            row_of(f"adding up {len(found):,} edges by workload: CPU", seconds(lambda: by_workload(found))),
+            row_of(f"adding up {len(found):,} edges: CPU", seconds(lambda: add_all([edge.sums for edge in found]))),
         ]
     )
 
