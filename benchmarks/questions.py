@@ -1,9 +1,10 @@
 """What one question costs: the client's CPU for a GET on a connection that is there, by transport.
 
-    python -m benchmarks.questions [QUESTIONS] [ROUNDS]
+    python -m benchmarks.questions [QUESTIONS] [ROUNDS] [--plain]
 
 Each way asks the same address of one recorded cluster (`benchmarks._replay`) from a process of its own, eight questions
-at a time, in turns with the others; imports and the first connections are left out.
+at a time, in turns with the others; imports and the first connections are left out. TLS is under it, and with `--plain`
+plain http in a second turn.
 """
 
 from __future__ import annotations
@@ -133,11 +134,12 @@ WAYS = {
 
 def main() -> None:
     """Everything in turn."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else QUESTIONS
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
+    plain = "--plain" in sys.argv
+    given = [int(word) for word in sys.argv[1:] if word != "--plain"]
+    count, rounds = given[0] if given else QUESTIONS, given[1] if len(given) > 1 else ROUNDS
     rows = []
     with demo() as ready:
-        for tls in (True, False):
+        for tls in (True, False) if plain else (True,):
             over = "TLS" if tls else "plain http"
             for address, what in ADDRESSES.items():
                 found: dict[str, list[float]] = {way: [] for way in WAYS}
