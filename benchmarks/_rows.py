@@ -80,12 +80,17 @@ HEAD = f"{'what':<78} {'median; best':>28}  {'goal':>11}  {'verdict':<11} peer t
 
 def middle(values: Sequence[float]) -> float:
     """The median."""
-    return sorted(values)[len(values) // 2]
+    return statistics.median(values)
 
 
 def part(values: Sequence[float], share: float) -> float:
     """The value that this share of them does not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def middles(values: Sequence[float], each: int) -> list[float]:
+    """The medians of rounds of so many values: of steps and keys, one alone says nothing."""
+    return [middle(values[start : start + each]) for start in range(0, len(values), each)]
 
 
 def row_of(

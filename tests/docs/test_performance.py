@@ -16,7 +16,7 @@ from benchmarks import page
 from benchmarks._goals import GOALS, goal_of, missing
 from benchmarks._pace import BEST_MS
 from benchmarks._results import Result, Run, joined, load_results, save_results
-from benchmarks._rows import Row, goal_row, row_of
+from benchmarks._rows import Row, goal_row, middles, row_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Run(
@@ -89,6 +89,11 @@ def test_the_median_decides_and_the_best_is_told() -> None:
     assert goal_row("step-300", [11.0, 12.0]).verdict == "missed"
     assert goal_row("list-cpu", [11.0, 11.5, 12.5]).verdict == "met at best"
     assert row_of("something else", [1.0]).verdict == "–"
+
+
+def test_steps_and_keys_are_told_by_rounds_of_them() -> None:
+    assert middles([1.0, 2.0, 9.0, 4.0, 6.0, 5.0, 8.0], 3) == [2.0, 5.0, 8.0]
+    assert goal_row("step-300", middles([1.0, 20.0, 20.0], 3)).verdict == "missed"  # One quick step is no best round.
 
 
 def test_another_pace_is_calculated_only_where_the_pace_may_be_the_reason() -> None:
