@@ -95,7 +95,7 @@ def clusters() -> Plot:
     """Reading recorded clusters once, and following them until all are there: whole processes, imports counted.
 
     One process at a time; all time limits grow with the machine's slowness. The first reading of each size lets the
-    replaying server make its answers and is not counted.
+    replaying server make its answers and is not counted. The better of two more is; of a hundred clusters, one is.
     """
     read, followed = [], []
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -105,9 +105,10 @@ def clusters() -> Plot:
             with replay(str(ready["kubeconfig"]), count, tls=True) as replayed:
                 names = [c["name"] for c in yaml.safe_load(Path(replayed.kubeconfig).read_text())["clusters"]]
                 once, follow = reading_once(replayed.kubeconfig), following(replayed.kubeconfig, names)
+                turns = 1 if count == max(CLUSTERS) else 2
                 run(once, seconds=300)
-                read.append((count, min(run(once, seconds=300).cpu for _ in range(2))))
-                followed.append((count, min(run(follow, seconds=300).cpu for _ in range(2))))
+                read.append((count, min(run(once, seconds=300).cpu for _ in range(turns))))
+                followed.append((count, min(run(follow, seconds=300).cpu for _ in range(turns))))
             print(f"{count} clusters: read {read[-1][1]:.2f} s, followed {followed[-1][1]:.2f} s", flush=True)
     lines = (Curve("reading them once", tuple(read)), Curve("following them until all are there", tuple(followed)))
     return Plot("Many clusters", "clusters", lines, pace())
