@@ -73,7 +73,14 @@ def measured(word: str) -> tuple[list[Result], bool]:
         status = ended(command, {**os.environ, ROWS_FILE: file.name}, limit)
         rows = read(file.name)
     at = time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime())
-    run = Run(program=name, command=word, at=at, machine=machine(), pace=(before, pace()), load=load())
+    run = Run(
+        program=name,
+        command=name if "--read" in arguments else word,
+        at=at,
+        machine=machine(),
+        pace=(before, pace()),
+        load=load(),
+    )
     absent = [] if arguments else missing(name, (row.goal for row in rows))
     if absent and status == 0 and name not in APART:
         print(f"{name} did not measure: {'; '.join(absent)}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """How a console's memory grows: its resident set each minute, left alone and used, side by side.
 
     python -m benchmarks.memory [MINUTES] [SECONDS BETWEEN KEYS]
+    python -m benchmarks.memory --read FILE     # what such a run has printed
 
 Two consoles on one demo of three clusters, on terminals of 160×50. Nobody touches the first; in the second somebody
 walks through all places, opens rows, the graph, help and filters, and goes back.
@@ -18,7 +19,7 @@ from msgspec import Struct
 
 from benchmarks._counted import counted, pictures
 from benchmarks._processes import MESHTOP, cpu_seconds, demo, resident_megabytes
-from benchmarks._rows import goal_row, report, row_of
+from benchmarks._rows import Row, goal_row, report, row_of
 from benchmarks._terminal import Terminal, terminal
 
 MINUTES = 121.0
@@ -49,6 +50,9 @@ def drift(sizes: Sequence[float]) -> float:
 
 def main() -> None:
     """Run both, and print a line each minute; the goals are told where two hours were measured."""
+    if sys.argv[1:2] == ["--read"]:
+        report(memory_rows(read(Path(sys.argv[2]))))
+        return
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else MINUTES
     pause = float(sys.argv[2]) if len(sys.argv) > 2 else PAUSE_SECONDS
     with demo() as ready, tempfile.TemporaryDirectory() as folder:
@@ -64,27 +68,38 @@ def main() -> None:
             spent, made = cpu_seconds(alone.process.pid), pictures(count)
             found = curve(alone, used, minutes, pause)
             spent, made = cpu_seconds(alone.process.pid) - spent, pictures(count) - made
-    last = found[-1]
-    rows = [
-        row_of("console left alone: CPU, while another one is used", [100 * spent / (60 * minutes)], "%"),
-        row_of("console left alone: pictures a minute", [made / minutes], "pictures"),
-    ]
-    later = [one for one in found if one.minute >= WARM_MINUTES]
+    report(
+        [
+            row_of("console left alone: CPU, while another one is used", [100 * spent / (60 * minutes)], "%"),
+            row_of("console left alone: pictures a minute", [made / minutes], "pictures"),
+            *memory_rows(found),
+        ]
+    )
+
+
+def memory_rows(found: Sequence[Minute]) -> list[Row]:
+    """The goals' rows where two hours were measured, else the sizes at the end."""
+    last, later = found[-1], [one for one in found if one.minute >= WARM_MINUTES]
     if last.minute >= WHOLE_MINUTES:
-        rows += [
-            goal_row("flat-alone", [drift([one.alone for one in later])], note=_sizes([one.alone for one in later])),
-            goal_row(
-                "flat-used",
-                [drift([one.used for one in later])],
-                note=f"{_sizes([one.used for one in later])}, {last.keys:,} keys",
-            ),
+        alone, used = [one.alone for one in later], [one.used for one in later]
+        return [
+            goal_row("flat-alone", [drift(alone)], note=_sizes(alone)),
+            goal_row("flat-used", [drift(used)], note=f"{_sizes(used)}, {last.keys:,} keys"),
         ]
-    else:
-        rows += [
-            row_of(f"console left alone, after {last.minute} minutes: memory", [last.alone], "MB"),
-            row_of(f"console used, after {last.minute} minutes, {last.keys:,} keys: memory", [last.used], "MB"),
-        ]
-    report(rows)
+    return [
+        row_of(f"console left alone, after {last.minute} minutes: memory", [last.alone], "MB"),
+        row_of(f"console used, after {last.minute} minutes, {last.keys:,} keys: memory", [last.used], "MB"),
+    ]
+
+
+def read(path: Path) -> list[Minute]:
+    """The minutes that a run has printed."""
+    words = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        Minute(int(one[0]), float(one[1]), float(one[2]), int(one[3]))
+        for one in words
+        if len(one) == 4 and one[0].isdigit()
+    ]
 
 
 def _sizes(sizes: Sequence[float]) -> str:
