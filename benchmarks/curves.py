@@ -111,14 +111,14 @@ def clusters() -> Plot:
                     names = [c["name"] for c in yaml.safe_load(Path(replayed.kubeconfig).read_text())["clusters"]]
                     once, follow = reading_once(replayed.kubeconfig), following(replayed.kubeconfig, names)
                     run(once, seconds=300)
-                    read.append((count, min(run(once, seconds=300).cpu for _ in range(turns))))
-                    followed.append((count, min(run(follow, seconds=300).cpu for _ in range(turns))))
+                    for points, command in ((read, once), (followed, follow)):
+                        points.append((count, min(run(command, seconds=300).cpu for _ in range(turns))))
+                        print(f"{count} clusters: {points[-1][1]:.2f} s", flush=True)
             except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
                 if not followed:
                     raise
                 print(f"{count} clusters did not come to their end, and are not drawn: {error}", flush=True)
                 break
-            print(f"{count} clusters: read {read[-1][1]:.2f} s, followed {followed[-1][1]:.2f} s", flush=True)
     lines = (Curve("reading them once", tuple(read)), Curve("following them until all are there", tuple(followed)))
     return Plot("Many clusters", "clusters", lines, pace())
 
