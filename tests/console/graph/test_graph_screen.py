@@ -572,3 +572,23 @@ async def test_the_panel_of_a_fold_names_what_is_in_it() -> None:
         assert panel.detail is not None
         about = next(section for section in panel.detail.sections if section.title == "About")
         assert any("app-14" in str(fact) for fact in about.facts)
+
+
+async def test_a_tick_while_everything_is_closed_finds_nothing_to_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    closing: list[bool] = []
+    tick = GraphScreen.tick
+
+    async def closed(bar: TopBar) -> None:
+        closing.append(True)
+        assert isinstance(bar.app, StillApp)
+        bar.app._tick()
+
+    def ticked(screen: GraphScreen) -> None:
+        assert not closing, "a screen that is being closed was drawn"
+        tick(screen)
+
+    monkeypatch.setattr(GraphScreen, "tick", ticked)
+    monkeypatch.setattr(BottomBar, "on_unmount", closed, raising=False)
+    async with stage(two()).run_test(size=SIZE) as pilot:
+        await open_graph(pilot)
+    assert closing
