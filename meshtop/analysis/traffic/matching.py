@@ -2,7 +2,8 @@
 
 A client's proxy reports the requested host; a server's proxy reports the first service of its port, ztunnel guesses
 one, and both may report none (istio#46961). So names only tell which of a workload's services was requested; different
-names never make two calls out of one. Every step takes reports by edge and returns new ones.
+names never make two calls out of one. Every step takes reports by edge and returns new ones, or the identical ones where
+their keys and reporters leave it nothing to do, whatever was counted.
 """
 
 from __future__ import annotations
@@ -29,15 +30,14 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
 
     Where neither knows it, take the only cluster whose inventory has the workload, else the reporter's own.
     """
-    reports: dict[EdgeKey, Roles] = {}
-    open_ends: list[EdgeKey] = []
-    for key, roles in ledger.reports.items():
-        if UNSAID in (key.source.place.cluster, key.target.place.cluster):
-            open_ends.append(key)
-        else:
-            reports[key] = roles
+    open_ends = [
+        key for key in ledger.reports if key.source.place.cluster == UNSAID or key.target.place.cluster == UNSAID
+    ]
     if not open_ends:
-        return reports
+        return ledger.reports
+    reports: dict[EdgeKey, Roles] = dict(ledger.reports)
+    for key in open_ends:
+        del reports[key]
     told: dict[tuple[object, ...], list[EdgeKey]] = {}
     for key in reports:
         for end in ("source", "target"):
@@ -95,9 +95,7 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
     return joined
 
 
-def match_names(
-    reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]
-) -> dict[EdgeKey, Roles]:
+def match_names(reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]) -> Reports:
     """Merge the reports of one pair of ends under the service names of the side that knows them best.
 
     If both know as much, the client's names are used, since the client chooses the service. The other side's count
@@ -108,11 +106,13 @@ def match_names(
     for key in reports:
         if key.target.place.workload and not is_hop(key.target.place):
             ends.setdefault((key.source, key.target.place, key.protocol), []).append(key)
+    several = [keys for keys in ends.values() if len(keys) > 1]
+    if not several:
+        return reports
     matched = dict(reports)
-    for keys in ends.values():
-        if len(keys) > 1:
-            told = {key: matched.pop(key) for key in sorted(keys)}
-            matched.update(_named(told, rank))
+    for keys in several:
+        told = {key: matched.pop(key) for key in sorted(keys)}
+        matched.update(_named(told, rank))
     return matched
 
 
