@@ -18,7 +18,7 @@ from meshtop.analysis.traffic.flags import (
     connection_failed,
     flag_meaning,
 )
-from meshtop.analysis.traffic.judge import CountedFailures, CountedKind, HealthJudge, Proof, least_share
+from meshtop.analysis.traffic.judge import HealthJudge, Proof, least_share
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.analysis.traffic.silence import Silence
@@ -204,7 +204,7 @@ def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Ha
     if len(edges) == 1 and edges[0].protocol != "tcp":
         only = edges[0]
         rate = sum(only.codes.values())
-        return [_of_edge(only, rate, judge, (edges, side, question))] if rate > 0 else []
+        return [_of_codes(only.protocol, only.codes, rate, judge, (edges, side, question))] if rate > 0 else []
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
         if edge.protocol != "tcp":
@@ -269,22 +269,6 @@ def _moves(edge: Edge) -> bool:
 
 def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge, asked: _Asked) -> Health:
     """Judge codes that came at `rate` requests per second in all."""
-    return _said_of(_counted(protocol, codes, rate, judge), protocol, codes, rate, judge, asked)
-
-
-def _of_edge(edge: Edge, rate: float, judge: HealthJudge, asked: _Asked) -> Health:
-    """As `_of_codes`, of one edge, whose codes are counted once for all questions about it."""
-    kept = judge.counted
-    known = None if kept is None else kept.get(id(edge))
-    if known is not None:
-        return _said_of(known[1], edge.protocol, edge.codes, rate, judge, asked)
-    counted = _counted(edge.protocol, edge.codes, rate, judge)
-    if kept is not None:
-        kept[id(edge)] = edge, counted
-    return _said_of(counted, edge.protocol, edge.codes, rate, judge, asked)
-
-
-def _counted(protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge) -> CountedFailures:
     # Tens of thousands of calls come through here at a refresh: one look a code, by texts whose hashes are known.
     kinds = judge.kinds_of(protocol)
     parts: dict[str, float] = {}
@@ -305,64 +289,30 @@ def _counted(protocol: str, codes: Mapping[str, float], rate: float, judge: Heal
             examples[what] = max(examples[what], (part, code))
         else:
             parts[what], failures[what], examples[what] = part, judged, (part, code)
-    found: list[CountedKind] = []
-    well = 0
+    proven: list[tuple[Proof, str, str]] = []
+    status = HealthStatus.HEALTHY
     for what, part in parts.items():
         _, degraded, failing = failures[what]
-        proof = judge.proven(part, rate, degraded, failing)
-        well += proof.status is HealthStatus.HEALTHY
-        found.append((proof, what, examples[what][1], degraded, failing))
-    proven = [one for one in found if one[0].status is not HealthStatus.HEALTHY] if well else found
-    return CountedFailures(found, _by_proofs(proven, protocol, codes, rate, judge.thresholds.alpha))
-
-
-def _said_of(
-    counted: CountedFailures,
-    protocol: str,
-    codes: Mapping[str, float],
-    rate: float,
-    judge: HealthJudge,
-    asked: _Asked,
-) -> Health:
-    """The verdict on what was counted, given what was said before."""
-    if not judge.remembers:
-        return counted.verdict
-    changed = False
-    proven: list[CountedKind] = []
-    for one in counted.kinds:
-        proof, what, code, degraded, failing = one
-        said = judge.remembered(_question(asked, protocol, what), proof, degraded, failing)
-        if said is not proof:
-            changed = True
-            one = (said, what, code, degraded, failing)
-        if said.status is not HealthStatus.HEALTHY:
-            proven.append(one)
-    return _by_proofs(proven, protocol, codes, rate, judge.thresholds.alpha) if changed else counted.verdict
-
-
-def _by_proofs(
-    proven: Sequence[CountedKind], protocol: str, codes: Mapping[str, float], rate: float, alpha: float
-) -> Health:
-    """The verdict on codes of which so much is proven."""
-    status = HealthStatus.HEALTHY
-    for one in proven:
-        if SEVERITY[one[0].status] > SEVERITY[status]:
-            status = one[0].status
+        counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
+        if counted.status is not HealthStatus.HEALTHY:
+            proven.append((counted, what, examples[what][1]))
+            if SEVERITY[counted.status] > SEVERITY[status]:
+                status = counted.status
     untold = codes.get("", 0.0) / rate
     if untold > UNKNOWN_THAT_MATTERS:
         doubt = LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate))
         if not proven:
             return doubt
-        return worst([LateHealth(status, partial(_told_of_codes, proven, protocol, alpha)), doubt])
+        return worst([LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha)), doubt])
     if proven:
-        return LateHealth(status, partial(_told_of_codes, proven, protocol, alpha))
+        return LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha))
     return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol))
 
 
-def _told_of_codes(proven: Sequence[CountedKind], protocol: str, alpha: float) -> tuple[str, ...]:
+def _told_of_codes(proven: Sequence[tuple[Proof, str, str]], protocol: str, alpha: float) -> tuple[str, ...]:
     """A sentence for each kind of failure, the worst first: what it is, and the code that it mostly came with."""
     told: list[str] = []
-    for counted, what, code, *_ in sorted(proven, key=lambda one: -SEVERITY[one[0].status]):
+    for counted, what, code in sorted(proven, key=lambda one: -SEVERITY[one[0].status]):
         mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
         told.extend(_told(counted, what, alpha, mostly))
     return tuple(dict.fromkeys(told))

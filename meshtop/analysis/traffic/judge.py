@@ -7,16 +7,14 @@ green in turn, and an alarm that flickers is not read.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable
 
 from msgspec import Struct
 
 from meshtop.analysis.traffic.bounds import at_least, proves
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
-from meshtop.model.state import Health, HealthStatus
+from meshtop.model.state import HealthStatus
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
-from meshtop.model.traffic import Edge
 
 HOLD_SECONDS = 120.0
 """What was proven is not taken back before it is so old."""
@@ -53,24 +51,12 @@ class Proof(Struct, frozen=True, kw_only=True, gc=False):
         return self.failed / self.total if self.total > 0 else 0.0
 
 
-CountedKind = tuple[Proof, str, str, float, float]
-"""A kind of failure among codes: the proof, the kind in words, its most frequent code, and the shares that matter."""
-
-
-class CountedFailures(NamedTuple):
-    """What codes prove of each kind of failure, whatever was said before, and the verdict that follows from that alone."""
-
-    kinds: Sequence[CountedKind]
-    verdict: Health
-
-
 class HealthJudge:
     """Judges the shares of one moment.
 
     `said` holds what was said before and is kept up to date: it outlives the judge from refresh to refresh. Without it,
     or without a moment (`at`, Unix seconds), every verdict stands alone, as in a command that reads once. Asking the
-    same question twice at one moment gives the same answer. With `shared` it keeps what each edge proves, and the edges
-    with it, for the other questions about them.
+    same question twice at one moment gives the same answer.
     """
 
     def __init__(
@@ -80,17 +66,12 @@ class HealthJudge:
         window_seconds: float = DEFAULT_WINDOW_SECONDS,
         at: float | None = None,
         said: dict[Hashable, Said] | None = None,
-        shared: bool = False,
     ) -> None:
         self.thresholds = thresholds
         self.window_seconds = window_seconds
         self._kinds: dict[str, dict[str, FailureKind | None]] = {}
-        self.counted: dict[int, tuple[Edge, CountedFailures]] | None = {} if shared else None
-        """What an edge's codes prove, by its identity: its workload and its service are asked about the same ones."""
         self._at = at
         self._said = said if said is not None and at is not None else None
-        self.remembers = self._said is not None
-        """Whether what was said before counts."""
 
     def kinds_of(self, protocol: str) -> dict[str, FailureKind | None]:
         """What each code of a protocol that was met so far is a failure of, to be filled in; None of what is none."""
@@ -110,45 +91,15 @@ class HealthJudge:
 
         `question` is what is asked, the same at every refresh; None is not remembered.
         """
-        proof = self.proven(failed_per_second, per_second, degraded, failing, seconds=seconds)
-        if question is None or not self.remembers:
-            return proof
-        return self.remembered(question, proof, degraded, failing)
-
-    def proven(
-        self,
-        failed_per_second: float,
-        per_second: float,
-        degraded: float,
-        failing: float,
-        *,
-        seconds: float | None = None,
-    ) -> Proof:
-        """As `share`, by these counts alone, whatever was said before."""
         over = self.window_seconds if seconds is None else seconds
         failed, total = min(failed_per_second, per_second) * over, per_second * over
         status, bound = self._proven(failed, total, degraded, failing)
-        return Proof(status=status, failed=failed, total=total, seconds=over, bound=bound)
-
-    def remembered(self, question: Hashable, proof: Proof, degraded: float, failing: float) -> Proof:
-        """What is said on this proof, given what was said before: the identical proof where that changes nothing.
-
-        To be asked of a judge that `remembers`.
-        """
-        assert self._said is not None
-        if proof.status is HealthStatus.HEALTHY and question not in self._said:
-            return proof
-        status, held = self._remembered(question, proof.status, proof.failed, proof.total, (degraded, failing))
-        if not held:
-            return proof
-        return Proof(
-            status=status,
-            failed=proof.failed,
-            total=proof.total,
-            seconds=proof.seconds,
-            bound=failing if status is HealthStatus.FAILING else degraded,
-            held=True,
-        )
+        held = False
+        if question is not None and self._said is not None and self._at is not None:
+            status, held = self._remembered(question, status, failed, total, (degraded, failing))
+            if held:
+                bound = failing if status is HealthStatus.FAILING else degraded
+        return Proof(status=status, failed=failed, total=total, seconds=over, bound=bound, held=held)
 
     def _proven(self, failed: float, total: float, degraded: float, failing: float) -> tuple[HealthStatus, float]:
         if failed <= 0:

@@ -2,8 +2,8 @@
 
 A client's proxy reports the requested host; a server's proxy reports the first service of its port, ztunnel guesses
 one, and both may report none (istio#46961). So names only tell which of a workload's services was requested; different
-names never make two calls out of one. Every step takes reports by edge and returns new ones, or the identical ones where
-their keys and reporters leave it nothing to do, whatever was counted.
+names never make two calls out of one. Every step takes reports by edge and returns new ones, or the identical ones
+where their keys and reporters leave it nothing to do, whatever was counted.
 """
 
 from __future__ import annotations

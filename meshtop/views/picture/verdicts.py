@@ -65,11 +65,7 @@ class Verdicts:
         for where in [where for where, (_, asked_at) in self._usual.items() if self._at - asked_at > FORGET_SECONDS]:
             del self._usual[where]
         self._judge = HealthJudge(
-            thresholds,
-            window_seconds=snapshot.window_seconds,
-            at=None if past else snapshot.at,
-            said=said,
-            shared=True,
+            thresholds, window_seconds=snapshot.window_seconds, at=None if past else snapshot.at, said=said
         )
         self._made: dict[_WorkloadId, Health] = {}
         self._asked_in: dict[_WorkloadId, Sequence[Health]] = {}
@@ -110,7 +106,7 @@ class Verdicts:
 
     def _with_calls(self, where: _WorkloadId, readiness: Health, calls: Sequence[Health]) -> Health:
         return verdict_with_calls(
-            readiness, calls, self._judge, self._states, where[:1] if where[0] else (), self._lately(where), where
+            readiness, calls, self._judge, self._states, {where[0]} - {""}, self._lately(where), where
         )
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
