@@ -2,7 +2,8 @@
 
 A client's proxy reports the requested host; a server's proxy reports the first service of its port, ztunnel guesses
 one, and both may report none (istio#46961). So names only tell which of a workload's services was requested; different
-names never make two calls out of one. Every step takes reports by edge and returns new ones.
+names never make two calls out of one. Every step takes reports by edge and returns new ones, or the identical ones
+where their keys and reporters leave it nothing to do, whatever was counted.
 """
 
 from __future__ import annotations
@@ -30,15 +31,14 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
 
     Where neither knows it, take the only cluster whose inventory has the workload, else the reporter's own.
     """
-    reports: dict[EdgeKey, Roles] = {}
-    open_ends: list[EdgeKey] = []
-    for key, roles in ledger.in_turns(ledger.reports.items()):
-        if UNSAID in (key.source.place.cluster, key.target.place.cluster):
-            open_ends.append(key)
-        else:
-            reports[key] = roles
+    open_ends = [
+        key for key in ledger.reports if key.source.place.cluster == UNSAID or key.target.place.cluster == UNSAID
+    ]
     if not open_ends:
-        return reports
+        return ledger.reports
+    reports: dict[EdgeKey, Roles] = dict(ledger.reports)
+    for key in open_ends:
+        del reports[key]
     told: dict[tuple[object, ...], list[EdgeKey]] = {}
     for key in reports:
         for end in ("source", "target"):
@@ -103,7 +103,7 @@ def match_names(
     rank: Callable[[str], int],
     is_hop: Callable[[WorkloadPlace], bool],
     in_turns: InTurns = iter,
-) -> dict[EdgeKey, Roles]:
+) -> Reports:
     """Merge the reports of one pair of ends under the service names of the side that knows them best.
 
     If both know as much, the client's names are used, since the client chooses the service. The other side's count
@@ -114,11 +114,13 @@ def match_names(
     for key in in_turns(reports):
         if key.target.place.workload and not is_hop(key.target.place):
             ends.setdefault((key.source, key.target.place, key.protocol), []).append(key)
+    several = [keys for keys in ends.values() if len(keys) > 1]
+    if not several:
+        return reports
     matched = dict(reports)
-    for keys in in_turns(ends.values()):
-        if len(keys) > 1:
-            told = {key: matched.pop(key) for key in sorted(keys)}
-            matched.update(_named(told, rank))
+    for keys in in_turns(several):
+        told = {key: matched.pop(key) for key in sorted(keys)}
+        matched.update(_named(told, rank))
     return matched
 
 

@@ -1,6 +1,7 @@
 """Joins reports of one logical edge: hops through waypoints and gateways, and incompletely known destinations.
 
-Every step takes reports by edge and returns new ones; its input is not changed.
+Every step takes reports by edge and returns new ones, or the identical ones where their keys and reporters leave it
+nothing to do, whatever was counted; its input is not changed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,11 @@ class Stitched(NamedTuple):
 
 
 def stitch(ledger: Ledger) -> Stitched:
-    """The logical edges of a ledger, and the hops that each one passes through."""
+    """The logical edges of a ledger, and the hops that each one passes through.
+
+    The ledger's identical reports mean that nothing was joined, and that nothing will be, with the same hops, while the
+    ledger's names are the same.
+    """
     kind_of = _hop_kinds(ledger)
     reports = place_guessed_ends(ledger)
     ledger.between()
@@ -233,9 +238,7 @@ def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, floa
     return [(EdgeKey(segment.source, target, segment.protocol), 1.0)]
 
 
-def merge_service_only_edges(
-    reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: ""
-) -> dict[EdgeKey, Roles]:
+def merge_service_only_edges(reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: "") -> Reports:
     """Merge a source's report that names only the service or app with destinations that no source reported.
 
     Requests that the source's own proxy ended (no healthy host, no route) stay on the edge to the service.
@@ -249,11 +252,15 @@ def merge_service_only_edges(
                 unclaimed.setdefault((key.source, key.protocol), []).append(key)
         elif departs and not arrives and (key.target.service or key.target.app):
             half_known.append(key)
+    whose = [
+        (key, ends)
+        for key in half_known
+        if (ends := _ends_of(key.target, unclaimed.get((key.source, key.protocol), ()), app_of))
+    ]
+    if not whose:
+        return reports
     joined = dict(reports)
-    for key in half_known:
-        ends = _ends_of(key.target, unclaimed.get((key.source, key.protocol), ()), app_of)
-        if not ends:
-            continue
+    for key, ends in whose:
         delivered = {role: report.without_lost() for role, report in reports[key].items()}
         for end, share in call_shares({end: joined[end] for end in ends}, ARRIVING):
             joined[end] = merged(joined[end], delivered, share)
