@@ -132,6 +132,11 @@ class Metrics:
         self._control = control
         self._built: dict[str, tuple[int, list[WorldSeries]]] = {}
 
+    @property
+    def keeps_series(self) -> bool:
+        """Whether series are the same objects from query to query."""
+        return len(self._state.streams[self._cluster]) <= KEPT
+
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[WorldSeries]:
         """All series of a metric, or of all metrics accepted by `among`."""
         self._state.advance()
