@@ -77,8 +77,16 @@ def set_operation(
     def plan() -> SetPlan:
         sign = signature(matching)
         numbers: dict[Signature, int] = {}
-        asked = [numbers.setdefault(sign(column.labels), len(numbers)) for column in other]
-        found = [numbers.get(sign(column.labels), -1) for column in kept]
+        # Both sides are often the same series, at another moment.
+        known: dict[int, int] = {}
+        asked = []
+        for column in other:
+            number = known[id(column.labels)] = numbers.setdefault(sign(column.labels), len(numbers))
+            asked.append(number)
+        found = [
+            number if (number := known.get(id(column.labels))) is not None else numbers.get(sign(column.labels), -1)
+            for column in kept
+        ]
         return SetPlan(asked, found, twins(labels_of([*left, *right] if op == "or" else left)))
 
     # The sides' lengths belong to it: the same series can be parted in other ways.

@@ -163,7 +163,11 @@ class Counted(Sequence[float]):
         return len(self._elapsed.stamps)
 
     def __iter__(self) -> Iterator[float]:
-        return (self[index] for index in range(len(self)))
+        known, at, sums = self._elapsed.known, self._elapsed.at, self._sums
+        for index in range(len(self._elapsed.stamps)):
+            era, elapsed = known.get(index) or at(index)
+            value = sums[era][0] + sums[era][1] * elapsed
+            yield value // 1.0 if self._whole else value
 
     @overload
     def __getitem__(self, index: int) -> float: ...
@@ -224,6 +228,7 @@ def bucket_shares(bounds: tuple[float, ...], median: float, spread: float) -> tu
     return (*((1 + erf((log(bound) - mu) / (spread * sqrt(2)))) / 2 for bound in bounds[:-1]), 1.0)
 
 
+@lru_cache(maxsize=4096)
 def shares(median: float, spread: float) -> tuple[float, ...]:
     """The share below each of Envoy's bounds."""
     return bucket_shares(BOUNDS, median, spread)
