@@ -86,9 +86,7 @@ def group_labels(series: Labels, labels: Sequence[str], without: bool) -> Labels
     return {name: value for name in labels if (value := series.get(name))}
 
 
-def _grouped(
-    vector: Vector, labels: Sequence[str], without: bool, plans: Plans
-) -> tuple[list[int], list[Labels]]:
+def _grouped(vector: Vector, labels: Sequence[str], without: bool, plans: Plans) -> tuple[list[int], list[Labels]]:
     """The number of each column's group, and the groups' labels."""
     given = labels_of(vector)
 

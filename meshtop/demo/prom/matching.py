@@ -84,7 +84,7 @@ def set_operation(
             number = known[id(column.labels)] = numbers.setdefault(sign(column.labels), len(numbers))
             asked.append(number)
         found = [
-            number if (number := known.get(id(column.labels))) is not None else numbers.get(sign(column.labels), -1)
+            known[id(column.labels)] if id(column.labels) in known else numbers.get(sign(column.labels), -1)
             for column in kept
         ]
         return SetPlan(asked, found, twins(labels_of([*left, *right] if op == "or" else left)))
@@ -97,7 +97,7 @@ def set_operation(
     if steps == 1:
         there = {number for column, number in zip(other, asked, strict=True) if column.values[0] is not None}
         for column, number in zip(kept, found, strict=True):
-            values = column.values if (number in there) is wanted else [None]
+            values: Values = column.values if (number in there) is wanted else [None]
             filtered.append(SeriesColumn(column.labels, values))
     else:
         groups: dict[int, Vector] = {}
