@@ -17,12 +17,15 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from io import TextIOWrapper
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from meshtop import __version__
 from meshtop.model.errors import MeshtopError
 from meshtop.model.text import clean
+
+if TYPE_CHECKING:
+    from logging.handlers import RotatingFileHandler
 
 HIDDEN = "(hidden)"
 MAX_BYTES = 1_000_000
@@ -100,35 +103,42 @@ class _Formatter(logging.Formatter):
         return "\n    ".join(clean(line) for line in lines)
 
 
-class _LogFile(RotatingFileHandler):
-    """A log file readable only by its user; several processes may write it, and errors of writing are ignored."""
+@cache
+def _log_file() -> type[RotatingFileHandler]:
+    """The handler; its base comes from a module with four more, which who logs nothing does without."""
+    from logging.handlers import RotatingFileHandler
 
-    def _open(self) -> TextIOWrapper:
-        number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with contextlib.suppress(OSError):  # another user's file, or a device
-            os.fchmod(number, 0o600)
-        return open(number, "a", encoding="utf-8", errors="backslashreplace")
+    class LogFile(RotatingFileHandler):
+        """A log file readable only by its user; several processes may write it, and errors of writing are ignored."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a record to the file of that name, reopened if another process has rotated it."""
-        try:
-            if (stream := self.stream) is not None and self._moved(stream):
-                self.stream = None
-                stream.close()
-                self.stream = self._open()
-        except OSError:
-            return
-        super().emit(record)
+        def _open(self) -> TextIOWrapper:
+            number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with contextlib.suppress(OSError):  # another user's file, or a device
+                os.fchmod(number, 0o600)
+            return open(number, "a", encoding="utf-8", errors="backslashreplace")
 
-    def _moved(self, stream: TextIOWrapper) -> bool:
-        try:
-            here, there = os.fstat(stream.fileno()), os.stat(self.baseFilename)
-        except FileNotFoundError:
-            return True
-        return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
+        def emit(self, record: logging.LogRecord) -> None:
+            """Write a record to the file of that name, reopened if another process has rotated it."""
+            try:
+                if (stream := self.stream) is not None and self._moved(stream):
+                    self.stream = None
+                    stream.close()
+                    self.stream = self._open()
+            except OSError:
+                return
+            super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Ignore errors of writing; Python's default would print a traceback to stderr."""
+        def _moved(self, stream: TextIOWrapper) -> bool:
+            try:
+                here, there = os.fstat(stream.fileno()), os.stat(self.baseFilename)
+            except FileNotFoundError:
+                return True
+            return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+            """Ignore errors of writing; Python's default would print a traceback to stderr."""
+
+    return LogFile
 
 
 _log = logging.getLogger(__name__)
@@ -141,7 +151,7 @@ def start_log(path: Path, *, requests: bool = False) -> None:
     With `requests`, httpx's line for each request is included. Raises OSError if the file cannot be written.
     """
     global _running
-    handler = _LogFile(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+    handler = _log_file()(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
     handler.setFormatter(_Formatter())
     stop_log()
     _running = handler

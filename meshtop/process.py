@@ -32,6 +32,9 @@ _MANY_OBJECTS = 20_000
 
 QUIET_SECONDS = 3.0
 """So long after the last key nobody waits for the next one."""
+_IMPATIENCE = ((20.0, 0.5), (120.0, 0.0))
+"""So many seconds after a collection was due, so many without a key will do: somebody who types on and on without a
+pause, and closes a screen every second, leaves tens of megabytes a minute behind."""
 _AT_MOST_EVERY_SECONDS = 60.0
 _SHARE = 200.0
 """A full collection is followed by so many times its own length without one: half a per cent of a core at most."""
@@ -129,27 +132,28 @@ def raise_open_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def collect_all() -> None:
+def collect_all() -> bool:
     """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
 
-    Nothing happens while somebody makes thousands of objects.
+    Nothing happens, and the answer is False, while somebody makes thousands of objects.
     """
     with _lock:
         if _depth:
-            return
+            return False
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        return True
 
 
 class IdleCollector:
     """Runs full collections while nobody presses a key.
 
     The thresholds of `prepare` never let one run by itself, and screens that were closed are cycles: without it they
-    pile up. `clock` gives seconds that only grow.
+    pile up. `clock` gives seconds that only grow; `collect` tells whether it could do it.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], None] = collect_all) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], bool] = collect_all) -> None:
         self._clock = clock
         self._collect = collect
         self._touched = self._due = clock()
@@ -161,9 +165,9 @@ class IdleCollector:
     def look(self) -> bool:
         """Collect, if nobody is there and the last time is long enough ago; whether it was done."""
         now = self._clock()
-        if now < self._due or now - self._touched < QUIET_SECONDS:
+        quiet = min((seconds for late, seconds in _IMPATIENCE if now - self._due >= late), default=QUIET_SECONDS)
+        if now < self._due or now - self._touched < quiet or not self._collect():
             return False
-        self._collect()
         took = self._clock() - now
         self._due = now + took + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
         return True

@@ -68,9 +68,10 @@ def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> No
 
     done: list[float] = []
 
-    def collect() -> None:
+    def collect() -> bool:
         done.append(Time.now)
         Time.now += Time.costs
+        return True
 
     idle = IdleCollector(lambda: Time.now, collect)
     idle.touched()
@@ -90,6 +91,35 @@ def test_full_collections_wait_for_a_quiet_moment_and_take_a_small_share() -> No
     Time.now += 101
     assert idle.look()
     assert len(done) == 3
+
+
+def test_somebody_who_types_without_a_pause_does_not_keep_all_closed_screens() -> None:
+    now, possible, done = [100.0], [False], []
+
+    def collect() -> bool:
+        done.append(now[0])
+        return possible[0]
+
+    idle = IdleCollector(lambda: now[0], collect)
+    while now[0] < 119.0:
+        idle.touched()
+        now[0] += 1.0
+        assert not idle.look(), "a second is no pause yet"
+    now[0] = 121.0
+    idle.touched()
+    now[0] += 0.4
+    assert not idle.look()
+    now[0] += 0.1
+    assert not idle.look(), "a picture is being made"
+    assert done == [121.5]
+    possible[0] = True
+    assert idle.look(), "it was put off, and not for a minute"
+    now[0] += 60 + 119
+    idle.touched()
+    assert not idle.look()
+    now[0] += 1
+    idle.touched()
+    assert idle.look(), "after two minutes it waits for nobody"
 
 
 def test_no_garbage_is_looked_for_among_what_is_imported() -> None:

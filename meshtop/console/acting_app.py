@@ -13,6 +13,7 @@ from meshtop.console.replay import NOT_OF_A_RECORDING, Replay
 from meshtop.console.running import BackgroundRuns
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.terminal.shell import Shell
+from meshtop.console.workers import work_on_thread
 from meshtop.log import defects_logged
 from meshtop.model.errors import Exit
 from meshtop.views.frame.table import Tone
@@ -100,7 +101,7 @@ class ActingApp(Shell):
             finally:
                 self.post_message(IncidentWritten(said, done))
 
-        self.run_worker(work, thread=True, exclusive=True, group="incident", exit_on_error=False)
+        work_on_thread(self, work, exclusive=True, group="incident")
 
     def on_incident_written(self, message: IncidentWritten) -> None:
         """Say where the page is, or why there is none."""

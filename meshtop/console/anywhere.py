@@ -23,6 +23,7 @@ from meshtop.console.widgets.proposals import (
     value_proposals,
     written_proposal,
 )
+from meshtop.console.workers import work_on_thread
 from meshtop.log import defects_logged
 from meshtop.model.state import State
 
@@ -174,7 +175,7 @@ class Anywhere:
                 self.learn(picture)
             app.post_message(NamesLearned())
 
-        app.run_worker(work, thread=True, exclusive=True, group="names", exit_on_error=False)
+        work_on_thread(app, work, exclusive=True, group="names")
 
     def find(self, text: str, most: int) -> list[Proposal]:
         """The proposals for a typed line, the best first."""

@@ -43,7 +43,7 @@ from meshtop.console.session import ConsoleOptions, ConsoleSession, PictureArriv
 from meshtop.console.terminal.look import Look
 from meshtop.console.terminal.shell import stylesheets
 from meshtop.console.themes import find_theme
-from meshtop.console.workers import ForgetfulExecutor
+from meshtop.console.workers import ForgetfulExecutor, work_on_thread
 from meshtop.log import defects_logged, log_repeated
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.errors import Exit, MeshtopError
@@ -149,7 +149,7 @@ class MeshtopApp(ActingApp):
                 more = f" (and {len(problems) - 1} more: meshtop config validate)" if len(problems) > 1 else ""
                 self.call_from_thread(self._say, problems[0] + more, Tone.DEGRADED)
 
-        self.run_worker(work, thread=True, group="keymap", exit_on_error=False)
+        work_on_thread(self, work, group="keymap")
 
     def on_key(self, event: events.Key) -> None:
         """Forward keys that were typed before an opened prompt received the focus to that prompt.

@@ -9,6 +9,7 @@ from functools import partial
 from textual.message import Message
 from textual.screen import Screen
 
+from meshtop.console.workers import work_on_thread
 from meshtop.log import log_repeated
 
 _log = logging.getLogger(__name__)
@@ -48,9 +49,7 @@ class Making:
             return
         self._number += 1
         self._busy, self._waiting = True, None
-        self._screen.run_worker(
-            partial(self._work, self._number, make), thread=True, group="making", exit_on_error=False
-        )
+        work_on_thread(self._screen, partial(self._work, self._number, make), group="making")
 
     def forget(self) -> None:
         """What is under way is no longer wanted; what is asked next does not wait for it."""

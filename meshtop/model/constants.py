@@ -16,6 +16,12 @@ CONTRADICTED_FROM = 0.05
 MUTUAL_TLS_FROM = 0.995
 """At this share and above, traffic counts as entirely mutual TLS (shown as 100 %)."""
 
+APDEX_TARGET_MS = 500.0
+"""Default Apdex target in milliseconds: up to it a request satisfies, up to four times as long it is tolerated."""
+
+AS_REPORTED = "auto"
+"""Value of `access.user` that takes the user reported by Kubernetes, cluster by cluster."""
+
 DEFAULT_ALPHA = 0.05
 """Default false-alarm rate (alpha) of canary verdicts; it holds however often they are computed."""
 DEFAULT_MINIMUM_REQUESTS = 200

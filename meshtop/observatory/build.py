@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from meshtop.analysis.tenancy.access.rights import AUTO
 from meshtop.model.alerting import SloTarget
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
-from meshtop.observatory.adoption import Adopter
+from meshtop.model.constants import AS_REPORTED
 from meshtop.observatory.feed import ClusterFeed, MetricsSource, Schedule
 from meshtop.observatory.observatory import Observatory
 from meshtop.settings.document import ConfigError
@@ -20,11 +18,11 @@ from meshtop.sources.auth.kubeconfig import ClusterRef, find_clusters
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.pacing import PARALLEL_LISTINGS, ListingQueue
-from meshtop.sources.prometheus.central import CentralTelemetry
 from meshtop.sources.prometheus.source import PrometheusSource
 
 if TYPE_CHECKING:
     from meshtop.settings.schema import ClusterSettings, Settings
+    from meshtop.sources.prometheus.central import CentralTelemetry
 
 
 def open_observatory(
@@ -62,13 +60,15 @@ def open_observatory(
     targets = slo_targets(settings.slos)
     central = None
     if settings.telemetry is not None and settings.telemetry.url:
+        from meshtop.sources.prometheus.central import CentralTelemetry
+
         central = CentralTelemetry(
             settings.telemetry, timeout=timeout, clock=clock, read_only=all_read_only, asked=asked, slos=targets
         )
 
     # A few clusters gain nothing by waiting for a sign of life first.
     queue = ListingQueue() if len(refs) > PARALLEL_LISTINGS else None
-    asks_who = settings.access.user == AUTO and bool(settings.access.policy or settings.tenancy)
+    asks_who = settings.access.user == AS_REPORTED and bool(settings.access.policy or settings.tenancy)
 
     adopts = settings.discovery.registries and settings.discovery.adopt_credentials and not only
     if adopts:
@@ -121,6 +121,8 @@ def open_observatory(
 
     adopter = None
     if adopts:
+        from meshtop.observatory.adoption import Adopter
+
         adopter = Adopter(lambda ref, via: feed(ref, via, adopted=True), timeout_seconds=timeout, clock=clock)
     schedule = Schedule(
         refresh_seconds=settings.refresh,
@@ -139,6 +141,8 @@ def _chosen(refs: Sequence[ClusterRef], only: Sequence[str]) -> list[ClusterRef]
     names = [ref.name for ref in refs]
     for name in only:
         if name not in names:
+            from difflib import get_close_matches
+
             close = get_close_matches(name, names, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names) or 'none'}."
             raise ConfigError(f"There is no cluster {name}; {hint}")

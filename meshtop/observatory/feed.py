@@ -17,13 +17,13 @@ from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import Cost, SourceStatus, State
 from meshtop.model.telemetry import Courses, History, Line, Telemetry
-from meshtop.observatory.canaries import RouteToCount, count_routes
 from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.problem import more_time
 from meshtop.sources.prometheus.counts import Counting
 
 if TYPE_CHECKING:
+    from meshtop.observatory.canaries import RouteToCount
     from meshtop.sources.auth.kubeconfig import ClusterRef
     from meshtop.sources.prometheus.charts import LineQuery
 
@@ -435,6 +435,8 @@ class ClusterFeed:
         """Update the counts of weighted routes; those that do not arrive in time keep their last answer."""
         if self.prometheus.telemetry is None:
             return
+        from meshtop.observatory.canaries import count_routes
+
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 self.canaries = await count_routes(self.prometheus, routes, at)

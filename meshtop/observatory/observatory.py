@@ -12,13 +12,12 @@ from msgspec import structs
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
-from meshtop.observatory.adoption import Adopter
-from meshtop.observatory.canaries import EVERY_SECONDS, routes_to_count
 from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.sources.kubernetes.pacing import wait_at_most
 
 if TYPE_CHECKING:
     from meshtop.model.telemetry import Line
+    from meshtop.observatory.adoption import Adopter
     from meshtop.sources.prometheus.charts import LineQuery
 
 FIRST_GAP_SECONDS = 0.05
@@ -172,6 +171,8 @@ class Observatory:
 
     async def _count_canaries(self) -> bool:
         """Let every cluster count the requests of all weighted routes; False when there are none."""
+        from meshtop.observatory.canaries import routes_to_count  # here: most commands show no canaries
+
         at = self._clock() if self.schedule.moment is None else self.schedule.moment
         known = [(i, f.prometheus.telemetry) for f in self.feeds if (i := f.kubernetes.inventory()) is not None]
         routes = routes_to_count(known, at)
@@ -182,6 +183,8 @@ class Observatory:
         return any(feed.canaries for feed in self.feeds)
 
     async def _follow_canaries(self, changed: asyncio.Event) -> None:
+        from meshtop.observatory.canaries import EVERY_SECONDS
+
         while True:
             counted = await self._count_canaries()
             if counted:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from meshtop.analysis.tenancy.ownership import NONE, NamespaceOwner, Owners
 from meshtop.analysis.traffic.figures import Figures, add_all, matrix, namespace_of
+from meshtop.model.constants import APDEX_TARGET_MS
 from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
 Namespace = tuple[str, str]
@@ -19,9 +20,6 @@ Pairs = Mapping[tuple[Namespace, Namespace], Sums]
 Within = Callable[[str, str], bool]
 """Predicate: whether a namespace of a cluster is in scope."""
 Group = TypeVar("Group", bound=Hashable)
-
-TARGET_MS = 500.0
-"""Default Apdex target in milliseconds: up to it a request satisfies, up to four times as long it is tolerated."""
 
 
 class UnitTraffic(Struct, frozen=True):
@@ -155,7 +153,7 @@ def of_level(edges: Iterable[Edge], owners: Owners, belongs: Callable[[Namespace
     )
 
 
-def apdex(buckets: Buckets, target_ms: float = TARGET_MS) -> float | None:
+def apdex(buckets: Buckets, target_ms: float = APDEX_TARGET_MS) -> float | None:
     """Apdex (Apdex Alliance, Technical Specification 1.1) from histogram buckets.
 
     It is the share of satisfied requests plus half of the tolerated ones, 0 to 1; None when nothing was timed.

@@ -6,8 +6,6 @@ Sources: RFC 9110 (HTTP), the gRPC status code list, Envoy's access log `RESPONS
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 NO_RESPONSE = "-"
 """Displayed code when there was no response (Istio writes 0)."""
 
@@ -138,6 +136,8 @@ def code_meaning(protocol: str, code: str) -> str:
         return "no response"
     if protocol == "grpc" and code in GRPC_STATUS:
         return f"{code} {GRPC_STATUS[code]}"
+    from http import HTTPStatus  # here, as lists show no code in words
+
     try:
         return f"{code} {HTTPStatus(int(code)).phrase}"
     except ValueError:

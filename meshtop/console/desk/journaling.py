@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from textual.message import Message
 
+from meshtop.console.workers import work_on_thread
 from meshtop.model.numbers import age
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class JournalWatch:
         found = journal_stamp()
         if found != self._stamp or self._alive:
             self._stamp = found
-            self._target.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
+            work_on_thread(self._target, self._read, exclusive=True, group="journal")
 
     def _read(self) -> None:
         self._target.post_message(read_journal())

@@ -19,6 +19,7 @@ from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.plot_memory import plots_of
+from meshtop.console.workers import work_on_thread
 from meshtop.log import defects_logged
 from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean, cut
@@ -99,7 +100,7 @@ class GraphPanel(Vertical):
         """
         self._session, self._end, self._moment = session, end, end if past else None
         work = partial(self._work, make, marks, plots_of(self).span.window(end))
-        self.run_worker(work, thread=True, exclusive=True, group="panel", exit_on_error=False)
+        work_on_thread(self, work, exclusive=True, group="panel")
 
     def _work(
         self,

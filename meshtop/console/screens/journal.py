@@ -20,6 +20,7 @@ from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.workers import work_on_thread
 from meshtop.views.frame.columns import Columns, text_cell
 from meshtop.views.frame.filter import FilterError, find_column, parse_filter
 from meshtop.views.frame.sort import SortKey, parse_sort, sort_items
@@ -132,7 +133,7 @@ class JournalScreen(MeshScreen):
     def read_again(self) -> None:
         """Read the journal on a worker thread."""
         if self.is_current:
-            self.run_worker(self._read, thread=True, exclusive=True, group="journal", exit_on_error=False)
+            work_on_thread(self, self._read, exclusive=True, group="journal")
 
     def _read(self) -> None:
         self.post_message(read_journal(MOST))

@@ -13,6 +13,7 @@ from textual.message import Message
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
+from meshtop.console.workers import work_on_thread
 from meshtop.log import defects_logged
 from meshtop.model.errors import MeshtopError
 from meshtop.model.text import cell_width, clean, cut, fit
@@ -72,7 +73,7 @@ class ReportScreen(MeshScreen):
                     made = _sentence(str(error))
             self.post_message(ReportMade(made))
 
-        self.run_worker(work, thread=True, exclusive=True, group="report", exit_on_error=False)
+        work_on_thread(self, work, exclusive=True, group="report")
 
     def on_report_made(self, message: ReportMade) -> None:
         """Show it."""

@@ -23,6 +23,7 @@ from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
+from meshtop.console.workers import work_on_thread
 from meshtop.log import defects_logged
 from meshtop.model.errors import MeshtopError
 from meshtop.model.text import clean
@@ -158,7 +159,7 @@ class WhatIfScreen(MeshScreen):
             return
         self._busy, self._asked_at = True, picture.snapshot.at
         work = partial(self._work, picture, self._make, self._questions, self._number)
-        self.run_worker(work, thread=True, group="whatif", exit_on_error=False)
+        work_on_thread(self, work, group="whatif")
 
     def _work(self, picture: Picture, make: MakePicture, questions: tuple[WhatIfQuestion, ...], number: int) -> None:
         answer: WhatIfAnswer | None = None

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
 
 from rich.color import ColorSystem
 from rich.console import Console, RenderableType
@@ -27,6 +27,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.worker import Worker
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
@@ -50,6 +51,8 @@ DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
 NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
 """The private parts of a screen, and of other nodes, that are used here."""
+WORKER_PARTS = ("_task",)
+"""The private parts of a worker that are used here."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
@@ -67,6 +70,20 @@ def _divide(self: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
 
 
 Strip.divide = _divide  # type: ignore[method-assign]
+
+
+def when_it_ends(worker: Worker[Any], call: Callable[[], None]) -> None:
+    """Call a function when a worker that was begun has ended, also if it was cancelled before it did anything."""
+    if worker._task is not None:
+        worker._task.add_done_callback(lambda _: call())
+
+
+@runtime_checkable
+class LetsGo(Protocol):
+    """A widget or a screen that shows much."""
+
+    def let_go(self) -> None:
+        """Name no longer what was shown; the screen is closed, and nothing is drawn any more."""
 
 
 class HookedApp(Guarded, App[int]):
@@ -115,13 +132,15 @@ class HookedApp(Guarded, App[int]):
             self.displaying = False
 
     async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
-        # Textual frees the map of a closed screen, but not what its widgets drew; as these stand in cycles, half of
-        # its megabytes would wait for the collector.
-        drawn = [screen, *screen._compositor.widgets]
+        # Textual frees the map of a closed screen, but neither what its widgets drew nor what they show, which is of a
+        # whole picture; as these stand in cycles, all of it would wait for the collector.
+        widgets = list(screen.walk_children(Widget, with_self=True))
         replaced = await super()._replace_screen(screen)
         if not replaced.is_running:
-            for widget in drawn:
+            for widget in widgets:
                 widget._styles_cache.clear()
+                if isinstance(widget, LetsGo):
+                    widget.let_go()
         return replaced
 
     def style_of_class(self, widget: Widget, name: str) -> Style:

@@ -9,7 +9,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
-from meshtop.console.terminal.signals import Ending, end_on_signals
+from meshtop.console.terminal.signals import Ending, end_on_signals, hang_up_with
 from meshtop.console.terminal.textual_hooks import app_of, draw_on_stdout, loop_of
 
 # What draws nothing and moves nothing: bell, OSC (title, clipboard, pointer shape; also wrapped for tmux and
@@ -67,8 +67,12 @@ class ThinDriver(WatchfulDriver, LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         draw_on_stdout(self)
+        self._is_watched = False
 
     def start_application_mode(self) -> None:
         """Start using the terminal, and handle signals."""
         super().start_application_mode()
         end_on_signals(loop_of(self), cast(FrameKeeper, app_of(self)).end)
+        if not self._is_watched:
+            self._is_watched = True
+            hang_up_with(self.fileno)

@@ -29,6 +29,7 @@ from meshtop.console.widgets.graph_window import GraphScene, GraphWindow, SceneJ
 from meshtop.console.widgets.line_widget import LineWidget
 from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.notes import Note, note_lines
+from meshtop.console.workers import work_on_thread
 
 _log = logging.getLogger(__name__)
 WHEEL_X, WHEEL_Y = 8, 3
@@ -217,7 +218,7 @@ class GraphView(LineWidget, can_focus=True):
             placed=self._placed,
         )
         work = partial(self._work, self._number, job)
-        self._worker = self.run_worker(work, thread=True, group="layout", exit_on_error=False)
+        self._worker = work_on_thread(self, work, group="layout")
         number = self._number
         self.set_timer(_BUSY_SECONDS, lambda: self._say_busy(number))
 

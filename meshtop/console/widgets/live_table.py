@@ -161,6 +161,10 @@ class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
         if self.cursor_key is not None and self.cursor_key != before:
             self.post_message(self.RowHighlighted(self, self.cursor_key))
 
+    def let_go(self) -> None:
+        """The screen is closed: the rows are somebody else's."""
+        self._state, self._lines = TableState(), []
+
     @property
     def position(self) -> str:
         """Where the cursor is (`12/62`)."""

@@ -5,6 +5,8 @@ Only names, servers and file paths are read here; `meshtop.sources.auth.credenti
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +28,10 @@ Document = dict[str, Any]
 
 _CLUSTER_FILES = ("certificate-authority",)
 _INLINE_USER = frozenset({"token", "client-certificate-data", "client-key-data", "username", "password"})
+_MOST_PARSED = 256
+_parsed: dict[str, tuple[bytes, Document]] = {}
+"""Files by path as they were parsed last, with the digest of their bytes: every login reads its file again, and fifty
+contexts in one file would parse it fifty times. Nothing may be written into these."""
 _USER_FILES = ("client-certificate", "client-key", "tokenFile")
 
 
@@ -246,7 +252,16 @@ def _read(paths: Sequence[str], *, must_exist: bool) -> _Merged:
 
 def _load(path: str, *, must_exist: bool) -> Document | None:
     try:
-        return _mapping(load_yaml(read_bounded(Path(path))), path)
+        data = read_bounded(Path(path))
+        digest = hashlib.sha256(data).digest()
+        before = _parsed.get(path)
+        if before is not None and before[0] == digest:
+            return before[1]
+        document = _mapping(load_yaml(data), path)
+        if len(_parsed) >= _MOST_PARSED:
+            _parsed.clear()
+        _parsed[path] = digest, document
+        return document
     except FileNotFoundError:
         if must_exist:
             raise KubeconfigError(f"There is no kubeconfig {path}; give one with --kubeconfig FILE.") from None
@@ -336,6 +351,8 @@ def _ref(merged: _Merged, context: str, *, name: str | None = None) -> ClusterRe
         "clusters": [{"name": cluster_name, "cluster": cluster or {}}],
         "users": [{"name": user_name, "user": user}] if user is not None else [],
     }
+    # A login may write into its own; what was parsed serves the other contexts too.
+    document = copy.deepcopy(document)
     namespace = body.get("namespace")
     return ClusterRef(
         name=name or context,

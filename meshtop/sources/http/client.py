@@ -13,6 +13,7 @@ from meshtop import __version__
 from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
+from meshtop.sources.http.request import ServerAddress, ServerRequest
 
 Response = httpx.Response
 """An answer. Other rooms name it from here, because only this one knows the library."""
@@ -25,6 +26,8 @@ _HEADERS = [
     ("Connection", "keep-alive"),
     ("User-Agent", f"meshtop/{__version__}"),
 ]
+_FRAMING = frozenset({"host", "content-length", "transfer-encoding"})
+"""Fields that httpx writes unless they are given."""
 _log = logging.getLogger("httpx")
 """The log of requests, under the name that it has where httpx's own client writes it."""
 _NOTHING = httpx.ByteStream(b"")
@@ -70,6 +73,7 @@ class ServerClient:
         self._limits = limits
         self._in_flight = BytesInFlight(limits.in_flight_bytes)
         self._transport = OneServerTransport(transport, Origin.of(server))
+        self._address = ServerAddress.of(server)
         self._closed = False
 
     def question(
@@ -87,17 +91,23 @@ class ServerClient:
 
         Raises httpx.InvalidURL.
         """
-        # The same as giving httpx the parameters, which would take the address apart once more.
-        address = f"{url}?{httpx.QueryParams(dict(params))}" if params and "?" not in url else url
         given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         names = {name.lower() for name, _ in given}
+        fields = [pair for pair in _HEADERS if pair[0].lower() not in names] + given
+        more = {"timeout": silence.as_dict(), **(extensions or {})}
+        if self._address is not None and (content or method in ("GET", "HEAD")) and not names & _FRAMING:
+            target = self._address.target(url, params)
+            if target is not None:
+                return ServerRequest(method, self._address, target, headers=fields, content=content, extensions=more)
+        # The same as giving httpx the parameters, which would take the address apart once more.
+        address = f"{url}?{httpx.QueryParams(dict(params))}" if params and "?" not in url else url
         request = httpx.Request(
             method,
             address,
             params=dict(params) if params and "?" in url else None,
-            headers=[pair for pair in _HEADERS if pair[0].lower() not in names] + given,
+            headers=fields,
             content=content,
-            extensions={"timeout": silence.as_dict(), **(extensions or {})},
+            extensions=more,
         )
         if request.url.userinfo and "authorization" not in names:
             next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))

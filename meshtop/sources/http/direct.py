@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
+from meshtop.sources.http.request import requested_server
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 _NEXT_ADDRESS_SECONDS = 0.25
@@ -25,16 +26,23 @@ _LATE_SECONDS = 0.5
 _SOON_SECONDS = 0.02
 """How long a request waits for a connection in use to become free before it opens another. A server that is near has
 answered by then, and a handshake costs as much as four questions; to one that is far it is less than one way there."""
+_NOT_LENT = 6
+"""Idle connections that a pool does not lend: so many questions are put to one server side by side, refresh after
+refresh (`sources.prometheus.collecting`)."""
 SERVER_NAME = "sni_hostname"
 """A request's extension: the name that the server's certificate must have, where it is not the URL's host."""
 
 
 class PoolLimits(Struct, frozen=True):
-    """How many connections are open at most, how many idle ones are kept, and for how many seconds."""
+    """How many connections are open at most, how many idle ones are kept, and for how many seconds.
+
+    `shared` is whether a request waits a moment for one in use: what is held for minutes becomes free too late.
+    """
 
     open: int
     idle: int
     idle_seconds: float = 60.0
+    shared: bool = True
 
 
 class HttpProxy(Struct, frozen=True):
@@ -86,19 +94,39 @@ class DirectTransport(httpx.AsyncBaseTransport):
         """The TLS session of the last connection that could not go on with an earlier one, for those after it."""
         self._closing: set[_Place] = set()
         """Servers that closed a connection after its answer: none is waited for there."""
+        self._lender: DirectTransport | None = None
         self._closed = False
+
+    def borrow_from(self, lender: DirectTransport) -> None:
+        """Take over idle connections of another pool to the same servers, before any is opened here.
+
+        Both have the same context, so that TLS goes on with what either agreed on.
+        """
+        self._lender = lender
+        self._sessions = lender._sessions
+
+    def lend(self, place: _Place) -> HttpConnection | None:
+        """Give an idle connection away for good, the one that was used longest ago; None where few are left."""
+        idle = self._idle_at(place)
+        while len(idle) > _NOT_LENT:
+            connection = idle.pop(0)
+            if connection.is_open:
+                self._open.discard(connection)
+                return connection
+            self._drop(connection)
+        return None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request and give its answer, whose body is still to be read. Raises what httpx's transport raises."""
         seconds = request.extensions.get("timeout", {})
         body = await request.aread()
-        proxy = None if request.url.scheme == "https" else self._proxy
+        proxy = None if requested_server(request).scheme == "https" else self._proxy
         sent = request_bytes(request, body, whole_address=proxy is not None, field=proxy.login if proxy else b"")
         await self._turn(seconds.get("pool"))
         connection: HttpConnection | None = None
         try:
             place = _place_of(request)
-            connection = self._take_idle(place) or await self._soon_idle(place)
+            connection = self._take_idle(place) or self._borrow(place) or await self._soon_idle(place)
             self._busy[place] += 1
         except BaseException:
             self._turns.release()
@@ -137,13 +165,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
             raise httpx.PoolTimeout("every connection is in use") from None
 
     def _take_idle(self, place: _Place) -> HttpConnection | None:
-        """The idle connection that was used last, if one is still open; those that waited too long are closed."""
-        idle = self._idle.get(place)
-        if not idle:
-            return None
-        oldest = asyncio.get_running_loop().time() - self._limits.idle_seconds
-        while idle and (idle[0].idle_since < oldest):
-            self._drop(idle.pop(0))
+        """The idle connection that was used last, if one is still open."""
+        idle = self._idle_at(place)
         while idle:
             connection = idle.pop()
             if connection.is_open:
@@ -151,9 +174,23 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._drop(connection)
         return None
 
+    def _idle_at(self, place: _Place) -> list[HttpConnection]:
+        """The idle connections to a server, the one used last at the end; those that waited too long are closed."""
+        idle = self._idle.get(place, [])
+        oldest = asyncio.get_running_loop().time() - self._limits.idle_seconds if idle else 0.0
+        while idle and idle[0].idle_since < oldest:
+            self._drop(idle.pop(0))
+        return idle
+
+    def _borrow(self, place: _Place) -> HttpConnection | None:
+        connection = self._lender.lend(place) if self._lender is not None else None
+        if connection is not None:
+            self._open.add(connection)
+        return connection
+
     async def _soon_idle(self, place: _Place) -> HttpConnection | None:
         """A connection that becomes free within a moment, where one is in use at all; None where none does."""
-        if not self._busy[place] or not self._limits.idle or place in self._closing:
+        if not self._busy[place] or not self._limits.idle or not self._limits.shared or place in self._closing:
             return None
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[HttpConnection | None] = loop.create_future()
@@ -311,7 +348,7 @@ def _give_up(waiter: asyncio.Future[HttpConnection | None]) -> None:
 
 
 def _place_of(request: httpx.Request) -> _Place:
-    url = request.url
+    url = requested_server(request)
     host = url.raw_host.decode("ascii")
     named = request.extensions.get(SERVER_NAME) or host
     return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))

@@ -17,6 +17,7 @@ import httpx
 from msgspec import Struct
 
 from meshtop.sources.http.framing import BodyReader, reader_of
+from meshtop.sources.http.request import requested_server, requested_target
 from meshtop.sources.http.tls_layer import TlsLayer
 
 _HEAD_BYTES = 100 * 1024
@@ -69,8 +70,10 @@ def request_bytes(request: httpx.Request, body: bytes, *, whole_address: bool = 
     A proxy that passes requests on gets the `whole_address`, and a `field` of its own. A line's end in a field would
     make two of it, or two requests: nothing of such a request is sent.
     """
-    url = request.url
-    target = b"%b://%b%b" % (url.raw_scheme, url.netloc, url.raw_path) if whole_address else url.raw_path
+    target = requested_target(request)
+    if whole_address:
+        url = requested_server(request)
+        target = b"%b://%b%b" % (url.raw_scheme, url.netloc, target)
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target), *([field] if field else [])]
     lines += [b"%b: %b" % field for field in request.headers.raw]
     head = b"\r\n".join(lines)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import httpx
 
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.sources.http.request import requested_path
 
 _REVIEW = re.compile(r"/apis/auth(?:orization|entication)\.k8s\.io/v\d+(?:(?:alpha|beta)\d+)?/selfsubject[a-z]*reviews")
 _SESSION = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward)/?$")
@@ -66,7 +67,7 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a read; raises ReadOnlyError for anything else."""
-        require_read(request.method, request.url.path, request.headers, cluster=self._cluster, base=self._base)
+        require_read(request.method, requested_path(request), request.headers, cluster=self._cluster, base=self._base)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:
@@ -84,7 +85,7 @@ class QueryTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a query; raises ReadOnlyError for anything else."""
-        require_query(request.method, request.url.path, engine=self._engine, read_only=self._read_only)
+        require_query(request.method, requested_path(request), engine=self._engine, read_only=self._read_only)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -10,6 +10,7 @@ import httpx
 from msgspec import Struct
 
 from meshtop.model.errors import Exit, MeshtopError
+from meshtop.sources.http.request import requested_server
 
 PORTS = {"http": 80, "https": 443}
 
@@ -63,7 +64,7 @@ class OneServerTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the server; raises WrongServerError for a request to another."""
-        url = request.url
+        url = requested_server(request)
         asked = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or PORTS.get(url.scheme, 0))
         if asked != self._origin:
             _refuse(asked, self._origin)

@@ -22,7 +22,7 @@ from meshtop.sources.problem import SourceProblem
 WATCH = "meshtop_watch"
 """A request's extension that marks a long-lived stream."""
 _REQUESTS = PoolLimits(24, 24)
-_WATCHES = PoolLimits(96, 0)
+_WATCHES = PoolLimits(96, 8, shared=False)
 _ENGINE = PoolLimits(16, 8)
 
 
@@ -48,7 +48,8 @@ class Wire(Protocol):
 class ConnectionPools(httpx.AsyncBaseTransport):
     """The connections to one cluster: a pool for requests, which are reused, and one for watches, which are held.
 
-    Forty watches never keep a request waiting. httpcore, which speaks to some proxies, compares all open connections,
+    Forty watches never keep a request waiting. A watch takes over a connection that the first lists left idle, or that
+    another watch had, which spares a handshake. httpcore, which speaks to some proxies, compares all open connections,
     not only idle ones, with the number of idle ones to keep: in one pool with the watches, every request would close
     its connection and the next one would need a new handshake.
     """
@@ -56,6 +57,8 @@ class ConnectionPools(httpx.AsyncBaseTransport):
     def __init__(self, make: Callable[[PoolLimits], httpx.AsyncBaseTransport]) -> None:
         self._requests = make(_REQUESTS)
         self._watches = make(_WATCHES)
+        if isinstance(self._watches, DirectTransport) and isinstance(self._requests, DirectTransport):
+            self._watches.borrow_from(self._requests)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request through its pool."""
@@ -113,7 +116,9 @@ def _pool(context: ssl.SSLContext, limits: PoolLimits, proxy: str | None) -> htt
     if given is None or given.url.scheme == "http":
         return DirectTransport(context, limits, HttpProxy.of(given) if given else None)
     theirs = httpx.Limits(
-        max_connections=limits.open, max_keepalive_connections=limits.idle, keepalive_expiry=limits.idle_seconds
+        max_connections=limits.open,
+        max_keepalive_connections=limits.idle if limits.shared else 0,
+        keepalive_expiry=limits.idle_seconds,
     )
     return httpx.AsyncHTTPTransport(verify=context, http2=False, limits=theirs, proxy=given)
 

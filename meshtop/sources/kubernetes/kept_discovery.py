@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,6 +64,8 @@ class DiscoveryFile:
         self._read = True
         if self._path is None:
             return
+        import tempfile  # here, as little of it changes
+
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # mkstemp gives a file that is the user's alone; it takes its name when it is whole.

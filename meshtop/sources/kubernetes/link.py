@@ -16,6 +16,8 @@ from meshtop.sources.kubernetes.pacing import Pace, seconds_to_next_tick, wait_a
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 
 _PARALLEL = 8
+WATCHED_WITHIN_REFRESHES = 1.5
+"""A first list waits at most so many refreshes for its watch: half of what it takes to age."""
 STALE_REFRESHES = 3
 """What was true so many refreshes ago may no longer be."""
 
@@ -41,6 +43,8 @@ class ServerLink:
         """Set after the first check."""
         self.queued = False
         """Whether readers have to wait for this cluster's turn although the server answers (ListingQueue)."""
+        self.read = asyncio.Event()
+        """Set once everything was read for the first time, here and in the clusters that wait for their turn."""
         self.following = False
         """Whether what is read is kept up to date: only then does it grow stale."""
         self.listing = asyncio.Semaphore(_PARALLEL)
@@ -78,6 +82,14 @@ class ServerLink:
         ends = asyncio.get_running_loop().time() + self.pace.jitter(self.pace.unattended)
         while not self.is_attended(kind) and (left := ends - asyncio.get_running_loop().time()) > 0:
             await wait_at_most(left, self._attention)
+
+    async def await_first_lists(self) -> None:
+        """Before a watch: let the first lists of everything go first, but no longer than a list may wait to be watched.
+
+        A watch shows what happened since its list, so that nothing is missed; and it can have the connection of a list.
+        """
+        if not self.read.is_set():
+            await wait_at_most(WATCHED_WITHIN_REFRESHES * self.pace.refresh, self.read)
 
     def answered(self) -> None:
         """Note a good response."""

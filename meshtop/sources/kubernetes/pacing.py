@@ -78,11 +78,21 @@ class ListingQueue:
     def __init__(self, *, parallel: int = PARALLEL_LISTINGS, longest_seconds: float = LONGEST_TURN_SECONDS) -> None:
         self._free = asyncio.Semaphore(parallel)
         self._longest = longest_seconds
+        self._turns = 0
+        self.quiet = asyncio.Event()
+        """Set while nobody holds a turn or waits for one."""
+        self.quiet.set()
 
     @contextlib.asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a turn and hold it, at most for the longest time."""
-        await self._free.acquire()
+        self._turns += 1
+        self.quiet.clear()
+        try:
+            await self._free.acquire()
+        except BaseException:
+            self._end()
+            raise
         passed_on = False
 
         def pass_on() -> None:
@@ -97,3 +107,9 @@ class ListingQueue:
         finally:
             timer.cancel()
             pass_on()
+            self._end()
+
+    def _end(self) -> None:
+        self._turns -= 1
+        if not self._turns:
+            self.quiet.set()

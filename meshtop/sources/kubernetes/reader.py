@@ -136,6 +136,7 @@ class KindReader:
                     if not self._link.is_attended(self.kind.key):
                         self._resume = ""
                     continue
+                await self._link.await_first_lists()
                 lasted, useful = await self._watch()
                 failures = 0 if lasted or useful else failures
                 if lasted:

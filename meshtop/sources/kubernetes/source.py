@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import chain
@@ -289,6 +290,7 @@ class KubernetesSource:
                 group.create_task(self._follow_extras())
                 group.create_task(self._note_services())
                 group.create_task(self._tell_when_settled())
+                group.create_task(self._watch_when_read())
                 if self._queue is not None and self._link.queued:
                     group.create_task(self._take_turn(self._queue))
         finally:
@@ -474,6 +476,17 @@ class KubernetesSource:
         await self._builtin["Service"].settled.wait()
         await self._builtin["Namespace"].settled.wait()
         self.services_known.set()
+
+    async def _watch_when_read(self) -> None:
+        """Let the watches begin once the first lists are read, here and where many clusters are, in all of them."""
+        await self._discovered.wait()
+        for reader in (*self._builtin.values(), *self._config.values()):
+            await reader.settled.wait()
+        if self._queue is not None:
+            await self._queue.quiet.wait()
+            # Those of fifty clusters begin one after the other, as their lists did.
+            await asyncio.sleep(random.uniform(0.0, self._pace.refresh / 2))
+        self._link.read.set()
 
     async def _tell_when_settled(self) -> None:
         """Call back once everything was read: the last answer may have changed nothing."""

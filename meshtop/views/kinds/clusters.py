@@ -23,7 +23,7 @@ from meshtop.views.frame.sparkline import scale_of, sparkline
 from meshtop.views.frame.table import Align, Cell, Column, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import roles_in_federations
+from meshtop.views.picture.members import roles_in_federations
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 from meshtop.views.picture.totals import lacks_traffic

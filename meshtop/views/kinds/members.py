@@ -23,7 +23,8 @@ from meshtop.views.frame.findings import findings_section
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
-from meshtop.views.picture.fleet import members_of, placed_on
+from meshtop.views.picture.fleet import placed_on
+from meshtop.views.picture.members import members_of
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 

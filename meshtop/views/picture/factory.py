@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
-from meshtop.analysis.tenancy.access.hiding import visible
-from meshtop.analysis.tenancy.access.rights import Access, AccessRules, access_of
-from meshtop.analysis.tenancy.ownership import owners_of
-from meshtop.analysis.tenancy.traffic import TARGET_MS
 from meshtop.model.attention import AttentionLog
 from meshtop.model.changes import ChangeMemory
+from meshtop.model.constants import APDEX_TARGET_MS
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.views.picture.change_watch import ChangeWatch
@@ -23,6 +20,7 @@ from meshtop.views.picture.picture import Picture
 if TYPE_CHECKING:
     from meshtop.analysis.canary.judging import Judging
     from meshtop.analysis.findings.suppression import Suppression
+    from meshtop.analysis.tenancy.access.rights import Access, AccessRules
     from meshtop.settings.schema import Settings
     from meshtop.settings.tenancy import Tenancy
 
@@ -50,7 +48,7 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     tenancy: Tenancy | None = None
     tenant_label: str | None = None
-    apdex_ms: float = TARGET_MS
+    apdex_ms: float = APDEX_TARGET_MS
     rules: AccessRules | None = None
     judging: Callable[[], Judging] | None = None
     memory: Memory = field(default_factory=Memory)
@@ -64,6 +62,9 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
         rules = self.rules
         if rules is None:
             return None
+        # Most fleets have no policy, and need nothing of what decides by it.
+        from meshtop.analysis.tenancy.access.rights import access_of
+        from meshtop.analysis.tenancy.ownership import owners_of
 
         def decide() -> Access:
             return access_of(snapshot, rules, owners_of(snapshot, self.tenancy, self.tenant_label))
@@ -73,7 +74,11 @@ class PictureFactory(Struct, frozen=True, kw_only=True):
     def visible(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot without what the user may not read."""
         access = self.access(snapshot)
-        return snapshot if access is None else visible(snapshot, access, _Keep(self.memory))
+        if access is None:
+            return snapshot
+        from meshtop.analysis.tenancy.access.hiding import visible
+
+        return visible(snapshot, access, _Keep(self.memory))
 
     def picture(self, snapshot: Snapshot) -> Picture:
         """The picture of the part of a snapshot that the user may see. Raises ConfigError for an invalid policy."""
@@ -121,6 +126,8 @@ def picture_factory(
 
         policy = read_access(settings.access.policy)
     if policy is not None or (tenancy is not None and tenancy.file.bindings):
+        from meshtop.analysis.tenancy.access.rights import AccessRules
+
         rules = AccessRules(policy, tenancy, settings.access.user)
     return PictureFactory(
         thresholds=Thresholds(**{name: getattr(settings.health, name) for name in Thresholds.__struct_fields__}),

@@ -16,7 +16,6 @@ from meshtop.analysis.fleet.holdings import FederatedObject, held
 from meshtop.analysis.fleet.links import Site, known_domains
 from meshtop.analysis.fleet.locality import HostLocality, locate
 from meshtop.analysis.fleet.machines import group_findings, machine_findings
-from meshtop.analysis.fleet.members import RegisteredMember, registered_members
 from meshtop.analysis.fleet.planes import ControlPlaneRevision, planes
 from meshtop.analysis.fleet.registries import ISTIO
 from meshtop.analysis.fleet.remote_secrets import secret_findings
@@ -28,6 +27,7 @@ from meshtop.model.constants import CLUSTER_DOMAIN, FEDERATED_KINDS
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed
+from meshtop.views.picture.members import members_of
 from meshtop.views.picture.memory import Key
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 LATELY_SECONDS = 30.0
 """Maximum age in seconds of drift where it is always on screen."""
 
-_MEMBERS: Key[tuple[RegisteredMember, ...]] = Key("fleet members")
 _SITES: Key[tuple[Site, ...]] = Key("sites")
 _DISCOVERY: Key[Discovery] = Key("discovery")
 _LOCALITIES: Key[tuple[HostLocality, ...]] = Key("localities")
@@ -56,18 +55,6 @@ _DECLARING = frozenset(
 _NAMING_HOSTS = ("DestinationRule", "VirtualService", "Sidecar")
 _DRIFT_UNKNOWNS: Key[tuple[Unknown, ...]] = Key("what drift did not compare")
 _DRIFT_LATELY: Key[tuple[Drift, ...]] = Key("drift lately")
-
-
-def members_of(picture: Picture) -> tuple[RegisteredMember, ...]:
-    """Every member of every registry, and the clusters that are in none."""
-    return picture.cached(_MEMBERS, lambda: registered_members(picture.snapshot.clusters, picture.facts))
-
-
-def roles_in_federations(picture: Picture, cluster: str) -> tuple[str, ...]:
-    """`host` for a cluster that holds a registry, `member` for one in a registry; Istio's secrets do not count."""
-    found = [m for m in members_of(picture) if m.entry.registry not in ("", ISTIO)]
-    host = ("host",) if any(m.entry.host == cluster for m in found) else ()
-    return (*host, *(("member",) if any(m.cluster == cluster for m in found) else ()))
 
 
 def drift_of(picture: Picture) -> tuple[Drift, ...]:

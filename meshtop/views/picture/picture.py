@@ -14,9 +14,6 @@ from meshtop.analysis.identity.meshes import Meshes, MeshEvidence, mesh_evidence
 from meshtop.analysis.identity.obedience import with_meshes
 from meshtop.analysis.inventory.virtual_machines import virtual_machines
 from meshtop.analysis.inventory.workloads import workloads
-from meshtop.analysis.tenancy.access.rights import Access
-from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners, owners_of
-from meshtop.analysis.tenancy.traffic import TARGET_MS, Pairs, between
 from meshtop.analysis.traffic.courses import WorkloadCourse, workload_courses
 from meshtop.analysis.traffic.edges import EdgeCounter
 from meshtop.analysis.traffic.figures import Figures, by_cluster, by_namespace, by_workload, requests_to
@@ -25,6 +22,7 @@ from meshtop.analysis.traffic.naming import seen_domain
 from meshtop.analysis.traffic.silence import Silence, telemetry_states
 from meshtop.model.attention import AttentionLog, Forgetful
 from meshtop.model.changes import ChangeMemory
+from meshtop.model.constants import APDEX_TARGET_MS
 from meshtop.model.kube import Inventory
 from meshtop.model.mesh import MeshFacts, Obeyed, VirtualMachine, Workload
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
@@ -42,6 +40,9 @@ if TYPE_CHECKING:
     from meshtop.analysis.canary.board import Board
     from meshtop.analysis.canary.judging import Judgements, Judging, Standing
     from meshtop.analysis.findings.suppression import Suppression
+    from meshtop.analysis.tenancy.access.rights import Access
+    from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
+    from meshtop.analysis.tenancy.traffic import Pairs
     from meshtop.settings.tenancy import Tenancy
 
 Group = TypeVar("Group")
@@ -86,7 +87,7 @@ class Picture:
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
         tenancy: Tenancy | None = None,
         tenant_label: str | None = None,
-        apdex_ms: float = TARGET_MS,
+        apdex_ms: float = APDEX_TARGET_MS,
         access: Access | None = None,
         judging: Callable[[], Judging] | None = None,
         memory: Memory | None = None,
@@ -459,6 +460,8 @@ class Picture:
     @cached_property
     def owners(self) -> Owners:
         """The owner of every namespace of every cluster."""
+        from meshtop.analysis.tenancy.ownership import owners_of
+
         known = [(c.name, c.inventory and c.inventory.namespaces) for c in self.snapshot.clusters]
         inputs = tuple(part for cluster in known for part in cluster)
         return self.memory.get_or_make(
@@ -468,6 +471,8 @@ class Picture:
     @cached_property
     def between_namespaces(self) -> Pairs:
         """Traffic from namespace to namespace, from which the traffic of tenants is summed."""
+        from meshtop.analysis.tenancy.traffic import between
+
         return self.memory.get_or_make(_BETWEEN_NAMESPACES, (self.edges,), lambda: between(self.edges))
 
     def resolved(self, query: Query) -> Query:

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.strip import Strip
 
+from meshtop.views.picture.picture import Picture
 from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.patience import PATIENCE_SECONDS
@@ -30,6 +31,14 @@ WAYS: dict[str, tuple[str, ...]] = {
     "palette": ("ctrl+p", "escape"),
     "journal": ("J", "escape"),
     "shift": ("6", "S", "escape", "1"),
+    "cockpit": ("6", "enter", "escape", "1"),
+    "tenants": ("7", "enter", "escape", "1"),
+    "Flow": ("2", "f", "escape", "1"),
+    "tree of calls": ("3", "T", "escape", "1"),
+    "what-if": ("2", "W", "escape", "1"),
+    "described": ("2", "D", "escape", "1"),
+    "object": ("2", "Y", "escape", "1"),
+    "settings": ("colon", *"settings", "enter", "escape", "1"),
 }
 """Keys that end where they begin."""
 
@@ -97,6 +106,22 @@ async def test_what_a_closed_screen_has_drawn_is_freed_at_once() -> None:
         opened = ROUNDS * 2
         assert left[Strip] / opened < 2 * SIZE[1], "drawn lines"
         assert left[DOMNode] / opened < 10, "component styles"
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_a_closed_screen_keeps_no_picture() -> None:
+    """A picture of a big fleet is hundreds of megabytes, and somebody who looks around closes a screen a second."""
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await settled(pilot)
+        gc.freeze()
+        for name, way in WAYS.items():
+            await walk(pilot, way)
+            session_of(app).publish(busy_world())
+            await settled(pilot)
+            kept = [one for one in gc.get_objects() if isinstance(one, Picture) and one is not app.picture]
+            # A timer of less than a second may still name one.
+            assert len(kept) <= 1, f"pictures that wait for the collector: {len(kept)}, after {name}"
 
 
 @pytest.mark.usefixtures("uncollected")

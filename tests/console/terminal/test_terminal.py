@@ -153,6 +153,14 @@ def test_a_window_that_is_closed_ends_the_program() -> None:
         assert program.process.wait(LIMIT_SECONDS) != 0
 
 
+def test_a_terminal_that_is_gone_ends_a_program_that_gets_no_signal() -> None:
+    """It does not control the program, as under nohup or in a container."""
+    with running() as program:
+        os.close(program.slave)
+        os.close(program.master)
+        assert program.process.wait(LIMIT_SECONDS) == 129
+
+
 @pytest.mark.parametrize("diff", ["diff", "whole"])
 def test_suspended_and_resumed_it_draws_everything_again(diff: str) -> None:
     with running(diff=diff) as program:

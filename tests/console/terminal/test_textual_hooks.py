@@ -19,7 +19,7 @@ from textual.widget import Widget
 import meshtop.console
 from meshtop.console.terminal import textual_hooks
 from meshtop.console.terminal.shell import Shell
-from meshtop.console.terminal.textual_hooks import APP_PARTS, DRIVER_PARTS, NODE_PARTS, TEXTUAL_VERSION
+from meshtop.console.terminal.textual_hooks import APP_PARTS, DRIVER_PARTS, NODE_PARTS, TEXTUAL_VERSION, WORKER_PARTS
 
 CONSOLE = Path(meshtop.console.__file__).parent
 ROOT = CONSOLE.parents[1]
@@ -53,12 +53,14 @@ async def test_every_part_that_is_named_is_there() -> None:
         assert [part for part in APP_PARTS if not hasattr(app, part)] == []
         assert [part for part in DRIVER_PARTS if not hasattr(app._driver, part)] == []
         assert [part for part in NODE_PARTS if not hasattr(app.screen, part)] == []
+        worker = app.run_worker(lambda: None, thread=True)
+        assert [part for part in WORKER_PARTS if not hasattr(worker, part)] == []
 
 
 def test_the_file_names_no_part_beside_those_of_its_list() -> None:
     tree = ast.parse(Path(textual_hooks.__file__).read_text())
     named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & private_parts()
-    assert named <= {*APP_PARTS, *DRIVER_PARTS, *NODE_PARTS}
+    assert named <= {*APP_PARTS, *DRIVER_PARTS, *NODE_PARTS, *WORKER_PARTS}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(CONSOLE)))

@@ -107,6 +107,34 @@ def test_users_that_differ_may_lead_to_different_clusters_behind_one_address(
     assert [ref.name for ref in refs] == ["one", "other"][:clusters]
 
 
+def test_a_file_is_parsed_again_only_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each login reads its file again; fifty contexts in one file must not parse it fifty times."""
+    parsed: list[bytes] = []
+
+    def counted(data: bytes) -> Any:
+        parsed.append(data)
+        return yaml.safe_load(data)
+
+    monkeypatch.setattr("meshtop.sources.auth.kubeconfig.load_yaml", counted)
+    file = tmp_path / "config"
+    refs = find(write(file, config(("a", A), ("b", B))))
+    assert [reread(ref) for ref in refs] == list(refs)
+    assert len(parsed) == 1
+    before = file.stat()
+    file.write_text(file.read_text().replace("token: one", "token: two"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert [reread(ref).document["users"][0]["user"] for ref in refs] == [{"token": "two"}] * 2
+    assert len(parsed) == 2, "it has the same size and time, and other bytes"
+
+
+def test_what_a_login_writes_into_its_context_stays_there(tmp_path: Path) -> None:
+    refs = find(write(tmp_path / "config", config(("a", A), ("b", B))))
+    reread(refs[0]).document["users"][0]["user"]["token"] = "other"
+    reread(refs[0]).document["clusters"][0]["cluster"]["server"] = "https://elsewhere"
+    assert [reread(ref) for ref in refs] == list(refs)
+    assert refs[0].document["users"][0]["user"] == {"token": "one"}
+
+
 def test_the_current_context_is_marked(tmp_path: Path) -> None:
     refs = find(write(tmp_path / "config", config(("one", A), ("two", B), current="two")))
     assert [ref.current for ref in refs] == [False, True]

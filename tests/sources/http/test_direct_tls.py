@@ -88,6 +88,51 @@ async def test_another_connection_goes_on_with_the_session_of_the_first() -> Non
         await other.aclose()
 
 
+@pytest.mark.parametrize(("side_by_side", "opened"), [(8, 8), (7, 8), (1, 3)])
+async def test_a_pool_takes_over_what_another_has_left_idle(side_by_side: int, opened: int) -> None:
+    """Two watches after so many lists: those that questions will need stay theirs, and none is borrowed twice."""
+    context, pem = server_tls()
+    everybody = asyncio.Barrier(side_by_side)
+    reused: list[bool] = []
+
+    async def answer(peer: Peer) -> None:
+        reused.append(peer.writer.get_extra_info("ssl_object").session_reused)
+        if len(reused) <= side_by_side:
+            await everybody.wait()
+        await peer.say(OK)
+
+    async def hold(peer: Peer) -> None:
+        await answer(peer)
+        await peer.is_left()
+
+    async with Server(*[answer] * side_by_side, hold, hold).running(context) as server:
+        trusting = ssl.create_default_context(cadata=pem.decode())
+        lists, watches = DirectTransport(trusting, PoolLimits(24, 24)), DirectTransport(trusting, PoolLimits(96, 0))
+        watches.borrow_from(lists)
+        assert await asyncio.gather(*(ask(lists, server.url) for _ in range(side_by_side))) == [b"ok"] * side_by_side
+        held = [await watches.handle_async_request(question(server.url)) for _ in range(2)]
+        assert server.connections == opened
+        assert all(reused[side_by_side + max(0, side_by_side - 6) :]), "what is opened goes on with the lists' session"
+        await lists.aclose()
+        assert len(watches._open) == 2, "what was taken over ends with the watches"
+        await watches.aclose()
+        assert len(held) == 2
+
+
+async def test_a_watch_does_not_wait_for_another_one_to_end() -> None:
+    async def hold(peer: Peer) -> None:
+        await peer.say(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await peer.is_left()
+
+    async with Server(hold, hold).running() as server:
+        way = DirectTransport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), PoolLimits(96, 8, shared=False))
+        for _ in range(2):
+            await way.handle_async_request(question(server.url))
+            assert not any(way._waiting.values())
+        assert server.connections == 2
+        await way.aclose()
+
+
 async def test_a_session_is_read_off_the_first_connection_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading one copies it with the server's certificate: of forty watches that cost as much as it saved."""
     context, pem = server_tls()

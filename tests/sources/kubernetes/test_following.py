@@ -13,6 +13,8 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.extras import METADATA_ONLY
+from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.views.picture.asks import asked_for
 from tests.sources.api import (
     ISTIO,
     NAMESPACES,
@@ -299,6 +301,55 @@ async def test_who_looks_does_not_wait_for_the_next_list(tmp_path: Path) -> None
             source.attend(None)
             await until(lambda: api.watches.get(TELEMETRIES))
             assert len(api.asked_for(TELEMETRIES)) == 2, "one list, and a watch that goes on from it"
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("open_view", "name", "watched"),
+    [
+        # NOW tells at once what is wrong and what changed before: it needs every kind that changes what is served.
+        ("clusters", "Pod", True),
+        ("clusters", "VirtualService", True),
+        ("clusters", "AuthorizationPolicy", True),
+        ("clusters", "HTTPRoute", True),
+        ("clusters", "Telemetry", False),
+        ("clusters", "ClusterRole", False),
+        ("clusters", "ServiceExport", False),
+        ("clusters", "EnvoyFilter", False),
+        ("clusters", "FederatedService", False),
+        # What the open view is worked out from.
+        ("clusters", "ManagedCluster", True),
+        ("services", "ManagedCluster", False),
+        ("services", "ServiceExport", True),
+        ("trust", "ClusterSPIFFEID", True),
+        ("findings", "EnvoyFilter", True),
+        ("drift", "ClusterRole", True),
+    ],
+)
+async def test_which_kinds_are_watched_under_which_view(
+    open_view: str, name: str, watched: bool, connection: Connection
+) -> None:
+    link = ServerLink(connection, QUICK, lambda: 0.0)
+    link.attend(asked_for(open_view).kinds)
+    assert link.is_attended(name) is watched
+
+
+async def test_screens_that_open_and_close_quickly_cost_one_watch(tmp_path: Path) -> None:
+    with served(Api(groups={"telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
+        connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
+        source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=10_000.0))
+        source.attend(frozenset())
+        async with following(source):
+            await until(lambda: kind(source, "Telemetry").state == "fresh")
+            for looked_at in (frozenset({"Telemetry"}), frozenset({"Pod"})) * 5:
+                source.attend(looked_at)
+                await until(lambda: api.watches.get(TELEMETRIES))
+            # It is watched on after the last one closed, and shows what comes as long as it lasts.
+            event = {"type": "ADDED", "object": object_named("other", version="200")}
+            await asyncio.to_thread(api.send, TELEMETRIES, event)
+            await until(lambda: kind(source, "Telemetry").count == 1)
+            assert len(api.asked_for(TELEMETRIES, watch="true")) == 1
+            assert len(api.asked_for(TELEMETRIES)) == 2, "one list, one watch"
         await connection.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from meshtop.model.state import State
 from meshtop.sources.auth.kubeconfig import ClusterRef
@@ -64,6 +65,49 @@ async def test_following_begins_when_it_is_ones_turn(api: Api, connection: Conne
             assert not api.asked_for(PODS)
             await held.aclose()
             await until(lambda: names(source, "pods") == ["a"])
+
+
+async def test_it_is_quiet_while_nobody_has_a_turn_or_waits_for_one() -> None:
+    turns = ListingQueue(parallel=1, longest_seconds=LONG)
+    assert turns.quiet.is_set()
+    async with turns.turn():
+        waiting = asyncio.create_task(turns.turn().__aenter__())
+        await asyncio.sleep(0)
+        assert not turns.quiet.is_set()
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+        assert not turns.quiet.is_set()
+    assert turns.quiet.is_set()
+
+
+async def test_watches_begin_when_no_cluster_waits_for_its_first_lists(
+    api: Api, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.objects[PODS] = [object_named("a")]
+    monkeypatch.setattr("random.uniform", lambda least, _most: least)
+    turns = ListingQueue(parallel=2, longest_seconds=LONG)
+    source = KubernetesSource(connection, pace=structs.replace(QUICK, refresh=LONG), queue=turns)
+    async with contextlib.AsyncExitStack() as held:
+        await held.enter_async_context(turns.turn())
+        async with following(source):
+            await until(lambda: source.settled)
+            assert not any("watch" in query for _, _, query, _ in api.asked)
+            event = {"type": "ADDED", "object": object_named("b", version="200")}
+            await held.aclose()
+            await until(lambda: api.watches.get(PODS))
+            await asyncio.to_thread(api.send, PODS, event)
+            await until(lambda: names(source, "pods") == ["a", "b"])
+
+
+async def test_watches_do_not_wait_for_a_slow_cluster_until_what_was_listed_is_old(
+    api: Api, connection: Connection
+) -> None:
+    turns = ListingQueue(parallel=2, longest_seconds=LONG)
+    source = KubernetesSource(connection, pace=QUICK, queue=turns)
+    async with turns.turn(), following(source):
+        await until(lambda: api.watches.get(PODS))
+        assert not turns.quiet.is_set()
 
 
 async def test_one_reading_waits_for_its_turn(api: Api, connection: Connection) -> None:

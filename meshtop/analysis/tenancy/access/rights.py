@@ -11,6 +11,7 @@ from meshtop.analysis.tenancy.access.build import READ, RIGHTS, build_policy, cl
 from meshtop.analysis.tenancy.access.decision import Explanation, decide, explain_right
 from meshtop.analysis.tenancy.access.policy import Policy, PolicyError
 from meshtop.analysis.tenancy.ownership import Owners
+from meshtop.model.constants import AS_REPORTED
 from meshtop.model.kube import Identity
 from meshtop.model.snapshot import Snapshot
 
@@ -18,16 +19,13 @@ if TYPE_CHECKING:
     from meshtop.settings.access import AccessPolicy
     from meshtop.settings.tenancy import Tenancy
 
-AUTO = "auto"
-"""Value of `access.user` that takes the user reported by Kubernetes, cluster by cluster."""
-
 
 class AccessRules(Struct, frozen=True):
     """Input of access decisions: a policy, the tenancy with its role bindings, and the user."""
 
     policy: AccessPolicy | None
     tenancy: Tenancy | None
-    user: str = AUTO
+    user: str = AS_REPORTED
 
 
 class AccessAnswer(Struct, frozen=True):
@@ -130,7 +128,7 @@ def access_of(snapshot: Snapshot, rules: AccessRules, owners: Owners) -> Access:
     policies: dict[str, tuple[Identity, Policy] | None] = {}
     for cluster in snapshot.clusters:
         said = cluster.inventory.identity if cluster.inventory is not None else None
-        identity = said if rules.user == AUTO else Identity(rules.user)
+        identity = said if rules.user == AS_REPORTED else Identity(rules.user)
         if identity is None:
             policies[cluster.name] = None
             continue
