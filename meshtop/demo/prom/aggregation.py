@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
-from meshtop.demo.prom.columns import Labels, SeriesColumn, Values, Vector, assemble
+from meshtop.demo.prom.columns import UNPLANNED, Labels, SeriesColumn, Values, Vector, assemble, labels_of
 from meshtop.demo.prom.errors import ExecutionError
 from meshtop.demo.prom.numbers import format_value, square_root
 from meshtop.demo.prom.overtime import greatest, least, quantile
+from meshtop.demo.prom.plans import Plans
 from meshtop.demo.prom.series import NAME
 
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
@@ -85,6 +86,25 @@ def group_labels(series: Labels, labels: Sequence[str], without: bool) -> Labels
     return {name: value for name in labels if (value := series.get(name))}
 
 
+def _grouped(vector: Vector, labels: Sequence[str], without: bool, plans: Plans) -> tuple[list[int], list[Labels]]:
+    """The number of each column's group, and the groups' labels."""
+    given = labels_of(vector)
+
+    def plan() -> tuple[list[int], list[Labels]]:
+        key = grouping(labels, without)
+        numbers: dict[object, int] = {}
+        groups: list[Labels] = []
+        places = []
+        for series in given:
+            place = numbers.setdefault(key(series), len(groups))
+            if place == len(groups):
+                groups.append(group_labels(series, labels, without))
+            places.append(place)
+        return places, groups
+
+    return plans.of(("group", tuple(labels), without), given, plan)
+
+
 def _groups(vector: Vector, labels: Sequence[str], without: bool) -> list[Vector]:
     key = grouping(labels, without)
     groups: dict[object, Vector] = {}
@@ -93,27 +113,44 @@ def _groups(vector: Vector, labels: Sequence[str], without: bool) -> list[Vector
     return list(groups.values())
 
 
-def reduce_groups(op: str, vector: Vector, labels: Sequence[str], without: bool) -> Vector:
+def reduce_groups(op: str, vector: Vector, labels: Sequence[str], without: bool, plans: Plans = UNPLANNED) -> Vector:
     """``sum``, ``avg``, ``min``, ``max``, ``count``, ``group``, ``stdvar`` or ``stddev``."""
-    return _reduce(vector, labels, without, lambda step, row: REDUCERS[op](row))
+    reducer = REDUCERS[op]
+    return _reduce(vector, labels, without, lambda step, row: reducer(row), plans)
 
 
 def quantiles(vector: Vector, q: list[float], labels: Sequence[str], without: bool) -> Vector:
     """``quantile`` with a φ for each step."""
-    return _reduce(vector, labels, without, lambda step, row: quantile(q[step], row))
+    return _reduce(vector, labels, without, lambda step, row: quantile(q[step], row), UNPLANNED)
 
 
 def _reduce(
-    vector: Vector, labels: Sequence[str], without: bool, reduce: Callable[[int, Sequence[float]], float]
+    vector: Vector,
+    labels: Sequence[str],
+    without: bool,
+    reduce: Callable[[int, Sequence[float]], float],
+    plans: Plans,
 ) -> Vector:
+    places, groups = _grouped(vector, labels, without, plans)
+    if vector and len(vector[0].values) == 1:
+        found: list[list[float]] = [[] for _ in groups]
+        for column, place in zip(vector, places, strict=True):
+            value = column.values[0]
+            if value is not None:
+                found[place].append(value)
+        return [
+            SeriesColumn(group, [reduce(0, row) if row else None]) for group, row in zip(groups, found, strict=True)
+        ]
+    members: list[list[Values]] = [[] for _ in groups]
+    for column, place in zip(vector, places, strict=True):
+        members[place].append(column.values)
     result = []
-    for group in _groups(vector, labels, without):
-        rows = zip(*(column.values for column in group), strict=True)
+    for group, columns in zip(groups, members, strict=True):
         values: Values = []
-        for step, row in enumerate(rows):
-            present = [value for value in row if value is not None]
+        for step, one in enumerate(zip(*columns, strict=True)):
+            present = [value for value in one if value is not None]
             values.append(reduce(step, present) if present else None)
-        result.append(SeriesColumn(group_labels(group[0].labels, labels, without), values))
+        result.append(SeriesColumn(group, values))
     return result
 
 

@@ -6,8 +6,9 @@ import math
 import operator
 from collections.abc import Callable
 
-from meshtop.demo.prom.columns import SeriesColumn, Values, Vector, assemble, without_name
+from meshtop.demo.prom.columns import UNPLANNED, SeriesColumn, Values, Vector, assemble, labels_of, nameless
 from meshtop.demo.prom.numbers import divide, modulo, power
+from meshtop.demo.prom.plans import Plans
 
 ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -49,13 +50,16 @@ def scalars(op: str, left: list[float], right: list[float]) -> list[float]:
     return [apply(a, b) for a, b in zip(left, right, strict=True)]
 
 
-def vector_scalar(op: str, vector: Vector, scalar: list[float], scalar_left: bool, returns_bool: bool) -> Vector:
+def vector_scalar(
+    op: str, vector: Vector, scalar: list[float], scalar_left: bool, returns_bool: bool, plans: Plans = UNPLANNED
+) -> Vector:
     """An operator between a vector and a scalar. A filter keeps the vector's values on either side."""
     apply = elementwise(op, returns_bool)
     keeps_right = scalar_left and op in COMPARISON and not returns_bool
     drops = returns_bool or op in DROPS_NAME
+    given = nameless(vector, plans)[0] if drops else labels_of(vector)
     result = []
-    for column in vector:
+    for column, labels in zip(vector, given, strict=True):
         values: Values
         if keeps_right:
             values = [
@@ -65,5 +69,5 @@ def vector_scalar(op: str, vector: Vector, scalar: list[float], scalar_left: boo
             values = [None if v is None else apply(s, v) for v, s in zip(column.values, scalar, strict=True)]
         else:
             values = [None if v is None else apply(v, s) for v, s in zip(column.values, scalar, strict=True)]
-        result.append(SeriesColumn(without_name(column.labels) if drops else column.labels, values))
-    return assemble(result)
+        result.append(SeriesColumn(labels, values))
+    return assemble(result, plans=plans)

@@ -64,10 +64,11 @@ class Budget:
 
         Afterwards only the result is held on top of ``before``.
         """
-        made = sum(count(column) for column in result)
         if steps == 1:
-            widest = sum(count(column) for column in inputs)
+            made = len(result) - sum([column.values[0] is None for column in result])
+            widest = len(inputs) - sum([column.values[0] is None for column in inputs])
         else:
+            made = sum(count(column) for column in result)
             rows = zip(*(column.values for column in inputs), strict=True)
             widest = max((len(row) - row.count(None) for row in rows), default=0)
         self.touch(widest + made)

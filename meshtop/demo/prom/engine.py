@@ -10,6 +10,7 @@ from meshtop.demo.prom.columns import Labels, Vector
 from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.evaluator import Evaluator, Steps
 from meshtop.demo.prom.parse import parse
+from meshtop.demo.prom.plans import Plans
 from meshtop.demo.prom.series import SeriesSource
 from meshtop.demo.prom.syntax import Expr, Range, String, Subquery, ValueKind, kind
 
@@ -40,6 +41,7 @@ class Engine:
     def __init__(self, source: SeriesSource, limits: Limits | None = None) -> None:
         self.source = source
         self.limits = limits or Limits()
+        self._plans = Plans()
 
     def instant(self, query: str, time_ms: int, timeout: float | None = None) -> Answer:
         """The value of a query at one moment. Raises QueryError."""
@@ -74,7 +76,8 @@ class Engine:
     def _evaluator(self, steps: Steps, timeout: float | None) -> tuple[Evaluator, Budget]:
         limit = self.limits.timeout if timeout is None else min(timeout, self.limits.timeout)
         budget = Budget(self.limits.max_samples, limit)
-        return Evaluator(self.source, steps, self.limits, budget), budget
+        plans = self._plans if getattr(self.source, "keeps_series", False) else Plans(0)
+        return Evaluator(self.source, steps, self.limits, budget, plans), budget
 
     @staticmethod
     def _evaluate(expr: Expr, evaluator: Evaluator, budget: Budget, times: Sequence[int]) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from meshtop.demo.prom import aggregation, functions, relabel
 from meshtop.demo.prom.arithmetic import scalars, vector_scalar
@@ -12,7 +12,8 @@ from meshtop.demo.prom.errors import BadData
 from meshtop.demo.prom.histogram import histogram_quantile
 from meshtop.demo.prom.matchers import Matcher, all_match, metric_name, name_test
 from meshtop.demo.prom.matching import match_vectors, set_operation
-from meshtop.demo.prom.series import STALE, Series, SeriesSource
+from meshtop.demo.prom.plans import Plans
+from meshtop.demo.prom.series import NAME, STALE, Series, SeriesSource
 from meshtop.demo.prom.syntax import (
     Aggregate,
     At,
@@ -44,8 +45,8 @@ class Steps:
         return len(self.times)
 
 
-SampleCache = dict[tuple[int, int, int], tuple[Series, Sequence[int], Sequence[float]]]
-"""What a query has read, by series (kept alive, so that its id stays its own), start and end."""
+SampleCache = dict[tuple[int, int], dict[int, tuple[Series, Sequence[int], Sequence[float]]]]
+"""What a query has read, by start and end, and by series (kept alive, so that its id stays its own)."""
 
 
 class Evaluator:
@@ -57,6 +58,7 @@ class Evaluator:
         steps: Steps,
         limits: Limits,
         budget: Budget,
+        plans: Plans,
         query: Steps | None = None,
         cache: SampleCache | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Evaluator:
         self._steps = steps
         self._limits = limits
         self._budget = budget
+        self._plans = plans
         self._query = query or steps
         self._cache: SampleCache = {} if cache is None else cache
 
@@ -106,8 +109,9 @@ class Evaluator:
         """The series under a range selector or subquery, with all the samples that the steps see."""
         if isinstance(expr, Range):
             windows = self._windows(expr.selector, expr.range)
+            read = self._reading(windows.first, windows.last)
             for series in self._matching(expr.selector.matchers, windows):
-                times, values = self._samples(series, windows.first, windows.last)
+                times, values = read(series)
                 if getattr(series, "ends", False):
                     kept = [i for i, value in enumerate(values) if value is not STALE]
                     times, values = [times[i] for i in kept], [values[i] for i in kept]
@@ -136,7 +140,7 @@ class Evaluator:
     def _windows(self, node: Selector | Subquery, length: int) -> Windows:
         return Windows(self._effective(node.at, node.offset), length, self._limits.left_open)
 
-    def _matching(self, matchers: tuple[Matcher, ...], windows: Windows) -> Iterator[Series]:
+    def _matching(self, matchers: tuple[Matcher, ...], windows: Windows) -> Iterable[Series]:
         name = metric_name(matchers)
         rest = tuple(m for m in matchers if not (m.name == "__name__" and m.op == "=" and m.value == name))
         between = getattr(self._source, "select_between", None)
@@ -145,24 +149,47 @@ class Evaluator:
             if between is None
             else between(name, name_test(matchers), windows.first, windows.last)
         )
+        if not self._plans.kept:
+            return self._chosen(found, rest)
+        everything = list(found)
+        return self._plans.of(("select", rest), everything, lambda: list(self._chosen(everything, rest)))
+
+    def _chosen(self, found: Iterable[Series], rest: tuple[Matcher, ...]) -> Iterator[Series]:
         for number, series in enumerate(found):
             if number % 256 == 0:
                 self._budget.check_time()
             if all_match(rest, series.labels):
                 yield series
 
-    def _samples(self, series: Series, start: int, end: int) -> tuple[Sequence[int], Sequence[float]]:
-        key = (id(series), start, end)
-        found = self._cache.get(key)
-        if found is None:
-            found = self._cache[key] = (series, *series.samples(start, end))
-        return found[1:]
+    def _reading(self, start: int, end: int) -> Callable[[Series], tuple[Sequence[int], Sequence[float]]]:
+        """Reads the samples of series between two moments, of each once in a query."""
+        known = self._cache.setdefault((start, end), {})
+
+        def read(series: Series) -> tuple[Sequence[int], Sequence[float]]:
+            found = known.get(id(series))
+            if found is None:
+                times, values = series.samples(start, end)
+                known[id(series)] = (series, times, values)
+                return times, values
+            return found[1], found[2]
+
+        return read
 
     def _select(self, selector: Selector, timestamps: bool = False) -> Vector:
         windows = self._windows(selector, self._limits.lookback_ms)
-        result = []
+        read = self._reading(windows.first, windows.last)
+        result: Vector = []
+        if len(self._steps) == 1:
+            for series in self._matching(selector.matchers, windows):
+                times, values = read(series)
+                low, high = windows.bounds(times)[0]
+                if high > low and (value := times[high - 1] / 1000 if timestamps else values[high - 1]) is not STALE:
+                    result.append(SeriesColumn(series.labels, [value]))
+            self._budget.hold(len(result))
+            self._budget.read += len(result)
+            return result
         for series in self._matching(selector.matchers, windows):
-            times, values = self._samples(series, windows.first, windows.last)
+            times, values = read(series)
             if not len(times):
                 continue
             picked: Values = [
@@ -184,7 +211,7 @@ class Evaluator:
         steps = Steps(first, windows.last, interval)
         if not len(steps):
             return
-        inner = Evaluator(self._source, steps, self._limits, self._budget, self._query, self._cache)
+        inner = Evaluator(self._source, steps, self._limits, self._budget, self._plans, self._query, self._cache)
         for column in inner.vector(node.expr):
             present = [(t, v) for t, v in zip(steps.times, column.values, strict=True) if v is not None]
             if present:
@@ -192,9 +219,9 @@ class Evaluator:
 
     # Functions of windows
 
-    def _over_windows(self, call: FunctionCall) -> Vector:
+    def _over_windows(self, call: FunctionCall, names_matter: bool = True) -> Vector:
         function = self._window_function(call)
-        keeps_name = call.name == "last_over_time"
+        keeps_name = call.name == "last_over_time" or not names_matter
         argument = call.args[-1 if call.name == "quantile_over_time" else 0]
         budget = self._budget
         before = budget.held
@@ -203,9 +230,9 @@ class Evaluator:
             if number % 64 == 0:
                 budget.check_time()
             bounds = samples.windows.bounds(samples.times)
-            sizes = [high - low for low, high in bounds]
-            budget.read += sum(sizes)
-            budget.touch(max(sizes))
+            seen, widest = samples.windows.extent(bounds)
+            budget.read += seen
+            budget.touch(widest)
             column = SeriesColumn(samples.labels, function(samples, bounds))
             if made := count(column):
                 budget.hold(made)
@@ -216,7 +243,7 @@ class Evaluator:
             for column in result:
                 present = [there or v is not None for there, v in zip(present, column.values, strict=True)]
             return functions.absent(present, call.args[0])
-        return result if keeps_name else drop_names(result)
+        return result if keeps_name else drop_names(result, self._plans)
 
     def _window_function(self, call: FunctionCall) -> WindowFunction:
         match call.name:
@@ -237,8 +264,13 @@ class Evaluator:
             vector = self.vector(node.expr)
             return vector, aggregation.count_values(node.param.value, vector, labels, without)
         if node.param is None:
-            vector = self.vector(node.expr)
-            return vector, aggregation.reduce_groups(op, vector, labels, without)
+            expr = node.expr
+            if isinstance(expr, FunctionCall) and (without or NAME not in labels) and _of_one_metric(expr):
+                # Groups know nothing of names, so that nobody needs every series' labels without its name.
+                vector = self._over_windows(expr, names_matter=False)
+            else:
+                vector = self.vector(expr)
+            return vector, aggregation.reduce_groups(op, vector, labels, without, self._plans)
         number = self.scalar(node.param)
         vector = self.vector(node.expr)
         if op == "quantile":
@@ -250,12 +282,12 @@ class Evaluator:
         if left_scalar or right_scalar:
             scalar = self.scalar(node.left if left_scalar else node.right)
             vector = self.vector(node.right if left_scalar else node.left)
-            return vector, vector_scalar(node.op, vector, scalar, left_scalar, node.returns_bool)
+            return vector, vector_scalar(node.op, vector, scalar, left_scalar, node.returns_bool, self._plans)
         left, right = self.vector(node.left), self.vector(node.right)
         inputs = [*left, *right]
         steps = len(self._steps)
         if node.op in ("and", "or", "unless"):
-            return inputs, set_operation(node.op, left, right, node.matching, steps)
+            return inputs, set_operation(node.op, left, right, node.matching, steps, self._plans)
         return inputs, match_vectors(node.op, left, right, node.matching, node.returns_bool, steps)
 
     def _call(self, call: FunctionCall) -> tuple[Vector, Vector]:
@@ -306,6 +338,16 @@ class Evaluator:
 def _text(expr: Expr) -> str:
     assert isinstance(expr, String)
     return expr.value
+
+
+def _of_one_metric(call: FunctionCall) -> bool:
+    """Whether a function is of the windows of one metric's series, and of such that tell present series apart."""
+    argument = call.args[-1] if call.args else None
+    return (
+        isinstance(argument, Range)
+        and call.name != "absent_over_time"
+        and metric_name(argument.selector.matchers) is not None
+    )
 
 
 def _length(expr: Expr) -> int:

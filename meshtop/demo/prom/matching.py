@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from meshtop.demo.prom.arithmetic import DROPS_NAME, elementwise
-from meshtop.demo.prom.columns import Labels, SeriesColumn, Values, Vector, assemble, join, without_name
+from meshtop.demo.prom.columns import (
+    UNPLANNED,
+    Labels,
+    SeriesColumn,
+    Values,
+    Vector,
+    assemble,
+    join,
+    joined,
+    labels_of,
+    twins,
+    without_name,
+)
 from meshtop.demo.prom.errors import ExecutionError
 from meshtop.demo.prom.exposition import show
+from meshtop.demo.prom.plans import Plans
 from meshtop.demo.prom.series import NAME
 from meshtop.demo.prom.syntax import Matching
 
@@ -42,19 +56,60 @@ def _presence(columns: Iterable[SeriesColumn], steps: int) -> list[bool]:
     return present
 
 
-def set_operation(op: str, left: Vector, right: Vector, matching: Matching, steps: int) -> Vector:
+class SetPlan(NamedTuple):
+    """How the series of a set operation find each other.
+
+    ``asked`` numbers the signatures of the side that decides; ``found`` has the number that each series of the other
+    side looks for, -1 for none; ``same`` tells which results have the same labels.
+    """
+
+    asked: list[int]
+    found: list[int]
+    same: list[int] | None
+
+
+def set_operation(
+    op: str, left: Vector, right: Vector, matching: Matching, steps: int, plans: Plans = UNPLANNED
+) -> Vector:
     """``and``, ``or`` and ``unless``, at each step."""
-    sign = signature(matching)
     other, kept = (left, right) if op == "or" else (right, left)
+
+    def plan() -> SetPlan:
+        sign = signature(matching)
+        numbers: dict[Signature, int] = {}
+        # Both sides are often the same series, at another moment.
+        known: dict[int, int] = {}
+        asked = []
+        for column in other:
+            number = known[id(column.labels)] = numbers.setdefault(sign(column.labels), len(numbers))
+            asked.append(number)
+        found = [
+            known[id(column.labels)] if id(column.labels) in known else numbers.get(sign(column.labels), -1)
+            for column in kept
+        ]
+        return SetPlan(asked, found, twins(labels_of([*left, *right] if op == "or" else left)))
+
+    # The sides' lengths belong to it: the same series can be parted in other ways.
+    purpose = (op, matching.on, matching.labels, len(left))
+    asked, found, same = plans.of(purpose, [*labels_of(left), *labels_of(right)], plan)
     wanted = op == "and"
-    present = {key: _presence(group, steps) for key, group in _by_signature(other, sign).items()}
-    nowhere = [False] * steps
     filtered = []
-    for column in kept:
-        mask = present.get(sign(column.labels), nowhere)
-        values = [v if there is wanted else None for v, there in zip(column.values, mask, strict=True)]
-        filtered.append(SeriesColumn(column.labels, values))
-    return assemble([*left, *filtered] if op == "or" else filtered)
+    if steps == 1:
+        there = {number for column, number in zip(other, asked, strict=True) if column.values[0] is not None}
+        for column, number in zip(kept, found, strict=True):
+            values: Values = column.values if (number in there) is wanted else [None]
+            filtered.append(SeriesColumn(column.labels, values))
+    else:
+        groups: dict[int, Vector] = {}
+        for column, number in zip(other, asked, strict=True):
+            groups.setdefault(number, []).append(column)
+        present = {number: _presence(group, steps) for number, group in groups.items()}
+        nowhere = [False] * steps
+        for column, number in zip(kept, found, strict=True):
+            mask = present.get(number, nowhere)
+            masked = [v if seen is wanted else None for v, seen in zip(column.values, mask, strict=True)]
+            filtered.append(SeriesColumn(column.labels, masked))
+    return joined([*left, *filtered] if op == "or" else filtered, same)
 
 
 def match_vectors(op: str, left: Vector, right: Vector, matching: Matching, returns_bool: bool, steps: int) -> Vector:

@@ -61,6 +61,9 @@ def frames(times: Sequence[int], bounds: Bounds, ends: Sequence[int], length: in
 def extrapolated(values: Sequence[float], windows: Sequence[Frame | None], counter: bool, divisor: float) -> Values:
     """The increase over each window, extrapolated to its edges and divided by ``divisor``."""
     resets = reset_positions(values) if counter and not getattr(values, "monotonic", False) else []
+    if len(windows) > len(values) // 2:
+        # Most are looked at, as the first sample of one window and the last of another.
+        values = list(values)
     result: Values = []
     for frame in windows:
         if frame is None:

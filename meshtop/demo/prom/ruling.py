@@ -103,6 +103,11 @@ class Rules(SeriesSource):
         self._blocks: OrderedDict[tuple[int, int], dict[int, dict[Labels, float]]] = OrderedDict()
         self._alerting = [rule for group in groups for rule in group.alerts]
 
+    @property
+    def keeps_series(self) -> bool:
+        """Whether the source's series are the same objects from query to query."""
+        return bool(getattr(self._source, "keeps_series", False))
+
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
         """The series of the source, and the recorded ones; alerts have series only between moments."""
         if name is not None:

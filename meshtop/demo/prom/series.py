@@ -32,7 +32,11 @@ class Series(Protocol):
 
 
 class SeriesSource(Protocol):
-    """Where series come from. The engine matches labels itself."""
+    """Where series come from. The engine matches labels itself.
+
+    A source that hands out the same series objects, with the same labels objects, at each look may say so with a true
+    attribute `keeps_series`: the engine then remembers what follows from labels alone.
+    """
 
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[Series]:
         """All series of the metric ``name``, or, when it is None, of all metrics accepted by ``among``."""

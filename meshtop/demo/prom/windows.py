@@ -34,6 +34,8 @@ class Windows:
         self.length = length
         self._left_open = left_open
         self._known: dict[Hashable, Bounds] = {}
+        self._by_object: dict[int, tuple[Sequence[int], Bounds]] = {}
+        self._extents: dict[int, tuple[int, int]] = {}
 
     @property
     def first(self) -> int:
@@ -47,6 +49,21 @@ class Windows:
 
     def bounds(self, times: Sequence[int]) -> Bounds:
         """The windows over these timestamps."""
+        seen = self._by_object.get(id(times))
+        if seen is None:
+            # The timestamps are kept, so that no others get their id.
+            seen = self._by_object[id(times)] = (times, self._bounds(times))
+        return seen[1]
+
+    def extent(self, bounds: Bounds) -> tuple[int, int]:
+        """How many samples these windows see together, and the widest of them."""
+        found = self._extents.get(id(bounds))
+        if found is None:
+            sizes = [high - low for low, high in bounds]
+            found = self._extents[id(bounds)] = (sum(sizes), max(sizes))
+        return found
+
+    def _bounds(self, times: Sequence[int]) -> Bounds:
         key = times if isinstance(times, range | tuple) else tuple(times)
         known = self._known.get(key)
         if known is not None:

@@ -14,6 +14,9 @@ DAY = 86_400.0
 NOISE_PERIODS = ((5_820.0, 0.035), (1_390.0, 0.04), (431.0, 0.035), (157.0, 0.03), (61.0, 0.02))
 """Periods (seconds) and greatest amplitudes of the noise on top of the day curve."""
 
+KEPT_MOMENTS = 600
+"""Moments of which a curve remembers the integral: those of a day at every five minutes, of two scraped pods."""
+
 
 class Curve:
     """A rate that is always positive: `1 + Σ amplitude·sin(frequency·t + phase)` with `Σ amplitude < 1`."""
@@ -27,7 +30,7 @@ class Curve:
         self._origin = origin
         self._rate_terms = [(amplitude, tau / period, phase) for amplitude, period, phase in terms]
         self._integral_terms = [(-a / w, w, phase) for a, w, phase in self._rate_terms]
-        self._memo: dict[int, tuple[tuple[int, int, int], list[float]]] = {}
+        self._memo: dict[int, float] = {}
         self._start = sum(a * cos(phase) for a, _, phase in self._integral_terms)
 
     @classmethod
@@ -64,15 +67,14 @@ class Curve:
             total += a * cos(w * t + phase)
         return total
 
-    def integrals(self, stamps: list[int], slot: int) -> list[float]:
-        """The integral at equally spaced moments (ms); the last answer is kept for each `slot` (a scrape offset).
+    def counted(self, stamp: int) -> float:
+        """The integral at a moment in milliseconds; those asked for last are kept.
 
         All counters of a flow ask for the same moments, so only the first of them computes.
         """
-        if not stamps:
-            return []
-        key = (stamps[0], stamps[-1], len(stamps))
-        known = self._memo.get(slot)
-        if known is None or known[0] != key:
-            known = self._memo[slot] = (key, [self.integral(stamp / 1000) for stamp in stamps])
-        return known[1]
+        known = self._memo.get(stamp)
+        if known is None:
+            if len(self._memo) >= KEPT_MOMENTS:
+                self._memo.clear()
+            known = self._memo[stamp] = self.integral(stamp / 1000)
+        return known

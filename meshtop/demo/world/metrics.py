@@ -130,7 +130,12 @@ class Metrics:
         self._state = state
         self._cluster = cluster
         self._control = control
-        self._built: dict[str, tuple[int, list[WorldSeries]]] = {}
+        self._built: dict[str, tuple[int, int, list[WorldSeries]]] = {}
+
+    @property
+    def keeps_series(self) -> bool:
+        """Whether series are the same objects from query to query."""
+        return len(self._state.streams[self._cluster]) <= KEPT
 
     def select(self, name: str | None, among: Callable[[str], bool] | None = None) -> Iterable[WorldSeries]:
         """All series of a metric, or of all metrics accepted by `among`."""
@@ -184,10 +189,16 @@ class Metrics:
         size = len(streams) + len(self._all_targets()) + self._control.size()
         known = self._built.get(name)
         if known is not None and known[0] == size:
-            return known[1]
-        made = list(self._make(name, streams))
+            return known[2]
+        if known is not None and (name in _COUNTERS or name.removesuffix("_bucket") in _BUCKETS):
+            # Streams are only ever added: the series of those before stay the objects that they are.
+            made = [*known[2], *self._make(name, streams[known[1] :])]
+        else:
+            made = list(self._make(name, streams))
         if len(streams) <= KEPT:
-            self._built[name] = (size, made)
+            self._built[name] = (size, len(streams), made)
+        else:
+            self._built.pop(name, None)
         return made
 
     def _make(self, name: str, streams: list[tuple[str, Stream]]) -> Iterator[WorldSeries]:

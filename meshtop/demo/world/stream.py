@@ -40,7 +40,7 @@ class Target:
         self.offset_ms = offset_ms
         self._clock = clock
         self._spans: list[tuple[float, float]] = [(since, inf)]
-        self._memo: tuple[tuple[int, int], list[int]] = ((0, 0), [])
+        self._memo: tuple[int, int, list[int]] = (0, -1, [])
 
     @property
     def up(self) -> bool:
@@ -51,6 +51,7 @@ class Target:
         """Note that the pod appeared or vanished at a moment."""
         if up == self.up:
             return
+        self._memo = (0, -1, [])
         if up:
             self._spans.append((at, inf))
         else:
@@ -58,16 +59,18 @@ class Target:
 
     def stamps(self, start_ms: int, end_ms: int) -> list[int]:
         """The moments (ms) at which it was scraped between two moments, both included, and never in the future."""
-        end_ms = min(end_ms, int(self._clock() * 1000))
+        asked_from, asked_until, found = self._memo
+        if asked_from == start_ms and asked_until == end_ms:
+            return found
+        now = int(self._clock() * 1000)
         first = ceil((start_ms - self.offset_ms) / INTERVAL_MS)
-        last = (end_ms - self.offset_ms) // INTERVAL_MS
-        if self._memo[0] == (first, last):
-            return self._memo[1]
+        last = (min(end_ms, now) - self.offset_ms) // INTERVAL_MS
         found = [n * INTERVAL_MS + self.offset_ms for n in range(first, last + 1)]
         if len(self._spans) > 1 or self._spans[0][1] < inf or (found and found[0] < self._spans[0][0] * 1000):
             found = [t for t in found if any(since * 1000 <= t < until * 1000 for since, until in self._spans)]
-        if self.up:
-            self._memo = ((first, last), found)
+        if end_ms <= now:
+            # What is over stays as it is, until the pod turns; one list for all series of the target.
+            self._memo = (start_ms, end_ms, found)
         return found
 
 
@@ -89,71 +92,82 @@ class Era(NamedTuple):
     profile: Profile
 
 
-class Stream:
-    """One label set of one reporter, with every era since it was first seen."""
+class Elapsed:
+    """What a mean rate of 1 had counted since its era began, at the scrape moments of a stream in some interval.
 
-    __slots__ = ("_memo", "curve", "eras", "labels", "target")
+    Each moment is worked out when it is looked at, once for all counters of the stream: a rate looks at two of many.
+    """
+
+    __slots__ = ("_stream", "known", "stamps")
+
+    def __init__(self, stream: Stream, stamps: list[int]) -> None:
+        self._stream = stream
+        self.stamps = stamps
+        self.known: dict[int, tuple[int, float]] = {}
+
+    def at(self, index: int) -> tuple[int, float]:
+        """The era of a moment, and what had been counted in it. Raises IndexError."""
+        stream, stamp = self._stream, self.stamps[index]
+        era = bisect_right(stream.starts, stamp) - 1
+        found = self.known[index] = (era, stream.curve.counted(stamp) - stream.eras[era].counted)
+        return found
+
+
+class Stream:
+    """One label set of one reporter, with every era since it was first seen; `starts` are theirs in ms."""
+
+    __slots__ = ("_memo", "curve", "eras", "labels", "starts", "target")
 
     def __init__(self, labels: Labels, target: Target, curve: Curve) -> None:
         self.labels = labels
         self.target = target
         self.curve = curve
         self.eras: list[Era] = []
-        self._memo: tuple[tuple[int, int, int, int], list[int], list[tuple[int, list[float]]]] | None = None
+        self.starts: list[float] = []
+        self._memo: tuple[list[int], int, Elapsed] | None = None
 
     def turn(self, at: float, rate: float, profile: Profile) -> None:
         """Begin an era, unless nothing changes."""
         if self.eras and self.eras[-1].rate == rate and (self.eras[-1].profile == profile or not rate):
             return
         self.eras.append(Era(at, self.curve.integral(at), rate, profile))
+        self.starts.append(at * 1000)
 
-    def pieces(self, start_ms: int, end_ms: int) -> tuple[list[int], list[tuple[int, list[float]]]]:
-        """The scrape moments between two moments and, era by era, what a mean rate of 1 had counted since its start."""
+    def elapsed(self, start_ms: int, end_ms: int) -> Elapsed:
+        """The scrape moments between two moments, with what a mean rate of 1 had counted at each."""
         stamps = self.target.stamps(start_ms, end_ms)
-        if not stamps:
-            return [], []
-        key = (stamps[0], stamps[-1], len(stamps), len(self.eras))
-        if self._memo is not None and self._memo[0] == key:
-            return self._memo[1], self._memo[2]
-        born = self.eras[0].at * 1000
-        if stamps[0] < born:
-            stamps = [t for t in stamps if t >= born]
-        starts = [era.at * 1000 for era in self.eras]
-        pieces: list[tuple[int, list[float]]] = []
-        integrals = self.curve.integrals(stamps, self.target.offset_ms)
-        for stamp, counted in zip(stamps, integrals, strict=True):
-            era = bisect_right(starts, stamp) - 1
-            if not pieces or pieces[-1][0] != era:
-                pieces.append((era, []))
-            pieces[-1][1].append(counted - self.eras[era].counted)
-        self._memo = (key, stamps, pieces)
-        return stamps, pieces
+        known = self._memo
+        if known is not None and known[0] is stamps and known[1] == len(self.eras):
+            return known[2]
+        seen = stamps
+        if stamps and stamps[0] < self.starts[0]:
+            seen = [t for t in stamps if t >= self.starts[0]]
+        found = Elapsed(self, seen)
+        self._memo = (stamps, len(self.eras), found)
+        return found
 
 
 class Counted(Sequence[float]):
-    """A counter's values at its scrape moments, each worked out when it is looked at: a rate looks at two of many."""
+    """A counter's values at its scrape moments, each worked out when it is looked at."""
 
-    __slots__ = ("_length", "_pieces", "_sums", "_whole")
+    __slots__ = ("_elapsed", "_sums", "_whole")
 
     monotonic = True
 
-    def __init__(
-        self, length: int, pieces: list[tuple[int, list[float]]], sums: list[tuple[float, float]], whole: bool
-    ) -> None:
-        self._length = length
-        self._pieces = pieces
+    def __init__(self, elapsed: Elapsed, sums: list[tuple[float, float]], whole: bool) -> None:
+        self._elapsed = elapsed
         self._sums = sums
         self._whole = whole
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._elapsed.stamps)
 
     def __iter__(self) -> Iterator[float]:
-        for era, elapsed in self._pieces:
-            before, rate = self._sums[era]
-            # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
-            values = [before + rate * d for d in elapsed]
-            yield from [value // 1.0 for value in values] if self._whole else values
+        known, at, sums = self._elapsed.known, self._elapsed.at, self._sums
+        for index in range(len(self._elapsed.stamps)):
+            era, elapsed = known.get(index) or at(index)
+            value = sums[era][0] + sums[era][1] * elapsed
+            yield value // 1.0 if self._whole else value
 
     @overload
     def __getitem__(self, index: int) -> float: ...
@@ -163,15 +177,16 @@ class Counted(Sequence[float]):
 
     def __getitem__(self, index: int | slice) -> float | list[float]:
         if isinstance(index, slice):
-            return list(self)[index]
-        left = index if index >= 0 else index + self._length
-        for era, elapsed in self._pieces:
-            if 0 <= left < len(elapsed):
-                before, rate = self._sums[era]
-                value = before + rate * elapsed[left]
-                return value // 1.0 if self._whole else value
-            left -= len(elapsed)
-        raise IndexError(index)
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+            if index < 0:
+                raise IndexError(index)
+        era, elapsed = self._elapsed.known.get(index) or self._elapsed.at(index)
+        before, rate = self._sums[era]
+        # Adding to the sum before the era, in this order, keeps buckets monotonic in spite of rounding.
+        value = before + rate * elapsed
+        return value // 1.0 if self._whole else value
 
 
 class CounterSeries:
@@ -188,10 +203,10 @@ class CounterSeries:
 
     def samples(self, start_ms: int, end_ms: int) -> Points:
         """Timestamps (ms) and values between two moments, both included."""
-        stamps, pieces = self.stream.pieces(start_ms, end_ms)
+        elapsed = self.stream.elapsed(start_ms, end_ms)
         if len(self._sums) != len(self.stream.eras):
             self._sums = self._accumulated()
-        return stamps, Counted(len(stamps), pieces, self._sums, self._whole)
+        return elapsed.stamps, Counted(elapsed, self._sums, self._whole)
 
     def _accumulated(self) -> list[tuple[float, float]]:
         found: list[tuple[float, float]] = []
@@ -213,6 +228,7 @@ def bucket_shares(bounds: tuple[float, ...], median: float, spread: float) -> tu
     return (*((1 + erf((log(bound) - mu) / (spread * sqrt(2)))) / 2 for bound in bounds[:-1]), 1.0)
 
 
+@lru_cache(maxsize=4096)
 def shares(median: float, spread: float) -> tuple[float, ...]:
     """The share below each of Envoy's bounds."""
     return bucket_shares(BOUNDS, median, spread)
