@@ -24,6 +24,8 @@ from benchmarks._rows import Row, goal_row, report, row_of
 PYTHON = sys.executable
 MESHTOP = (PYTHON, "-m", "meshtop")
 TICKS = os.sysconf("SC_CLK_TCK")
+_STATE = tempfile.TemporaryDirectory(prefix="meshtop-bench-")
+"""Removed when the benchmark ends."""
 
 
 class Run(Struct, frozen=True):
@@ -59,10 +61,13 @@ class Figure(Struct, frozen=True):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The user's environment with byte code written (as an installation has it) and no settings of meshtop's."""
+    """The user's environment with byte code written (as an installation has it) and no settings of meshtop's.
+
+    Nor does a console find what an earlier one has remembered, such as the place where it was left.
+    """
     slowness()  # Found out here, so that no measured process does.
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESHTOP", "KUBE", "PYTHON"))}
-    return {**kept, "LC_ALL": "C.UTF-8", **more}
+    return {**kept, "LC_ALL": "C.UTF-8", "XDG_STATE_HOME": _STATE.name, **more}
 
 
 def run(command: Sequence[str], *, seconds: float = 120.0, codes: Collection[int] = (0,)) -> Run:

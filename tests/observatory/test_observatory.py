@@ -355,10 +355,14 @@ async def test_measured_values_wait_for_all_of_their_tick(monkeypatch: pytest.Mo
     observatory = observatory_of(feed_of("c", kubernetes, slow), courses=True)
     done: list[bool] = []
 
+    def let() -> None:
+        done.append(True)
+        slow.released.set()
+
     def release() -> None:
         # Said to have changed, without anything new: all is as it was.
         kubernetes.happen(kubernetes.inventory() or Inventory())
-        asyncio.get_running_loop().call_later(0.4, lambda: (done.append(True), slow.released.set()))
+        asyncio.get_running_loop().call_later(0.4, let)
 
     await _gathered(observatory, slow, release)
     assert done == [True]

@@ -13,7 +13,7 @@ from meshtop.sources.prometheus import answers
 from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
 from meshtop.sources.prometheus.labelsets import LabelSets, _mark
 
-METRICS = st.one_of(
+METRICS: st.SearchStrategy[Any] = st.one_of(
     st.dictionaries(
         st.sampled_from(("reporter", "source_workload", "le", "job")),
         st.one_of(st.sampled_from(("web", "c\u00e4rt", '"', "\ud83d\ude00", "")), st.just(1)),
