@@ -29,6 +29,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from benchmarks._pace import patience
 from benchmarks._processes import PYTHON
 
 MOMENT = re.compile(rb"(?<![a-z])(?:time|start|end)=[0-9.]+&?")
@@ -49,29 +50,33 @@ class Question(Struct, frozen=True):
 
 
 class Answer(Struct, frozen=True):
-    """A recorded answer: head without the length, body as it was sent (gzip or not)."""
+    """A recorded answer: head without the length, body as it was sent (gzip or not), all of it on the wire.
+
+    `names` is true where its cluster's UID is in it: all other answers are the same bytes for every copy.
+    """
 
     head: bytes
     body: bytes
     zipped: bool
+    names: bool
+    wire: bytes
 
     @property
     def is_good(self) -> bool:
         """Whether it is what was asked for."""
         return self.head.startswith(b"HTTP/1.1 200 ")
 
-    @property
-    def wire(self) -> bytes:
-        """The whole answer on the wire."""
-        return self.head + b"Content-Length: %d\r\n\r\n" % len(self.body) + self.body
+    def with_uid(self, old: bytes, new: bytes) -> bytes:
+        """The same answer of another cluster, on the wire."""
+        if not self.names:
+            return self.wire
+        plain = (gzip.decompress(self.body) if self.zipped else self.body).replace(old, new)
+        return wire(self.head, gzip.compress(plain, 1, mtime=0) if self.zipped else plain)
 
-    def with_uid(self, old: bytes, new: bytes) -> Answer:
-        """The same answer of another cluster."""
-        plain = gzip.decompress(self.body) if self.zipped else self.body
-        if old not in plain:
-            return self
-        plain = plain.replace(old, new)
-        return Answer(self.head, gzip.compress(plain, 1, mtime=0) if self.zipped else plain, self.zipped)
+
+def wire(head: bytes, body: bytes) -> bytes:
+    """A whole answer on the wire."""
+    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
 class Recording:
@@ -81,6 +86,7 @@ class Recording:
         self._server = urlsplit(server)
         self._token = token
         self._answers: dict[Question, asyncio.Task[Answer]] = {}
+        self.uid = b""
         named = self._fetch(Question(b"GET", b"/api/v1/namespaces/kube-system", b"application/json", b""), b"", {})
         self.uid = json.loads(named.body)["metadata"]["uid"].encode()
 
@@ -92,7 +98,7 @@ class Recording:
         return await asyncio.shield(self._answers[question])
 
     def _fetch(self, question: Question, body: bytes, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=60)
+        connection = http.client.HTTPConnection(self._server.hostname or "", self._server.port, timeout=patience(60))
         with contextlib.closing(connection):
             headers = {"Accept": question.accept.decode(), "Authorization": f"Bearer {self._token}", **headers}
             connection.request(question.method.decode(), question.target.decode(), body or None, headers)
@@ -100,7 +106,9 @@ class Recording:
             kept = [(k, v) for k, v in came.getheaders() if k.lower() in ("content-type", "content-encoding")]
             lines = [f"HTTP/1.1 {came.status} {came.reason}", *(f"{k}: {v}" for k, v in kept)]
             zipped = came.getheader("Content-Encoding") == "gzip"
-            return Answer("".join(f"{line}\r\n" for line in lines).encode(), came.read(), zipped)
+            head, whole = "".join(f"{line}\r\n" for line in lines).encode(), came.read()
+            names = bool(self.uid) and self.uid in (gzip.decompress(whole) if zipped else whole)
+            return Answer(head, whole, zipped, names, wire(head, whole))
 
 
 class ReplayedCluster:
@@ -122,7 +130,7 @@ class ReplayedCluster:
         """The answer, asked for where nobody asked before."""
         answer = await self._recording.answer(question, body, target, headers)
         self.good[question] = answer.is_good
-        whole = self._ready[question] = answer.with_uid(self._recording.uid, self._uid).wire
+        whole = self._ready[question] = answer.with_uid(self._recording.uid, self._uid)
         return whole
 
     def told(self) -> list[tuple[str, str, str, bool, int]]:

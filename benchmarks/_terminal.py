@@ -14,9 +14,11 @@ import termios
 import time
 from collections.abc import Iterator, Sequence
 
+from benchmarks._pace import patience
 from benchmarks._processes import environment
 
 PATIENCE_SECONDS = 60.0
+"""At the best pace."""
 
 
 class Terminal:
@@ -43,7 +45,7 @@ class Terminal:
 
     def wait_for(self, pattern: bytes, *, start: int = 0) -> float:
         """Read until a pattern is among the bytes from `start` on; seconds since the program was started."""
-        wanted, end = re.compile(pattern), time.perf_counter() + PATIENCE_SECONDS
+        wanted, end = re.compile(pattern), time.perf_counter() + patience(PATIENCE_SECONDS)
         while wanted.search(self.written, start) is None:
             if time.perf_counter() > end:
                 raise TimeoutError(f"{pattern!r} did not come; the last bytes: {bytes(self.written[-500:])!r}")

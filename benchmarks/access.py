@@ -5,11 +5,11 @@ Run: python -m benchmarks.access [NAMESPACES]
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
 
+from benchmarks._rows import report, row_of
 from meshtop.analysis.tenancy.access.build import build_policy, namespace_name
 from meshtop.analysis.tenancy.access.decision import decide, explain_right
 from meshtop.analysis.tenancy.ownership import Owners
@@ -22,13 +22,13 @@ USERS = 1_500
 ROUNDS = 5
 
 
-def milliseconds(action: Callable[[], object]) -> float:
+def milliseconds(action: Callable[[], object]) -> list[float]:
     times = []
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began = time.process_time()
         action()
-        times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+        times.append((time.process_time() - began) * 1000)
+    return times
 
 
 def main() -> None:
@@ -51,14 +51,22 @@ def main() -> None:
     policy = build_policy(None, tenancy, owned, known)
     places = list(owned)
     some = places[:: max(1, len(places) // 1000)]
-    print(f"{len(policy.kinds):,} nodes, {len(policy.associations):,} associations; milliseconds, median of {ROUNDS}")
-    print(f"  {'owner of every namespace':<34}{milliseconds(lambda: Owners(known, tenancy=tenancy).all_known()):>9.2f}")
-    print(f"  {'build and check the graph':<34}{milliseconds(lambda: build_policy(None, tenancy, owned, known)):>9.2f}")
+    nodes = f"{len(policy.kinds):,} nodes"
     decided = milliseconds(lambda: [decide(policy, "u7", namespace_name(*place)) for place in some])
-    print(f"  {'one decision':<34}{decided / len(some):>9.4f}")
     explained = milliseconds(lambda: [explain_right(policy, "u7", "read", namespace_name(*place)) for place in some])
-    print(f"  {'one explanation':<34}{explained / len(some):>9.4f}")
-    print(f"  {'what one user may read, all of it':<34}{decided / len(some) * len(places):>9.2f}")
+    owned_again = milliseconds(lambda: Owners(known, tenancy=tenancy).all_known())
+    report(
+        [
+            row_of(f"owner of each of {len(places):,} namespaces: CPU", owned_again, "ms"),
+            row_of(
+                f"access graph of {nodes}, built and checked: CPU",
+                milliseconds(lambda: build_policy(None, tenancy, owned, known)),
+                "ms",
+            ),
+            row_of(f"one access decision among {nodes}: CPU", [ms / len(some) for ms in decided], "ms"),
+            row_of(f"one explanation among {nodes}: CPU", [ms / len(some) for ms in explained], "ms"),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from random import Random
 
 from msgspec import structs
 
+from benchmarks._rows import Row, report, row_of
 from benchmarks.posture import WORKLOADS, edges_of, mesh_of
 from meshtop.analysis.authorization.observed import ObservedAccess
 from meshtop.analysis.security.mtls.config import MeshMember
@@ -46,10 +47,11 @@ def with_policies(member: MeshMember) -> MeshMember:
 
 
 def main() -> None:
-    """Measure three times and print the best of each."""
+    """Measure three times and print rows."""
     plain = mesh_of(WORKLOADS)
     member = with_policies(plain)
     edges = edges_of(member, EDGES)
+    rows: list[Row] = []
     for words, one in (("with a policy for each workload", member), ("without policies", plain)):
         first, again = [], []
         for _ in range(3):
@@ -63,10 +65,10 @@ def main() -> None:
                 access.edge(edge)
             first.append(judged - began)
             again.append(time.process_time() - judged)
-        print(
-            f"{EDGES} calls of {WORKLOADS} workloads, {words}:"
-            f" {min(first):.3f} s of CPU, again {min(again) * 1000:.1f} ms"
-        )
+        what = f"policies of {EDGES:,} calls among {WORKLOADS:,} workloads, {words}"
+        rows.append(row_of(f"{what}: CPU", first))
+        rows.append(row_of(f"{what}, again: CPU", [1000 * seconds for seconds in again], "ms"))
+    report(rows)
 
 
 if __name__ == "__main__":

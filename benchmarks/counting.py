@@ -6,11 +6,11 @@ Run: python -m benchmarks.counting [EDGES]
 from __future__ import annotations
 
 import gc
-import statistics
 import sys
 import time
 from collections.abc import Callable
 
+from benchmarks._rows import report, row_of
 from meshtop.analysis.traffic.edges import EdgeCounter, edges
 from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic
@@ -44,13 +44,13 @@ def labels(edge: int, reporter: str, code: str, flags: str) -> Labels:
     )
 
 
-def seconds(action: Callable[[], object]) -> float:
+def seconds(action: Callable[[], object]) -> list[float]:
     times = []
     for _ in range(ROUNDS):
         began = time.process_time()
         action()
         times.append(time.process_time() - began)
-    return statistics.median(times)
+    return times
 
 
 def main() -> None:
@@ -68,12 +68,15 @@ def main() -> None:
     found = edges(clusters)
     counter = EdgeCounter()
     counter.edges(clusters)
-    print(f"{len(samples):,} series, {len(found):,} edges, CPU seconds, median of {ROUNDS}")
-    print(f"  {'edges':<24}{seconds(lambda: edges(clusters)):>8.2f}")
-    again = seconds(lambda: counter.edges(clusters))
-    print(f"  {'edges of known series':<24}{again:>8.2f}")
-    print(f"  {'sums by workload':<24}{seconds(lambda: by_workload(found)):>8.2f}")
-    print(f"  {'sum of the mesh':<24}{seconds(lambda: add_all([edge.sums for edge in found])):>8.2f}")
+    what = f"{len(samples):,} series into {len(found):,} edges"
+    report(
+        [
+            row_of(f"counting {what}: CPU", seconds(lambda: edges(clusters))),
+            row_of(f"counting {what}, known ones: CPU", seconds(lambda: counter.edges(clusters))),
+            row_of(f"adding up {len(found):,} edges by workload: CPU", seconds(lambda: by_workload(found))),
+            row_of(f"adding up {len(found):,} edges: CPU", seconds(lambda: add_all([edge.sums for edge in found]))),
+        ]
+    )
 
 
 if __name__ == "__main__":

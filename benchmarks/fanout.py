@@ -1,11 +1,11 @@
-"""Fifty clusters of which three are bad: when do the forty-seven good ones stand in a Snapshot?
+"""Fifty clusters of which three are bad: what does following them cost until the forty-seven good ones are there?
 
-    python -m benchmarks.fanout [RUNS]
+    python -m benchmarks.fanout [ROUNDS]
 
-Fifty addresses answer as one cluster of the demo does: its answers are kept and given again, so that the time is
-meshtop's and not the simulation's. Three of them are led astray: to a port that refuses, to a socket that takes a
-connection and never answers, and through a relay that holds everything back for five seconds. A process of its own
-follows all fifty, another one only the forty-seven, turn by turn.
+Fifty recorded clusters are served over TLS by another process (`benchmarks._replay`). Three of them are led astray: to
+a port that refuses, to a socket that takes a connection and never answers, and through a relay that holds everything
+back for five seconds. A process of its own follows all fifty as the console's first screen does, another one only the
+forty-seven, turn by turn; CPU is theirs alone, imports counted.
 """
 
 from __future__ import annotations
@@ -13,42 +13,46 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import resource
 import socket
-import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import aiohttp
 import yaml
-from aiohttp import web
-from yarl import URL
 
-from benchmarks._processes import PYTHON, Figure, demo, environment, show
+from benchmarks._goals import number
+from benchmarks._pace import patience
+from benchmarks._processes import PYTHON, Figure, Run, demo, run, show
+from benchmarks._replay import replay
+from benchmarks._rows import middle
 
 CLUSTERS = 50
 SLOW_SECONDS = 5.0
-RUNS = 3
+ROUNDS = 3
 TIMEOUT_SECONDS = 60.0
-MOMENT = re.compile(r"(?<![a-z])(?:time|start|end)=[0-9.]+&?")
-"""What differs between two questions that are the same."""
+"""At the best pace, of each cluster and of the whole."""
 
 
-def read(kubeconfig: str, good: Sequence[str]) -> None:
+def follow(kubeconfig: str, good: Sequence[str], timeout: float) -> None:
     """In a process of its own: seconds until one, half and all of the good clusters are there with their traffic."""
     from meshtop.model.state import State
     from meshtop.observatory.build import open_observatory
+    from meshtop.process import prepare_process
     from meshtop.settings.schema import Settings
+    from meshtop.views.picture.asks import asked_for
 
+    prepare_process()
     wanted, came, last = frozenset(good), dict[str, float](), dict[str, str]()
 
-    async def follow() -> None:
-        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=TIMEOUT_SECONDS)
+    async def followed() -> None:
+        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=timeout)
+        observatory.attend(asked_for("clusters"))
         began = time.perf_counter()
         async with contextlib.aclosing(observatory.follow()) as snapshots:
             async for snapshot in snapshots:
@@ -63,7 +67,7 @@ def read(kubeconfig: str, good: Sequence[str]) -> None:
         await observatory.close()
 
     try:
-        asyncio.run(asyncio.wait_for(follow(), TIMEOUT_SECONDS))
+        asyncio.run(asyncio.wait_for(followed(), timeout))
     except TimeoutError:
         late = sorted(wanted - came.keys())
         sys.exit(f"{len(late)} good clusters did not come; {late[0]} is {last.get(late[0])}" if late else "no end")
@@ -71,9 +75,9 @@ def read(kubeconfig: str, good: Sequence[str]) -> None:
     print(json.dumps([ordered[0], ordered[len(ordered) // 2], ordered[-1]]))
 
 
-@contextlib.asynccontextmanager
-async def slow_relay(port: int) -> AsyncIterator[int]:
-    """A port that passes everything on to another one, five seconds late."""
+@contextlib.contextmanager
+def slow_relay(port: int) -> Iterator[int]:
+    """A port that passes everything on to another one, five seconds late; on a thread of its own."""
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -88,54 +92,23 @@ async def slow_relay(port: int) -> AsyncIterator[int]:
             upstream, downstream = await asyncio.open_connection("127.0.0.1", port)
             await asyncio.gather(pass_on(reader, downstream), pass_on(upstream, writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0), loop).result()
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
-
-
-class Echo:
-    """Answers as a server does: every question is put to it once, and its answer given to everyone who asks."""
-
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self._answers: dict[tuple[str, str, str], asyncio.Task[tuple[int, bytes, str]]] = {}
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """What the server said to this; a watch is left open and silent, for nothing changes here."""
-        if "watch" in request.query:
-            stream = web.StreamResponse(headers={"Content-Type": "application/json"})
-            with contextlib.suppress(ConnectionError):
-                await stream.prepare(request)
-            await asyncio.Event().wait()
-        body = await request.read()
-        key = (request.method, MOMENT.sub("", request.path_qs), MOMENT.sub("", body.decode()))
-        if key not in self._answers:
-            self._answers[key] = asyncio.create_task(self._ask(request, body))
-        status, content, kind = await asyncio.shield(self._answers[key])
-        return web.Response(status=status, body=content, content_type=kind)
-
-    async def _ask(self, request: web.Request, body: bytes) -> tuple[int, bytes, str]:
-        headers = {k: v for k, v in request.headers.items() if k.lower() in ("accept", "content-type", "authorization")}
-        url = URL(self._server + request.path_qs, encoded=True)
-        async with self._client.request(request.method, url, data=body, headers=headers) as found:
-            return found.status, await found.read(), found.content_type
-
-    @contextlib.asynccontextmanager
-    async def serve(self, count: int) -> AsyncIterator[list[int]]:
-        """Answer on so many ports."""
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        async with aiohttp.ClientSession() as self._client:
-            await runner.setup()
-            for _ in range(count):
-                await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-            try:
-                yield [address[1] for address in runner.addresses]
-            finally:
-                await runner.cleanup()
+        asyncio.run_coroutine_threadsafe(stop(server), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
 
 
 def refusing_port() -> int:
@@ -146,69 +119,76 @@ def refusing_port() -> int:
         return port
 
 
-def write(path: Path, template: dict[str, Any], ports: dict[str, int]) -> None:
-    """A kubeconfig with a context for each port, with the template's first user."""
-    user = template["users"][0]["name"]
-    clusters = [{"name": n, "cluster": {"server": f"http://127.0.0.1:{port}"}} for n, port in ports.items()]
-    contexts = [{"name": n, "context": {"cluster": n, "user": user}} for n in ports]
-    path.write_text(yaml.safe_dump({**template, "clusters": clusters, "contexts": contexts, "current-context": None}))
+def led_astray(document: dict[str, Any], ports: dict[str, int]) -> dict[str, Any]:
+    """A kubeconfig in which these clusters are at these ports."""
+    clusters = []
+    for entry in document["clusters"]:
+        port = ports.get(entry["name"])
+        server = entry["cluster"]["server"] if port is None else f"https://127.0.0.1:{port}"
+        clusters.append({**entry, "cluster": {**entry["cluster"], "server": server}})
+    return {**document, "clusters": clusters}
 
 
-async def compare(ready: dict[str, Any], folder: Path, runs: int) -> dict[str, list[list[float]]]:
+def only(document: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A kubeconfig with these clusters alone."""
+    kept = {kind: [e for e in document[kind] if e["name"] in names] for kind in ("clusters", "contexts")}
+    return {**document, **kept, "current-context": names[0]}
+
+
+def following(kubeconfig: str, good: Sequence[str]) -> list[str]:
+    """The command that follows all clusters of a kubeconfig until the good ones are there."""
+    limit = f"{patience(TIMEOUT_SECONDS):.0f}"
+    return [PYTHON, "-m", "benchmarks.fanout", "--follow", kubeconfig, limit, *good]
+
+
+def measure(recorded: str, folder: Path, rounds: int) -> dict[str, list[Run]]:
     """Alternate between the good ones alone and all fifty."""
-    template = yaml.safe_load(Path(ready["kubeconfig"]).read_text())
-    results: dict[str, list[list[float]]] = {"good": [], "fifty": []}
-    with socket.create_server(("127.0.0.1", 0)) as never:
-        async with Echo(ready["clusters"][0]["server"]).serve(CLUSTERS) as ports, slow_relay(ports[45]) as relay:
-            names = {f"cluster-{number:02}": port for number, port in enumerate(ports)}
-            bad = {"cluster-05": refusing_port(), "cluster-25": never.getsockname()[1], "cluster-45": relay}
-            good = {name: port for name, port in names.items() if name not in bad}
-            write(folder / "fifty", template, {**names, **bad})
-            write(folder / "good", template, good)
-            await measured(folder / "good", [*good])  # Fills what is kept.
-            for _ in range(runs):
-                for which, found in results.items():
-                    found.append(await measured(folder / which, [*good]))
+    document = yaml.safe_load(Path(recorded).read_text())
+    names = [entry["name"] for entry in document["clusters"]]
+    port = urlsplit(document["clusters"][45]["cluster"]["server"]).port or 0
+    with socket.create_server(("127.0.0.1", 0)) as never, slow_relay(port) as relay:
+        bad = {names[5]: refusing_port(), names[25]: never.getsockname()[1], names[45]: relay}
+        good = [name for name in names if name not in bad]
+        (folder / "fifty").write_text(yaml.safe_dump(led_astray(document, bad)))
+        (folder / "good").write_text(yaml.safe_dump(only(document, good)))
+        commands = {which: following(str(folder / which), good) for which in ("good", "fifty")}
+        run(commands["good"])  # Fills what is kept.
+        results: dict[str, list[Run]] = {which: [] for which in commands}
+        for _ in range(rounds):
+            for which, command in commands.items():
+                results[which].append(run(command))
     return results
 
 
-async def measured(kubeconfig: Path, good: Sequence[str]) -> list[float]:
-    """One reading in a process of its own."""
-    process = await asyncio.create_subprocess_exec(
-        PYTHON, "-m", "benchmarks.fanout", "--read", str(kubeconfig), *good,
-        stdout=subprocess.PIPE, env=environment(),
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    found: list[float] = json.loads(output)
-    return found
-
-
 def main() -> None:
-    """Print when the first, the middle and the last good cluster stood there."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    """Print CPU, memory, and when the first, the middle and the last good cluster stood there."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # Each of the watches holds a socket.
     with (
-        demo("--clusters", "1") as ready,
+        demo() as ready,
+        replay(str(ready["kubeconfig"]), CLUSTERS, tls=True) as replayed,
         tempfile.TemporaryDirectory() as folder,
     ):
-        found = asyncio.run(compare(ready, Path(folder), runs))
-    names = {"good": "the 47 good ones alone", "fifty": "with one refusing, one silent, one 5 s slow"}
-    whens = ("first", "middle", "last")
-    show(
-        f"{CLUSTERS} clusters with what the demo's first one holds, {runs} runs each",
-        [
-            Figure(
-                f"{when} of 47, {names[key]}", [run[index] for run in found[key]], goal="as without" * (key == "fifty")
-            )
-            for index, when in enumerate(whens)
-            for key in names
-        ],
-    )
+        found = measure(replayed.kubeconfig, Path(folder), rounds)
+    good, fifty = found["good"], found["fifty"]
+    figures = [
+        Figure("following 47 good clusters alone, until all are there: CPU", [r.cpu for r in good], kept=True),
+        Figure(
+            "following 50, three of them bad, until the 47 are there: CPU", [r.cpu for r in fifty], goal="follow-50"
+        ),
+        Figure("following 50, three of them bad: peak memory", [r.megabytes for r in fifty], "MB", kept=True),
+    ]
+    for index, when in enumerate(("first", "middle", "last")):
+        times = {which: [json.loads(r.output)[index] for r in done] for which, done in found.items()}
+        alone = f"without the bad ones {number(middle(times['good']))} s, best {number(min(times['good']))}"
+        name = f"following 50, three of them bad, until the {when} of the 47 is there: wall"
+        figures.append(Figure(name, times["fifty"], kept=True, note=alone))
+    show(f"{CLUSTERS} recorded clusters over TLS, {rounds} runs each", figures)
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--read"]:
-        read(sys.argv[2], sys.argv[3:])
+    if sys.argv[1:2] == ["--follow"]:
+        follow(sys.argv[2], sys.argv[4:], float(sys.argv[3]))
     else:
         main()

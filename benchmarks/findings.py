@@ -10,14 +10,13 @@ import sys
 import time
 from typing import Any
 
-from benchmarks._rows import Goal, Row, middle, report
+from benchmarks._rows import Row, goal_row, report
 from meshtop.analysis.findings.calls import Calls
 from meshtop.analysis.findings.judge import judge_config, routes_left_idle, together
 from meshtop.analysis.findings.revisions import JudgedCluster, well_formed
 from meshtop.model.kube import ConfigObject, Container, Inventory, Meta, Namespace, Owner, Pod, Service, ServicePort
 from meshtop.model.mesh import MeshFacts
 
-GOAL = Goal(0.3, "s")
 ROUTES, SERVICES, NAMESPACES, RUNS = 1_000, 2_000, 40, 5
 _PROXY = Container("istio-proxy", "istio/proxyv2:1.28.0")
 
@@ -67,7 +66,7 @@ def main() -> None:
     two = [cluster_of(name, ROUTES // 2, SERVICES // 2) for name in ("east", "west")]
     calls = Calls({(f"team-{i % NAMESPACES}", f"app-{i}"): 1.0 for i in range(0, SERVICES, 2)}, complete=True)
     rows: list[Row] = []
-    for name, clusters in (("one cluster", one), ("two clusters of one mesh", two)):
+    for goal, name, clusters in (("findings", "one cluster", one), ("findings-two", "two clusters of one mesh", two)):
         times, found = [], 0
         for _ in range(RUNS):
             gc.collect()
@@ -75,10 +74,10 @@ def main() -> None:
             checked = [well_formed(cluster) for cluster in clusters]
             found = len(together(judge_config(checked), routes_left_idle(checked, calls), calls).findings)
             times.append(time.process_time() - began)
-        rows.append(Row(f"get findings of {ROUTES:,} routes, {SERVICES:,} services, {name}", middle(times), GOAL))
+        rows.append(goal_row(goal, times))
         sys.stdout.write(
             f"{name}: {ROUTES} routes, {SERVICES} services, {2 * SERVICES} pods: "
-            f"{middle(times):.3f} s of CPU (best {min(times):.3f}), {found} findings\n"
+            f"{rows[-1].told_figure} of CPU, {found} findings\n"
         )
     report(rows)
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 import random
 import sys
 import time
-from functools import partial
 
 from benchmarks._graphs import judge, mesh
-from benchmarks._rows import Goal, Row, middle, part, report
+from benchmarks._rows import Row, goal_row, middles, part, report
 from meshtop import process
 from meshtop.analysis.graph.build import GraphOptions, build_graph
 from meshtop.analysis.graph.lookup import GraphLookup
@@ -24,9 +23,11 @@ from meshtop.model.thresholds import DEFAULT_THRESHOLDS
 from meshtop.views.reports.flow import FlowIndex, flow_in
 from meshtop.views.reports.flow_detail import FlowDetail
 
-SIZES = ((300, 900), (3_000, 9_000), (10_000, 30_000))
-STEPS = 300
-GOAL = Goal(10, "ms")
+SIZES = {"flow-300": (300, 900), "flow-3000": (3_000, 9_000), "flow-10000": (10_000, 30_000)}
+"""Services and calls by the name of the goal."""
+STEPS = 320
+WALK = 40
+"""Steps from where a walk begins anew, which are a round."""
 
 
 def walked(index: FlowIndex, steps: int) -> list[float]:
@@ -42,7 +43,7 @@ def walked(index: FlowIndex, steps: int) -> list[float]:
         draw_flow(model, 200, 57)
         taken.append(1000 * (time.process_time() - began))
         ends = [call.node.id for call in (*flow.callers, *flow.callees)]
-        at = rng.choice(ends if ends and step % 40 else names)
+        at = rng.choice(ends if ends and step % WALK else names)
     return taken
 
 
@@ -50,14 +51,14 @@ def main() -> None:
     """Measure each size and print its rows."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     process.prepare_process()
-    rows = []
-    for services, calls in SIZES:
+    rows: list[Row] = []
+    for goal, (services, calls) in SIZES.items():
         lookup = GraphLookup(build_graph(mesh(services, calls), judge, GraphOptions()))
         process.collect_all()
         taken = walked(FlowIndex(lookup=lookup, homes={}, twins={}, ill={}, worst=()), steps)
-        name = partial("step in the Flow, {:,} services{}".format, services)
-        rows.append(Row(name(""), middle(taken), GOAL, note=f"worst {max(taken):.1f} ms"))
-        rows.append(Row(name(", p99"), part(taken, 0.99), GOAL))
+        rows.append(
+            goal_row(goal, middles(taken, WALK), note=f"p99 {part(taken, 0.99):.1f} ms, worst {max(taken):.1f} ms")
+        )
     report(rows)
 
 

@@ -1,9 +1,10 @@
 """What one question costs: the client's CPU for a GET on a connection that is there, by transport.
 
-    python -m benchmarks.questions [QUESTIONS] [ROUNDS]
+    python -m benchmarks.questions [QUESTIONS] [ROUNDS] [--plain]
 
 Each way asks the same address of one recorded cluster (`benchmarks._replay`) from a process of its own, eight questions
-at a time, in turns with the others; imports and the first connections are left out.
+at a time, in turns with the others; imports and the first connections are left out. TLS is under it, and with `--plain`
+plain http in a second turn.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import Any
 
 from benchmarks._processes import PYTHON, demo, environment
 from benchmarks._replay import replay
+from benchmarks._rows import report, row_of
 
-QUESTIONS = 2000
-ROUNDS = 5
+QUESTIONS = 1000
+ROUNDS = 3
 PARALLEL = 8
 WARM = 64
 ADDRESSES = {"/version": "260 bytes", "/api/v1/services?limit=500": "a list"}
@@ -132,9 +134,13 @@ WAYS = {
 
 def main() -> None:
     """Everything in turn."""
-    count, rounds = (int(text) for text in [*sys.argv[1:], *(str(QUESTIONS), str(ROUNDS))[len(sys.argv) - 1 :]])
+    plain = "--plain" in sys.argv
+    given = [int(word) for word in sys.argv[1:] if word != "--plain"]
+    count, rounds = given[0] if given else QUESTIONS, given[1] if len(given) > 1 else ROUNDS
+    rows = []
     with demo() as ready:
-        for tls in (True, False):
+        for tls in (True, False) if plain else (True,):
+            over = "TLS" if tls else "plain http"
             for address, what in ADDRESSES.items():
                 found: dict[str, list[float]] = {way: [] for way in WAYS}
                 with replay(str(ready["kubeconfig"]), 1, tls=tls) as replayed:
@@ -146,11 +152,11 @@ def main() -> None:
                                 command, check=True, stdout=subprocess.PIPE, env=environment()
                             ).stdout
                             found[way].append(float(output))
-                over = "TLS" if tls else "plain http"
-                print(f"\n{address} ({what}) over {over}: CPU of one question, median of {rounds}\n")
                 middle = {way: statistics.median(values) for way, values in found.items()}
-                for way, value in middle.items():
-                    print(f"  {way:<24}{value:>8.2f} ms{value / middle['meshtop']:>8.1f} ×")
+                mine = middle.pop("meshtop")
+                peers = "; ".join(f"{way} {value / mine:.1f} ×" for way, value in middle.items())
+                rows.append(row_of(f"one GET of {what} over {over}: CPU", found["meshtop"], "ms", peer=peers))
+    report(rows)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from benchmarks._big_fleet import Fleet, name_of
+from benchmarks._rows import goal_row, report, row_of
 from meshtop.model.alerting import Alert, Alerts, AlertState, SloReading, Slos
 from meshtop.model.changes import FieldWrite, KubeEvent, ObjectTrace, Traces
 from meshtop.model.snapshot import Snapshot
@@ -33,7 +34,7 @@ from meshtop.sources.recording.redaction import cleaner
 from meshtop.sources.recording.writer import RecordingWriter
 
 EVERY = 15.0
-REFRESHES = 60
+REFRESHES = 20
 HOUR = 3600.0
 MINUTE_REFRESHES = 4
 OBJECTS, EVENTS = 40, 300
@@ -109,8 +110,18 @@ def _calmer(before: Snapshot, now: Snapshot) -> Snapshot:
     return structs.replace(now, clusters=tuple(clusters))
 
 
-def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, redact: bool = False) -> str:
-    """Record these refreshes, and say in a line what that took."""
+class Recorded(Struct, frozen=True):
+    """What recording took: the first moment, each one after it, and an hour of it."""
+
+    first_megabytes: float
+    first_seconds: float
+    megabytes_an_hour: float
+    percent: float
+    told: str
+
+
+def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, redact: bool = False) -> Recorded:
+    """Record these refreshes."""
     now, random = 0.0, Random(2)
     header = RecordingHeader(meshtop="0", begun=0.0, window_seconds=300.0)
     writer = RecordingWriter(
@@ -127,11 +138,13 @@ def measure(path: Path, snapshot: Callable[[int], Snapshot], refreshes: int, *, 
     span = max(1, refreshes) * EVERY
     size, seconds = writer.bytes - first[0], writer.seconds - first[1]
     count = max(1, writer.moments - 1)
-    return (
-        f"first moment {first[0] / 1e6:.1f} MB, {first[1]:.2f} s; then {writer.moments - 1} of {refreshes} refreshes"
-        f" written, {size / count / 1e3:.0f} kB and {1000 * seconds / count:.0f} ms of CPU each: an hour"
-        f" {(first[0] + size * HOUR / span) / 1e6:.1f} MB,"
-        f" {100 * (first[1] + seconds * HOUR / span) / HOUR:.2f} % of a processor"
+    return Recorded(
+        first_megabytes=first[0] / 1e6,
+        first_seconds=first[1],
+        megabytes_an_hour=(first[0] + size * HOUR / span) / 1e6,
+        percent=100 * (first[1] + seconds * HOUR / span) / HOUR,
+        told=f"{writer.moments - 1} of {refreshes} refreshes written, {size / count / 1e3:.0f} kB and"
+        f" {1000 * seconds / count:.0f} ms of CPU each",
     )
 
 
@@ -156,20 +169,32 @@ def main(refreshes: int) -> None:
         return last
 
     with tempfile.TemporaryDirectory() as folder:
-        print("every value changes:  ", measure(Path(folder, "busy.rec"), busy, refreshes))
-        print("one of ten changes:   ", measure(Path(folder, "calm.rec"), calm, refreshes))
-        print("the first, redacted:  ", measure(Path(folder, "redacted.rec"), busy, 0, redact=True))
+        every = measure(Path(folder, "busy.rec"), busy, refreshes)
+        some = measure(Path(folder, "calm.rec"), calm, refreshes)
+        redacted = measure(Path(folder, "redacted.rec"), busy, 0, redact=True)
         recording = RecordedSnapshots(Path(folder, "busy.rec"))
         began = time.process_time()
         recording.snapshot(0)
         opened = time.process_time()
         recording.snapshot(len(recording.moments) - 1)
-        ended = time.process_time()
-        print(
-            f"read:                  the first moment {opened - began:.2f} s of CPU, then each"
-            f" {1000 * (ended - opened) / max(1, len(recording.moments) - 1):.0f} ms"
-        )
+        each = 1000 * (time.process_time() - opened) / max(1, len(recording.moments) - 1)
         recording.close()
+    what = f"recording {series:,} series every {EVERY:g} s"
+    report(
+        [
+            goal_row("recording-bytes", [every.megabytes_an_hour], note=every.told),
+            goal_row("recording-cpu", [every.percent]),
+            row_of(f"{what}, one of ten changes: an hour", [some.megabytes_an_hour], "MB", note=some.told),
+            row_of(f"{what}, one of ten changes: of a processor", [some.percent], "%"),
+            row_of(
+                f"{what}, the first moment: CPU",
+                [every.first_seconds],
+                note=f"{every.first_megabytes:.1f} MB; redacted {redacted.first_seconds:.1f} s",
+            ),
+            row_of("reading a recording of them, the first moment: CPU", [opened - began]),
+            row_of("reading a recording of them, each moment after it: CPU", [each], "ms"),
+        ]
+    )
 
 
 if __name__ == "__main__":

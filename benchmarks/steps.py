@@ -13,12 +13,11 @@ import asyncio
 import random
 import sys
 import time
-from functools import partial
 
 from textual.app import App, ComposeResult
 
 from benchmarks._graphs import judge, mesh
-from benchmarks._rows import Goal, Row, middle, part, report
+from benchmarks._rows import Row, goal_row, middles, part, report, row_of
 from meshtop import process
 from meshtop.analysis.graph.build import GraphOptions, build_graph
 from meshtop.analysis.graph.service_graph import ServiceGraph
@@ -26,9 +25,11 @@ from meshtop.analysis.graph.walk import Direction
 from meshtop.console.widgets.graph_cursor import GraphCursor
 from meshtop.console.widgets.graph_view import GraphView
 
-SIZES = ((300, 900), (3_000, 9_000), (10_000, 30_000))
-STEPS = 200
-GOAL = Goal(10, "ms")
+SIZES = {"step-300": (300, 900), "step-3000": (3_000, 9_000), "step-10000": (10_000, 30_000)}
+"""Nodes and edges by the name of the goal."""
+STEPS = 160
+WALK = 40
+"""Steps from where a walk begins anew, which are a round."""
 
 
 class _Stage(App[None]):
@@ -53,7 +54,7 @@ async def walked(graph: ServiceGraph, steps: int) -> tuple[list[float], list[flo
         await pilot.pause()
         process.collect_all()
         for step in range(steps):
-            if step % 40 == 0:
+            if step % WALK == 0:
                 view.go_to(rng.choice(graph.nodes).id)
                 await pilot.pause()
             way = rng.choice((*Direction, *Direction, None))
@@ -74,14 +75,13 @@ def main() -> None:
     """Measure each size and print its rows."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     process.prepare_process()
-    rows = []
-    for services, calls in SIZES:
+    rows: list[Row] = []
+    for goal, (services, calls) in SIZES.items():
         graph = build_graph(mesh(services, calls), judge, GraphOptions())
         own, whole = asyncio.run(walked(graph, steps))
-        name = partial("cursor step in the graph, {:,} nodes{}".format, services)
-        rows.append(Row(name(""), middle(own), GOAL, note=f"worst {max(own):.1f} ms"))
-        rows.append(Row(name(", p99"), part(own, 0.99), GOAL))
-        rows.append(Row(name(", with Textual's drawing"), middle(whole), Goal(None, "ms")))
+        rows.append(goal_row(goal, middles(own, WALK), note=f"p99 {part(own, 0.99):.1f} ms, worst {max(own):.1f} ms"))
+        name = f"cursor step in the graph, {services:,} nodes, with Textual's drawing"
+        rows.append(row_of(name, middles(whole, WALK), "ms", note=f"p99 {part(whole, 0.99):.1f} ms"))
     report(rows)
 
 

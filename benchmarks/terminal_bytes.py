@@ -12,6 +12,7 @@ import sys
 
 from textual.pilot import Pilot
 
+from benchmarks._rows import goal_row, report, row_of
 from benchmarks.console_app import Console, CountingDriver, LiveApp, PeerApp, change, make_rows, play
 
 ROUNDS = 20
@@ -44,11 +45,23 @@ def main() -> None:
     """Print the table of figures."""
     os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
     print(f"{'bytes':24}{'start':>12}{'nothing':>12}{'5 % changed':>14}", file=sys.__stdout__)
+    found: dict[str, tuple[int, float, float]] = {}
     for name, make in (("live table", LiveApp), ("DataTable", PeerApp)):
         for diff in (True, False):
             start, nothing, some = asyncio.run(measure(make(cell_diff=diff)))
             title = f"{name}, {'diff' if diff else 'no diff'}"
+            found[title] = start, nothing, some
             print(f"{title:24}{start:12,}{nothing:12,.0f}{some:14,.0f}", file=sys.__stdout__)
+    mine, theirs, plain = (found[name] for name in ("live table, diff", "DataTable, no diff", "live table, no diff"))
+    report(
+        [
+            goal_row("bytes-nothing", [round(mine[1])], peer=f"DataTable {theirs[1]:,.0f}"),
+            goal_row("bytes-some", [round(mine[2])], peer="DataTable", ratio=theirs[2] / mine[2]),
+            row_of(
+                "bytes of the first screen", [mine[0]], "bytes", peer="without the cell diff", ratio=plain[0] / mine[0]
+            ),
+        ]
+    )
 
 
 if __name__ == "__main__":

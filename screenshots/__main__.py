@@ -35,6 +35,8 @@ LOOKS = {"dark": "dark", "light": "light", "16": "ansi"}
 STILL = 4
 """So many equal pictures in a row mean that all has arrived."""
 PAUSE_SECONDS = 0.15
+AGAIN = 100
+"""Pauses after which what has not come is asked for again."""
 PATIENCE = 400
 """Pauses after which a picture that still changes is an error."""
 WAIT = "wait for "
@@ -106,7 +108,8 @@ class StillApp(MeshtopApp):
 
 def console(kubeconfig: Path, theme: str) -> StillApp:
     """The console on the served clusters, as a terminal with all colours shows it."""
-    options = ConsoleOptions(settings=Settings, kubeconfig=str(kubeconfig))
+    # The clusters are served by this process: while it draws, or the machine is busy, they answer late.
+    options = ConsoleOptions(settings=lambda: Settings.model_validate({"timeout": "60s"}), kubeconfig=str(kubeconfig))
     environ = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
     app = StillApp(options, decide_look(environ, color="always", theme=theme))
     app.session = StillSession(options, app)
@@ -116,11 +119,15 @@ def console(kubeconfig: Path, theme: str) -> StillApp:
 async def still(app: StillApp, pilot: Pilot[int], times: int = STILL) -> str:
     """The picture, once it is the same so many times in a row. Raises TimeoutError."""
     last, same = "", 0
-    for _ in range(PATIENCE):
+    for number in range(1, PATIENCE + 1):
         await pilot.pause(PAUSE_SECONDS)
-        svg = app.export_screenshot(title="meshtop")
         snapshot = app.picture.snapshot if app.picture is not None else None
         arrived = snapshot is not None and snapshot.settled and all(one.history for one in snapshot.clusters)
+        # The clusters are served by this process too: while they are still asked it draws nothing.
+        svg = app.export_screenshot(title="meshtop") if arrived else ""
+        if not arrived and number % AGAIN == 0:
+            # While the clock stands still nothing that was missed falls due again by itself.
+            app.session.refresh()
         same = same + 1 if arrived and svg == last else 0
         last = svg
         if same >= times:

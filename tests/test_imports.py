@@ -29,7 +29,8 @@ def tell():
     found = {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__spec__", None)}
     with open(out, "w") as file:
         names = [name for name in found - before - sys.stdlib_module_names if not name.startswith("_")]
-        json.dump([names, [name.split(".")[2] for name in sys.modules if name.startswith("meshtop.analysis.")]], file)
+        analyses = [name.split(".")[2] for name in sys.modules if name.startswith("meshtop.analysis.")]
+        json.dump([names, analyses, list(sys.modules)], file)
 
 """
 COMMAND = WATCHED + "from meshtop.__main__ import main\nmain()\n"
@@ -44,14 +45,24 @@ ANALYSES: dict[str, set[str]] = {
         "fleet",
         "identity",
         "inventory",
-        "security",
         "tenancy",
         "traffic",
-        "visibility",
     },
     "first frame": {"identity", "inventory", "traffic"},
 }
 """The parts of the analysis that each needs; the others come with the view that asks for them."""
+NEVER_LISTED = {
+    # What is for rare cases.
+    *("difflib", "logging.handlers", "pickle"),
+    *(
+        "meshtop.analysis.fleet.drift.compare",
+        "meshtop.analysis.tenancy.access.decision",
+        "meshtop.views.picture.fleet",
+    ),
+    *("meshtop.analysis.tenancy.ownership", "meshtop.observatory.adoption", "meshtop.observatory.canaries"),
+    *("meshtop.settings.schema", "meshtop.sources.prometheus.central"),
+}
+"""Modules that a list of clusters does without, of the standard library and of the product."""
 LISTING = {"click", "httpx", "idna", "meshtop", "msgspec", "typing_extensions", "yaml"}
 SETTINGS = {"annotated_types", "pydantic", "pydantic_core", "typing_extensions", "typing_inspection"}
 SCREEN = {
@@ -74,15 +85,15 @@ def packages(folder: Path, program: str, *words: str) -> set[str]:
     return loaded(folder, program, *words)[0]
 
 
-def loaded(folder: Path, program: str, *words: str) -> tuple[set[str], set[str]]:
-    """The packages that are there at the end of a program, and the parts of meshtop's analysis."""
+def loaded(folder: Path, program: str, *words: str) -> tuple[set[str], set[str], set[str]]:
+    """The packages that are there at the end of a program, the parts of meshtop's analysis, and every module."""
     out = folder / "packages.json"
     done = subprocess.run(
         [sys.executable, "-c", program, str(out), *words], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    names, analyses = json.loads(out.read_text())
-    return set(names), set(analyses)
+    names, analyses, modules = json.loads(out.read_text())
+    return set(names), set(analyses), set(modules)
 
 
 def get_clusters(folder: Path, api: Api, user: dict[str, Any], settings: str = "none", **cluster: Any) -> set[str]:
@@ -152,7 +163,10 @@ def test_only_the_analyses_that_a_command_shows_are_loaded(tmp_path: Path) -> No
     """No graph for a list of clusters, nothing for the version, no verdicts for the console's first frame."""
     with served(Api(groups=ISTIO)) as api:
         path = write_kubeconfig(tmp_path / "config", api.url, {"token": "good"})
-        listing = loaded(tmp_path, COMMAND, "--config", "none", "--kubeconfig", str(path), "get", "clusters")[1]
+        _, listing, modules = loaded(
+            tmp_path, COMMAND, "--config", "none", "--kubeconfig", str(path), "get", "clusters"
+        )
     assert listing <= ANALYSES["get clusters"]
+    assert modules & NEVER_LISTED == set()
     assert loaded(tmp_path, COMMAND, "--version")[1] <= ANALYSES["version"]
     assert loaded(tmp_path, FIRST_FRAME)[1] <= ANALYSES["first frame"]

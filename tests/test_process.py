@@ -5,7 +5,18 @@ import subprocess
 import sys
 import threading
 
-from meshtop.process import QUIET_SECONDS, IdleCollector, RightOfWay, collect_all, collector_paused
+import pytest
+
+from meshtop.process import (
+    KEYS,
+    QUIET_SECONDS,
+    IdleCollector,
+    RightOfWay,
+    collect_all,
+    collector_paused,
+    in_turns,
+    sorted_in_turns,
+)
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
@@ -114,6 +125,7 @@ def test_somebody_who_types_without_a_pause_does_not_keep_all_closed_screens() -
     assert done == [121.5]
     possible[0] = True
     assert idle.look(), "it was put off, and not for a minute"
+    idle.touched()
     now[0] += 60 + 119
     idle.touched()
     assert not idle.look()
@@ -180,3 +192,53 @@ def test_the_loop_does_not_wait_for_itself() -> None:
     way = RightOfWay(clock=clock)
     way.take()
     way.give_way()
+
+
+class _Counted:
+    """In place of the event that says whether the way is free: how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def is_set(self) -> bool:
+        self.asked += 1
+        return True
+
+
+def test_long_loops_and_sorts_ask_whether_to_stand_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KEYS, "_free", free := _Counted())
+    assert list(in_turns(range(2_000))) == list(range(2_000))
+    assert free.asked == 20
+    free.asked = 0
+    assert sorted_in_turns(range(5_000), lambda number: -number)[:2] == [4_999, 4_998]
+    assert free.asked > 50
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("size", [0, 1, 999, 1_000, 1_001, 4_321])
+def test_a_sort_in_turns_is_a_sort(size: int, reverse: bool) -> None:
+    """Equal things keep their order, whichever piece they were in."""
+    things = [(number * 7919 % 37, number) for number in range(size)]
+    by_first = sorted_in_turns(iter(things), lambda thing: thing[0], reverse=reverse)
+    assert by_first == sorted(things, key=lambda thing: thing[0], reverse=reverse)
+
+
+def test_a_console_that_nobody_touched_is_looked_through_rarely() -> None:
+    class Time:
+        now = QUIET_SECONDS
+
+    idle = IdleCollector(lambda: Time.now, lambda: True)
+    Time.now *= 2
+    assert idle.look()
+    Time.now += 290
+    assert not idle.look(), "nothing was closed since"
+    Time.now += 11
+    assert idle.look()
+    Time.now += 61
+    idle.touched()
+    Time.now += QUIET_SECONDS
+    assert idle.look(), "a screen may have been closed"
+    Time.now += 250
+    idle.touched()
+    Time.now += QUIET_SECONDS / 2
+    assert not idle.look(), "nobody waited for it while nobody was there, so it waits for a quiet moment"

@@ -7,10 +7,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
+from types import FunctionType
 
+from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
+from textual.screen import Screen
+from textual.widget import Widget
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super", "hyper", "meta", "cmd")
 _PARTS = ("screens", "widgets")
@@ -84,7 +88,7 @@ def is_key(key: str) -> bool:
 
 
 def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
-    """What is wrong with a keymap, a sentence for each id and key that there is not."""
+    """What is wrong with a keymap: a sentence for each id and key that there is not, or that is another's only one."""
     if not keymap:
         return []
     ids = key_ids()
@@ -96,7 +100,54 @@ def keymap_problems(keymap: Mapping[str, str]) -> list[str]:
             if not is_key(key):
                 said = _nearest(key, [*key_names(), *(f"{m}+{c}" for m in _MODIFIERS[:3] for c in _LETTERS)])
                 found.append(f"keymap: {identity}: there is no key {key or '(empty)'}{said}")
-    return found
+    return [*found, *_only_keys_given_away(keymap)]
+
+
+def _only_keys_given_away(keymap: Mapping[str, str]) -> list[str]:
+    """Which keys the settings give to one thing that are all that another has where both are on screen.
+
+    Such a key is not taken from whom it was (`without_taken_keys`), and one of the two cannot be reached by it.
+    """
+    keys = {identity: frozenset(map(_as_named, every)) for identity, every in _keys_at_first().items()}
+    given = {identity: frozenset(_as_named(key) for key in text.split(",")) for identity, text in keymap.items()}
+    keys |= given
+    everything = frozenset[str]().union(*given.values())
+    lost: dict[frozenset[str], str] = {}
+    for together in _ids_together():
+        for identity in sorted(given.keys() & together):
+            for other in sorted(together - {identity}):
+                shared = keys.get(other, frozenset()) & given[identity]
+                if shared and keys[other] <= everything and (other not in given or keys[other] <= given[identity]):
+                    many = ",".join(sorted(shared))
+                    said = f"keymap: {identity}: {many} is the only key of {other}; give that another"
+                    lost.setdefault(frozenset((identity, other)), f"{said}, or one of both cannot be reached.")
+    return list(lost.values())
+
+
+def _ids_together() -> Iterator[frozenset[str]]:
+    """For each screen the ids of the keys that are there: of its widgets, its own, and those of the console."""
+    widgets = {kind.__name__: kind for kind in _subclasses(Widget) if kind.__module__.startswith("meshtop.")}
+    apps = (kind for kind in _subclasses(App) if kind.__module__.startswith("meshtop."))
+    everywhere = frozenset[str]().union(*map(_ids_of, apps))
+    for screen in _subclasses(Screen):
+        if not screen.__module__.startswith("meshtop."):
+            continue
+        # What a screen is made of, it names where it is composed.
+        makers = (kind.__dict__.get(name) for kind in screen.__mro__ for name in ("body", "compose"))
+        named = {name for make in makers if isinstance(make, FunctionType) for name in make.__code__.co_names}
+        inside = (_ids_of(widgets[name]) for name in sorted(named & widgets.keys()))
+        yield everywhere.union(_ids_of(screen), *inside)
+
+
+def _ids_of(kind: type[DOMNode]) -> frozenset[str]:
+    """The ids of the keys of a class and of those above it; one that repeats those of every screen inherits none."""
+    found: set[str] = set()
+    for above in kind.__mro__:
+        own = {one.id for one in above.__dict__.get("BINDINGS", ()) if isinstance(one, Binding) and one.id is not None}
+        found |= own
+        if "console.back" in own:
+            break
+    return frozenset(found)
 
 
 def _nearest(wrong: str, names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from meshtop.console.places import (
     place_title,
 )
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.trail import Opened, Trail, Visit, Whereabouts, with_cursor
+from meshtop.console.trail import Opened, Trail, Visit, Whereabouts, as_left
 
 if TYPE_CHECKING:
     from meshtop.console.host import ConsoleHost
@@ -44,7 +44,10 @@ class Navigation:
             visit = self._visits.get(screen) or _graph_visit(screen)
             if visit is None:
                 break
-            visits.append(with_cursor(visit, screen.chosen_row if isinstance(screen, MeshScreen) else None))
+            if isinstance(screen, MeshScreen):
+                visits.append(as_left(visit, screen.chosen_row, screen.inner_way))
+            else:
+                visits.append(as_left(visit, None))
         return Whereabouts(tuple(visits), self._host.scope)
 
     @property
@@ -94,7 +97,10 @@ class Navigation:
         return self._return_to(self.trail.back(self.here()))
 
     def forward(self) -> bool:
-        """Go again to where one came back from; False where that is nowhere."""
+        """Go again to where one came back from, inside the screen or to another; False where that is nowhere."""
+        screen = self._mesh_app.screen
+        if isinstance(screen, MeshScreen) and screen.step_forward():
+            return True
         return self._return_to(self.trail.forward(self.here()))
 
     def _return_to(self, there: Whereabouts | None) -> bool:
@@ -134,6 +140,8 @@ class Navigation:
         self._visits[screen] = visit
         if visit.cursor is not None and isinstance(screen, MeshScreen):
             screen.return_to_row(visit.cursor)
+        if visit.inner is not None and isinstance(screen, MeshScreen):
+            screen.return_inside(visit.inner)
         self._mesh_app.push_screen(screen)
         return True
 
@@ -145,4 +153,4 @@ def _graph_visit(screen: Screen[Any]) -> Visit | None:
 
 
 def _is_same(one: Visit, other: Visit) -> bool:
-    return with_cursor(one, None) == with_cursor(other, None)
+    return as_left(one, None) == as_left(other, None)

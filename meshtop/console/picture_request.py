@@ -38,6 +38,8 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     """Items that are drawn with their details: kind and key."""
     attention: Query | None = None
     """The scope of the attention list."""
+    cockpit: str | None = None
+    """The key of a route whose cockpit is drawn."""
     asked: Asked | None = None
     """What is looked at besides, where that is no kind's rows."""
     judged: bool = False
@@ -78,6 +80,10 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
             kind, query = self.tree
             work.append(lambda: view(kind).in_scope(picture, picture.resolved(query)))
         work += [partial(detail, picture, kind, key) for kind, key in self.details]
+        if self.cockpit is not None:
+            from meshtop.views.reports.cockpit import cockpit
+
+            work.append(partial(cockpit, picture, self.cockpit))
         if self.attention is not None:
             from meshtop.views.reports.attention.view import attention
 

@@ -22,13 +22,25 @@ class Opened(StrEnum):
     GRAPH = "graph"
 
 
+class InnerWay(Struct, frozen=True):
+    """What a screen showed, and the steps behind and ahead of that inside it, as values of its own."""
+
+    here: Struct
+    behind: tuple[Struct, ...] = ()
+    ahead: tuple[Struct, ...] = ()
+
+
 class Visit(Struct, frozen=True):
-    """One screen, by how it was opened; `cursor` is the key of the row that was chosen on it."""
+    """One screen, by how it was opened.
+
+    `cursor` is the key of the row that was chosen on it, `inner` the way inside it.
+    """
 
     how: Opened
     kind: str
     key: str = ""
     cursor: str | None = None
+    inner: InnerWay | None = None
 
 
 class Whereabouts(Struct, frozen=True):
@@ -106,6 +118,6 @@ class Trail:
         del steps[:-MOST_STEPS]
 
 
-def with_cursor(visit: Visit, cursor: str | None) -> Visit:
-    """The visit with the row that is chosen now."""
-    return structs.replace(visit, cursor=cursor)
+def as_left(visit: Visit, cursor: str | None, inner: InnerWay | None = None) -> Visit:
+    """The visit with the row that is chosen now, and the way inside the screen."""
+    return structs.replace(visit, cursor=cursor, inner=inner)

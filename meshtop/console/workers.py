@@ -10,8 +10,6 @@ from typing import ParamSpec, TypeVar
 from textual.dom import DOMNode
 from textual.worker import Worker
 
-from meshtop.console.terminal.textual_hooks import when_it_ends
-
 Result = TypeVar("Result")
 P = ParamSpec("P")
 
@@ -53,5 +51,7 @@ def work_on_thread(node: DOMNode, work: Callable[[], object], *, group: str, exc
     """
     once = _Once(work)
     worker = node.run_worker(once, thread=True, group=group, exclusive=exclusive, exit_on_error=False)
-    when_it_ends(worker, once.forget)
+    if worker._task is not None:
+        # Also one that was cancelled before it did anything.
+        worker._task.add_done_callback(lambda _: once.forget())
     return worker

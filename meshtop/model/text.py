@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 ELLIPSIS = "…"
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -30,9 +30,8 @@ _OBEYED = (
     "\ud800-\udfff\U000e0000-\U000e0fff"  # surrogates, tags
 )
 """Characters that a terminal interprets, or draws nothing for, instead of showing them."""
-_OBEYED_BUT_NEWLINE = re.compile(rf"(?!\n)[{_OBEYED}]")
 # Default_Ignorable_Code_Point of DerivedCoreProperties.txt: fillers, variation selectors, the grapheme joiner.
-_IGNORABLE = re.compile(
+_IGNORABLE = (
     f"[{_OBEYED}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a]"
 )
@@ -62,6 +61,17 @@ _SIGNS = {
 _of_signs = re.compile(f"[ -~\u2500-\u257f{''.join(_SIGNS)}]*").fullmatch
 """Matches a text of ASCII, lines (box drawing) and such signs alone: each is shown as it is, in one cell,
 whatever stands beside it."""
+
+
+@cache
+def _ignorable() -> re.Pattern[str]:
+    """Compiled with the first text that is not plain: sets of many characters take half a millisecond each."""
+    return re.compile(_IGNORABLE)
+
+
+@cache
+def _obeyed_but_newline() -> re.Pattern[str]:
+    return re.compile(rf"(?!\n)[{_OBEYED}]")
 
 
 def _is_plain(text: str) -> bool:
@@ -120,7 +130,7 @@ def _is_shown(cluster: str, index: int) -> bool:
         return 0 < index < len(cluster) - 1 and unicodedata.category(cluster[index + 1]) in {"So", "Sm"}
     if unicodedata.combining(character) == _VIRAMA:  # draws its neighbours as one: wcwidth caps what follows, too
         return False
-    return not _IGNORABLE.match(character) and unicodedata.category(character) not in _INVISIBLE
+    return not _ignorable().match(character) and unicodedata.category(character) not in _INVISIBLE
 
 
 def _summed(cluster: str) -> int:
@@ -237,7 +247,7 @@ def escape_json(text: str) -> str:
         units = match.group().encode("utf-16-be", "surrogatepass")
         return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
 
-    return _OBEYED_BUT_NEWLINE.sub(escaped, text)
+    return _obeyed_but_newline().sub(escaped, text)
 
 
 _HARMFUL = re.compile(rf"\x1b(?!\[[0-9;]*m)|(?![\n\t\x1b{_JOINER}])[{_OBEYED}]")
@@ -293,6 +303,8 @@ def to_ascii(text: str) -> str:
         return text
     if not _TABLE:
         _TABLE.update(_ascii_table())
+    # With the space that follows it such a sign has the two cells that it needs: a bare > would say something else.
+    text = text.replace("≥ ", ">=").replace("≤ ", "<=")
     # A sign in the style of emoji is wider than its stand-in.
     plain = text if _EMOJI_STYLE in text or _JOINER in text else text.translate(_TABLE)
     if plain.isascii():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import unified_diff
 from functools import cache
 from typing import Any
 
@@ -33,6 +32,8 @@ def diff_yaml(
 
     Empty where both are written alike.
     """
+    from difflib import unified_diff
+
     one, two = (
         [] if tree is None else dump_yaml(tree, sort_keys=True, allow_unicode=allow_unicode, width=width).splitlines()
         for tree in (before, after)

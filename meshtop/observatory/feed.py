@@ -31,6 +31,8 @@ HISTORY_EVERY_SECONDS = 30.0
 AGAIN_AFTER_SECONDS = 5.0
 RECENT_SECONDS = 1.0
 """For so long, what nobody said has changed is taken to be as it was, while first answers arrive."""
+SLO_SOON_SECONDS = 1.0
+"""Objectives that took longer the last time are not waited for by the other answers of their tick."""
 SLO_PATIENCE = 4.0
 """How many times as long as for anything else a single reading waits for objectives: they are counted over days."""
 
@@ -175,6 +177,8 @@ class Schedule:
         self.refresh_seconds = refresh_seconds
         self.window_seconds = window_seconds
         self.moment = moment
+        self.hurried = False
+        """Whether somebody asked for a refresh, and waits for what comes of it first."""
         self._turn = asyncio.Event()
 
     def change(self, *, window_seconds: float | None = None, moment: float | None = None, live: bool = False) -> None:
@@ -185,6 +189,7 @@ class Schedule:
 
     def wake(self) -> None:
         """Let every feed refresh at once."""
+        self.hurried = True
         self._turn.set()
         self._turn = asyncio.Event()
 
@@ -251,6 +256,11 @@ class ClusterFeed:
         self._listed = False
         self._measured = False
         self._asking = False
+        self._asking_slos = False
+        self._slos_are_slow = True
+        self._heard = False
+        self._shown: tuple[Inventory | None, State] | None = None
+        """What the API server had told in the last Snapshot."""
         self._refresh_seconds: float | None = None
         self._recent: ClusterSnapshot | None = None
         self._recent_at = 0.0
@@ -258,8 +268,20 @@ class ClusterFeed:
 
     @property
     def asking(self) -> bool:
-        """Whether a query is running at a Prometheus that answered the last time."""
-        return self._asking and self.prometheus.status.state is State.FRESH
+        """Whether a query is running at a Prometheus that answered the last time.
+
+        One for objectives counts where these came soon the last time: over days of series they may take long.
+        """
+        asking = self._asking or (self._asking_slos and not self._slos_are_slow)
+        return asking and self.prometheus.status.state is State.FRESH
+
+    @property
+    def has_new_objects(self) -> bool:
+        """Whether the API server told something, other than that all is as it was, that is in no Snapshot yet."""
+        if self._heard and self._shown is not None:
+            inventory, state = self._shown
+            self._heard = self.kubernetes.inventory() is not inventory or self.kubernetes.status.state is not state
+        return self._heard
 
     @property
     def settled(self) -> bool:
@@ -332,6 +354,7 @@ class ClusterFeed:
 
         def listed() -> None:
             self._listed = self._listed or self.kubernetes.settled
+            self._heard = True
             told()
 
         async with asyncio.TaskGroup() as group:
@@ -378,10 +401,16 @@ class ClusterFeed:
             finally:
                 self._asking = False
             took = self._clock() - began
-            # Between two scrapes there is nothing new. One that does not answer well is asked again soon.
-            fresh = self.prometheus.status.state is State.FRESH
-            scrape = self.prometheus.scrape_seconds if fresh else None
-            await schedule.until_next_tick(rest_after(took, schedule.refresh_seconds), every=scrape or 0.0)
+            await schedule.until_next_tick(rest_after(took, schedule.refresh_seconds), every=self._scrape_seconds)
+
+    @property
+    def _scrape_seconds(self) -> float:
+        """Seconds between two scrapes, between which there is nothing new; 0.0 where that is not known.
+
+        One that does not answer well is asked again soon.
+        """
+        fresh = self.prometheus.status.state is State.FRESH
+        return (self.prometheus.scrape_seconds if fresh else None) or 0.0
 
     async def _ask_all(self, schedule: Schedule, changed: Callable[[], None], next_history: float) -> float:
         """The questions of one tick, one after the other; when (in the clock's seconds) the hour is due again."""
@@ -412,14 +441,24 @@ class ClusterFeed:
             changed()
 
     async def _follow_slos(self, schedule: Schedule, changed: Callable[[], None]) -> None:
-        """Objectives, beside everything else: what is counted over days must not keep what is new waiting."""
+        """Objectives, beside everything else: what is counted over days must not keep what is new waiting.
+
+        They are asked at the ticks of the other questions, and so become part of the same picture where they come soon.
+        """
         while True:
-            before = self.prometheus.slos
+            before, every = self.prometheus.slos, 0.0
             if self.prometheus.telemetry is not None:
-                await self.prometheus.refresh_slos(at=schedule.moment)
+                began, every = self._clock(), self._scrape_seconds
+                self._asking_slos = True
+                try:
+                    await self.prometheus.refresh_slos(at=schedule.moment)
+                finally:
+                    self._asking_slos = False
+                if before is not self.prometheus.slos:
+                    self._slos_are_slow = self._clock() - began > SLO_SOON_SECONDS
             if before is not self.prometheus.slos:
                 changed()
-            await schedule.until_next_tick()
+            await schedule.until_next_tick(every=every)
 
     async def _measure(self, schedule: Schedule) -> None:
         if self.prometheus.needs_services:
@@ -469,6 +508,8 @@ class ClusterFeed:
 
     def snapshot(self) -> ClusterSnapshot:
         """The immutable state of this cluster."""
+        inventory = self.kubernetes.inventory()
+        self._heard, self._shown = False, (inventory, self.kubernetes.status.state)
         return ClusterSnapshot(
             name=self.name,
             context=self._context,
@@ -478,7 +519,7 @@ class ClusterFeed:
             prometheus=self._overdue.get("prometheus") or self._aged(self.prometheus.status),
             kubernetes_cost=self.kubernetes.cost,
             prometheus_cost=self.prometheus.cost,
-            inventory=self.kubernetes.inventory(),
+            inventory=inventory,
             telemetry=self.prometheus.telemetry,
             history=self.prometheus.history,
             courses=self.prometheus.courses,

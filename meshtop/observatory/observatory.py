@@ -12,6 +12,7 @@ from msgspec import structs
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
+from meshtop.model.state import State
 from meshtop.observatory.feed import ClusterFeed, Schedule
 from meshtop.sources.kubernetes.pacing import wait_at_most
 
@@ -29,7 +30,10 @@ LATER_GAP_SECONDS = 1.0
 GATHER_SECONDS = 0.25
 """Seconds from the first change to the Snapshot, once everything has answered, to include further changes."""
 GATHER_MOST_SECONDS = 2.0
-"""Longest such delay, while queries of this tick are running at Prometheuses that answered the last time."""
+"""Longest such delay of what an API server told or somebody asked for, while queries of this tick are running at
+Prometheuses that answered the last time."""
+MEASURED_MOST_SECONDS = 5.0
+"""The same where only measured values are new, which are as old as their scrape in any case."""
 REST_RATIO = 3.0
 """How many times as long as a Snapshot was worked on nothing is published, at most a refresh: a big fleet's pictures
 take seconds, and the user wants to press keys in between."""
@@ -57,6 +61,8 @@ class Observatory:
         self._asked = asked
         self._attended: frozenset[str] | None = None
         self._judged = False
+        self._counting = False
+        """Whether the requests of weighted routes are being counted, at the ticks of all other questions."""
         self.feeds = tuple(feeds)
         self.schedule = schedule
         self._timeout_seconds = timeout_seconds
@@ -186,7 +192,11 @@ class Observatory:
         from meshtop.observatory.canaries import EVERY_SECONDS
 
         while True:
-            counted = await self._count_canaries()
+            self._counting = True
+            try:
+                counted = await self._count_canaries()
+            finally:
+                self._counting = False
             if counted:
                 changed.set()
             await self.schedule.until_next_tick(every=EVERY_SECONDS if counted else 0.0)
@@ -235,10 +245,22 @@ class Observatory:
     async def _gather(self) -> None:
         """Wait for the other answers of this tick, because a Snapshot per cluster would cost as much each time."""
         loop = asyncio.get_running_loop()
-        latest = loop.time() + GATHER_MOST_SECONDS
+        began = loop.time()
         await asyncio.sleep(GATHER_SECONDS)
-        while any(feed.asking for feed in self.feeds) and loop.time() < latest:
+        while self._asking:
+            hurried = self.schedule.hurried or any(feed.has_new_objects for feed in self.feeds)
+            if loop.time() - began >= (GATHER_MOST_SECONDS if hurried else MEASURED_MOST_SECONDS):
+                break
             await asyncio.sleep(GATHER_SECONDS / 5)
+        self.schedule.hurried = False
+
+    @property
+    def _asking(self) -> bool:
+        """Whether another answer of this tick is still to come soon."""
+        if any(feed.asking for feed in self.feeds):
+            return True
+        # Every cluster counts every route: where one does not answer, that takes as long as it is waited for.
+        return self._counting and all(feed.prometheus.status.state is State.FRESH for feed in self.feeds)
 
     async def _next_change(self, changed: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
         """Wait for a change, at most one refresh interval, because states become stale by time alone."""

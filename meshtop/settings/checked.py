@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -77,6 +76,8 @@ def all_errors(sentences: Sequence[str]) -> ConfigError:
 
 def hint(wrong: object, keys: Sequence[str]) -> str:
     """Suggestion for an unknown key: the most similar valid key, else all valid keys."""
+    from difflib import get_close_matches  # here, as few write settings that are none
+
     close = get_close_matches(str(wrong), keys, n=1, cutoff=0.6)
     if close:
         return f" (did you mean {close[0]}?)"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +92,8 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, tuple[KeyPat
     given = setting_variables(environ)
     if not given:
         return {}, []
+    from difflib import get_close_matches  # here, as few give any
+
     known = variables()
     found: dict[str, tuple[KeyPath, Any]] = {}
     notes = []

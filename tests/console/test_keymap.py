@@ -28,15 +28,39 @@ def test_these_are_none(key: str) -> None:
     ("keymap", "said"),
     [
         ({}, []),
-        ({"scope.filter": "ctrl+f", "time.earlier": "comma,less_than_sign", "table.row_down": "n"}, []),
+        ({"scope.filter": "ctrl+f", "time.earlier": "comma,f9", "table.row_down": "f8"}, []),
         ({"scope.fliter": "f"}, ["keymap: there is no key id scope.fliter; did you mean scope.filter?"]),
         ({"console.quit": "crtl+q"}, ["keymap: console.quit: there is no key crtl+q; did you mean ctrl+q?"]),
-        ({"console.quit": "x,"}, ["keymap: console.quit: there is no key (empty)."]),
+        ({"console.quit": "f7,"}, ["keymap: console.quit: there is no key (empty)."]),
         ({"zzz": "a"}, ["keymap: there is no key id zzz."]),
     ],
 )
 def test_what_is_wrong_is_said(keymap: dict[str, str], said: list[str]) -> None:
     assert keymap_problems(keymap) == said
+
+
+def only_key(identity: str, key: str, other: str) -> str:
+    said = f"keymap: {identity}: {key} is the only key of {other}; give that another"
+    return f"{said}, or one of both cannot be reached."
+
+
+@pytest.mark.parametrize(
+    ("keymap", "said"),
+    [
+        ({"table.worst": "q"}, [("table.worst", "q", "console.quit")]),
+        ({"table.worst": "q", "console.quit": "f10"}, []),
+        ({"table.worst": "f5", "table.graph": "f5"}, [("table.graph", "f5", "table.worst")]),
+        ({"table.row_down": "n"}, [("table.row_down", "n", "fleet.needs"), ("table.row_down", "n", "whatif.words")]),
+        ({"fleet.needs": "f"}, []),
+        ({"scope.filter": "ctrl+f"}, []),
+        ({"time.earlier": "<"}, [("time.earlier", "less_than_sign", f"{one}.coarser") for one in ("flow", "graph")]),
+    ],
+)
+def test_the_only_key_of_something_else_on_the_same_screen_is_not_given_away_without_a_word(
+    keymap: dict[str, str], said: list[tuple[str, str, str]]
+) -> None:
+    """`f` is the graph's and the Flow's, which are never on screen with NOW; `ctrl+f` leaves a page key."""
+    assert sorted(keymap_problems(keymap)) == [only_key(*one) for one in said]
 
 
 def test_ids_are_those_of_all_screens() -> None:

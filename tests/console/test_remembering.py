@@ -93,11 +93,31 @@ async def test_the_columns_of_a_tree_are_chosen_and_those_of_a_matrix_are_not() 
         before = titles(app)
         await step(pilot, "K", "down", "space", "enter")
         assert titles(app) == [before[0], *before[2:]]
-        for kind in ("trust", "findings"):
-            await go(pilot, kind)
-            await step(pilot, "K")
-            assert isinstance(app.screen, TableScreen)
-            assert "not to be chosen" in said(app)
+        await go(pilot, "trust")
+        await step(pilot, "K")
+        assert isinstance(app.screen, TableScreen)
+        assert "The columns of a matrix are whoever is called; m lists the pairs" in said(app)
+        await step(pilot, "m", "K")
+        assert isinstance(app.screen, ColumnScreen)
+
+
+async def test_the_columns_of_findings_are_chosen_and_the_first_tells_what_it_is() -> None:
+    app = remembering()
+    async with app.run_test(size=SIZE) as pilot:
+        await go(pilot, "findings")
+        before = titles(app)
+        assert before == ["object", "requestsPerSecond", "message"]
+        await step(pilot, "K")
+        picker = app.screen
+        assert isinstance(picker, ColumnScreen)
+        assert not {"severity", "code"} & set(picker.list.columns), "the first column tells them"
+        at = picker.list.order.index("namespace")
+        await step(pilot, *["down"] * at, "space", *["K"] * (at - 1), "enter")
+        assert titles(app) == [before[0], "namespace", *before[1:]]
+        await step(pilot, "K", "J", "enter")
+        assert titles(app)[0] == "object", "where it stands is not a matter of choice: the tree hangs on it"
+        await step(pilot, "K", "R")
+        assert titles(app) == before
 
 
 async def test_the_order_is_that_of_the_last_run(tmp_path: Path) -> None:

@@ -14,10 +14,16 @@ from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.flow import FlowScreen
+from meshtop.console.screens.flow_place import FlowPlace
 from meshtop.console.screens.graph import GraphScreen
+from meshtop.console.screens.graph_steps import CanvasPlace
+from meshtop.console.screens.inner_steps import InnerSteps
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.trail import MOST_STEPS, Opened, Trail, Visit, Whereabouts
+from meshtop.views.reports.graph import Sight
 from tests.console.flow.strolling import flow_made, open_flow, shown_flow, stroll
+from tests.console.graph.walking import drawn, open_graph, screen_of
+from tests.console.graph.walking import press as walk
 from tests.console.screens.test_screens import press, settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 
@@ -163,6 +169,51 @@ async def test_a_graph_whose_form_a_key_changed_is_gone_back_to() -> None:
         assert isinstance(app.screen, GraphScreen)
         await step(pilot, "2", "alt+left")
         assert isinstance(app.screen, GraphScreen)
+
+
+async def test_a_canvas_is_gone_back_to_as_it_was_and_its_steps_are_taken_again() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_graph(pilot)
+        await walk(pilot, "greater_than_sign", "f", "u")
+        left = screen_of(pilot)
+        sight, cursor = left.sight, left.view.cursor
+        assert sight.unhealthy
+        assert sight.focus is not None
+        await step(pilot, "2", "alt+left")
+        await drawn(pilot)
+        assert screen_of(pilot) is not left
+        assert (screen_of(pilot).sight, screen_of(pilot).view.cursor) == (sight, cursor)
+        await walk(pilot, "escape", "escape")
+        assert screen_of(pilot).sight.focus is None
+        await walk(pilot, "alt+right")
+        assert (screen_of(pilot).sight.focus, screen_of(pilot).sight.unhealthy) == (sight.focus, False)
+        await step(pilot, "1", "alt+left")
+        await walk(pilot, "right_square_bracket")
+        assert screen_of(pilot).sight == sight, "what was ahead is kept as well"
+
+
+def test_another_step_inside_is_another_way() -> None:
+    steps: InnerSteps[CanvasPlace] = InnerSteps()
+    first, second = (CanvasPlace(Sight(level=level), auto=False) for level in (Level.NAMESPACES, Level.SERVICES))
+    steps.leaving(first)
+    assert (steps.back(second), steps.back(first)) == (first, None)
+    steps.leaving(first)
+    assert steps.forward(second) is None
+    assert InnerSteps[FlowPlace]().resume(steps.way(second), FlowPlace) is None, "that was the canvas"
+
+
+async def test_a_flow_walks_forward_again() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=SIZE) as pilot:
+        await open_flow(pilot)
+        first = shown_flow(pilot).centre.id
+        await stroll(pilot, "left")
+        there = shown_flow(pilot).centre.id
+        await stroll(pilot, "escape")
+        assert shown_flow(pilot).centre.id == first
+        await stroll(pilot, "alt+right")
+        assert shown_flow(pilot).centre.id == there != first
 
 
 async def test_a_scope_that_was_widened_is_narrowed_again() -> None:

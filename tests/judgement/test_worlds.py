@@ -16,7 +16,7 @@ import pytest
 
 from meshtop.cli.printers import render
 from meshtop.cli.text_table import Style
-from meshtop.console.screens.fleet import needs_of
+from meshtop.console.screens.now_rows import needs_of
 from meshtop.model.attention import Forgetful, Remembered, Sighting
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.factory import PictureFactory

@@ -205,6 +205,7 @@ def test_ascii_has_a_sign_for_each_sign() -> None:
 
 
 def test_ascii_tells_the_four_states_and_the_sort_arrows_apart() -> None:
+    assert to_ascii("≥ 3.9/s, ≤ 1 day, ≥") == ">=3.9/s, <=1 day, >", "as wide as before"
     signs = [to_ascii(sign) for sign in ("▲", "✗", "?", "~", "✓")]
     assert len(set(signs)) == len(signs)
     assert to_ascii("↑") != to_ascii("↓")

@@ -35,8 +35,8 @@ def feed_of(name: str, kubernetes: FakeKubernetes, prometheus: FakePrometheus) -
     )
 
 
-def observatory_of(*feeds: ClusterFeed, timeout: float = 5.0) -> Observatory:
-    schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None)
+def observatory_of(*feeds: ClusterFeed, timeout: float = 5.0, courses: bool = False) -> Observatory:
+    schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None, courses=courses)
     return Observatory(feeds, schedule, timeout_seconds=timeout, clock=lambda: 100.0)
 
 
@@ -315,6 +315,72 @@ async def test_the_answers_of_one_beat_make_one_snapshot(monkeypatch: pytest.Mon
                 observatory.schedule.change(window_seconds=60.0)
                 asyncio.get_running_loop().call_later(0.4, released.set)
     assert windows == [[60.0, 60.0]]
+
+
+class _Slow(FakePrometheus):
+    """Answers its first questions at once, and courses afterwards when a test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = asyncio.Event()
+        self.waits = asyncio.Event()
+
+    async def refresh_courses(self, *, at: float | None = None) -> None:
+        if len(self.asked) > 1:
+            self.waits.set()
+            await self.released.wait()
+
+
+async def _gathered(observatory: Observatory, slow: _Slow, then: Callable[[], None]) -> Snapshot:
+    """The first Snapshot after everything was asked once more, and `then` was called while it is being asked."""
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow()) as snapshots:
+        asked = False
+        async for snapshot in snapshots:
+            if asked:
+                return snapshot
+            if snapshot.settled:
+                asked = True
+                # As a tick does, without anybody who waits for it.
+                observatory.schedule.wake()
+                observatory.schedule.hurried = False
+                await slow.waits.wait()
+                then()
+    raise AssertionError("no Snapshot came")
+
+
+async def test_measured_values_wait_for_all_of_their_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_MOST_SECONDS", 0.0)
+    monkeypatch.setattr("meshtop.observatory.observatory.MEASURED_MOST_SECONDS", PATIENCE_SECONDS)
+    kubernetes, slow = FakeKubernetes(), _Slow()
+    observatory = observatory_of(feed_of("c", kubernetes, slow), courses=True)
+    done: list[bool] = []
+
+    def release() -> None:
+        # Said to have changed, without anything new: all is as it was.
+        kubernetes.happen(kubernetes.inventory() or Inventory())
+        asyncio.get_running_loop().call_later(0.4, lambda: (done.append(True), slow.released.set()))
+
+    await _gathered(observatory, slow, release)
+    assert done == [True]
+
+
+async def test_what_an_api_server_tells_does_not_wait_for_prometheus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_MOST_SECONDS", 0.0)
+    monkeypatch.setattr("meshtop.observatory.observatory.MEASURED_MOST_SECONDS", 10 * PATIENCE_SECONDS)
+    kubernetes, slow = FakeKubernetes(), _Slow()
+    observatory = observatory_of(feed_of("c", kubernetes, slow), courses=True)
+    snapshot = await _gathered(observatory, slow, lambda: kubernetes.happen(Inventory(version="v1.99")))
+    assert snapshot.clusters[0].inventory == Inventory(version="v1.99")
+    assert not slow.released.is_set()
+
+
+async def test_who_asks_for_a_refresh_does_not_wait_for_the_slowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_MOST_SECONDS", 0.0)
+    monkeypatch.setattr("meshtop.observatory.observatory.MEASURED_MOST_SECONDS", 10 * PATIENCE_SECONDS)
+    slow = _Slow()
+    observatory = observatory_of(feed_of("c", FakeKubernetes(), slow), courses=True)
+    await _gathered(observatory, slow, lambda: setattr(observatory.schedule, "hurried", True))
+    assert not slow.released.is_set()
 
 
 async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:

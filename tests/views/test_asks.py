@@ -27,6 +27,7 @@ from meshtop.views.picture.asks import EVACUATE, FIRST_SETTINGS, GRAPH, OWNERS, 
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
+from meshtop.views.reports.attention.notice import configuration
 from meshtop.views.reports.evacuate import evacuate_answer, evacuation_document
 from meshtop.views.reports.graph import BY_CLUSTER, Sight, service_graph
 from meshtop.views.reports.reach import reach_document, reach_of, who_may_call
@@ -254,3 +255,13 @@ def test_what_is_asked_for_several_is_asked_for_each() -> None:
     assert not one.covers(other)
     assert one | EVERYTHING_ASKED == EVERYTHING_ASKED
     assert not one.covers(EVERYTHING_ASKED)
+
+
+def test_what_needs_attention_is_the_same_with_canaries_in_brief(
+    worlds: list[Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Intervals take most of the work on a canary, and nobody reads those of one that is well."""
+    brief = [msgspec.json.encode(view("attention").all_items(Picture(world))) for world in worlds]
+    monkeypatch.setattr(configuration, "rows_in_brief", view("canaries").all_items)
+    assert [msgspec.json.encode(view("attention").all_items(Picture(world))) for world in worlds] == brief
+    assert any(b"canaries" in told for told in brief)

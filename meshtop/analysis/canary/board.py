@@ -118,10 +118,10 @@ class Board:
             self._doubles[name] = self._duplicates(self.survey.clusters[name])
         return self._doubles[name]
 
-    def row(self, surveyed: SurveyedRoute) -> CanaryRow:
-        """The row of one weighted route."""
+    def row(self, surveyed: SurveyedRoute, *, in_brief: bool = False) -> CanaryRow:
+        """The row of one weighted route; `in_brief` is that of `Judgements.of`."""
         route = surveyed.route
-        judged = self.judgements.of(surveyed)
+        judged = self.judgements.of(surveyed, in_brief=in_brief)
         change = last_change(surveyed.obj.managers)
         known = RouteFacts(
             route=route,

@@ -132,10 +132,11 @@ def judge(
     bound_ms: float | None = None,
     names: tuple[str | None, str | None] = (None, None),
     stands: Stands | None = None,
+    in_brief: bool = False,
 ) -> CanaryVerdict:
     """The verdict on a canary; alpha is shared between the questions that are asked, `among` times each.
 
-    `stands` may keep an answer that was given before.
+    `stands` may keep an answer that was given before. `in_brief` is that of `compare`.
     """
     alpha = judging.alpha_of_one(among)
     asked: dict[str, tuple[Counts, Counts, Margin]] = {}
@@ -149,7 +150,7 @@ def judge(
     answers: dict[str, ComparisonVerdict] = {}
     for question, (mine, theirs, margin) in asked.items():
         answer = _compared(
-            mine.requests, mine.bad, theirs.requests, theirs.bad, alpha, judging.minimum_requests, margin
+            mine.requests, mine.bad, theirs.requests, theirs.bad, alpha, judging.minimum_requests, margin, in_brief
         )
         answers[question] = answer if stands is None else stands(question, answer)
     found = list(answers.values())
@@ -183,10 +184,11 @@ def _compared(
     alpha: float,
     minimum_requests: int,
     margin: Margin,
+    in_brief: bool,
 ) -> ComparisonVerdict:
     """As `compare`, of counts that are the same in most looks."""
     mine, theirs = Counts(requests, bad), Counts(their_requests, their_bad)
-    return compare(mine, theirs, alpha=alpha, minimum_requests=minimum_requests, margin=margin)
+    return compare(mine, theirs, alpha=alpha, minimum_requests=minimum_requests, margin=margin, in_brief=in_brief)
 
 
 def _furthest(to_go: Sequence[int | None]) -> int | None:
@@ -299,15 +301,23 @@ class Judgements:
         self.judging = judging
         self._standing = standing or Standing()
         self._made: dict[str, Judgement] = {}
+        self._in_brief: dict[str, Judgement] = {}
 
-    def of(self, surveyed: SurveyedRoute) -> Judgement:
-        """The judgement of one route of the survey."""
+    def of(self, surveyed: SurveyedRoute, *, in_brief: bool = False) -> Judgement:
+        """The judgement of one route of the survey.
+
+        `in_brief` it has the same verdicts, but no intervals, nor from how many bad answers on a canary is worse: for
+        who is told of the bad ones alone, whose verdicts are whole in any case.
+        """
         identity = surveyed.route.identity
-        if identity not in self._made:
-            self._made[identity] = self._judge(surveyed)
-        return self._made[identity]
+        if identity in self._made:
+            return self._made[identity]
+        made = self._in_brief if in_brief else self._made
+        if identity not in made:
+            made[identity] = self._judge(surveyed, in_brief=in_brief)
+        return made[identity]
 
-    def _judge(self, surveyed: SurveyedRoute) -> Judgement:
+    def _judge(self, surveyed: SurveyedRoute, *, in_brief: bool) -> Judgement:
         route = surveyed.route
         seen = self.survey.seen(surveyed)
         callers = seen.callers if surveyed.untold is None else ()
@@ -328,7 +338,7 @@ class Judgements:
             told = split_honesty(route, split, self.judging, among=among, untold=seen.untold)
             if self._holds((route.identity, "split"), changed, at, told):
                 told = structs.replace(told, verdict=Honesty.NOT_HONOURED, requests_to_go=0, summary="")
-        verdict = _verdict(route, tallies, self.judging, among, stands)
+        verdict = _verdict(route, tallies, self.judging, among, stands, in_brief=in_brief)
         if not seen.seconds or seen.silent or surveyed.untold is not None:
             # Nothing was counted, or the versions cannot be told apart: more requests would not tell either.
             verdict = structs.replace(verdict, errors=None, latency=None, requests_to_go=None, summary="")
@@ -339,8 +349,12 @@ class Judgements:
             tallies=tallies,
             honesty=told,
             verdict=verdict,
-            share_intervals=tuple(_interval(count, sum(split), self.judging.alpha) for count in split),
-            error_intervals=tuple(_interval(one.bad, one.told, self.judging.alpha) for one in tallies),
+            share_intervals=tuple(
+                None if in_brief else _interval(count, sum(split), self.judging.alpha) for count in split
+            ),
+            error_intervals=tuple(
+                None if in_brief else _interval(one.bad, one.told, self.judging.alpha) for one in tallies
+            ),
             untold=seen.untold if seen.seconds else None,
         )
 
@@ -383,7 +397,7 @@ def canaries_of(route: WeightedRoute) -> list[int]:
 
 
 def _verdict(
-    route: WeightedRoute, tallies: Sequence[Tally], judging: Judging, among: int, stands: Stands
+    route: WeightedRoute, tallies: Sequence[Tally], judging: Judging, among: int, stands: Stands, *, in_brief: bool
 ) -> CanaryVerdict:
     base = _baseline_of(route)
     bound = latency_bound([tallies[base]], judging.latency_ms)
@@ -404,6 +418,7 @@ def _verdict(
                 bound_ms=bound,
                 names=(name, route.destinations[base].name),
                 stands=kept,
+                in_brief=in_brief,
             )
         )
     return worst_verdict(verdicts)

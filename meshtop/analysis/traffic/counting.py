@@ -6,7 +6,8 @@ from labels alone is in the plan (`planning.py`), because a refresh counts a hun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from msgspec import structs
 
@@ -18,6 +19,8 @@ from meshtop.analysis.traffic.reports import UNSAID, EdgeKey, EdgeReport, Worklo
 from meshtop.model.telemetry import Sample, Telemetry
 
 _Reports = Sequence[EdgeReport | None]
+_PIECE = 100
+"""So many things are gone through before others may work: well below a millisecond of it."""
 
 
 class Ledger:
@@ -43,13 +46,20 @@ class Ledger:
         """Callers with observed requests to hosts outside of the mesh by name."""
         self.reports: dict[EdgeKey, dict[str, EdgeReport]] = {}
         counted: list[EdgeReport] = []
-        for key, role, ambient in self._names.slots:
+        for key, role, ambient in self.in_turns(self._names.slots):
             report = EdgeReport(plain_if_unknown=ambient)
             self.reports.setdefault(key, {})[role] = report
             counted.append(report)
         for engine, _, told in by_prometheus(clusters):
             between()
             _Booking(self.plan, engine, told, counted).book()
+
+    def in_turns(self, things: Iterable[Any]) -> Iterator[Any]:
+        """The same things one by one; others may work in between."""
+        for number, thing in enumerate(things):
+            if not number % _PIECE:
+                self.between()
+            yield thing
 
     def rank(self, service: str) -> int:
         """How precisely a service's key names the requested service; higher is better."""

@@ -14,7 +14,7 @@ from msgspec import structs
 from meshtop.analysis.traffic.combining import combine
 from meshtop.analysis.traffic.counting import Ledger
 from meshtop.analysis.traffic.inputs import ClusterTraffic
-from meshtop.analysis.traffic.matching import Roles
+from meshtop.analysis.traffic.matching import Reports, Roles
 from meshtop.analysis.traffic.naming import CATCH_ALLS
 from meshtop.analysis.traffic.planning import CountingPlan, PlanNames
 from meshtop.analysis.traffic.reports import (
@@ -26,7 +26,7 @@ from meshtop.analysis.traffic.reports import (
     TargetKey,
     WorkloadPlace,
 )
-from meshtop.analysis.traffic.stitching import stitch
+from meshtop.analysis.traffic.stitching import Hops, stitch
 from meshtop.model.traffic import Edge, Peer, PeerKind, Sums, Target
 
 _DEPARTED = frozenset(DEPARTING)
@@ -56,8 +56,15 @@ class EdgeCounter:
         ends = self._ends
         if ends is None or ends.names is not ledger.plan.names:
             ends = _Ends(ledger.plan.names, {}, {})
-        reports, hops = stitch(ledger)
-        order = _ordered(reports, self._order)
+        reports: Reports = ledger.reports
+        if ends.plain is not None:
+            hops, order = ends.plain
+        else:
+            reports, hops = stitch(ledger)
+            order = _ordered(reports, self._order)
+            if reports is ledger.reports:
+                # Nothing was joined, for reasons that stand in the names alone.
+                ends = ends._replace(plain=(hops, order))
         self._plan, self._ends, self._order = ledger.plan, ends, order
         writer = _Writer(ledger, ends)
         found = []
@@ -81,11 +88,15 @@ def _ordered(keys: Collection[EdgeKey], before: tuple[EdgeKey, ...]) -> tuple[Ed
 
 
 class _Ends(NamedTuple):
-    """The ends of edges, each made once, and the names that they are made of."""
+    """The ends of edges, each made once, and the names that they are made of.
+
+    `plain` are the hops and the order of the edges where, with these names, no reports are joined.
+    """
 
     names: PlanNames
     peers: dict[SourceKey, Peer]
     targets: dict[TargetKey, Target]
+    plain: tuple[Hops, tuple[EdgeKey, ...]] | None = None
 
 
 def _seen_by_ztunnel(found: Sequence[Edge]) -> Iterator[Edge]:

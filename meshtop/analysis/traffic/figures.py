@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from math import fsum
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from meshtop.model.traffic import Buckets, Edge, Peer, Sums, Target
 
 Group = TypeVar("Group", bound=Hashable)
+InTurns = Callable[[Iterable[Any]], Iterable[Any]]
+"""Goes through things one by one and lets others work in between; `iter` where nobody waits."""
 NOTHING = Sums()
 """No traffic at all."""
 
@@ -68,12 +70,13 @@ def group_figures(
     edges: Iterable[Edge],
     source: Callable[[Peer], Group],
     target: Callable[[Target], Group],
+    in_turns: InTurns = iter,
 ) -> dict[Group, Figures]:
     """Traffic by group; `source` and `target` give the groups of an edge's ends."""
     inbound: dict[Group, list[Sums]] = {}
     outbound: dict[Group, list[Sums]] = {}
     internal: dict[Group, list[Sums]] = {}
-    for edge in edges:
+    for edge in in_turns(edges):
         left, right = source(edge.source), target(edge.destination)
         if left == right:
             internal.setdefault(left, []).append(edge.sums)
@@ -84,7 +87,7 @@ def group_figures(
         group: Figures(
             add_all(inbound.get(group, ())), add_all(outbound.get(group, ())), add_all(internal.get(group, ()))
         )
-        for group in dict.fromkeys([*inbound, *outbound, *internal])
+        for group in in_turns(dict.fromkeys([*inbound, *outbound, *internal]))
     }
 
 
@@ -113,9 +116,9 @@ def cluster_of(end: Peer | Target) -> str:
     return end.cluster
 
 
-def by_workload(edges: Iterable[Edge]) -> dict[tuple[str, str, str], Figures]:
+def by_workload(edges: Iterable[Edge], in_turns: InTurns = iter) -> dict[tuple[str, str, str], Figures]:
     """Traffic of each workload."""
-    return group_figures(edges, workload_of, workload_of)
+    return group_figures(edges, workload_of, workload_of, in_turns)
 
 
 def requests_to(workload: tuple[str, str, str], edges: Sequence[Edge]) -> float:
@@ -131,11 +134,11 @@ def requests_to(workload: tuple[str, str, str], edges: Sequence[Edge]) -> float:
     return fsum(others) + fsum(own)
 
 
-def by_namespace(edges: Iterable[Edge]) -> dict[tuple[str, str], Figures]:
+def by_namespace(edges: Iterable[Edge], in_turns: InTurns = iter) -> dict[tuple[str, str], Figures]:
     """Traffic of each namespace of each cluster."""
-    return group_figures(edges, namespace_of, namespace_of)
+    return group_figures(edges, namespace_of, namespace_of, in_turns)
 
 
-def by_cluster(edges: Iterable[Edge]) -> dict[str, Figures]:
+def by_cluster(edges: Iterable[Edge], in_turns: InTurns = iter) -> dict[str, Figures]:
     """Traffic of each cluster: from and to others, and within."""
-    return group_figures(edges, cluster_of, cluster_of)
+    return group_figures(edges, cluster_of, cluster_of, in_turns)

@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from msgspec import Struct
 
 from meshtop.analysis.traffic.bounds import at_least, proves
+from meshtop.analysis.traffic.figures import InTurns
 from meshtop.model.constants import DEFAULT_WINDOW_SECONDS
 from meshtop.model.state import HealthStatus
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
@@ -149,7 +150,9 @@ def least_share(counted: Proof, alpha: float) -> float:
     return at_least(counted.failed, counted.total, alpha)
 
 
-def forget(said: dict[Hashable, Said], now: float) -> None:
+def forget(said: dict[Hashable, Said], now: float, in_turns: InTurns = iter) -> None:
     """Forget what nobody asked about for an hour: workloads come and go."""
-    for question in [question for question, one in said.items() if now - one.asked_at > FORGET_SECONDS]:
-        del said[question]
+    # Copied first: while others take their turns, they may say something of their own.
+    for question, one in in_turns(tuple(said.items())):
+        if now - one.asked_at > FORGET_SECONDS:
+            said.pop(question, None)

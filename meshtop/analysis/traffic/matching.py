@@ -2,7 +2,8 @@
 
 A client's proxy reports the requested host; a server's proxy reports the first service of its port, ztunnel guesses
 one, and both may report none (istio#46961). So names only tell which of a workload's services was requested; different
-names never make two calls out of one. Every step takes reports by edge and returns new ones.
+names never make two calls out of one. Every step takes reports by edge and returns new ones, or the identical ones
+where their keys and reporters leave it nothing to do, whatever was counted.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from msgspec import structs
 
 from meshtop.analysis.traffic.counting import Ledger
+from meshtop.analysis.traffic.figures import InTurns
 from meshtop.analysis.traffic.naming import BLACK_HOLE, CATCH_ALLS
 from meshtop.analysis.traffic.reports import ARRIVING, DEPARTING, UNSAID, EdgeKey, EdgeReport, SourceKey, WorkloadPlace
 
@@ -29,15 +31,14 @@ def place_guessed_ends(ledger: Ledger) -> Reports:
 
     Where neither knows it, take the only cluster whose inventory has the workload, else the reporter's own.
     """
-    reports: dict[EdgeKey, Roles] = {}
-    open_ends: list[EdgeKey] = []
-    for key, roles in ledger.reports.items():
-        if UNSAID in (key.source.place.cluster, key.target.place.cluster):
-            open_ends.append(key)
-        else:
-            reports[key] = roles
+    open_ends = [
+        key for key in ledger.reports if key.source.place.cluster == UNSAID or key.target.place.cluster == UNSAID
+    ]
     if not open_ends:
-        return reports
+        return ledger.reports
+    reports: dict[EdgeKey, Roles] = dict(ledger.reports)
+    for key in open_ends:
+        del reports[key]
     told: dict[tuple[object, ...], list[EdgeKey]] = {}
     for key in reports:
         for end in ("source", "target"):
@@ -69,9 +70,11 @@ def _placed(key: EdgeKey, end: str, cluster: str) -> EdgeKey:
     return structs.replace(key, **{end: structs.replace(side, place=structs.replace(side.place, cluster=cluster))})
 
 
-def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], str]) -> Reports:
+def join_half_known_sources(
+    reports: Reports, app_of: Callable[[WorkloadPlace], str], in_turns: InTurns = iter
+) -> Reports:
     """Attribute calls from an app whose workload the server's proxy did not know to workloads that reported them."""
-    half = [key for key in reports if key.source.app and not has_any(reports[key], DEPARTING)]
+    half = [key for key in in_turns(reports) if key.source.app and not has_any(reports[key], DEPARTING)]
     if not half:
         return reports
     joined = dict(reports)
@@ -96,8 +99,11 @@ def join_half_known_sources(reports: Reports, app_of: Callable[[WorkloadPlace], 
 
 
 def match_names(
-    reports: Reports, rank: Callable[[str], int], is_hop: Callable[[WorkloadPlace], bool]
-) -> dict[EdgeKey, Roles]:
+    reports: Reports,
+    rank: Callable[[str], int],
+    is_hop: Callable[[WorkloadPlace], bool],
+    in_turns: InTurns = iter,
+) -> Reports:
     """Merge the reports of one pair of ends under the service names of the side that knows them best.
 
     If both know as much, the client's names are used, since the client chooses the service. The other side's count
@@ -105,14 +111,16 @@ def match_names(
     to many services, so there the names do distinguish calls.
     """
     ends: dict[_Ends, list[EdgeKey]] = {}
-    for key in reports:
+    for key in in_turns(reports):
         if key.target.place.workload and not is_hop(key.target.place):
             ends.setdefault((key.source, key.target.place, key.protocol), []).append(key)
+    several = [keys for keys in ends.values() if len(keys) > 1]
+    if not several:
+        return reports
     matched = dict(reports)
-    for keys in ends.values():
-        if len(keys) > 1:
-            told = {key: matched.pop(key) for key in sorted(keys)}
-            matched.update(_named(told, rank))
+    for keys in in_turns(several):
+        told = {key: matched.pop(key) for key in sorted(keys)}
+        matched.update(_named(told, rank))
     return matched
 
 

@@ -1,6 +1,7 @@
 """Joins reports of one logical edge: hops through waypoints and gateways, and incompletely known destinations.
 
-Every step takes reports by edge and returns new ones; its input is not changed.
+Every step takes reports by edge and returns new ones, or the identical ones where their keys and reporters leave it
+nothing to do, whatever was counted; its input is not changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from meshtop.analysis.traffic.counting import Ledger
+from meshtop.analysis.traffic.figures import InTurns
 from meshtop.analysis.traffic.inputs import ClusterTraffic
 from meshtop.analysis.traffic.matching import (
     Reports,
@@ -61,15 +63,19 @@ class Stitched(NamedTuple):
 
 
 def stitch(ledger: Ledger) -> Stitched:
-    """The logical edges of a ledger, and the hops that each one passes through."""
+    """The logical edges of a ledger, and the hops that each one passes through.
+
+    The ledger's identical reports mean that nothing was joined, and that nothing will be, with the same hops, while the
+    ledger's names are the same.
+    """
     kind_of = _hop_kinds(ledger)
     reports = place_guessed_ends(ledger)
     ledger.between()
-    reports = join_half_known_sources(reports, ledger.app_of)
+    reports = join_half_known_sources(reports, ledger.app_of, ledger.in_turns)
     ledger.between()
-    reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE)
+    reports = match_names(reports, ledger.rank, lambda place: kind_of(place) is not HopKind.NONE, ledger.in_turns)
     ledger.between()
-    reports, hops = join_hops(reports, kind_of)
+    reports, hops = join_hops(reports, kind_of, ledger.in_turns)
     ledger.between()
     reports = merge_service_only_edges(reports, ledger.app_of)
     ledger.between()
@@ -96,13 +102,13 @@ def _hop_kinds(ledger: Ledger) -> Callable[[WorkloadPlace], HopKind]:
     return kind_of
 
 
-def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind]) -> Stitched:
+def join_hops(reports: Reports, kind_of: Callable[[WorkloadPlace], HopKind], in_turns: InTurns = iter) -> Stitched:
     """Replace client → hop and hop → server by client → server.
 
     A waypoint, or a server behind a gateway, that reports from end to end takes precedence: then the segments only name
     the hop, and their bytes are dropped, because L4 bytes of a tunnel are not added to the requests inside it.
     """
-    ways = find_segments(reports, kind_of)
+    ways = find_segments(in_turns(reports), kind_of)
     if not ways:
         return Stitched(reports, {})
     into = {key for segments in ways.values() for key in segments.into}
@@ -232,9 +238,7 @@ def onward_shares(segment: EdgeKey, onward: Reports) -> list[tuple[EdgeKey, floa
     return [(EdgeKey(segment.source, target, segment.protocol), 1.0)]
 
 
-def merge_service_only_edges(
-    reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: ""
-) -> dict[EdgeKey, Roles]:
+def merge_service_only_edges(reports: Reports, app_of: Callable[[WorkloadPlace], str] = lambda place: "") -> Reports:
     """Merge a source's report that names only the service or app with destinations that no source reported.
 
     Requests that the source's own proxy ended (no healthy host, no route) stay on the edge to the service.
@@ -248,11 +252,15 @@ def merge_service_only_edges(
                 unclaimed.setdefault((key.source, key.protocol), []).append(key)
         elif departs and not arrives and (key.target.service or key.target.app):
             half_known.append(key)
+    whose = [
+        (key, ends)
+        for key in half_known
+        if (ends := _ends_of(key.target, unclaimed.get((key.source, key.protocol), ()), app_of))
+    ]
+    if not whose:
+        return reports
     joined = dict(reports)
-    for key in half_known:
-        ends = _ends_of(key.target, unclaimed.get((key.source, key.protocol), ()), app_of)
-        if not ends:
-            continue
+    for key, ends in whose:
         delivered = {role: report.without_lost() for role, report in reports[key].items()}
         for end, share in call_shares({end: joined[end] for end in ends}, ARRIVING):
             joined[end] = merged(joined[end], delivered, share)

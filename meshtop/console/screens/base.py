@@ -25,6 +25,7 @@ from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from meshtop.console.trail import InnerWay
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
 
@@ -95,6 +96,18 @@ class MeshScreen(Guarded, SubjectScreen):
 
     def return_to_row(self, key: str) -> None:
         """Choose a row once it is shown."""
+
+    @property
+    def inner_way(self) -> InnerWay | None:
+        """What is shown here with the steps behind and ahead of it, for the history; None where there are no steps."""
+        return None
+
+    def return_inside(self, way: InnerWay) -> None:
+        """Go on, before anything is shown, where such a screen was left."""
+
+    def step_forward(self) -> bool:
+        """Take a step inside this screen again that esc took back; False where there is none."""
+        return False
 
     @property
     def about(self) -> str:

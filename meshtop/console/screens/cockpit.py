@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -32,6 +33,7 @@ from meshtop.views.reports.rights import rights_section
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import CanaryRow
     from meshtop.console.desk.rights import RightsArrived
+    from meshtop.console.picture_request import PictureRequest
     from meshtop.views.picture.picture import Picture
 
 CHARTS = 2
@@ -104,6 +106,10 @@ class CockpitScreen(PlottedScreen, ShiftingScreen):
     def kinds(self) -> frozenset[str]:
         """Canaries."""
         return frozenset({CANARIES})
+
+    def request(self) -> PictureRequest:
+        """Canaries, and what the versions beside each other take besides: whether their workloads are ill."""
+        return replace(super().request(), cockpit=self.key)
 
     def body(self) -> ComposeResult:
         """The versions, their courses, and what else is known."""

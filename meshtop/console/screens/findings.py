@@ -83,9 +83,16 @@ class FindingsScreen(TreeScreen):
 
     def tree_columns(self, picture: Picture) -> Sequence[AnyColumn]:
         """Code and object in one column, the sentence last."""
-        from meshtop.views.reports.finding_groups import group_columns
+        from meshtop.views.reports.finding_groups import chosen_columns
 
-        return group_columns(self.kind_view.shown(picture.thresholds))
+        chosen = self.chosen_columns
+        return chosen_columns(self.kind_view.shown(picture.thresholds, wide=bool(chosen)), chosen)
+
+    def choosable_columns(self) -> Sequence[AnyColumn]:
+        """Those of findings, but for what the first column tells anyway."""
+        from meshtop.views.reports.finding_groups import choosable_columns
+
+        return choosable_columns(self.kind_view.columns) if self.shown is not None else ()
 
     def refresh_picture(self, picture: Picture) -> None:
         """Draw the tree, then what it counts and could not take into account."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Struct, structs
+from msgspec import structs
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -15,6 +14,7 @@ from meshtop.console.places import CHANGES, FLEET, JOURNAL
 from meshtop.console.replay import NOT_OF_A_RECORDING
 from meshtop.console.screens.courses import LinesArrived, PlotCourses, course
 from meshtop.console.screens.facts import MARGIN
+from meshtop.console.screens.now_rows import Need, needs_of, needs_table, whole_sentences
 from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.totals_line import ClusterHistory, headline
@@ -26,7 +26,7 @@ from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.model.text import cut
 from meshtop.views.frame.hour_ago import HOUR_SECONDS
-from meshtop.views.frame.table import Align, Cell, Column, Table, Tone
+from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,118 +35,20 @@ if TYPE_CHECKING:
     from meshtop.views.frame.charts import Chart
     from meshtop.views.picture.picture import Picture
     from meshtop.views.picture.query import Query
-    from meshtop.views.reports.attention.item import AttentionItem
 
 MOST_SHOWN = 6
 """Maximum rows of the attention list on a screen of 24 lines."""
 
 TALL = 34
 """Height in lines from which charts of each cluster's golden signals are shown below the table."""
-MOST_NAMED = 2
-"""So many tenants are named without being counted."""
 TRENDS = 2
 """Plots: the share of errors and the p99 of each cluster."""
-
-
-class Need(Struct, frozen=True):
-    """A row of NOW: what is drawn of it, and the kind and key that enter opens; `id` is what is acknowledged."""
-
-    sign: str
-    tone: Tone
-    message: str
-    kind: str
-    key: str
-    since: str = ""
-    hit: str = ""
-    who: str = ""
-    id: str = ""
-    began: float | None = None
-    """When it began (Unix seconds), where that is known to a scrape or two."""
-
-
-def who_text(tenants: Sequence[str]) -> str:
-    """Whoever is affected; of many first how many, since the end is what is cut."""
-    names = ", ".join(tenants)
-    return names if len(tenants) <= MOST_NAMED else f"{len(tenants)} tenants: {names}"
-
-
-def needs_of(
-    items: Iterable[AttentionItem], now: float, *, known_too: bool, kept: str | None = None, consequences: int = 2
-) -> dict[str, Need]:
-    """The rows of NOW: each item, and under it what changed before and the first consequences of it.
-
-    What is acknowledged is left out unless `known_too`, but for the item with the id `kept`.
-    """
-    from meshtop.views.reports.attention.view import hit_text, lines_below, opened_by, since_text
-
-    needs: dict[str, Need] = {}
-    for item in items:
-        if item.acknowledged is not None and not known_too and item.id != kept:
-            continue
-        kind, key = opened_by(item)
-        who = who_text(item.impact.tenants)
-        needs[item.id] = Need(
-            item.sign,
-            item.tone,
-            f"{item.mark}{item.title}",
-            kind,
-            key,
-            since_text(item, now),
-            hit_text(item),
-            who,
-            item.id,
-            item.since.timestamp() if item.since is not None and not item.lasting else None,
-        )
-        for number, line in enumerate(lines_below(item, now, consequences)):
-            needs[f"{item.id}#{number}"] = Need(
-                " ", Tone.DIM, f" {line}", kind, key, id=item.id, began=needs[item.id].began
-            )
-    return needs
 
 
 MOST_CHANGES = 3
 """So many of the last changes stand below what needs attention where there is room, else one."""
 ROOMY = 30
 """Height in lines from which there is."""
-
-
-LEAST_SENTENCE, MOST_WHO = 40, 24
-"""Cells that a sentence of NOW has at least, and that whoever is affected has at most below 120 columns."""
-
-
-def _needs_table(needs: dict[str, Need], title: str, width: int) -> Table[str]:
-    """A row for each, for so wide a screen in cells.
-
-    Rows are keys, since what a message measures changes while the thing stays the same.
-    """
-
-    def column(name: str, title: str, help_: str, cell: Callable[[Need], Cell], **more: Any) -> Column[str]:
-        return Column(
-            name=name,
-            title=title,
-            help=help_,
-            value=lambda key: cell(needs[key]).text,
-            cell=lambda key: cell(needs[key]),
-            **more,
-        )
-
-    return Table(
-        (
-            column(
-                "message", title, "What needs attention, the worst first; enter opens it.",
-                lambda one: Cell(f"{one.sign} {one.message}", one.tone),
-                priority=0, min_width=LEAST_SENTENCE, max_width=400,
-            ),
-            column("since", "SINCE", "When it began (UTC), and how long ago.", lambda one: Cell(one.since, Tone.DIM),
-                   priority=1, min_width=10, max_width=12),
-            column("hit", "HIT", "What it costs a second.", lambda one: Cell(one.hit, one.tone), align=Align.RIGHT,
-                   priority=2, min_width=12, max_width=18),
-            column("who", "WHO IS AFFECTED", "Tenants of the place and of the callers.",
-                   lambda one: Cell(one.who, Tone.DIM), priority=4, min_width=15, max_width=max(MOST_WHO, width // 5)),
-        ),
-        tuple(needs),
-        str,
-    )  # fmt: skip
 
 
 class Headline(LineWidget):
@@ -351,8 +253,9 @@ class FleetScreen(PlottedScreen, TableScreen):
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
+        self._needs = whole_sentences(self._needs, title, self.size.width, most, first=3 if consequences > 1 else 2)
         needs.styles.height = min(len(self._needs), most) + 1
-        needs.show(_needs_table(self._needs, title, self.size.width))
+        needs.show(needs_table(self._needs, title, self.size.width))
         most_changes = MOST_CHANGES if self.size.height >= ROOMY else 1
         self.query_one(ChangesLine).show(picture, self.host.scope.query, most_changes)
         super().refresh_picture(picture)

@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from meshtop.analysis.graph.service_graph import Level
 from meshtop.console.making import Making
 from meshtop.console.screens.flow_place import FlowAnswer, FlowPlace
+from meshtop.console.screens.inner_steps import InnerSteps
 from meshtop.console.screens.plotted import PlottedScreen
+from meshtop.console.trail import InnerWay
 from meshtop.console.widgets.flow_sheet import CALLERS
 from meshtop.console.widgets.flow_view import FlowView
 from meshtop.views.frame.table import Tone
@@ -38,7 +40,7 @@ class FlowWalk(PlottedScreen):
         super().__init__()
         self.shown = FlowPlace(at, level)
         """Where one is; until the first answer, what was asked for."""
-        self._steps: list[FlowPlace] = []
+        self._steps: InnerSteps[FlowPlace] = InnerSteps()
         self._answer: FlowAnswer | None = None
         self._making = Making(self)
         self._came: FlowPlace | None = None
@@ -61,15 +63,20 @@ class FlowWalk(PlottedScreen):
         return self._answer.flow if self._answer is not None else None
 
     @property
-    def chosen_row(self) -> str | None:
-        """What is centred and at which level, to be centred again when one comes back."""
-        return None if self.shown.at is None else f"{self.shown.level.value} {self.shown.at}"
+    def inner_way(self) -> InnerWay | None:
+        """What is centred, at which level and how far, and the way there."""
+        return self._steps.way(self.shown)
 
-    def return_to_row(self, key: str) -> None:
+    def return_inside(self, way: InnerWay) -> None:
         """Begin where one was before."""
-        level, _, at = key.partition(" ")
-        if level in set(Level):
-            self.shown = FlowPlace(at, Level(level))
+        self.shown = self._steps.resume(way, FlowPlace) or self.shown
+
+    def step_forward(self) -> bool:
+        """Centre again on what esc came back from."""
+        place = self._steps.forward(self.shown)
+        if place is not None:
+            self._show_place(place, side=CALLERS)
+        return place is not None
 
     @abstractmethod
     def _take(self, answer: FlowAnswer) -> None:
@@ -82,7 +89,7 @@ class FlowWalk(PlottedScreen):
         """
         if place == self.shown:
             return
-        self._steps.append(self.shown)
+        self._steps.leaving(self.shown)
         self._show_place(place, side=side, came=came)
 
     def _show_place(self, place: FlowPlace, *, side: int | None, came: FlowPlace | None = None) -> None:
@@ -102,9 +109,10 @@ class FlowWalk(PlottedScreen):
 
     def action_back(self) -> None:
         """Back to what was centred before; else widen the scope or leave."""
-        if self._steps:
+        place = self._steps.back(self.shown)
+        if place is not None:
             self._left = self.shown.at
-            self._show_place(self._steps.pop(), side=CALLERS)
+            self._show_place(place, side=CALLERS)
         else:
             super().action_back()
 

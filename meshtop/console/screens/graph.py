@@ -15,7 +15,7 @@ from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.service_graph import GraphNode, Level, NodeKind, ServiceGraph
 from meshtop.console.places import FLOW, GRAPH, load_screen, place_title
 from meshtop.console.screens.base import MeshScreen
-from meshtop.console.screens.graph_finding import EdgeFindingScreen
+from meshtop.console.screens.canvas_walk import CanvasWalk
 from meshtop.console.screens.graph_panel import GraphPanel
 from meshtop.console.screens.graph_steps import (
     PLAY_FROM_STEPS,
@@ -72,7 +72,7 @@ def _without(*names: str) -> list[BindingType]:
     return [b for b in MeshScreen.BINDINGS if isinstance(b, Binding) and b.id not in names]
 
 
-class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
+class GraphScreen(CanvasWalk, inherit_bindings=False):
     """The graph with levels, focus, paths and hiding; esc undoes the last step."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -102,17 +102,11 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def __init__(
         self, sight: Sight | None = None, at: GraphCursor | None = None, *, by_key: bool | None = None
     ) -> None:
-        super().__init__()
-        self.sight = replace(sight or Sight(), whole=False)
-        self._auto = sight is None
+        super().__init__(sight, at)
         self._opened_by_key = self._auto if by_key is None else by_key
-        self._steps: list[tuple[Sight, bool]] = []
-        self._at = at
         self._shown_for: tuple[Sight, Query] | None = None
         self._playback = Playback()
         self._folding = GraphFolding()
-        self.path_from: str | None = None
-        """Start of a path while its end is being chosen."""
 
     @property
     def place(self) -> str:
@@ -241,25 +235,6 @@ class GraphScreen(EdgeFindingScreen, inherit_bindings=False):
     def on_resize(self) -> None:
         """More room shows more."""
         self.update()
-
-    def look(self, sight: Sight, at: GraphCursor | None = None, *, auto: bool = False) -> None:
-        """Change what is shown; esc undoes it."""
-        if sight == self.sight:
-            return
-        self._steps.append((self.sight, self._auto))
-        self.sight, self._auto, self._at = sight, auto, at
-        self.update()
-
-    def action_back(self) -> None:
-        """Undo the last step; without one, widen the scope or leave."""
-        if self.path_from is not None:
-            self.path_from = None
-            self.say("")
-        elif self._steps:
-            self.sight, self._auto = self._steps.pop()
-            self.update()
-        else:
-            super().action_back()
 
     def action_worst(self) -> None:
         """Go to the worst edge; again: to the next."""

@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.worker import get_current_worker
 
+from meshtop.console.host import host_of
 from meshtop.console.screens.courses import course, due_again, lines_span, read_courses
 from meshtop.console.screens.facts import BLANK, MARGIN, detail_lines
 from meshtop.console.widgets.chart import ChartView
@@ -149,7 +150,10 @@ class GraphPanel(Vertical):
             return
         self._asked = (found.key, self._end)
         charts = found.charts[: len(ROOM_FOR_CHARTS)]
-        read_courses(self._session, charts, self._end, partial(self._came, found.key), span=plots_of(self).span)
+        host, came = host_of(self), partial(self._came, found.key)
+        # A recording has its points as they were kept.
+        window = host.window_seconds if host.replay is None else None
+        read_courses(self._session, charts, self._end, came, span=plots_of(self).span, window_seconds=window)
 
     def _came(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""

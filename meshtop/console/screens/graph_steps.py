@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from meshtop.analysis.graph.fold import folds_of, is_fold
@@ -25,6 +26,14 @@ PLAY_SECONDS = 1.0
 """Seconds that a moment is shown during playback."""
 PLAY_FROM_STEPS = 30
 """Playback starts this many one-minute steps before the present."""
+
+
+class CanvasPlace(Struct, frozen=True):
+    """What the canvas shows, whether its level was left to it, and where the cursor was."""
+
+    sight: Sight
+    auto: bool
+    at: GraphCursor | None = None
 
 
 class GraphStep(NamedTuple):

@@ -80,6 +80,10 @@ class MatrixScreen(TableScreen):
             self.rows.explain_empty(self.why_empty(picture))
         self.rows.show(table)
 
+    def _show_side(self, picture: Picture, key: str | None) -> None:
+        """What is beside a list is a pair's: a row of the matrix is several."""
+        super()._show_side(picture, None if self.as_matrix else key)
+
     def _matrix(self, picture: Picture, query: Query) -> Table[Any]:
         if self.kind == "tenantmatrix":
             from meshtop.views.kinds.tenantmatrix import matrix_table
@@ -88,6 +92,12 @@ class MatrixScreen(TableScreen):
         return table_of_matrix(
             trust_matrix(picture, query) if self.kind == "trust" else namespace_matrix(picture, query)
         )
+
+    def why_no_choice(self) -> str:
+        """A matrix has its columns from the mesh."""
+        if not self.as_matrix:
+            return super().why_no_choice()
+        return "The columns of a matrix are whoever is called; m lists the pairs, whose columns K chooses."
 
     def action_matrix(self) -> None:
         """Switch between matrix and list."""

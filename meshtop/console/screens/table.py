@@ -16,6 +16,7 @@ from meshtop.console.places import page_name, pages_of, place_title
 from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.screens.filtered import FilteredScreen
+from meshtop.console.screens.row_plots import LEAST_PLOT, RowPlots
 from meshtop.console.screens.subject import kept_sentence
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.choice import Pages
@@ -33,6 +34,8 @@ from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshtop.console.widgets.prompts import NameLine
     from meshtop.views.picture.picture import Picture
 
@@ -51,7 +54,7 @@ class TableScreen(FilteredScreen):
     beside_from: ClassVar[int] = PANEL
     """Width in cells from which the selected row's detail is shown beside a long table."""
     columns_are_own: ClassVar[bool] = True
-    """Whether its columns are those of the kind, which can be chosen."""
+    """Whether its rows are those of the kind, which are counted."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "worst", "worst", id="table.worst"),
         Binding("g", "graph", "graph", id="table.graph"),
@@ -186,21 +189,24 @@ class TableScreen(FilteredScreen):
         """The columns that were chosen for this kind; none are the kind's own."""
         return self.host.memory.state.columns.get(self.kind, ())
 
-    @property
-    def _has_own_columns(self) -> bool:
-        """Whether the columns on screen are the kind's, and not those of a matrix or of groups."""
+    def choosable_columns(self) -> Sequence[AnyColumn]:
+        """The columns that can be chosen for what is on screen; none where `why_no_choice` tells why not."""
         names = {column.name for column in self.kind_view.columns}
-        return (
-            self.columns_are_own and self.shown is not None and {column.name for column in self.shown.columns} <= names
-        )
+        if self.shown is None or not {column.name for column in self.shown.columns} <= names:
+            return ()
+        return [column for column in self.kind_view.columns if not column.hidden]
+
+    def why_no_choice(self) -> str:
+        """Why columns cannot be chosen here."""
+        return "There are no columns to choose before the first rows are here."
 
     def action_columns(self) -> None:
         """Choose the columns of this kind, and their order."""
-        if self.shown is None or not self._has_own_columns:
-            self.say("These columns are not to be chosen; those of a list of one kind are.")
+        columns = self.choosable_columns()
+        if self.shown is None or not columns:
+            self.say(self.why_no_choice())
             return
         shown = [column.name for column in self.shown.columns if not column.hidden]
-        columns = [column for column in self.kind_view.columns if not column.hidden]
         self.app.push_screen(ColumnScreen(self.kind_view.title.lower(), columns, shown, self._keep_columns))
 
     def _keep_columns(self, names: tuple[str, ...]) -> None:
@@ -282,10 +288,30 @@ class TableScreen(FilteredScreen):
         side.display = self.arrange_side(shown=key is not None)
         self._beside = key if side.display else None
         self.hand_over_request()
+        found, columns = None, self.query_one(".body").has_class("below")
         if side.display and key is not None:
             found = self.beside(picture, key)
-            columns = self.query_one(".body").has_class("below")
             side.show(lambda width: detail_lines(found, width, columns=columns))
+        self._show_plots(picture, found if columns else None)
+
+    def _show_plots(self, picture: Picture, found: Detail | None) -> None:
+        """Below the facts of a row come its plots, where there is room for them; none are made before."""
+        body, side = self.query_one(".body"), self.query_one(".side", LineView)
+        plots = next(iter(body.query(RowPlots).results(RowPlots)), None)
+        facts = len(detail_lines(found, self.size.width, columns=True)) + 2
+        rows = self.rows.styles.height
+        free = body.size.height - (int(rows.value) if rows is not None and rows.is_cells else 0) - facts
+        shown = found is not None and bool(found.charts) and free >= LEAST_PLOT + 1
+        wanted = str(facts) if shown else "1fr"
+        if str(side.styles.height) != wanted:
+            side.styles.height = wanted
+        if shown and plots is None:
+            plots = RowPlots()
+            body.mount(plots)
+        if plots is not None:
+            plots.display = shown
+            if shown and found is not None:
+                plots.show(found, picture.snapshot)
 
     def arrange_side(self, *, shown: bool) -> bool:
         """Put the detail below the table where the rows leave half a screen empty, else beside it.

@@ -14,6 +14,8 @@ from meshtop.console.terminal.cells import DEFAULT_PEN, Pen, ScreenCell, change_
 
 # A gap of this many unchanged cells costs no more bytes to send again than to jump over (`ESC [ n C`).
 _BRIDGE = 4
+RESET = "\x1b[m"
+"""What gives the terminal the default pen."""
 
 
 def is_certain(text: str) -> bool:
@@ -43,6 +45,7 @@ class CellDiff:
         self._width = width
         self._rows = [[None] * width for _ in range(height)]
         self._uneven.clear()
+        self._pen = DEFAULT_PEN
         self._pen_is_sure = False
         self._at = None
 
@@ -88,15 +91,26 @@ class CellDiff:
             row[end] = None  # the second half of one whose first half is drawn over, or what an emoji may cover
 
     def take(self) -> str:
-        """The bytes that bring the terminal up to date, leaving it with the default pen; empty where it is."""
+        """The bytes that bring the terminal up to date; empty where it is.
+
+        The pen stays as it is, as what changes next is often drawn with it too: a clock is most of what an idle screen
+        sends. Whatever is written past the diff must begin with `reset`.
+        """
         if not self._out:
             return ""
-        self._out.append(change_pen(self._pen, DEFAULT_PEN))
-        data = ("" if self._pen_is_sure else "\x1b[m") + "".join(self._out)
+        if self._pen.link:
+            self._out.append(change_pen(self._pen, DEFAULT_PEN))
+            self._pen = DEFAULT_PEN
+        data = ("" if self._pen_is_sure else RESET) + "".join(self._out)
         self._pen_is_sure = True
         self._out.clear()
-        self._pen = DEFAULT_PEN
         self._at = None
+        return data
+
+    def reset(self) -> str:
+        """The bytes that give the terminal the default pen; empty where it surely has that."""
+        data = "" if self._pen_is_sure and self._pen == DEFAULT_PEN else RESET
+        self._pen = DEFAULT_PEN
         return data
 
     def _send(self, y: int, x: int, new: Sequence[ScreenCell], changed: Sequence[bool]) -> None:

@@ -153,6 +153,7 @@ class Shell(HookedApp):
         try:
             data = missing_bytes(renderable, self._cells, self.console)
         except ValueError:
+            self.write_as_shown(self._cells.reset())
             self._cells.forget()
             return renderable
         return as_update(data) if data or self.cursor_has_moved else None

@@ -1,4 +1,4 @@
-"""The only file that uses Textual's private API, behind public names.
+"""Textual's private API behind public names; only `guarded.py` and `workers.py` use a part each beside it.
 
 The hook is `App._display`: there an update is still strips of (text, style), so nothing has to be parsed back
 from escapes, and one place sees every frame of every screen. Only `LayoutUpdate` (a whole screen) and
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from rich.color import ColorSystem
@@ -27,7 +27,6 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
-from textual.worker import Worker
 
 from meshtop.console.guarded import Guarded
 from meshtop.console.terminal.cell_diff import CellDiff
@@ -52,7 +51,7 @@ DRIVER_PARTS = ("_app", "_loop")
 NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
 """The private parts of a screen, and of other nodes, that are used here."""
 WORKER_PARTS = ("_task",)
-"""The private parts of a worker that are used here."""
+"""The private parts of a worker that `console/workers.py` uses."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
@@ -70,12 +69,6 @@ def _divide(self: Strip, cuts: Iterable[int]) -> Sequence[Strip]:
 
 
 Strip.divide = _divide  # type: ignore[method-assign]
-
-
-def when_it_ends(worker: Worker[Any], call: Callable[[], None]) -> None:
-    """Call a function when a worker that was begun has ended, also if it was cancelled before it did anything."""
-    if worker._task is not None:
-        worker._task.add_done_callback(lambda _: call())
 
 
 @runtime_checkable
@@ -130,6 +123,16 @@ class HookedApp(Guarded, App[int]):
             super()._display(screen, renderable)
         finally:
             self.displaying = False
+
+    def write_as_shown(self, data: str) -> None:
+        """Write bytes that change no cell, of which the diff knows."""
+        if not data or self._driver is None:
+            return
+        before, self.displaying = self.displaying, True
+        try:
+            self._driver.write(data)
+        finally:
+            self.displaying = before
 
     async def _replace_screen(self, screen: Screen[Any]) -> Screen[Any]:
         # Textual frees the map of a closed screen, but neither what its widgets drew nor what they show, which is of a

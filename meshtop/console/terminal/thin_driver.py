@@ -9,6 +9,7 @@ from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
+from meshtop.console.terminal.cell_diff import RESET
 from meshtop.console.terminal.signals import Ending, end_on_signals, hang_up_with
 from meshtop.console.terminal.textual_hooks import app_of, draw_on_stdout, loop_of
 
@@ -51,6 +52,8 @@ class WatchfulDriver(Driver):
         keeper = cast(FrameKeeper, app_of(self))
         if not keeper.displaying and not is_harmless(data):
             keeper.forget_frame(repaint="\x1b[?1049" not in data)
+            # The pen is that of the last frame, and whoever writes past the diff does not know of it.
+            data = RESET + data
         super().write(data)  # type: ignore[safe-super]  # the mixin stands before a driver that writes
 
     def start_application_mode(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -23,6 +24,8 @@ _TOO_MUCH = re.compile(
 )
 CHUNK = 500
 """Number of series decoded before yielding to the event loop, and to the console (a millisecond)."""
+_SHORT = 4_000_000
+"""Bytes of an answer that is taken apart in one pass: of a longer one, the parts would be in memory all at once."""
 
 
 class QueryFailed(SourceProblem):
@@ -61,6 +64,22 @@ class _RawSeries(Struct, gc=False):
     value: tuple[float, str] | None = None
 
 
+class _SeriesData(Struct):
+    result_type: str = field(default="", name="resultType")
+    result: list[_RawSeries] = field(default_factory=list)
+
+
+class _SeriesEnvelope(Struct):
+    """As `_Envelope`, of an instant vector whose series are all understood."""
+
+    status: str = ""
+    data: _SeriesData | None = None
+    error: str = ""
+    warnings: list[str] = field(default_factory=list)
+    infos: list[str] = field(default_factory=list)
+    is_partial: bool = field(default=False, name="isPartial")
+
+
 class _Series(Struct, gc=False):
     metric: Labels
     value: tuple[float, str] | None = None
@@ -77,6 +96,7 @@ class _RangeSeries(Struct):
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_series_envelope = msgspec.json.Decoder(_SeriesEnvelope)
 _series = msgspec.json.Decoder(_Series)
 _raw_series = msgspec.json.Decoder(_RawSeries)
 _any_series = msgspec.json.Decoder(_AnySeries)
@@ -104,7 +124,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     `known` keeps labels from one refresh to the next; a single query needs none.
     """
     vector: Vector[Sample] = Vector()
-    raws = _open(body, "vector", vector)
+    raws = _open_series(body, vector)
     sets = LabelSets() if known is None else known
     items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
     for start in range(0, len(raws), CHUNK):
@@ -113,7 +133,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
         give_way()
         for raw in raws[start : start + CHUNK]:
             try:
-                series = decode(raw)
+                series = raw if isinstance(raw, _RawSeries) else decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
                 if isfinite(value):
                     items.append(Sample(labels(series.metric), value))
@@ -227,13 +247,30 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
         envelope = _envelope.decode(body)
     except NOT_UNDERSTOOD as error:
         raise unreadable_answer(error, body) from error
+    _check(envelope, expected, vector)
+    return [] if envelope.data is None else envelope.data.result
+
+
+def _open_series(body: bytes, vector: Vector[Sample]) -> Sequence[_RawSeries | msgspec.Raw]:
+    """As `_open`, with the series of a short answer taken apart in the same pass; raw where one of them is odd."""
+    if len(body) > _SHORT:
+        return _open(body, "vector", vector)
+    try:
+        envelope = _series_envelope.decode(body)
+    except NOT_UNDERSTOOD:
+        return _open(body, "vector", vector)
+    _check(envelope, "vector", vector)
+    return [] if envelope.data is None else envelope.data.result
+
+
+def _check(envelope: _Envelope | _SeriesEnvelope, expected: str, vector: Vector[Item]) -> None:
+    """Take over what an answer says of itself. Raises QueryFailed unless it is a good one of this type."""
     if envelope.status != "success" or envelope.data is None:
         raise query_refused(envelope.error or "no reason given", None)
     if envelope.data.result_type not in (expected, ""):
         raise unreadable_answer(ValueError(f"expected a {expected}, not a {envelope.data.result_type}"))
     vector.notes = tuple(dict.fromkeys((*envelope.warnings, *envelope.infos)))
     vector.partial = envelope.is_partial or bool(envelope.warnings)
-    return envelope.data.result
 
 
 def query_refused(message: str, code: int | None) -> QueryFailed:

@@ -161,23 +161,27 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
     }
 
 
-def _requests(window: str, reports: Sequence[Matcher]) -> str:
-    return f"sum(rate({selector('istio_requests_total', reports)}[{window}]))"
+def rates_of(metric: str, window: str, *selections: Sequence[Matcher]) -> str:
+    """The rates of a metric's series that any of the selections takes; no series is in two of them."""
+    return " or ".join(f"rate({selector(metric, one)}[{window}])" for one in selections)
 
 
-def errors_rate(window: str, reports: Sequence[Matcher]) -> str:
-    """Errors per second of what the matchers select, for figures over time and for charts.
+def _requests(window: str, *selections: Sequence[Matcher]) -> str:
+    return f"sum({rates_of('istio_requests_total', window, *selections)})"
+
+
+def errors_rate(window: str, *selections: Sequence[Matcher]) -> str:
+    """Errors per second of what the selections take, for figures over time and for charts.
 
     No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
-    chosen = ((*which, *reports) for which in failures())
-    rates = (f"rate({selector('istio_requests_total', one)}[{window}])" for one in chosen)
-    return f"sum({' or '.join(rates)})"
+    chosen = [(*which, *one) for one in selections for which in failures()]
+    return _requests(window, *chosen)
 
 
-def errors_percent(window: str, reports: Sequence[Matcher]) -> str:
-    """Percentage of requests that failed, of what the matchers select: zero without failures, nothing without calls."""
-    total = _requests(window, reports)
-    return f"100 * ({errors_rate(window, reports)} or 0 * {total}) / ({total} > 0)"
+def errors_percent(window: str, *selections: Sequence[Matcher]) -> str:
+    """Percentage of requests that failed, of what the selections take: zero without failures, nothing without calls."""
+    total = _requests(window, *selections)
+    return f"100 * ({errors_rate(window, *selections)} or 0 * {total}) / ({total} > 0)"
 
 
 def failures() -> tuple[tuple[Matcher, ...], ...]:

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import CATCH_ALLS
 from meshtop.model.traffic import Edge
-from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, selector
+from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, rates_of
 
 MOST_LINES = 6
 """Maximum of lines in a chart; more could not be distinguished."""
@@ -37,29 +37,34 @@ class Chart(Struct, frozen=True):
 
 
 class RequestsLine(NamedTuple):
-    """A line of a chart of requests: its name, the cluster whose Prometheus is asked, and the series that it adds."""
+    """A line of a chart of requests: its name, the cluster whose Prometheus is asked, and the series that it adds.
+
+    `missed` selects further series, of calls that reached nobody and therefore say less of where they went.
+    """
 
     name: str
     cluster: str
     matchers: tuple[Matcher, ...]
+    missed: tuple[Matcher, ...] = ()
+
+    @property
+    def selections(self) -> tuple[tuple[Matcher, ...], ...]:
+        """What selects its series; none is in two of them."""
+        return (self.matchers, self.missed) if self.missed else (self.matchers,)
 
 
-def _rate(metric: str, matchers: Sequence[Matcher], window: str) -> str:
-    return f"rate({selector(metric, matchers)}[{window}])"
-
-
-def request_charts(cluster: str, matchers: Sequence[Matcher], *, window_seconds: float) -> tuple[Chart, Chart, Chart]:
-    """Requests, the share of them that failed, and latency quantiles, of the series that the matchers select."""
+def request_charts(cluster: str, *selections: Sequence[Matcher], window_seconds: float) -> tuple[Chart, Chart, Chart]:
+    """Requests, the share of them that failed, and latency quantiles, of the series that the selections take."""
     window = duration_text(window_seconds)
-    buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
-    requests = ChartLine("requests", "/s", f"sum({_rate('istio_requests_total', matchers, window)})")
+    buckets = f"sum by (le) ({rates_of('istio_request_duration_milliseconds_bucket', window, *selections)})"
+    requests = ChartLine("requests", "/s", f"sum({rates_of('istio_requests_total', window, *selections)})")
     quantiles = (
         ChartLine(name, "ms", f"histogram_quantile({quantile}, {buckets})")
         for name, quantile in (("p50", "0.5"), ("p99", "0.99"))
     )
     return (
         Chart("Requests", "/s", cluster, (requests,)),
-        Chart("Error ratio", "%", cluster, (ChartLine("errors", "%", errors_percent(window, matchers)),)),
+        Chart("Error ratio", "%", cluster, (ChartLine("errors", "%", errors_percent(window, *selections)),)),
         Chart("Latency", "ms", cluster, tuple(quantiles)),
     )
 
@@ -74,15 +79,18 @@ def charts_of_lines(asked: Sequence[RequestsLine], *, window_seconds: float) -> 
     """Requests, error ratio and p99, with a line for each of several questions; neither ratios nor quantiles add up."""
     if len(asked) <= 1:
         return tuple(
-            chart for one in asked for chart in request_charts(one.cluster, one.matchers, window_seconds=window_seconds)
+            chart
+            for one in asked
+            for chart in request_charts(one.cluster, *one.selections, window_seconds=window_seconds)
         )
     window = duration_text(window_seconds)
     requests, errors, slow = [], [], []
-    for name, cluster, matchers in asked[:MOST_LINES]:
-        buckets = f"sum by (le) ({_rate('istio_request_duration_milliseconds_bucket', matchers, window)})"
-        rate = f"sum({_rate('istio_requests_total', matchers, window)})"
+    for one in asked[:MOST_LINES]:
+        name, cluster, selections = one.name, one.cluster, one.selections
+        buckets = f"sum by (le) ({rates_of('istio_request_duration_milliseconds_bucket', window, *selections)})"
+        rate = f"sum({rates_of('istio_requests_total', window, *selections)})"
         requests.append(ChartLine(name, "/s", rate, cluster))
-        errors.append(ChartLine(name, "%", errors_percent(window, matchers), cluster))
+        errors.append(ChartLine(name, "%", errors_percent(window, *selections), cluster))
         slow.append(ChartLine(name, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
     clusters = {line.cluster for line in asked}
     where = clusters.pop() if len(clusters) == 1 else ""
@@ -100,6 +108,7 @@ def charts_of_calls(
     called: Sequence[Matcher],
     *,
     answered: Sequence[Matcher] = (),
+    missed: Sequence[Matcher] = (),
     by_version: bool = False,
     window_seconds: float,
 ) -> tuple[Chart, ...]:
@@ -107,7 +116,7 @@ def charts_of_calls(
 
     With `by_version` each version that answers has lines of its own, as far as they can be told apart.
     """
-    lines = asked_of(calls, home, called, answered=answered)
+    lines = asked_of(calls, home, called, answered=answered, missed=missed)
     if by_version:
         lines = lines_of_versions(lines, versions_called(calls))
     return charts_of_lines(lines, window_seconds=window_seconds)
@@ -134,6 +143,18 @@ def lines_of_versions(lines: Sequence[RequestsLine], versions: Sequence[str]) ->
     )
 
 
+def into_namespaces(names: Sequence[str]) -> tuple[tuple[Matcher, ...], tuple[Matcher, ...]]:
+    """What selects calls into namespaces: those that reached a workload there, and those that reached nobody.
+
+    Where no endpoint answered, Istio does not know the workload, and names the namespace of the service alone.
+    """
+    label, service = "destination_workload_namespace", "destination_service_namespace"
+    nobody = one_of(label, ("unknown", ""))
+    if len(names) == 1:
+        return equals({label: names[0]}), (nobody, *equals({service: names[0]}))
+    return (one_of(label, names),), (nobody, one_of(service, names))
+
+
 def chart_over(chart: Chart, *, window_seconds: float, step: float) -> Chart:
     """The chart asked for at points that are `step` seconds apart: rates over no less than that.
 
@@ -147,13 +168,18 @@ def chart_over(chart: Chart, *, window_seconds: float, step: float) -> Chart:
 
 
 def asked_of(
-    calls: Sequence[Edge], home: str, called: Sequence[Matcher], *, answered: Sequence[Matcher] = ()
+    calls: Sequence[Edge],
+    home: str,
+    called: Sequence[Matcher],
+    *,
+    answered: Sequence[Matcher] = (),
+    missed: Sequence[Matcher] = (),
 ) -> tuple[RequestsLine, ...]:
     """Where the calls that the figures count are told, and by which series.
 
     `home` answers the calls, `called` selects them. Callers in other clusters report to their own Prometheus, so there
     the called side's reports are complete; where they are not, every calling cluster is queried for what it sent, and
-    `answered` leaves out calls that other clusters than `home` answered.
+    `answered` leaves out calls that other clusters than `home` answered; `missed` selects those that reached nobody.
     """
     arrived = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter in ARRIVED)
     left = sum(rate for call in calls for reporter, rate in call.reports.items() if reporter not in ARRIVED)
@@ -162,7 +188,9 @@ def asked_of(
     if not calls or (arrived and (arrived > left if alone else arrived >= _MOST * left)):
         return (RequestsLine(home, home, (DESTINATION_SIDE, *called)),)
     sent = (SOURCE_SIDE, *called, *answered)
-    return tuple(RequestsLine(caller, caller, sent) for caller in callers or [home])
+    lost = (SOURCE_SIDE, *missed, *answered) if missed else ()
+    # What reached nobody counts where it was sent from.
+    return tuple(RequestsLine(caller, caller, sent, lost if caller == home else ()) for caller in callers or [home])
 
 
 def charts_of_calls_out(
@@ -188,8 +216,8 @@ def bytes_chart(cluster: str, matchers: Sequence[Matcher], *, window_seconds: fl
         "B/s",
         cluster,
         (
-            ChartLine("sent", "B/s", f"sum({_rate('istio_tcp_received_bytes_total', matchers, window)})"),
-            ChartLine("received", "B/s", f"sum({_rate('istio_tcp_sent_bytes_total', matchers, window)})"),
+            ChartLine("sent", "B/s", f"sum({rates_of('istio_tcp_received_bytes_total', window, matchers)})"),
+            ChartLine("received", "B/s", f"sum({rates_of('istio_tcp_sent_bytes_total', window, matchers)})"),
         ),
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
+from meshtop.process import in_turns
 from meshtop.views.frame.facts import Detail, Related
 from meshtop.views.frame.registry import view
 from meshtop.views.frame.table import Table
@@ -27,7 +28,7 @@ class Index(Struct, frozen=True):
     def of(self, items: Sequence[Any]) -> dict[Hashable, list[int]]:
         """The positions of the items at each place, in order."""
         found: dict[Hashable, list[int]] = {}
-        for number, item in enumerate(items):
+        for number, item in enumerate(in_turns(items)):
             for place in self.places(item):
                 found.setdefault(place, []).append(number)
         return found
@@ -42,7 +43,7 @@ BY_NAME = Index("by name", lambda item: ((item.cluster, item.namespace, item.nam
 def related(picture: Picture, kind: str, title: str, wanted: Callable[[Any], bool], empty: str) -> Related:
     """A table of the items of a kind that a predicate selects, drawn by the kind's view."""
     of_kind = view(kind)
-    items = [item for item in of_kind.all_items(picture) if wanted(item)]
+    items = [item for item in in_turns(of_kind.all_items(picture)) if wanted(item)]
     return related_items(picture, kind, title, items, empty)
 
 
@@ -82,7 +83,7 @@ def find_item(picture: Picture, kind: str, key: str) -> Any | None:
     )
     if key in by_key:
         return items[by_key[key][0]]
-    return next((item for item in items if "/".join(of_kind.path(item)) == key), None)
+    return next((item for item in in_turns(items) if "/".join(of_kind.path(item)) == key), None)
 
 
 def detail(picture: Picture, kind: str, key: str) -> Detail | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import translate
 from typing import Any, Generic, TypeVar
 
@@ -94,6 +93,8 @@ def find_column(
     found = known.get(wanted) or (None if fields else known.get(wanted.rpartition(".")[2]))
     if found is not None:
         return found
+    from difflib import get_close_matches  # here, as it is for who mistypes
+
     close = get_close_matches(wanted, known, n=1, cutoff=0.6)
     if close:
         raise FilterError(f"There is no column {name}; did you mean {known[close[0]].name}?{hint}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 
@@ -92,6 +91,8 @@ def find_kind(name: str) -> Kind:
     found = known.get(name.lower())
     if found is not None:
         return found
+    from difflib import get_close_matches  # here, as it is for who mistypes
+
     close = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
     hint = f"did you mean {known[close[0]].name}?" if close else f"there are {', '.join(names())}."
     raise FilterError(f"There is no kind {name}; {hint}")

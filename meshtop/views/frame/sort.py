@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from meshtop.process import give_way
+from meshtop.process import in_turns, sorted_in_turns
 from meshtop.views.frame.filter import find_column
 from meshtop.views.frame.table import AnyColumn, Column
 
@@ -53,11 +54,10 @@ def sort_items(items: Sequence[Item], keys: Sequence[SortKey[Item]]) -> list[Ite
         read = key.column.sort_key
         known: list[tuple[Any, Item]] = []
         unknown: list[tuple[Any, Item]] = []
-        for item in result:
-            give_way()
+        for item in in_turns(result):
             value = _comparable(read(item))
             (unknown if value is None else known).append((value, item))
-        known.sort(key=lambda pair: pair[0], reverse=key.descending)
+        known = sorted_in_turns(known, itemgetter(0), reverse=key.descending)
         result = [item for _, item in known] + [item for _, item in unknown]
     return result
 

@@ -11,7 +11,7 @@ from msgspec import structs
 from meshtop.model.errors import MeshtopError
 from meshtop.model.evidence import Unknown
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
-from meshtop.process import give_way
+from meshtop.process import in_turns, sorted_in_turns
 from meshtop.views.frame.facts import Detail, Fact, column_facts
 from meshtop.views.frame.fields import field_columns
 from meshtop.views.frame.filter import Filter, parse_filter
@@ -191,7 +191,9 @@ class View(Generic[Item]):
             scoped = picture.cached(key, lambda: make(picture, query))
             if scoped is not None:
                 return scoped
-        return [i for i in self.all_items(picture) if query.holds(self._places(i), namespaced=self.namespaced)]
+        return [
+            i for i in in_turns(self.all_items(picture)) if query.holds(self._places(i), namespaced=self.namespaced)
+        ]
 
     def lost(self, picture: Picture) -> str:
         """Which rows could not be shown, in a sentence; empty where all could. Asked after the items."""
@@ -230,11 +232,10 @@ class View(Generic[Item]):
         self, items: list[Item], query: Query, passes: Filter[Item], keys: tuple[SortKey[Item], ...]
     ) -> list[Item]:
         found = []
-        for item in items:
-            give_way()
+        for item in in_turns(items):
             if (not query.names or any(self.is_named(name, item) for name in query.names)) and passes.matches(item):
                 found.append(item)
-        return sort_items(sorted(found, key=self._path), keys)
+        return sort_items(sorted_in_turns(found, self._path), keys)
 
     def table(self, picture: Picture, query: Query, *, wide: bool = False, chosen: tuple[str, ...] = ()) -> Table[Item]:
         """The rows and columns to draw. Raises FilterError."""

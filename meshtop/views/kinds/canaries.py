@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from meshtop.analysis.canary.board import CanaryDestination, CanaryRow, board_order
 from meshtop.analysis.canary.evidence import Interval
 from meshtop.analysis.canary.judging import CanaryVerdict
@@ -20,6 +22,7 @@ from meshtop.views.frame.table import Align, Cell, Tone
 from meshtop.views.frame.unknowns import Needs
 from meshtop.views.frame.view import View
 from meshtop.views.picture.fleet import domain_unknowns, obeys_unknowns
+from meshtop.views.picture.memory import Key
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place
 
@@ -45,11 +48,23 @@ SPLIT_SIGNS = {
 SPLIT_ORDER = {Honesty.NOT_HONOURED: 0, Honesty.NOT_ENOUGH_DATA: 1, Honesty.NO_TRAFFIC: 2, Honesty.HONOURED: 3}
 
 
-def build(picture: Picture) -> list[CanaryRow]:
+_IN_BRIEF: Key[list[CanaryRow]] = Key("canaries in brief")
+
+
+def build(picture: Picture, *, in_brief: bool = False) -> list[CanaryRow]:
     """A row for each weighted route of each cluster."""
     board = picture.canaries
-    rows = picture.rows("canaries", board.survey.surveyed, board.row, lambda surveyed: surveyed.route)
+    make = partial(board.row, in_brief=in_brief)
+    rows = picture.rows("canaries", board.survey.surveyed, make, lambda surveyed: surveyed.route)
     return sorted(rows, key=board_order)
+
+
+def rows_in_brief(picture: Picture) -> list[CanaryRow]:
+    """The same rows without what takes nine tenths of judging them, and is read only where they are shown.
+
+    These are the intervals, and from how many bad answers on a canary is worse. What is bad has them all the same.
+    """
+    return picture.cached(_IN_BRIEF, partial(build, picture, in_brief=True))
 
 
 def verdict_cell(verdict: CanaryVerdict) -> Cell:

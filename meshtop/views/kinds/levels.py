@@ -11,8 +11,7 @@ from meshtop.analysis.tenancy.units import UnitFigures
 from meshtop.model.numbers import milliseconds, percent, quantity
 from meshtop.model.state import Finding, Health, HealthStatus
 from meshtop.model.traffic import Sums, Traffic
-from meshtop.sources.prometheus.promql import one_of
-from meshtop.views.frame.charts import Chart, RequestsLine, answered_in, asked_of, charts_of_lines
+from meshtop.views.frame.charts import Chart, RequestsLine, answered_in, asked_of, charts_of_lines, into_namespaces
 from meshtop.views.frame.columns import NOTHING, Columns, error_tone, mtls_tone
 from meshtop.views.frame.detail import related
 from meshtop.views.frame.facts import Detail, Fact, Section, fact, verdict
@@ -322,8 +321,8 @@ def _charts(picture: Picture, namespaces: Sequence[str]) -> tuple[Chart, ...]:
     lines: list[RequestsLine] = []
     for home, some in sorted(names.items()):
         calls = [call for namespace in some for call in picture.edges_into(home, namespace)]
-        called = (one_of("destination_workload_namespace", some),)
-        told = asked_of(calls, home, called, answered=answered_in(picture.cluster_id(home)))
+        called, missed = into_namespaces(some)
+        told = asked_of(calls, home, called, answered=answered_in(picture.cluster_id(home)), missed=missed)
         elsewhere = any(one.cluster != home for one in told)
         lines += [one._replace(name=f"{one.cluster} to {home}") if elsewhere else one for one in told]
     return charts_of_lines(lines, window_seconds=picture.snapshot.window_seconds)

@@ -11,8 +11,7 @@ from meshtop.model.kube import Namespace
 from meshtop.model.mesh import Proxy, Workload
 from meshtop.model.state import Health
 from meshtop.model.traffic import NO_TRAFFIC, Traffic
-from meshtop.sources.prometheus.promql import Matcher
-from meshtop.views.frame.charts import answered_in, charts_of_calls
+from meshtop.views.frame.charts import answered_in, charts_of_calls, into_namespaces
 from meshtop.views.frame.columns import Columns
 from meshtop.views.frame.detail import BY_NAMESPACE, related_at
 from meshtop.views.frame.facts import Detail, Section, fact, verdict
@@ -115,7 +114,7 @@ def _item(picture: Picture, cluster: str, namespace: Namespace, services: int) -
 
 def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
     """The detail of one namespace of one cluster."""
-    into = (Matcher("destination_workload_namespace", "=", item.name),)
+    into, missed = into_namespaces((item.name,))
     groups = [f"{kind}/{name}" for kind, name in picture.owner(item.cluster, item.name).groups]
     return Detail(
         kind="namespaces",
@@ -156,6 +155,7 @@ def detail(picture: Picture, item: NamespaceItem, key: str) -> Detail:
             item.cluster,
             into,
             answered=answered_in(picture.cluster_id(item.cluster)),
+            missed=missed,
             window_seconds=picture.snapshot.window_seconds,
         ),
     )

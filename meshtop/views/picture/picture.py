@@ -30,7 +30,7 @@ from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Target
-from meshtop.process import give_way
+from meshtop.process import give_way, in_turns
 from meshtop.views.picture.lost_rows import LostRows
 from meshtop.views.picture.memory import Key, Memory
 from meshtop.views.picture.query import Query
@@ -179,7 +179,7 @@ class Picture:
                 synced=sync_states(c.telemetry),
                 telemetry=c.telemetry,
             )
-            for c in self.snapshot.clusters
+            for c in in_turns(self.snapshot.clusters, piece=1)
         )
 
     @cached_property
@@ -192,6 +192,7 @@ class Picture:
         }
 
     def _facts_of(self, cluster: str, inventory: Inventory, telemetry: Telemetry | None) -> MeshFacts:
+        give_way()
         facts = self.memory.get_or_make(_FACTS.at(cluster), (inventory,), lambda: mesh_facts(inventory))
         if facts.cluster_domain is not None or telemetry is None:
             return facts
@@ -345,15 +346,15 @@ class Picture:
 
     @cached_property
     def _by_cluster(self) -> dict[str, Figures]:
-        return self.memory.get_or_make(_BY_CLUSTER, (self.edges,), lambda: by_cluster(self.edges))
+        return self.memory.get_or_make(_BY_CLUSTER, (self.edges,), lambda: by_cluster(self.edges, in_turns))
 
     @cached_property
     def _by_namespace(self) -> dict[tuple[str, str], Figures]:
-        return self.memory.get_or_make(_BY_NAMESPACE, (self.edges,), lambda: by_namespace(self.edges))
+        return self.memory.get_or_make(_BY_NAMESPACE, (self.edges,), lambda: by_namespace(self.edges, in_turns))
 
     @cached_property
     def _by_workload(self) -> dict[WorkloadId, Figures]:
-        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges))
+        return self.memory.get_or_make(_BY_WORKLOAD, (self.edges,), lambda: by_workload(self.edges, in_turns))
 
     def cluster_id(self, cluster: str) -> str | None:
         """What telemetry's labels call a cluster; None where that is not known."""
@@ -473,7 +474,7 @@ class Picture:
         """Traffic from namespace to namespace, from which the traffic of tenants is summed."""
         from meshtop.analysis.tenancy.traffic import between
 
-        return self.memory.get_or_make(_BETWEEN_NAMESPACES, (self.edges,), lambda: between(self.edges))
+        return self.memory.get_or_make(_BETWEEN_NAMESPACES, (self.edges,), lambda: between(in_turns(self.edges)))
 
     def resolved(self, query: Query) -> Query:
         """The query with its tenant, workspace (`T/W`) or group (`T/W/G`) resolved to namespaces."""
@@ -569,7 +570,6 @@ def _workload_id(end: Peer | Target) -> WorkloadId:
 
 def _grouped(pairs: Iterable[tuple[Group, Value]]) -> dict[Group, list[Value]]:
     groups: dict[Group, list[Value]] = {}
-    for key, value in pairs:
-        give_way()
+    for key, value in in_turns(pairs):
         groups.setdefault(key, []).append(value)
     return groups

@@ -24,7 +24,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import Thresholds
 from meshtop.model.traffic import Edge
-from meshtop.process import give_way
+from meshtop.process import give_way, in_turns
 from meshtop.views.picture.memory import Key, Memory
 
 _SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
@@ -61,7 +61,7 @@ class Verdicts:
         # Milliseconds that were usual, and when (Unix seconds) they were last asked about.
         self._usual: dict[_WorkloadId, tuple[float, float]] = {} if past else memory.get_or_make(_USUAL, (), dict)
         self._at = snapshot.at
-        forget(said, self._at)
+        forget(said, self._at, in_turns)
         for where in [where for where, (_, asked_at) in self._usual.items() if self._at - asked_at > FORGET_SECONDS]:
             del self._usual[where]
         self._judge = HealthJudge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from meshtop.analysis.canary.judging import CanaryVerdict, worst_verdict
 from meshtop.analysis.canary.verdict import NOT_KNOWN, Comparison, Honesty
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.numbers import milliseconds, percent, quantity, weight
+from meshtop.model.state import Severity
 from meshtop.model.text import clean
 from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, selector
 from meshtop.views.frame.charts import MOST_LINES, SOURCE_SIDE, Chart, ChartLine, equals
@@ -20,6 +21,7 @@ from meshtop.views.frame.moments import ago
 from meshtop.views.frame.table import Cell, Tone
 from meshtop.views.kinds.canaries import SPLIT_SIGNS, SPLIT_TONES, VERDICT_SIGNS, VERDICT_TONES, VIEW
 from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.attention.notice.canaries import IllCanary, ill_canary
 
 WORSE = "✗ "
 """What is before a figure that makes a version worse."""
@@ -79,11 +81,13 @@ def cockpit(picture: Picture, key: str) -> Cockpit | None:
     mine = [one for one in alike if one.cluster == row.cluster or (row.mesh is not None and one.mesh == row.mesh)]
     mine.sort(key=lambda one: (one.cluster != row.cluster, one.cluster))
     worst = worst_verdict([one.verdict for one in mine])
+    found = {one.cluster: ill_canary(picture, one) for one in mine if worst.verdict is not Comparison.WORSE}
+    ill = {cluster: one for cluster, one in found.items() if one is not None}
     return Cockpit(
         label=row.label,
-        headline=_headline(worst, mine, picture.snapshot.at),
-        candidate=worst.canary or _smallest(row),
-        clusters=tuple(_cluster(one) for one in mine),
+        headline=_headline(worst, mine, ill, picture.snapshot.at),
+        candidate=next(iter(ill.values())).canary.name if ill else worst.canary or _smallest(row),
+        clusters=tuple(_cluster(one, ill.get(one.cluster)) for one in mine),
         rows=tuple(mine),
         others=tuple(one.cluster for one in alike if one not in mine),
     )
@@ -94,11 +98,18 @@ def _smallest(row: CanaryRow) -> str:
     return min(reversed(row.destinations), key=lambda d: d.share).name if row.destinations else ""
 
 
-def _headline(worst: CanaryVerdict, rows: Sequence[CanaryRow], at: float) -> Cell:
+def _headline(worst: CanaryVerdict, rows: Sequence[CanaryRow], ill: Mapping[str, IllCanary], at: float) -> Cell:
     """The verdict; where nothing is bad about the versions, a split that is not as set comes first.
 
+    A canary that is `ill` (by cluster) is told before what was counted since the weights changed, as NOW tells it.
     `at` is the picture's moment, in Unix seconds: what was changed just before cannot be judged yet.
     """
+    if ill:
+        first = next(iter(ill.values()))
+        failing = any(one.fault.severity is Severity.ERROR for one in ill.values())
+        told = f"{first.canary.name} is ill, {first.baseline.name} is not, in {', '.join(ill)}: {first.why}"
+        since = f"Compared since the weights changed: {worst.summary}"
+        return signed(WORSE if failing else "▲ ", clean(f"{told.rstrip('.')}. {since}"), _ill_tone(failing))
     off = [row for row in rows if row.honesty.verdict is Honesty.NOT_HONOURED]
     if worst.verdict is not Comparison.WORSE and off:
         where = ", ".join(row.cluster for row in off)
@@ -112,17 +123,17 @@ def _headline(worst: CanaryVerdict, rows: Sequence[CanaryRow], at: float) -> Cel
     return signed(VERDICT_SIGNS[worst.verdict], clean(worst.summary), VERDICT_TONES[worst.verdict])
 
 
-def _cluster(row: CanaryRow) -> CockpitCluster:
+def _cluster(row: CanaryRow, ill: IllCanary | None) -> CockpitCluster:
     honesty = row.honesty
     words = "no calls take this route" if honesty.verdict is Honesty.NO_TRAFFIC else f"split {honesty.words}"
     return CockpitCluster(
         name=row.cluster,
         split=signed(SPLIT_SIGNS[honesty.verdict], words, SPLIT_TONES[honesty.verdict]),
-        versions=tuple(_version(row, d) for d in row.destinations),
+        versions=tuple(_version(row, d, ill) for d in row.destinations),
     )
 
 
-def _version(row: CanaryRow, d: CanaryDestination) -> CockpitVersion:
+def _version(row: CanaryRow, d: CanaryDestination, ill: IllCanary | None) -> CockpitVersion:
     judged = row.verdict if row.verdict.canary == d.name else None
     off = row.honesty.verdict is Honesty.NOT_HONOURED
     return CockpitVersion(
@@ -138,7 +149,7 @@ def _version(row: CanaryRow, d: CanaryDestination) -> CockpitVersion:
         errors=_figure(percent(d.traffic.error_ratio), judged is not None and _bad(judged, "errors")),
         p99=_figure(milliseconds(d.traffic.latency_ms.p99), judged is not None and _bad(judged, "latency")),
         ready=ready_cell(d.pods),
-        verdict=_verdict(judged) if judged is not None else _role(row, d),
+        verdict=_verdict_of(row, d, ill),
     )
 
 
@@ -159,6 +170,21 @@ def _verdict(verdict: CanaryVerdict) -> Cell:
     sign = WORSE if verdict.verdict is Comparison.WORSE else VERDICT_SIGNS[verdict.verdict]
     tone = Tone.FAILING if verdict.verdict is Comparison.WORSE else VERDICT_TONES[verdict.verdict]
     return signed(sign, clean(text), tone)
+
+
+def _verdict_of(row: CanaryRow, d: CanaryDestination, ill: IllCanary | None) -> Cell:
+    """What is said of a version: its verdict, and before it that it is ill; else its part."""
+    judged = row.verdict if row.verdict.canary == d.name else None
+    said = _verdict(judged) if judged is not None else _role(row, d)
+    if ill is None or ill.canary.name != d.name:
+        return said
+    failing = ill.fault.severity is Severity.ERROR
+    compared = f" · compared: {judged.words}" if judged is not None else ""
+    return signed(WORSE if failing else "▲ ", clean(f"ill{compared}"), _ill_tone(failing))
+
+
+def _ill_tone(failing: bool) -> Tone:
+    return Tone.FAILING if failing else Tone.DEGRADED
 
 
 def _role(row: CanaryRow, d: CanaryDestination) -> Cell:

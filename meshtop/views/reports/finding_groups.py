@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import structs
 
@@ -73,8 +74,27 @@ def _said_cell(node: FindingItem) -> Cell:
     return Cell(node.message, Tone.STRONG if group else Tone.PLAIN)
 
 
-def group_columns(columns: Sequence[Column[FindingItem]]) -> tuple[Column[FindingItem], ...]:
-    """The columns of findings for the tree: code and object share the first, which the guide lines precede."""
+_IN_FIRST = ("object", "severity", "code")
+"""Columns that the first one of the tree tells, in every order."""
+
+
+def choosable_columns(columns: Sequence[Column[FindingItem]]) -> tuple[Column[FindingItem], ...]:
+    """The columns that can be chosen for the tree: the first stays, and tells severity, code and object."""
+    return tuple(column for column in group_columns(columns) if not column.hidden)
+
+
+def chosen_columns(columns: Sequence[Column[FindingItem]], names: Sequence[str]) -> tuple[Column[FindingItem], ...]:
+    """The columns of the tree that were chosen, after the first; without a choice those that fit."""
+    drawn = group_columns(columns)
+    if not names:
+        return drawn
+    by_name = {column.name: column for column in drawn if not column.hidden}
+    kept = [by_name[name] for name in dict.fromkeys(("object", *names)) if name in by_name]
+    return tuple(structs.replace(column, wide=False, priority=number) for number, column in enumerate(kept))
+
+
+@lru_cache(maxsize=16)
+def _drawn(columns: tuple[Column[FindingItem], ...]) -> tuple[Column[FindingItem], ...]:
     by_name = {column.name: column for column in columns}
     drawn = [
         structs.replace(
@@ -89,8 +109,13 @@ def group_columns(columns: Sequence[Column[FindingItem]]) -> tuple[Column[Findin
         structs.replace(by_name["requestsPerSecond"], priority=1),
         structs.replace(by_name["message"], cell=_said_cell, min_width=30, max_width=200),
     ]
-    left = ("object", "message", "requestsPerSecond", "severity", "code")
+    left = ("message", "requestsPerSecond", *_IN_FIRST)
     return (*drawn, *(column for column in columns if column.name not in left))
+
+
+def group_columns(columns: Sequence[Column[FindingItem]]) -> tuple[Column[FindingItem], ...]:
+    """The columns of findings for the tree: code and object share the first, which the guide lines precede."""
+    return _drawn(tuple(columns))
 
 
 def severities_said(items: Sequence[FindingItem]) -> tuple[Cell, ...]:

@@ -184,3 +184,39 @@ def test_counts_of_other_weights_are_not_taken(since: float, taken: bool) -> Non
 def test_weights_that_have_stood_for_long_are_judged_on_their_last_hour() -> None:
     (one,) = Survey([cluster(service(("v1", 80), ("v2", 20)), RULE)]).surveyed
     assert since_of(one.route, AT + 86_400) == AT + 86_400 - 3600
+
+
+@pytest.mark.parametrize("bad", [ENOUGH, LIKELY, NOTHING, 0])
+def test_in_brief_it_says_the_same_of_the_same(bad: int) -> None:
+    """What is left out is what only whoever looks at a route reads; of what is bad or may be nothing is."""
+
+    def rows(*, in_brief: bool) -> CanaryRow:
+        survey = Survey([cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted(bad)])])
+        board = Board(Judgements(survey, Judging()), now=AT)
+        (one,) = survey.surveyed
+        return board.row(one, in_brief=in_brief)
+
+    whole, brief = rows(in_brief=False), rows(in_brief=True)
+    assert brief.findings == whole.findings
+    assert brief.honesty == whole.honesty
+    assert brief.verdict.summary == whole.verdict.summary
+    for mine, theirs in ((brief.verdict.errors, whole.verdict.errors), (brief.verdict.latency, whole.verdict.latency)):
+        assert (mine is None) == (theirs is None)
+        if mine is None or theirs is None:
+            continue
+        if theirs.is_bad or theirs.may_be_bad:
+            assert mine == theirs
+        else:
+            assert mine.interval is None
+            assert mine == structs.replace(theirs, interval=None, worse_from=None, summary=mine.summary)
+    assert structs.replace(brief, verdict=whole.verdict, destinations=whole.destinations) == whole
+
+
+def test_what_was_judged_in_brief_is_judged_whole_for_whoever_looks() -> None:
+    survey = Survey([cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted(NOTHING)])])
+    (one,) = survey.surveyed
+    judgements = Judgements(survey, Judging())
+    assert judgements.of(one, in_brief=True).share_intervals == (None, None)
+    whole = judgements.of(one)
+    assert None not in whole.share_intervals
+    assert judgements.of(one, in_brief=True) is whole

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from meshtop.analysis.canary.verdict import Comparison
 from meshtop.console.places import CANARIES
 from meshtop.console.screens.canaries import CanaryDetailScreen
 from meshtop.console.screens.cockpit import CockpitScreen
@@ -19,9 +20,10 @@ from meshtop.console.widgets.versions import share_bar, version_table
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cell_width
 from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.attention.view import attention
 from meshtop.views.reports.cockpit import Cockpit, cockpit, version_charts
 from tests.console.stage import StillApp, stage
-from tests.judgement.simulated import some_time_into
+from tests.judgement.simulated import a_minute_into, some_time_into
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -110,6 +112,25 @@ def test_every_cluster_of_the_mesh_with_the_worst_first_said(turned_bad: Snapsho
     assert bad.verdict.text.startswith("✗ worse")
     assert any(cell.text.startswith("✗ ") for cell in (bad.errors, bad.p99)), "the figure that makes it worse"
     assert not any(cell.text.startswith("✗ ") for cell in (found.clusters[0].versions[0].errors,))
+
+
+def test_now_and_the_cockpit_say_the_same_while_the_count_lags_behind() -> None:
+    """What was counted since the weights changed says for a minute that the canary is not worse: it was not."""
+    picture = Picture(a_minute_into("bad-canary")[1])
+    key = reviews(picture)
+    (told,) = [item for item in attention(picture) if item.id == "canary/us-east/shop/reviews#weighted"]
+    found = cockpit(picture, key)
+    assert found is not None
+    assert found.rows[0].verdict.verdict is Comparison.NOT_WORSE
+    assert "v3 is ill, v2 is not" in told.title
+    why = told.title.partition("v2 is not: ")[2].rstrip(".")
+    assert why
+    assert found.headline.text.startswith("▲ v3 is ill, v2 is not, in us-east")
+    assert why in found.headline.text
+    assert "Compared since the weights changed: v3 is not worse than v2" in found.headline.text
+    assert found.candidate == "v3"
+    bad = found.clusters[0].versions[1]
+    assert bad.verdict.text.startswith("▲ ill · compared: not worse"), "the table says it too"
 
 
 def test_a_route_that_is_gone_is_none(turned_bad: Snapshot) -> None:

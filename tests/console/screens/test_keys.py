@@ -10,9 +10,10 @@ from msgspec import structs
 
 from meshtop.actions.attention import AttentionStore
 from meshtop.console.screens.detail import DetailScreen
-from meshtop.console.screens.fleet import FleetScreen, who_text
+from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.flow import FlowScreen
 from meshtop.console.screens.matrix import MatrixScreen
+from meshtop.console.screens.now_rows import who_text
 from meshtop.console.screens.subject import ASKED_ABOUT, DESCRIBED
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen

@@ -9,16 +9,19 @@ import pytest
 from meshtop.console.scope import answering, utc_clock
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.facts import COLUMN_WIDTH, section_columns
+from meshtop.console.screens.row_plots import LEAST_PLOT, RowPlots
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.widgets.bottom_bar import BottomBar
+from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import TopBar
 from meshtop.model.text import cell_width
 from meshtop.views.frame.facts import Section, fact
 from meshtop.views.frame.table import Tone
-from tests.console.screens.test_screens import go, press, settled
-from tests.console.stage import StillApp, busy_world, stage
+from tests.console.screens.test_screens import go, press, settled, text_of
+from tests.console.stage import StillApp, busy_world, session_of, stage
+from tests.console.widgets.sample import until
 from tests.worlds import east, west, world
 
 KINDS = ("services", "workloads", "edges", "namespaces", "mtls", "tenants", "canaries", "changes", "certificates")
@@ -45,7 +48,7 @@ async def test_every_table_says_where_the_cursor_is() -> None:
 
 async def test_the_position_is_that_of_the_table_that_has_the_keyboard() -> None:
     app = stage(busy_world())
-    async with app.run_test(size=(80, 30)) as pilot:
+    async with app.run_test(size=(240, 30)) as pilot:
         await settled(pilot)
         assert position(app) == "1/3"
         await press(pilot, "n")
@@ -162,3 +165,44 @@ def test_who_answers_is_dim_only_where_all_do() -> None:
 
 def test_the_clock_is_utc() -> None:
     assert utc_clock(0.0) == "00:00:00 UTC"
+
+
+async def test_below_the_facts_of_a_short_table_come_the_plots_of_its_row() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await go(pilot, "tenants")
+        await settled(pilot)
+        plots = app.screen.query_one(RowPlots)
+        await until(pilot, lambda: [name for name, _ in session_of(app).asked].count("lines") == 3)
+        await settled(pilot)
+        drawn = [one for one in plots.query(ChartView) if one.display]
+        assert len(drawn) == 3
+        assert all(one.size.height >= LEAST_PLOT for one in drawn)
+        assert plots.region.bottom == app.screen.query_one(".body").region.bottom, "no empty half"
+        await press(pilot, "down")
+        await until(pilot, lambda: [name for name, _ in session_of(app).asked].count("lines") == 6)
+    async with stage(busy_world()).run_test(size=(120, 24)) as pilot:
+        await go(pilot, "tenants")
+        assert not pilot.app.screen.query(RowPlots), "none is made where there is no room"
+
+
+async def test_what_has_no_plots_leaves_its_facts_the_room() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await go(pilot, "findings")
+        await settled(pilot)
+        assert app.screen.query_one(".side").display
+        assert not app.screen.query(RowPlots)
+
+
+async def test_a_row_of_a_matrix_is_not_said_to_be_gone() -> None:
+    app = stage(busy_world())
+    async with app.run_test(size=(200, 60)) as pilot:
+        await go(pilot, "trust")
+        await settled(pilot)
+        await press(pilot, "down")
+        assert not app.screen.query_one(".side").display
+        await press(pilot, "m")
+        await settled(pilot)
+        assert app.screen.query_one(".side").display
+        assert "It is gone" not in text_of(app.screen.query_one(".side"))

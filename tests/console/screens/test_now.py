@@ -12,9 +12,12 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from meshtop.console.screens.now_rows import Need, whole_sentences
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus
+from meshtop.model.text import cell_width
+from meshtop.views.frame.table import Tone
 from tests.console.stage import stage, with_history
 from tests.judgement.simulated import a_minute_into, told_once
 
@@ -57,3 +60,32 @@ def test_now(snap_compare: Callable[..., bool], story: str, size: tuple[int, int
     app = stage(snapshot, look=Look("meshtop-dark"))
     app.now = lambda: snapshot.at + 2.0  # type: ignore[method-assign]
     assert snap_compare(app, terminal_size=size)
+
+
+def need(number: int, words: int) -> Need:
+    said = " ".join(f"word{n}" for n in range(words))
+    return Need(
+        "▲",
+        Tone.DEGRADED,
+        said,
+        "workloads",
+        f"k{number}",
+        since="14:05 1m",
+        hit="33 err/s",
+        who="me",
+        id=f"id{number}",
+    )
+
+
+@pytest.mark.parametrize(("most", "wrapped"), [(4, [0, 1]), (6, [0, 1]), (8, [0, 1, 3]), (9, [0, 1, 3, 4])])
+def test_a_sentence_that_is_cut_goes_on_in_a_row_of_its_own(most: int, wrapped: list[int]) -> None:
+    """The worst two, and further ones while all of it is in sight; `most` rows are."""
+    needs = {f"id{n}": need(n, 2 if n == 2 else 12) for n in range(4)} | {"id4": need(4, 12)}
+    rows = whole_sentences(needs, "NOW 5", 80, most, first=2)
+    assert [key for key in rows if key.endswith("~")] == [f"id{n}~" for n in wrapped]
+    for n in wrapped:
+        first, rest = rows[f"id{n}"], rows[f"id{n}~"]
+        assert f"{first.message} {rest.message}" == needs[f"id{n}"].message
+        assert cell_width(first.message) <= 50
+        assert (rest.id, rest.key, rest.since, rest.hit) == (f"id{n}", f"k{n}", "", "")
+    assert whole_sentences(needs, "NOW 5", 300, most, first=2) == needs, "where it fits it is one row"

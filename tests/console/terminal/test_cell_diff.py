@@ -165,3 +165,26 @@ def test_controls_are_noticed() -> None:
         True,
         True,
     ]
+
+
+def test_what_changes_next_with_the_same_pen_needs_no_pen_again() -> None:
+    """The clock of an idle screen: a place and a digit."""
+    diff, pen = CellDiff(), PENS[2]
+    diff.resize(WIDTH, HEIGHT)
+    diff.paint(1, 2, cells_of("11:45:32", pen))
+    assert diff.take().startswith("\x1b[m")
+    diff.paint(1, 2, cells_of("11:45:34", pen))
+    assert diff.take() == "\x1b[2;10H4"
+    assert (diff.reset(), diff.reset()) == ("\x1b[m", "")
+    diff.paint(1, 2, cells_of("11:45:35", pen))
+    assert diff.take() == f"\x1b[2;10H{change_pen(DEFAULT_PEN, pen)}5"
+    diff.forget()
+    assert diff.reset() == "\x1b[m", "whatever the pen is now"
+
+
+def test_no_link_outlasts_its_frame() -> None:
+    diff = CellDiff()
+    diff.resize(WIDTH, HEIGHT)
+    diff.paint(0, 0, cells_of("a", Pen("", "31", "", "http://192.0.2.1")))
+    assert diff.take().endswith("\x1b]8;;\x1b\\")
+    assert diff.reset() == ""

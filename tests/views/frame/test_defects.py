@@ -196,7 +196,9 @@ def with_routes(*names: str) -> Snapshot:
 def test_a_canary_that_cannot_be_judged_costs_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     of_kind = view("canaries")
     snapshot = with_routes("one", "two", "three")
-    monkeypatch.setattr(Judgements, "of", fails_once(Judgements.of, lambda _, surveyed: surveyed.route.name == "two"))
+    monkeypatch.setattr(
+        Judgements, "of", fails_once(Judgements.of, lambda _, surveyed, **__: surveyed.route.name == "two")
+    )
     picture = Picture(snapshot)
     assert [item.name for item in of_kind.items(picture, Query())] == ["one", "three"]
     assert of_kind.lost(picture) == "1 row could not be shown: east/shop/two (KeyError: 'odd')."

@@ -8,6 +8,7 @@ from msgspec import structs
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.model.telemetry import Sample
+from meshtop.sources.recording.plots import plot_question
 from meshtop.views.frame.charts import (
     Chart,
     RequestsLine,
@@ -107,6 +108,40 @@ def test_a_tenants_chart_asks_whoever_called_a_cluster_that_reports_nothing() ->
         assert "source|waypoint" in lines[name][1]
         assert "west|unknown" in lines[name][1], "calls to other clusters are other lines'"
     assert "destination|waypoint" in lines["east"][1]
+
+
+def never_arrived(source: str, rate: float) -> Sample:
+    """Calls that reached nobody, as Istio reports them: it knows the service alone."""
+    sample = request(source, "east/v1", rate, code="503", reporter="source")
+    unknown = dict.fromkeys(
+        ("cluster", "workload_namespace", "workload", "app", "canonical_service", "version"), "unknown"
+    )
+    ends = {f"destination_{name}": value for name, value in unknown.items()}
+    return structs.replace(sample, labels=structs.replace(sample.labels, **ends))
+
+
+@pytest.mark.parametrize("view", [NAMESPACES, TENANTS])
+@pytest.mark.parametrize("arrived", [0.0, 10.0])
+def test_calls_that_reached_nobody_are_in_the_charts_of_their_namespace(view: object, arrived: float) -> None:
+    came = [request("east/web", "east/v1", arrived, reporter=side) for side in ("source", "destination") if arrived]
+    other = structs.replace(
+        never_arrived("east/web", 7.0),
+        labels=structs.replace(never_arrived("east/web", 7.0).labels, destination_service="x.bank.svc.cluster.local",
+                               destination_service_name="x", destination_service_namespace="bank"),
+    )  # fmt: skip
+    east = worlds.cluster("east", [*came, never_arrived("east/web", 30.0), other])
+    picture = Picture(worlds.world(east))
+    named = "namespace" if view is NAMESPACES else "tenant"
+    (item,) = [
+        i for i in view.all_items(picture)  # type: ignore[attr-defined]
+        if (i.name == "shop" if named == "namespace" else i.tenant == "storefront" and i.workspace is None)
+    ]  # fmt: skip
+    requests, errors, _ = view.detail(picture, item, view.key(item)).charts  # type: ignore[attr-defined]
+    questions = [plot_question(chart.lines[0].expression, worlds.WINDOW) for chart in (requests, errors)]
+    assert east.telemetry is not None
+    rate, percent = [None if question is None else question.value(east.telemetry) for question in questions]
+    assert rate == pytest.approx(30.0 + arrived)
+    assert percent == pytest.approx(100 * 30.0 / (30.0 + arrived))
 
 
 def test_lines_that_are_left_out_are_counted() -> None:

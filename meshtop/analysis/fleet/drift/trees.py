@@ -1,15 +1,13 @@
-"""Operations on trees of plain values: ordering lists that are sets, finding differences, and writing diffs."""
+"""Operations on trees of plain values: ordering lists that are sets, and finding differences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import unified_diff
 from math import gcd
 from typing import Any
 
 import msgspec
-import yaml
 
 Tree = Any
 """A value of JSON: mapping, list, text, number, truth value or None."""
@@ -83,24 +81,3 @@ def _without(tree: Tree, steps: list[str]) -> Tree:
         inner = [_without(tree[index], rest)] if rest else []
         return [*tree[:index], *inner, *tree[index + 1 :]]
     return tree
-
-
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """A YAML dumper without anchors: a list that is used twice is written twice."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def tree_as_yaml(tree: Tree) -> str:
-    """A tree as YAML with its keys in order."""
-    text: str = yaml.dump(
-        tree, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=True, width=1000
-    )
-    return text
-
-
-def unified(left: Tree, right: Tree, *, left_name: str, right_name: str, context: int = 3) -> tuple[str, ...]:
-    """The lines of a unified diff, without line ends; None stands for an object that is not there."""
-    one, two = ([] if tree is None else tree_as_yaml(tree).splitlines() for tree in (left, right))
-    return tuple(unified_diff(one, two, left_name, right_name, lineterm="", n=context))

@@ -34,9 +34,9 @@ from meshtop.views.reports.attention.item import (
 )
 from meshtop.views.reports.attention.notice.alerts import of_alerts, of_slos
 from meshtop.views.reports.attention.notice.calls import of_calls, of_noisy_callers, of_workloads
+from meshtop.views.reports.attention.notice.canaries import of_canaries
 from meshtop.views.reports.attention.notice.clusters import of_clusters
 from meshtop.views.reports.attention.notice.configuration import (
-    of_canaries,
     of_drift,
     of_findings,
     of_machines,

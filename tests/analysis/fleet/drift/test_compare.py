@@ -15,7 +15,7 @@ from meshtop.actions.propagate.objects import MESH_CONFIG
 from meshtop.analysis.fleet.drift.compare import CONFIG, KINDS, Drift, DriftCluster, DriftStatus, drift, not_compared
 from meshtop.analysis.fleet.drift.meaning import LocalDefaults, of_config, of_images, of_namespace, of_rbac, of_service
 from meshtop.analysis.fleet.drift.placement import Placement, declared
-from meshtop.analysis.fleet.drift.trees import differences, unified, without
+from meshtop.analysis.fleet.drift.trees import differences, without
 from meshtop.analysis.visibility.exports import ExportDefaults
 from meshtop.model.evidence import Unknown, WhyUnknown
 from meshtop.model.kube import (
@@ -31,6 +31,7 @@ from meshtop.model.kube import (
     Service,
     ServicePort,
 )
+from meshtop.model.yaml_text import diff_yaml
 from tests.analysis.fleet.objects import condition, obj
 
 HOST = "reviews.shop.svc.cluster.local"
@@ -282,7 +283,7 @@ def test_the_odd_one_out_differs_from_the_majority() -> None:
         "b",
     )
     assert one.differs == ("spec.mtls.mode",)
-    assert "-    mode: STRICT" in unified(one.meanings["b"], one.meanings["a"], left_name="b", right_name="a")
+    assert "-    mode: STRICT" in diff_yaml(one.meanings["b"], one.meanings["a"], "b", "a")
 
 
 def test_every_kind_that_can_be_copied_is_compared() -> None:

@@ -34,6 +34,15 @@ def of_workloads(picture: Picture) -> Iterator[Draft]:
             yield _of_workload(picture, workload, ILL[verdict.status], verdict.reasons)
 
 
+def fault_of(picture: Picture, where: WorkloadId) -> Draft | None:
+    """The fault of one workload, as `of_workloads` tells it; None where it has none, or there is no such workload."""
+    workload = picture.workload(*where)
+    verdict = None if workload is None else picture.verdicts.own_fault(workload)
+    if workload is None or verdict is None or verdict.status not in ILL:
+        return None
+    return _of_workload(picture, workload, ILL[verdict.status], verdict.reasons)
+
+
 def _of_workload(picture: Picture, workload: Workload, severity: Severity, reasons: Sequence[str]) -> Draft:
     where = (workload.cluster, workload.namespace, workload.name)
     edges = picture.edges_to(where)

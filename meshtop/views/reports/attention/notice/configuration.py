@@ -1,11 +1,9 @@
-"""Machines, findings, tenants, canaries and drift that need somebody."""
+"""Machines, findings, tenants and drift that need somebody."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-from meshtop.analysis.canary.board import CanaryDestination, CanaryRow
-from meshtop.analysis.canary.verdict import Comparison
 from meshtop.analysis.fleet.drift.compare import Drift
 from meshtop.analysis.security.expiry import CertificateKind
 from meshtop.analysis.traffic.onset import appeared
@@ -16,7 +14,7 @@ from meshtop.views.kinds.findings import FindingItem
 from meshtop.views.picture.fleet import drift_lately, stands_in
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Place, Query
-from meshtop.views.reports.attention.draft import Draft, WorkloadId
+from meshtop.views.reports.attention.draft import Draft
 from meshtop.views.reports.attention.notice.calls import ILL, callers_of
 
 EVERYTHING = Query()
@@ -48,7 +46,7 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
             title=f"VM {clean('/'.join(where[1:]))} in {machine.cluster}: {clean(why).rstrip('.')}.",
             kind="virtualmachines",
             key="/".join(where),
-            places=(_place(picture, *where[:2]),),
+            places=(namespace_place(picture, *where[:2]),),
             onset=machine.disconnected_at if gone else machine.health_since if machine.healthy is False else None,
             requests=sum(edge.sums.requests or 0.0 for edge in edges),
             errors=sum(edge.sums.errors or 0.0 for edge in edges),
@@ -58,7 +56,8 @@ def of_machines(picture: Picture) -> Iterator[Draft]:
         )
 
 
-def _place(picture: Picture, cluster: str, namespace: str) -> Place:
+def namespace_place(picture: Picture, cluster: str, namespace: str) -> Place:
+    """A namespace with its tenants."""
     return Place(cluster=cluster, namespace=namespace, tenants=picture.tenants(cluster, namespace))
 
 
@@ -92,7 +91,7 @@ def of_findings(picture: Picture) -> Iterator[Draft]:
             title=clean(first.message) + more,
             kind="findings",
             key=view("findings").key(first),
-            places=tuple(_place(picture, *place) for place in places),
+            places=tuple(namespace_place(picture, *place) for place in places),
             onset=min((since for _, since, _ in items if since is not None), default=None),
             no_later=min((known for *_, known in items if known is not None), default=None),
             requests=sum(rates),
@@ -168,100 +167,9 @@ def of_tenants(picture: Picture) -> Iterator[Draft]:
                 title=clean(found.message),
                 kind="tenants",
                 key=of_kind.key(item),
-                places=tuple(_place(picture, *place) for place in places if len(place) == 2),
+                places=tuple(namespace_place(picture, *place) for place in places if len(place) == 2),
                 findings=(found.code,),
             )
-
-
-def of_canaries(picture: Picture, ill: Sequence[Draft]) -> Iterator[Draft]:
-    """The worst finding of each weighted route, or that its canary is ill where its baseline is well.
-
-    What was counted since the weights changed says late that a canary has become worse than it was: `ill`, the
-    workloads with a fault of their own, say it at once. What is only worth knowing stays on the board.
-    """
-    of_kind = view("canaries")
-    order = (Severity.ERROR, Severity.WARNING)
-    faults = {where: draft for draft in ill for where in draft.workloads}
-    for row in of_kind.all_items(picture):
-        worst = min(
-            (f for f in row.findings if f.severity in order), key=lambda f: order.index(f.severity), default=None
-        )
-        worse = [d for d in row.destinations if _is_worse(row, d)]
-        message = "" if worst is None else _without_label(row, worst.message)
-        severities = [] if worst is None else [worst.severity]
-        if not worse and (found := _ill_canary(picture, row, faults)) is not None:
-            canary, fault = found
-            worse = [canary]
-            severities.append(fault.severity)
-            message = f"its canary {canary.name} is ill, the baseline is not: {fault.title.partition(': ')[2]}"
-        if not severities:
-            continue
-        changed = (
-            f"{row.last_change.how} of {row.label or row.name} by {row.last_change.who}" if row.last_change else ""
-        )
-        yield Draft(
-            id=f"canary/{of_kind.key(row)}",
-            severity=min(severities, key=order.index),
-            title=f"{clean(row.namespace)}/{clean(row.name)} in {row.cluster}: {clean(message)}",
-            kind="canaries",
-            key=of_kind.key(row),
-            places=(_place(picture, row.cluster, row.namespace),),
-            requests=sum(d.traffic.requests_per_second or 0.0 for d in worse),
-            workloads=_behind(picture, row, worse, _mesh_of(picture, row)),
-            findings=tuple(f.code for f in row.findings if f.severity in order),
-            changed=clean(changed),
-            changed_at=row.last_change.time.timestamp() if row.last_change else None,
-        )
-
-
-def _without_label(row: CanaryRow, message: str) -> str:
-    """A finding's message without the route's name, which the title begins with already."""
-    return message.removeprefix(f"{row.label}: ")
-
-
-def _is_worse(row: CanaryRow, destination: CanaryDestination) -> bool:
-    return row.verdict.verdict is Comparison.WORSE and destination.name == row.verdict.canary
-
-
-def _mesh_of(picture: Picture, row: CanaryRow) -> frozenset[str]:
-    return frozenset(picture.meshes.peers(row.cluster)) | {row.cluster}
-
-
-def _ill_canary(
-    picture: Picture, row: CanaryRow, faults: Mapping[WorkloadId, Draft]
-) -> tuple[CanaryDestination, Draft] | None:
-    """A canary of a route that is ill in the route's cluster, with its fault; None where the baseline is ill too."""
-    weighted = [d for d in row.destinations if d.share > 0]
-    if len(weighted) < 2:
-        return None
-    baseline = max(weighted, key=lambda d: d.share)
-    here = frozenset({row.cluster})
-    usual = _behind(picture, row, [baseline], here)
-    if not usual or any(where in faults for where in usual):
-        return None
-    for destination in weighted:
-        # Where telemetry tells versions apart only: a workload that serves both is no canary.
-        mine = [where for where in _behind(picture, row, [destination], here) if where not in usual]
-        ill = [faults[where] for where in mine if where in faults and faults[where].onset is not None]
-        if destination is not baseline and ill:
-            return destination, ill[0]
-    return None
-
-
-def _behind(
-    picture: Picture, row: CanaryRow, destinations: Sequence[CanaryDestination], clusters: frozenset[str]
-) -> tuple[WorkloadId, ...]:
-    """The workloads behind destinations of a route, in these clusters."""
-    found = []
-    for workload in picture.workloads if destinations else ():
-        if workload.cluster not in clusters or workload.namespace != row.namespace:
-            continue
-        for destination in destinations:
-            host = destination.host.split(".")[0]
-            served = host in workload.services or host == workload.app
-            if served and destination.version in (None, workload.version):
-                found.append((workload.cluster, workload.namespace, workload.name))
-    return tuple(dict.fromkeys(found))
 
 
 def of_drift(picture: Picture) -> Iterator[Draft]:
@@ -292,4 +200,4 @@ def of_drift(picture: Picture) -> Iterator[Draft]:
 
 def _places(picture: Picture, found: Drift) -> list[Place]:
     where = stands_in(found.kind, found.namespace, found.name)
-    return [_place(picture, name, where) for name in found.clusters]
+    return [namespace_place(picture, name, where) for name in found.clusters]
