@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import settings
 # A shared machine is slow now and then, which is no fault of a test; CI tries the same examples each time.
 settings.register_profile("meshtop", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("meshtop")
+
+_OWN = tempfile.TemporaryDirectory(prefix="meshtop-tests-")
+"""What is remembered by programs that the tests run; whoever runs the tests has been somewhere else."""
+os.environ |= {f"XDG_{kind}_HOME": os.path.join(_OWN.name, kind.lower()) for kind in ("STATE", "CACHE", "CONFIG")}
 
 _STORIES = {"intruded", "turned_bad"}
 """Fixtures that read a simulated story."""

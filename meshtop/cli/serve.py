@@ -71,7 +71,8 @@ async def _serve(server: BoundedServer, *, read_only: bool) -> None:
 
 def console_command(common: Common, *, read_only: bool) -> str:
     """The command line of one browser's console: this program with the same options."""
-    words = [sys.executable, "-m", "meshtop"]
+    # Everybody's browser begins at the same place, and not where somebody else's was left.
+    words = [sys.executable, "-m", "meshtop", "--no-remember"]
     given = (
         ("--config", common.config),
         ("--kubeconfig", common.kubeconfig),

@@ -27,7 +27,7 @@ from meshtop.views.picture.asks import EVACUATE, FIRST_SETTINGS, GRAPH, OWNERS, 
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
-from meshtop.views.reports.attention.notice import configuration
+from meshtop.views.reports.attention.notice import canaries
 from meshtop.views.reports.evacuate import evacuate_answer, evacuation_document
 from meshtop.views.reports.graph import BY_CLUSTER, Sight, service_graph
 from meshtop.views.reports.reach import reach_document, reach_of, who_may_call
@@ -262,6 +262,6 @@ def test_what_needs_attention_is_the_same_with_canaries_in_brief(
 ) -> None:
     """Intervals take most of the work on a canary, and nobody reads those of one that is well."""
     brief = [msgspec.json.encode(view("attention").all_items(Picture(world))) for world in worlds]
-    monkeypatch.setattr(configuration, "rows_in_brief", view("canaries").all_items)
+    monkeypatch.setattr(canaries, "rows_in_brief", view("canaries").all_items)
     assert [msgspec.json.encode(view("attention").all_items(Picture(world))) for world in worlds] == brief
     assert any(b"canaries" in told for told in brief)

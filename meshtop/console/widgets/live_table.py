@@ -103,6 +103,8 @@ class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
         self._state = TableState()
         self.starred: frozenset[str] = frozenset()
         """The keys of the bookmarked rows; drawn with the next model."""
+        self.whole: TableModel | None = None
+        """The rows whose cells go on in rows of their own where they are drawn; these are copied as they are."""
         self.total: int | None = None
         """How many rows there are, with what a filter or the scope leaves out."""
         self._position = ""
@@ -163,7 +165,7 @@ class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
 
     def let_go(self) -> None:
         """The screen is closed: the rows are somebody else's."""
-        self._state, self._lines = TableState(), []
+        self._state, self._lines, self.whole = TableState(), [], None
 
     @property
     def position(self) -> str:
@@ -272,7 +274,11 @@ class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
         first = self.scroll_offset.y
         shown = range(first, min(first + self.page, len(model)))
         marked = [index for index in range(len(model)) if model.key(index) in self.marks] if self.marks else []
-        return self._frame.told(self._state, model, marked or shown)
+        told = marked or shown
+        if (whole := self.whole) is not None:
+            places = {whole.key(index): index for index in range(len(whole))}
+            told, model = [places[key] for key in map(model.key, told) if key in places], whole
+        return self._frame.told(self._state, model, told)
 
     def _reveal(self) -> None:
         """Scroll as little as necessary to show the selected row."""

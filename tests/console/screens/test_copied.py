@@ -209,3 +209,17 @@ def test_sentences_stand_last_in_text() -> None:
 
 def test_lines_lose_the_margin_that_all_of_them_share() -> None:
     assert ToldLines(("", "  A  ", "", "    b", "")).text == ("A", "", "  b")
+
+
+async def test_a_sentence_that_goes_on_in_a_row_of_its_own_is_one_row_in_the_copy(app: StillApp) -> None:
+    async with app.run_test(size=(80, 40)) as pilot:
+        await settled(pilot)
+        needs = app.screen.query_one("#needs", LiveTable)
+        assert needs.model is not None
+        split = [key for index in range(len(needs.model)) if (key := needs.model.key(index)).endswith("~")]
+        assert split, "a row that goes on"
+        sentence = app.screen._needs[split[0]].message if isinstance(app.screen, FleetScreen) else ""
+        assert sentence
+        await press(pilot, "y")
+        (row,) = [line for line in copied(app)[1].splitlines() if sentence in line]
+        assert row.index(sentence) > 2, "its beginning stands in the same row"

@@ -35,7 +35,7 @@ def test_a_workspace_opened(picture: Picture) -> None:
     assert [len(related.table) for related in opened.related] == [2, 2]
     for chart in opened.charts:
         assert [line.cluster for line in chart.lines] == ["east", "west"]
-        assert all('destination_workload_namespace=~"pay"' in line.expression for line in chart.lines)
+        assert all('destination_workload_namespace="pay"' in line.expression for line in chart.lines)
 
 
 @pytest.mark.parametrize("key", ["storefront/web", "payments|storefront", "(none)"])
