@@ -7,7 +7,7 @@ view work out several worlds, and finds whatever it looks at without having it h
 from __future__ import annotations
 
 from meshtop.analysis.traffic.metrics import TRAFFIC
-from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.asked import EVERYTHING_ASKED, EVERYTHING_WITH_FINDINGS, Asked
 from meshtop.model.constants import FEDERATED_KINDS
 
 _MESH = (
@@ -85,8 +85,9 @@ _BY_VIEW = {
     "alerts": _asking(traffic=False),
     "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
+    "findings": EVERYTHING_WITH_FINDINGS,
 }
-"""Kinds of views that look at everything are left out: canaries, drift, findings, attention."""
+"""Kinds of views that look at everything are left out: canaries, drift, attention."""
 GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
@@ -104,17 +105,8 @@ OWNERS = Asked(frozenset({"Namespace"}), frozenset())
 """Which namespaces there are and whose: access policies, and what they hide."""
 FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests"}))
 """Whose namespaces are, which clusters answer, and behind which Service a Prometheus does."""
-APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)))
+APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)), findings=True)
 """All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
-
-
-_JUDGED = frozenset({"findings"})
-"""Kinds for which what only the rules on the configuration look at is asked too: much of it few users may read."""
-
-
-def judged_for(kind: str) -> bool:
-    """Whether the items of a kind also take what only findings on the configuration need."""
-    return kind in _JUDGED
 
 
 def asked_for(kind: str) -> Asked:
