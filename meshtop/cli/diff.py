@@ -15,7 +15,6 @@ import click
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
-from meshtop.model.asked import EVERYTHING_WITH_FINDINGS
 from meshtop.model.errors import Exit
 from meshtop.views.frame.moments import parse_moment
 
@@ -96,8 +95,10 @@ def _print(session: Session, before: Picture, after: Picture, names: tuple[str, 
 
 def _picture(session: Session, side: str) -> Picture:
     """The picture of one side. Raises CommandError for what is neither a moment nor a recording."""
+    from meshtop.views.picture.asks import DIFF
+
     with _set_to(session, side):
-        return session.picture(once(session, asked=EVERYTHING_WITH_FINDINGS))
+        return session.picture(once(session, asked=DIFF))
 
 
 @contextlib.contextmanager

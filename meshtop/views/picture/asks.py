@@ -6,9 +6,10 @@ view work out several worlds, and finds whatever it looks at without having it h
 
 from __future__ import annotations
 
-from meshtop.analysis.traffic.metrics import TRAFFIC
-from meshtop.model.asked import EVERYTHING_ASKED, EVERYTHING_WITH_FINDINGS, Asked
+from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.constants import FEDERATED_KINDS
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, JUDGED, REGISTRIES
 
 _MESH = (
     *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
@@ -62,6 +63,20 @@ def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) ->
 
 _MTLS = _asking(*_MUTUAL_TLS)
 _ACCESS = _asking(*_MUTUAL_TLS, *_POLICIES)
+_FINDINGS = Asked(
+    frozenset((*_MESH, *(kind.key for kind in (*BUILTIN, *CONFIG, *JUDGED, *REGISTRIES)))),
+    frozenset(
+        (*_CALLS, *("request_messages", "response_messages"), *_REMOTES, *(group.query for group in CONTROL)),
+    ),
+    findings=True,
+)
+"""What any object may break, and so all kinds but those of RBAC, which no rule looks at.
+
+Of calls it is who calls whom, how often, and by mutual TLS: messages tell of gRPC streams that have not ended yet, and
+latencies and sizes tell nothing.
+"""
+_CANARIES = Asked(None, frozenset((*(metric.field for metric in TRAFFIC), *_REMOTES, "control_rates")))
+"""Any kind may own a route or hold one; `control_rates` tell when changed weights have reached the proxies."""
 _HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", "ServiceDNSRecord")
 _BY_VIEW = {
     "clusters": _asking(*_REGISTRIES),
@@ -85,9 +100,10 @@ _BY_VIEW = {
     "alerts": _asking(traffic=False),
     "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
-    "findings": EVERYTHING_WITH_FINDINGS,
+    "canaries": _CANARIES,
+    "findings": _FINDINGS,
 }
-"""Kinds of views that look at everything are left out: canaries, drift, attention."""
+"""Kinds of views that look at everything are left out: drift, changes, attention."""
 GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
@@ -107,6 +123,12 @@ FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests
 """Whose namespaces are, which clusters answer, and behind which Service a Prometheus does."""
 APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)), findings=True)
 """All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
+ANALYZE = _FINDINGS
+"""Findings as `findings` shows them, of the clusters or of what they would be with manifests applied."""
+DIFF = Asked(None, _CANARIES.queries, findings=True)
+"""All kinds, since every object is compared, and weights and calls with their figures."""
+DOCTOR = EVERYTHING_ASKED
+"""All kinds and queries: whether each can be asked, and how much it answers, is what doctor says."""
 
 
 def asked_for(kind: str) -> Asked:

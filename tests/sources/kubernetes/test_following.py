@@ -324,6 +324,7 @@ async def test_who_looks_does_not_wait_for_the_next_list(tmp_path: Path) -> None
         ("services", "ServiceExport", True),
         ("trust", "ClusterSPIFFEID", True),
         ("findings", "EnvoyFilter", True),
+        ("findings", "ClusterRole", False),
         ("drift", "ClusterRole", True),
     ],
 )
