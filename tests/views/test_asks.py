@@ -259,6 +259,12 @@ def test_two_moments_differ_in_the_same_with_no_more_asked(worlds: list[Snapshot
     assert told == {"cluster", "weights", "object", "workload", "call"}
 
 
+def test_findings_are_worked_out_from_all_kinds_but_those_of_roles() -> None:
+    """Any object may not be of its kind's form; a role has none that a rule knows."""
+    assert asked_for("findings").kinds == KNOWN - {kind.key for kind in IDENTITY}
+    assert asked_for("findings").findings
+
+
 def test_findings_tell_of_all_that_is_worked_out_from_what_they_ask(worlds: list[Snapshot]) -> None:
     """None of the worlds would be right by having nothing to tell."""
     for world in worlds:

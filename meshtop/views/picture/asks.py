@@ -9,7 +9,6 @@ from __future__ import annotations
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.constants import FEDERATED_KINDS
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, JUDGED, REGISTRIES
 
 _MESH = (
     *("Namespace", "Node", "Service", "Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"),
@@ -63,8 +62,19 @@ def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) ->
 
 _MTLS = _asking(*_MUTUAL_TLS)
 _ACCESS = _asking(*_MUTUAL_TLS, *_POLICIES)
+_HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", "ServiceDNSRecord")
+_CONFIGURED = (
+    *("EnvoyFilter", "ProxyConfig", "WasmPlugin", "Telemetry", "WorkloadGroup", "TLSRoute", "GatewayClass"),
+    *("ValidatingWebhookConfiguration", "Canary", "Rollout"),
+)
+"""What else makes up the configuration of a mesh."""
 _FINDINGS = Asked(
-    frozenset((*_MESH, *(kind.key for kind in (*BUILTIN, *CONFIG, *JUDGED, *REGISTRIES)))),
+    frozenset(
+        (
+            *(*_MESH, *_MACHINES, *_HOSTS, *_REGISTRIES, *_PROPAGATED, *_MUTUAL_TLS, *_POLICIES),
+            *(*_ROUTES, *_CONFIGURED),
+        )
+    ),
     frozenset(
         (*_CALLS, *("request_messages", "response_messages"), *_REMOTES, *(group.query for group in CONTROL)),
     ),
@@ -77,7 +87,6 @@ latencies and sizes tell nothing.
 """
 _CANARIES = Asked(None, frozenset((*(metric.field for metric in TRAFFIC), *_REMOTES, "control_rates")))
 """Any kind may own a route or hold one; `control_rates` tell when changed weights have reached the proxies."""
-_HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", "ServiceDNSRecord")
 _BY_VIEW = {
     "clusters": _asking(*_REGISTRIES),
     "namespaces": _asking(),
