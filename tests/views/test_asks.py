@@ -59,7 +59,11 @@ WORLDS = (
     ("plaintext-intruder", "", "ocm"),
     ("everyday", "external", "none"),
     ("everyday", "ambient", "none"),
+    ("expiring-certificate", "", "none"),
+    ("lagging-control-plane", "", "none"),
 )
+LATER_SECONDS = 900.0
+"""After how long a world is looked at: what is wrong in it takes a while to show in its figures."""
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 FIELDS = {
     "nodes": ("Node",),
@@ -85,6 +89,7 @@ async def _look(scenario: str, world: str, registry: str) -> Snapshot:
     simulated.world = World(options, lambda: simulated.now, scenario, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         async with simulated.observed(Path(folder)) as observatory:
+            simulated.now += LATER_SECONDS
             return await simulated.look(observatory)
 
 
@@ -261,7 +266,7 @@ def test_two_moments_differ_in_the_same_with_no_more_asked(worlds: list[Snapshot
 
 def test_findings_are_worked_out_from_all_kinds_but_those_of_roles() -> None:
     """Any object may not be of its kind's form; a role has none that a rule knows."""
-    assert asked_for("findings").kinds == KNOWN - {kind.key for kind in IDENTITY}
+    assert asked_for("findings").kinds == frozenset(KNOWN - {kind.key for kind in IDENTITY})
     assert asked_for("findings").findings
 
 
