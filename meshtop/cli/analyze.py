@@ -124,9 +124,10 @@ def _of_clusters(
     output: str,
     fail_on: str,
 ) -> Exit:
+    from meshtop.views.picture.asks import ANALYZE
     from meshtop.views.reports.analyze import analyze_changes, analyze_clusters, laid_over
 
-    snapshot = once(session, plaintext=not read, judged=True)
+    snapshot = once(session, plaintext=not read, asked=ANALYZE)
     before = session.picture(snapshot)
     before.ignored = ignored
     names = [cluster.name for cluster in snapshot.clusters]

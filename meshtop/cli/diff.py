@@ -95,8 +95,10 @@ def _print(session: Session, before: Picture, after: Picture, names: tuple[str, 
 
 def _picture(session: Session, side: str) -> Picture:
     """The picture of one side. Raises CommandError for what is neither a moment nor a recording."""
+    from meshtop.views.picture.asks import DIFF
+
     with _set_to(session, side):
-        return session.picture(once(session, judged=True))
+        return session.picture(once(session, asked=DIFF))
 
 
 @contextlib.contextmanager

@@ -30,10 +30,11 @@ def command(ctx: click.Context, output: str) -> int:
     Ends with 1 when a fault is found, with 3 when no cluster can be reached.
     """
     from meshtop.cli.printers import json_text, to_yaml
+    from meshtop.views.picture.asks import DOCTOR
     from meshtop.views.reports.doctor import examine
 
     session = open_session(ctx)
-    snapshot = once(session)
+    snapshot = once(session, asked=DOCTOR)
     report = examine(snapshot, lambda: session.picture(snapshot).facts)
     if output == "json":
         write(json_text(report))

@@ -141,7 +141,7 @@ def read_for(session: Session, kind: str) -> Snapshot:
     Raises what `once` raises.
     """
     from meshtop.views.frame.registry import view as find_view
-    from meshtop.views.picture.asks import asked_for, judged_for
+    from meshtop.views.picture.asks import asked_for
 
     return once(
         session,
@@ -150,7 +150,6 @@ def read_for(session: Session, kind: str) -> Snapshot:
         courses=kind in TRACED_KINDS,
         alerts=kind in ALERT_KINDS,
         slos=kind in SLO_KINDS,
-        judged=judged_for(kind),
         traced=kind in TRACED_KINDS,
         asked=asked_for(kind),
         meanwhile=lambda: find_view(kind),

@@ -10,6 +10,7 @@ import click
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, once, open_session, say_missing
+from meshtop.model.asked import EVERYTHING_WITH_FINDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,16 @@ def _read(session: Session) -> list[Snapshot]:
 
 
 def _everything(session: Session) -> Snapshot:
-    return once(session, plaintext=True, canaries=True, courses=True, alerts=True, slos=True, judged=True, traced=True)
+    return once(
+        session,
+        plaintext=True,
+        canaries=True,
+        courses=True,
+        alerts=True,
+        slos=True,
+        traced=True,
+        asked=EVERYTHING_WITH_FINDINGS,
+    )
 
 
 def _beside(session: Session, path: Path, snapshots: list[Snapshot], *, redact: bool) -> tuple[str, list[Snapshot]]:

@@ -240,9 +240,10 @@ def _evacuate(session: Session, asked: EvacuateArguments) -> ToolAnswer:
 def _doctor(session: Session, asked: DoctorArguments) -> ToolAnswer:
     from meshtop.cli.session import once
     from meshtop.views.frame.document import sources
+    from meshtop.views.picture.asks import DOCTOR
     from meshtop.views.reports.doctor import examine
 
-    snapshot = once(session)
+    snapshot = once(session, asked=DOCTOR)
     report = examine(snapshot, lambda: session.picture(snapshot).facts)
     found = {**msgspec.to_builtins(report, str_keys=True), "sources": msgspec.to_builtins(sources(snapshot))}
     return ToolAnswer(snapshot, found)

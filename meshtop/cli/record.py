@@ -15,6 +15,7 @@ from meshtop.cli.exits import CommandError, say
 from meshtop.cli.moment import Duration
 from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, open_session, say_missing
+from meshtop.model.asked import EVERYTHING_WITH_FINDINGS
 from meshtop.model.errors import Exit
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ class Recorder:
         return self._end()
 
     async def _follow(self, seconds: float | None, every: float) -> None:
-        observatory = self._session.observatory(courses=True, alerts=True, slos=True, judged=True, traced=True)
+        observatory = self._session.observatory(
+            courses=True, alerts=True, slos=True, traced=True, asked=EVERYTHING_WITH_FINDINGS
+        )
         told = "until interrupted (ctrl-c)" if seconds is None else f"for {seconds:g} s; ctrl-c ends it sooner"
         say(f"meshtop: Recording {len(observatory.feeds)} clusters into {self._path} {told}.")
         try:
@@ -124,7 +127,7 @@ class Recorder:
         import time
 
         observatory = self._session.observatory(
-            canaries=True, courses=True, alerts=True, slos=True, judged=True, traced=True
+            canaries=True, courses=True, alerts=True, slos=True, traced=True, asked=EVERYTHING_WITH_FINDINGS
         )
         now = time.time()
         try:

@@ -67,7 +67,6 @@ class Session:
         courses: bool = False,
         alerts: bool = False,
         slos: bool = False,
-        judged: bool = False,
         traced: bool = False,
         asked: Asked = EVERYTHING_ASKED,
         window_seconds: float | None = None,
@@ -76,9 +75,8 @@ class Session:
         """The observatory on this run's clusters; `canaries` counts behind weighted routes in a single reading too.
 
         `courses` reads how calls went over the last half hour, `alerts` the active alerts, `slos` how objectives are
-        kept, `judged` what findings on the configuration need, `traced` the marks of changes; `asked` is what is read
-        at all. `window_seconds` takes the place of the settings' window, and `least_timeout` (seconds) is what each
-        cluster is given at least.
+        kept, `traced` the marks of changes; `asked` is what is read at all. `window_seconds` takes the place of the
+        settings' window, and `least_timeout` (seconds) is what each cluster is given at least.
 
         Raises KubeconfigError and ConfigError.
         """
@@ -88,7 +86,6 @@ class Session:
             return self._replayed(
                 WhatIsRead(
                     asked=asked,
-                    judged=judged,
                     canaries=canaries,
                     courses=courses,
                     alerts=alerts,
@@ -113,7 +110,6 @@ class Session:
             courses=courses,
             alerts=alerts,
             slos=slos,
-            judged=judged,
             traced=traced,
             namespaces=self.common.namespace,
             asked=asked,
@@ -207,7 +203,6 @@ def once(
     courses: bool = False,
     alerts: bool = False,
     slos: bool = False,
-    judged: bool = False,
     traced: bool = False,
     everything: bool = False,
     asked: Asked = EVERYTHING_ASKED,
@@ -220,9 +215,9 @@ def once(
     With `everything` nothing is left out: for what shows names only, such as an explanation of the policy itself.
     `plaintext` asks for the last day's plaintext too, `canaries` for the counts behind weighted routes, `courses` for
     how calls went over the last half hour, `alerts` for the active alerts, `slos` for how objectives are kept,
-    `judged` for what findings on the configuration need, `traced` for the marks of changes. `asked` is what is read at
-    all: what the answer is worked out from. `window_seconds` and `least_timeout` as in `Session.observatory`.
-    `meanwhile` is done on another thread while answers are awaited: what only printing imports, for example.
+    `traced` for the marks of changes. `asked` is what is read at all: what the answer is worked out from.
+    `window_seconds` and `least_timeout` as in `Session.observatory`. `meanwhile` is done on another thread while
+    answers are awaited: what only printing imports, for example.
     """
     import asyncio
 
@@ -240,7 +235,6 @@ def once(
             courses=courses,
             alerts=alerts,
             slos=slos,
-            judged=judged,
             traced=traced,
             asked=asked,
             window_seconds=window_seconds,

@@ -24,7 +24,7 @@ from meshtop.model.text import cut
 from meshtop.views.frame.document import document, missing, rfc3339
 from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
-from meshtop.views.picture.asks import asked_for, judged_for
+from meshtop.views.picture.asks import asked_for
 from meshtop.views.picture.query import Query
 
 _log = logging.getLogger(__name__)
@@ -45,7 +45,6 @@ async def _follow(session: Session, view: AnyView, query: Query, output: str, *,
         courses=view.kind in TRACED_KINDS,
         alerts=view.kind in ALERT_KINDS,
         slos=view.kind in SLO_KINDS,
-        judged=judged_for(view.kind),
         traced=view.kind in TRACED_KINDS,
         asked=asked_for(view.kind),
     )

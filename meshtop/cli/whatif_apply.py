@@ -93,7 +93,7 @@ def _snapshot(session: Session, span: str) -> Snapshot:
 
     seconds = positive_duration(span)
     patience = None if session.common.timeout else SLOW_SECONDS
-    return once(session, judged=True, asked=APPLY, window_seconds=seconds, least_timeout=patience)
+    return once(session, asked=APPLY, window_seconds=seconds, least_timeout=patience)
 
 
 def _change(

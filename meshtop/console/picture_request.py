@@ -8,7 +8,7 @@ from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.log import log_repeated
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
@@ -42,30 +42,30 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
     """The key of a route whose cockpit is drawn."""
     asked: Asked | None = None
     """What is looked at besides, where that is no kind's rows."""
-    judged: bool = False
-    """Whether that takes what is read for findings alone."""
 
     def attended(self) -> Asked:
         """What is to be kept up to date from moment to moment for it: what its kinds are worked out from.
 
-        A screen that names no kinds may look at anything, and so does a detail.
+        A screen that names no kinds may look at anything, and so does a detail. What is read for findings alone is
+        part of it where findings are drawn as such; counts of them do without.
         """
         from meshtop.views.picture.asks import asked_for
 
         kinds = {*self.kinds, *(drawn[0] for drawn in (self.table, self.tree) if drawn is not None)}
+        findings = self._draws_findings() or (self.asked is not None and self.asked.findings)
         if self.details or not (kinds or self.asked is not None):
-            return EVERYTHING_ASKED
+            return structs.replace(EVERYTHING_ASKED, findings=findings)
         marks = (
             Asked(frozenset({"Event"}), frozenset()) if self.attention is not None else Asked(frozenset(), frozenset())
         )
-        return reduce(or_, map(asked_for, sorted(kinds)), marks if self.asked is None else marks | self.asked)
+        asked = reduce(or_, map(asked_for, sorted(kinds)), marks if self.asked is None else marks | self.asked)
+        return structs.replace(asked, findings=findings)
 
-    def judges(self) -> bool:
-        """Whether it draws findings as such, which takes what is read for them alone; counts of them do not."""
-        from meshtop.views.picture.asks import judged_for
+    def _draws_findings(self) -> bool:
+        from meshtop.views.picture.asks import asked_for
 
         drawn = (drawn[0] for drawn in (self.table, self.tree) if drawn is not None)
-        return self.judged or any(map(judged_for, (*drawn, *(kind for kind, _ in self.details))))
+        return any(asked_for(kind).findings for kind in (*drawn, *(kind for kind, _ in self.details)))
 
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""

@@ -91,7 +91,7 @@ def _rows(request: PictureRequest | None) -> PictureRequest:
 
     Each step of the cursor changes those details.
     """
-    return PictureRequest() if request is None else structs.replace(request, details=(), asked=None, judged=False)
+    return PictureRequest() if request is None else structs.replace(request, details=(), asked=None)
 
 
 def is_big(picture: Picture) -> bool:

@@ -104,7 +104,6 @@ class ConsoleSession:
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
         self._attended: Asked | None = None
-        self._judged = False
         self._last: Snapshot | None = None
         self._preparation = Preparation(self._arrived_again)
 
@@ -116,9 +115,9 @@ class ConsoleSession:
     @request.setter
     def request(self, request: PictureRequest) -> None:
         self._request = request
-        attended, judged = self._attended, self._judged = request.attended(), request.judges()
+        attended = self._attended = request.attended()
         # Said again with each picture: the observatory may not have begun yet when it was said first.
-        self.tell(lambda observatory: observatory.attend(attended, judged=judged))
+        self.tell(lambda observatory: observatory.attend(attended))
 
     def forecaster(self) -> Callable[[Snapshot], Picture] | None:
         """Makes Pictures of Snapshots as they would be, of which nothing is remembered; None until settings were read.
@@ -197,7 +196,7 @@ class ConsoleSession:
             discovery_folder=discovery_folder(os.environ),
         )
         # Until a screen has said more, it is the fleet's, which comes first.
-        observatory.attend(self._attended or asked_for("clusters"), judged=self._judged)
+        observatory.attend(self._attended or asked_for("clusters"))
         return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from meshtop.model.alerting import SloTarget
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.constants import AS_REPORTED
@@ -39,7 +41,6 @@ def open_observatory(
     courses: bool = False,
     alerts: bool = False,
     slos: bool = False,
-    judged: bool = False,
     traced: bool = False,
     namespaces: Sequence[str] = (),
     asked: Asked = EVERYTHING_ASKED,
@@ -49,9 +50,8 @@ def open_observatory(
     """The observatory of the requested clusters; no request is sent before it is used.
 
     `only` are the cluster names to keep; `namespaces` are read one by one where reading all is not permitted. `asked`
-    is what is read at all, and `judged` reads what only findings on the configuration need too. API discovery is kept
-    in `discovery_folder`, unless the settings forbid it. Values of None are taken from the settings. Raises
-    KubeconfigError, or ConfigError for a cluster that does not exist.
+    is what is read at all. API discovery is kept in `discovery_folder`, unless the settings forbid it. Values of None
+    are taken from the settings. Raises KubeconfigError, or ConfigError for a cluster that does not exist.
     """
     timeout = settings.timeout if timeout_seconds is None else timeout_seconds
     all_read_only = settings.read_only if read_only is None else read_only
@@ -73,7 +73,7 @@ def open_observatory(
     adopts = settings.discovery.registries and settings.discovery.adopt_credentials and not only
     if adopts:
         # Which clusters there are is told by registries, whatever is asked of the clusters.
-        asked = Asked(None, asked.queries)
+        asked = structs.replace(asked, kinds=None)
 
     def feed(ref: ClusterRef, via: str | None = None, *, adopted: bool = False) -> ClusterFeed:
         own = configured.get(ref.name) if not adopted else None
@@ -93,7 +93,6 @@ def open_observatory(
                 registries=registries,
                 # A registry's credential does not say who sits at this terminal.
                 identify=asks_who and not adopted,
-                judged=judged,
                 traced=traced,
                 queue=queue,
                 namespaces=namespaces,

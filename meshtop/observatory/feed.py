@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import structs
 
 from meshtop.model.alerting import Alerts, Slos
+from meshtop.model.asked import Asked
 from meshtop.model.canary import RouteCounts
 from meshtop.model.kube import Inventory, Service
 from meshtop.model.shown_object import DescribedObject, ShownObject
@@ -60,11 +61,11 @@ class InventorySource(Protocol):
     def settled(self) -> bool:
         """Whether everything there is to read has answered or failed once."""
 
-    def attend(self, kinds: frozenset[str] | None) -> None:
-        """Keep these kinds up to date from moment to moment; others as often as they need it. None: all."""
+    def attend(self, attended: Asked) -> None:
+        """Keep its kinds up to date from moment to moment, and others as often as they need it.
 
-    def judge(self) -> None:
-        """Read from now on what only findings on the configuration need, too; again and again is once."""
+        With `findings` what only these need is read too, from then on.
+        """
 
     def inventory(self) -> Inventory | None:
         """The latest inventory, the same object while nothing changed."""

@@ -26,7 +26,6 @@ class WhatIsRead(Struct, frozen=True, kw_only=True):
     """What one reading asks for, as `open_observatory` and `Observatory.once` are told it."""
 
     asked: Asked = EVERYTHING_ASKED
-    judged: bool = False
     canaries: bool = False
     courses: bool = False
     alerts: bool = False
@@ -56,22 +55,22 @@ def _cluster(cluster: ClusterSnapshot, wanted: WhatIsRead) -> ClusterSnapshot:
 
 
 def _inventory(inventory: Inventory, wanted: WhatIsRead) -> Inventory:
-    asks, judged, traced = wanted.asked.asks_kind, wanted.judged, wanted.traced
+    asks, findings, traced = wanted.asked.asks_kind, wanted.asked.findings, wanted.traced
 
     def read(status: KindStatus) -> bool:
         if status.kind in _EXTRAS_JUDGED:
-            return judged
+            return findings
         if status.kind in _TRACES:
             return traced
         # Webhooks are read in two ways; that which only findings need names their group.
         if status.kind in _JUDGED and status.group:
-            return judged and asks(status.kind)
+            return findings and asks(status.kind)
         return status.kind in _ALWAYS_READ or status.kind == "SelfSubjectReview" or asks(status.kind)
 
     def config(kind: str) -> bool:
-        return judged if kind == "CustomResourceDefinition" else asks(kind) and (judged or kind not in _JUDGED)
+        return findings if kind == "CustomResourceDefinition" else asks(kind) and (findings or kind not in _JUDGED)
 
-    if wanted.asked.kinds is None and judged and traced:
+    if wanted.asked.kinds is None and findings and traced:
         return inventory
     return structs.replace(
         inventory,
@@ -83,11 +82,11 @@ def _inventory(inventory: Inventory, wanted: WhatIsRead) -> Inventory:
         config_maps={
             name: data
             for name, data in inventory.config_maps.items()
-            if (judged if name.partition("/")[2].startswith(_INJECTOR) else asks("ConfigMap"))
+            if (findings if name.partition("/")[2].startswith(_INJECTOR) else asks("ConfigMap"))
         },
         remote_secrets=inventory.remote_secrets if asks("Secret") else (),
         webhooks=inventory.webhooks if asks("MutatingWebhookConfiguration") else (),
-        credentials=inventory.credentials if judged else (),
+        credentials=inventory.credentials if findings else (),
         kinds=tuple(filter(read, inventory.kinds)),
         traces=inventory.traces if traced else None,
     )

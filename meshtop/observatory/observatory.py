@@ -59,8 +59,7 @@ class Observatory:
     ) -> None:
         self._adopter = adopter
         self._asked = asked
-        self._attended: frozenset[str] | None = None
-        self._judged = False
+        self._attended = EVERYTHING_ASKED
         self._counting = False
         """Whether the requests of weighted routes are being counted, at the ticks of all other questions."""
         self.feeds = tuple(feeds)
@@ -82,20 +81,20 @@ class Observatory:
         feed = self.feed(cluster)
         return () if feed is None else await feed.prometheus.lines(queries, start=start, end=end, step=step)
 
-    def attend(self, attended: Asked, *, judged: bool = False) -> None:
+    def attend(self, attended: Asked) -> None:
         """Keep what somebody looks at up to date from moment to moment, and the rest as often as it needs it.
 
-        With `judged` what only findings need is read too, from then on: it is much, and few sessions look at it.
+        What only findings need is read from the first time on that somebody attends to them: it is much, and few
+        sessions do.
         """
-        self._attended = attended.kinds
-        self._judged = self._judged or judged
+        findings = attended.findings or self._attended.findings
+        self._attended = structs.replace(attended, findings=findings)
+        self._asked = structs.replace(self._asked, findings=findings or self._asked.findings)
         for feed in self.feeds:
             self._tell_attended(feed)
 
     def _tell_attended(self, feed: ClusterFeed) -> None:
         feed.kubernetes.attend(self._attended)
-        if self._judged:
-            feed.kubernetes.judge()
 
     def _leave_out_aliases(self) -> list[ClusterFeed]:
         """Remove feeds that read the same cluster as another feed, and return them.

@@ -54,7 +54,7 @@ class RecordedObservatory(Observatory):
         self._play = play
         self._plots: RecordedPlots | None = None
 
-    def attend(self, attended: Asked, *, judged: bool = False) -> None:
+    def attend(self, attended: Asked) -> None:
         """Nothing is read more often than it was recorded."""
 
     async def once(self, *, plaintext: bool = False) -> Snapshot:

@@ -111,7 +111,8 @@ def test_a_cluster_is_dead_what_do_i_lose(size: tuple[int, int], tmp_path: Path)
             counted.press("W")
             answer = unwrapped(
                 console.wait_for(
-                    lambda text: f"Without {DEAD}" in text and "Tenants with workloads" in unwrapped(text), "what is lost"
+                    lambda text: f"Without {DEAD}" in text and "Tenants with workloads" in unwrapped(text),
+                    "what is lost",
                 )
             )
             assert counted.keys <= MOST_KEYS

@@ -18,6 +18,7 @@ from meshtop.demo.kube.access import admin
 from meshtop.demo.serve import HOST, ServedCluster, write_kubeconfig
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
+from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import SourceStatus, State
 from meshtop.observatory.build import open_observatory
@@ -35,13 +36,20 @@ class SimulatedWorld:
     """A world that listens, and the clock of both sides, which stands still until somebody moves it.
 
     `begins` is when the story sets in, in seconds from the start; a cluster that dies in it refuses connections then.
-    With `traced`, the marks of changes are read too.
+    With `traced`, the marks of changes are read too; `asked` is what is read at all.
     """
 
     def __init__(
-        self, scenario: str, *, begins: float = 0.0, services: int | None = None, traced: bool = False
+        self,
+        scenario: str,
+        *,
+        begins: float = 0.0,
+        services: int | None = None,
+        traced: bool = False,
+        asked: Asked = EVERYTHING_ASKED,
     ) -> None:
         self.now = START
+        self._asked = asked
         self._traced = traced
         self.world = World(Options(3, services, 1, "none"), lambda: self.now, scenario, begins)
         self.kubeconfig = Path()
@@ -82,6 +90,7 @@ class SimulatedWorld:
                 canaries=True,
                 courses=True,
                 traced=self._traced,
+                asked=self._asked,
                 timeout_seconds=60.0,
             )
             try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import structs
 
 from meshtop.model.alerting import Alerts, Slos
+from meshtop.model.asked import Asked
 from meshtop.model.kube import Inventory, Meta, Service
 from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.state import Cost, SourceStatus, State
@@ -27,8 +28,7 @@ class FakeKubernetes:
         self.closed = False
         self.settled = True
         self.follows = 0
-        self.attended: frozenset[str] | None = frozenset()
-        self.judged = 0
+        self.attended: Asked | None = None
         self._hang = hang
         self._broken = broken
         self._inventory: Inventory | None = None
@@ -37,17 +37,14 @@ class FakeKubernetes:
     def inventory(self) -> Inventory | None:
         return self._inventory
 
-    def attend(self, kinds: frozenset[str] | None) -> None:
-        self.attended = kinds
+    def attend(self, attended: Asked) -> None:
+        self.attended = attended
 
     async def read_object(self, word: str, namespace: str, name: str) -> ShownObject:
         return ShownObject(cluster=name, unknown_kind=True, error=f"There is no kind {word}.")
 
     async def describe(self, word: str, namespace: str, name: str) -> DescribedObject:
         return DescribedObject(cluster=name, subject=await self.read_object(word, namespace, name))
-
-    def judge(self) -> None:
-        self.judged += 1
 
     async def list_all(self) -> None:
         if self._hang:

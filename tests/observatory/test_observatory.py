@@ -548,9 +548,12 @@ async def test_what_somebody_looks_at_is_said_to_every_cluster() -> None:
     sources = [FakeKubernetes(), FakeKubernetes()]
     observatory = observatory_of(*(feed_of(f"c{n}", one, FakePrometheus()) for n, one in enumerate(sources)))
     observatory.attend(Asked(frozenset({"Pod"})))
-    assert [one.attended for one in sources] == [frozenset({"Pod"})] * 2
+    assert [one.attended for one in sources] == [Asked(frozenset({"Pod"}))] * 2
     observatory.attend(Asked())
-    assert [one.attended for one in sources] == [None, None]
-    assert [one.judged for one in sources] == [0, 0]
-    observatory.attend(Asked(), judged=True)
-    assert [one.judged for one in sources] == [1, 1]
+    assert [one.attended for one in sources] == [Asked()] * 2
+    assert not (await observatory.once()).asked.findings
+    observatory.attend(Asked(findings=True))
+    assert [one.attended for one in sources] == [Asked(findings=True)] * 2
+    observatory.attend(Asked(frozenset({"Pod"})))
+    assert [one.attended for one in sources] == [Asked(frozenset({"Pod"}), findings=True)] * 2, "it is read on"
+    assert (await observatory.once()).asked == Asked(findings=True)

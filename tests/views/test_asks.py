@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,37 @@ from meshtop.analysis.tenancy.starter import first_tenancy
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
-from meshtop.model.asked import EVERYTHING_ASKED, Asked
+from meshtop.model.asked import EVERYTHING_ASKED, EVERYTHING_WITH_FINDINGS, Asked
 from meshtop.model.evidence import WhyUnknown
 from meshtop.model.kube import Inventory
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.telemetry import Telemetry
-from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, REGISTRIES
+from meshtop.observatory.narrowing import WhatIsRead, narrowed
+from meshtop.sources.kubernetes.kinds import BUILTIN, CONFIG, IDENTITY, JUDGED, REGISTRIES
+from meshtop.sources.kubernetes.manifests import manifests
 from meshtop.views.frame.registry import KINDS, view
-from meshtop.views.picture.asks import EVACUATE, FIRST_SETTINGS, GRAPH, OWNERS, REACH, STRICT, SUGGEST, asked_for
+from meshtop.views.picture.asks import (
+    ANALYZE,
+    DIFF,
+    DOCTOR,
+    EVACUATE,
+    FIRST_SETTINGS,
+    GRAPH,
+    OWNERS,
+    REACH,
+    STRICT,
+    SUGGEST,
+    asked_for,
+)
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.posture import mesh_of
 from meshtop.views.picture.query import Query
+from meshtop.views.reports.analyze import ReadFiles, analyze_changes, analyze_clusters, laid_over
 from meshtop.views.reports.attention.notice import canaries
+from meshtop.views.reports.doctor import examine
 from meshtop.views.reports.evacuate import evacuate_answer, evacuation_document
 from meshtop.views.reports.graph import BY_CLUSTER, Sight, service_graph
+from meshtop.views.reports.moments_compared import MomentsCompared, compare_moments
 from meshtop.views.reports.reach import reach_document, reach_of, who_may_call
 from meshtop.views.reports.suggest import suggestion_document, suggestion_of
 from meshtop.views.reports.whatif import strict_answer, strict_document, strict_unknowns
@@ -41,7 +59,11 @@ WORLDS = (
     ("plaintext-intruder", "", "ocm"),
     ("everyday", "external", "none"),
     ("everyday", "ambient", "none"),
+    ("expiring-certificate", "", "none"),
+    ("lagging-control-plane", "", "none"),
 )
+LATER_SECONDS = 900.0
+"""After how long a world is looked at: what is wrong in it takes a while to show in its figures."""
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
 FIELDS = {
     "nodes": ("Node",),
@@ -55,19 +77,19 @@ FIELDS = {
     "webhooks": ("MutatingWebhookConfiguration",),
 }
 """The fields of an Inventory, and the kinds that fill them."""
-KNOWN = {kind.key for kind in (*BUILTIN, *CONFIG, *IDENTITY, *REGISTRIES)} | {
+KNOWN = {kind.key for kind in (*BUILTIN, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)} | {
     kind for kinds in FIELDS.values() for kind in kinds
 }
-METRICS = {name: group.query for group in CONTROL for name in group.names}
-QUERIES = {metric.field for metric in TRAFFIC} | set(METRICS.values())
+QUERIES = {*(metric.field for metric in TRAFFIC), *(group.query for group in CONTROL)}
 
 
 async def _look(scenario: str, world: str, registry: str) -> Snapshot:
-    simulated = SimulatedWorld(scenario, services=3)
+    simulated = SimulatedWorld(scenario, services=3, asked=EVERYTHING_WITH_FINDINGS)
     options = Options(3, 3, 1, registry, **({"world": world} if world else {}))
     simulated.world = World(options, lambda: simulated.now, scenario, 0.0)
     with tempfile.TemporaryDirectory() as folder:
         async with simulated.observed(Path(folder)) as observatory:
+            simulated.now += LATER_SECONDS
             return await simulated.look(observatory)
 
 
@@ -135,28 +157,7 @@ def watched(snapshot: Snapshot, seen: set[str]) -> Snapshot:
 
 def only(snapshot: Snapshot, asked: Asked) -> Snapshot:
     """The snapshot as it is when no more than that was asked."""
-    kinds, queries = asked.kinds, asked.queries
-    assert kinds is not None
-    assert queries is not None
-
-    def one(cluster: ClusterSnapshot) -> ClusterSnapshot:
-        inventory, telemetry = cluster.inventory, cluster.telemetry
-        if inventory is not None:
-            inventory = structs.replace(
-                inventory,
-                **{f: () for f, of in FIELDS.items() if f != "config_maps" and not kinds.intersection(of)},
-                config={kind: objects for kind, objects in inventory.config.items() if kind in kinds},
-                kinds=tuple(status for status in inventory.kinds if status.kind in kinds),
-            )
-        if telemetry is not None:
-            telemetry = structs.replace(
-                telemetry,
-                **{metric.field: () for metric in TRAFFIC if metric.field not in queries},
-                control=tuple(s for s in telemetry.control if METRICS[s.metric] in queries),
-            )
-        return structs.replace(cluster, inventory=inventory, telemetry=telemetry)
-
-    return structs.replace(snapshot, asked=asked, clusters=tuple(map(one, snapshot.clusters)))
+    return narrowed(snapshot, WhatIsRead(asked=asked, canaries=True, courses=True, traced=True, plaintext=True))
 
 
 def _rows(kind: str) -> Callable[[Picture], object]:
@@ -195,8 +196,31 @@ def _owned(picture: Picture) -> object:
     return first_tenancy(picture.owners), sorted(picture.owners.all_known())
 
 
+CHANGE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: nowhere, namespace: shop}
+spec: {hosts: [nowhere], http: [{route: [{destination: {host: gone, subset: none}}]}]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: reader, labels: {istio.io/rev: other}}
+rules: []
+"""
+
+
+def _analyzed(picture: Picture) -> object:
+    read = [ReadFiles(cluster="", inventory=manifests([CHANGE]).inventory)]
+    after = Picture(laid_over(picture.snapshot, read))
+    return analyze_clusters(picture, Query()), analyze_changes(picture, after, read, Query())
+
+
 NARROW = {
-    **{kind.name: (asked_for(kind.name), _rows(kind.name)) for kind in KINDS if asked_for(kind.name).kinds is not None},
+    **{
+        kind.name: (asked_for(kind.name), _rows(kind.name))
+        for kind in KINDS
+        if asked_for(kind.name) not in (EVERYTHING_ASKED, EVERYTHING_WITH_FINDINGS)
+    },
     "graph": (GRAPH, lambda picture: service_graph(picture, Query(), Sight(grouping=BY_CLUSTER))),
     "whatif strict": (STRICT, _strict),
     "whatif evacuate": (EVACUATE, _evacuate),
@@ -204,18 +228,20 @@ NARROW = {
     "access who and reach": (REACH, _reached),
     "access": (OWNERS, _owned),
     "config init": (FIRST_SETTINGS, _owned),
+    "analyze": (ANALYZE, _analyzed),
 }
+ONLY_COMPARED = {"whatif strict", "findings", "analyze"}
+"""What goes through a whole configuration, or through calls with all their figures, whatever comes of it."""
 
 
-@pytest.mark.parametrize("name", [name for name in NARROW if name != "whatif strict"])
+@pytest.mark.parametrize("name", [name for name in NARROW if name not in ONLY_COMPARED])
 def test_nothing_is_looked_at_that_was_not_asked_for(name: str, worlds: list[Snapshot]) -> None:
-    # `whatif strict` copies a cluster's configuration to change one kind of it: only its answer is compared, below.
     asked, show = NARROW[name]
     seen: set[str] = set()
     for snapshot in worlds:
         show(Picture(watched(snapshot, seen)))
-    allowed = {*(asked.kinds or ()), *(asked.queries or ())}
-    assert seen <= allowed
+    assert [kind for kind in seen - QUERIES if not asked.asks_kind(kind)] == []
+    assert [query for query in seen & QUERIES if not asked.asks_query(query)] == []
 
 
 @pytest.mark.parametrize("name", NARROW)
@@ -226,12 +252,58 @@ def test_the_answer_is_the_same_with_no_more_asked(name: str, worlds: list[Snaps
         assert msgspec.json.encode(show(narrow)) == msgspec.json.encode(show(whole))
 
 
+def test_two_moments_differ_in_the_same_with_no_more_asked(worlds: list[Snapshot]) -> None:
+    def compared(before: Snapshot, after: Snapshot) -> MomentsCompared:
+        return compare_moments(Picture(before), Picture(after), Query(), ("then", "now"))
+
+    told: set[str] = set()
+    for before, after in pairwise(worlds):
+        whole = compared(before, after)
+        assert msgspec.json.encode(compared(only(before, DIFF), only(after, DIFF))) == msgspec.json.encode(whole)
+        told |= {item.what for item in whole.items}
+    assert told == {"cluster", "weights", "object", "workload", "call"}
+
+
+def test_findings_are_worked_out_from_all_kinds_but_those_of_roles() -> None:
+    """Any object may not be of its kind's form; a role has none that a rule knows."""
+    assert asked_for("findings").kinds == frozenset(KNOWN - {kind.key for kind in IDENTITY})
+    assert asked_for("findings").findings
+
+
+def test_findings_tell_of_all_that_is_worked_out_from_what_they_ask(worlds: list[Snapshot]) -> None:
+    """None of the worlds would be right by having nothing to tell."""
+    for world in worlds:
+        assert view("findings").all_items(Picture(world))
+    codes = {item.code for world in worlds for item in view("findings").all_items(Picture(only(world, ANALYZE)))}
+    assert {code.rstrip("0123456789").partition("-")[0] for code in codes} >= {"CERT", "IST", "MTLS"}
+
+
+def test_doctor_asks_everything_as_its_answer_is_what_could_be_asked(worlds: list[Snapshot]) -> None:
+    def report(snapshot: Snapshot) -> bytes:
+        return msgspec.json.encode(examine(snapshot, dict))
+
+    world = worlds[1]
+    whole = report(only(world, DOCTOR))
+    inventories = [cluster.inventory for cluster in world.clusters if cluster.inventory is not None]
+    kinds = {status.kind for inventory in inventories for status in inventory.kinds} & KNOWN
+    findings_only = {kind.key for kind in JUDGED if kind.key not in FIELDS["webhooks"]}
+    always = {"Namespace", "Service"}
+    for kind in kinds - findings_only - always:
+        assert report(only(world, Asked(frozenset(KNOWN - {kind})))) != whole, kind
+    told = [cluster.telemetry for cluster in world.clusters if cluster.telemetry is not None]
+    metrics = {sample.metric for telemetry in told for sample in telemetry.control}
+    answered = {m.field for m in TRAFFIC if any(getattr(telemetry, m.field) for telemetry in told)}
+    answered |= {group.query for group in CONTROL if metrics.intersection(group.names)}
+    for query in answered:
+        assert report(only(world, Asked(queries=frozenset(QUERIES - {query})))) != whole, query
+    assert answered >= {"requests", "duration_buckets", "control_certificates"}
+
+
 @pytest.mark.parametrize("name", NARROW)
 def test_what_is_asked_exists(name: str) -> None:
     asked, _ = NARROW[name]
-    assert asked.kinds is not None
+    assert (asked.kinds or KNOWN) <= KNOWN
     assert asked.queries is not None
-    assert asked.kinds <= KNOWN
     assert asked.queries <= QUERIES
 
 

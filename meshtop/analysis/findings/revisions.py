@@ -32,6 +32,7 @@ from meshtop.model.mesh import MeshFacts
 
 REVISION = "istio.io/rev"
 INJECT = "sidecar.istio.io/inject"
+_RBAC = "rbac.authorization.k8s.io"
 _REDIRECTED = "ambient.istio.io/redirection"
 _TOPOLOGY = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
 _CLUSTER_SET = ".svc.clusterset.local"
@@ -386,7 +387,10 @@ def _revisions(cluster: JudgedCluster, members: Sequence[JudgedCluster]) -> Iter
     by_revision: dict[str, Tree] = {}
     for istiod in found:
         by_revision.setdefault(revision_of(istiod), settings_among(inventory, [istiod]).mesh or {})
-    labelled = any(REVISION in obj.meta.labels for objects in inventory.config.values() for obj in objects)
+    # A control plane reads no roles; whoever installs it may label its own with its revision.
+    labelled = any(
+        REVISION in obj.meta.labels for objects in inventory.config.values() for obj in objects if obj.group != _RBAC
+    )
     configs = list(by_revision.values())
     if len(by_revision) < 2 or (not labelled and all(config == configs[0] for config in configs)):
         names = _names(next(iter(by_revision)), inventory) if len(by_revision) == 1 and labelled else frozenset()

@@ -141,7 +141,7 @@ class WhatIfScreen(MeshScreen):
         if not self._questions:
             return PictureRequest()
         question = self._questions[self._number]
-        return PictureRequest(asked=question.asked, judged=question.judged)
+        return PictureRequest(asked=question.asked)
 
     def refresh_picture(self, picture: Picture) -> None:
         """Ask again, of what is read now."""

@@ -102,7 +102,7 @@ class Extras:
             *([self._read_secrets(self.homes)] if self._asked.asks_kind("Secret") else ()),
         )
 
-    async def read_judged(self, seen: ControlPlanes, gateways: tuple[str, ...]) -> None:
+    async def read_for_findings(self, seen: ControlPlanes, gateways: tuple[str, ...]) -> None:
         """Read what only findings need: injectors' values, CRDs, and the names of Secrets where gateways run.
 
         Of CRDs and Secrets only the metadata is asked for. Call it after `read_control_planes`.

@@ -68,7 +68,7 @@ class KubernetesSource:
     Of kinds that are not `asked` for, nothing is read and no status is given: they are not known, and never absent.
     Namespaces and Services are always read, because they tell which cluster this is and where its Prometheus is.
     `discovery_folder` is where API discovery is kept between runs.
-    With `judged`, what only findings on the configuration need is read too; with `traced`, the marks of changes.
+    With `traced` the marks of changes are read too.
     """
 
     def __init__(
@@ -80,7 +80,6 @@ class KubernetesSource:
         pace: Pace | None = None,
         registries: bool = True,
         identify: bool = False,
-        judged: bool = False,
         traced: bool = False,
         queue: ListingQueue | None = None,
         namespaces: Sequence[str] = (),
@@ -91,7 +90,7 @@ class KubernetesSource:
         self._queue = queue
         self._waited = 0.0
         self._waiting_since: float | None = None
-        self._judged = judged
+        self._findings = asked.findings
         self._asked_more = asyncio.Event()
         """Set when more is asked for than before, so that the loops that rest look at once; then replaced."""
         installable = (*CONFIG, *IDENTITY, *JUDGED, *(REGISTRIES if registries else ()))
@@ -141,25 +140,25 @@ class KubernetesSource:
             not_asked=self._not_asked(),
         )
 
-    def attend(self, kinds: frozenset[str] | None) -> None:
-        """Watch these kinds; those of the others that change rarely are listed once a minute. None: watch all."""
-        self._link.attend(kinds)
+    def attend(self, attended: Asked) -> None:
+        """Watch its kinds; those of the others that change rarely are listed once a minute.
 
-    def judge(self) -> None:
-        """Read from now on what only findings on the configuration need, too; at once, if it is followed."""
-        if not self._judged:
-            self._judged = True
+        With `findings` what only these need is read too, from now on; at once, if the cluster is followed.
+        """
+        self._link.attend(attended.kinds)
+        if attended.findings and not self._findings:
+            self._findings = True
             self._asked_more.set()
             self._asked_more = asyncio.Event()
 
     @property
     def _installable(self) -> tuple[ApiKind, ...]:
         """The kinds to read wherever they are installed."""
-        return tuple(kind for kind in self._asked_kinds if self._judged or kind not in JUDGED)
+        return tuple(kind for kind in self._asked_kinds if self._findings or kind not in JUDGED)
 
     def _not_asked(self) -> tuple[str, ...]:
         """The kinds that are not read, as nobody has looked at findings yet."""
-        if self._judged or not self._link.following:
+        if self._findings or not self._link.following:
             return ()
         return tuple(sorted(kind.key for kind in self._asked_kinds if kind in JUDGED and kind.group != ADMISSION))
 
@@ -333,8 +332,8 @@ class KubernetesSource:
                 group.create_task(reader.list_once())
             listed = group.create_task(self._list_config())
             read = group.create_task(self._read_extras())
-            if self._judged:
-                group.create_task(self._read_judged(listed, read))
+            if self._findings:
+                group.create_task(self._read_for_findings(listed, read))
             if self._traces is not None:
                 group.create_task(self._read_traces(listed, read))
             group.create_task(self._note_services())
@@ -418,7 +417,7 @@ class KubernetesSource:
             ControlPlanes(self._objects("Deployment"), self._objects("Pod"), self._objects("Namespace"))
         )
 
-    async def _read_judged(self, *after: asyncio.Task[None]) -> None:
+    async def _read_for_findings(self, *after: asyncio.Task[None]) -> None:
         """Read what is not watched and only findings need, once it is known where gateways run."""
         # Most commands read nothing for findings, and start without their rules.
         from meshtop.analysis.findings.gateways import gateway_homes
@@ -427,7 +426,7 @@ class KubernetesSource:
         await self._known("Pod")
         kind = next(kind for kind in CONFIG if (kind.group, kind.name) == (NETWORKING, "Gateway"))
         reader = self._config.get(kind)
-        await self._extras.read_judged(
+        await self._extras.read_for_findings(
             ControlPlanes(self._objects("Deployment"), self._objects("Pod"), self._objects("Namespace")),
             gateway_homes(reader.objects if reader is not None else (), self._objects("Pod")),
         )
@@ -463,8 +462,8 @@ class KubernetesSource:
         while True:
             await self._link.up.wait()
             await self._read_extras(sparing=True)
-            if self._judged:
-                await self._read_judged()
+            if self._findings:
+                await self._read_for_findings()
             if self._traces is not None and self._link.is_looked_at(EVENT.name) and self._traces.is_due():
                 await self._discovered.wait()
                 await self._read_traces()

@@ -6,7 +6,7 @@ view work out several worlds, and finds whatever it looks at without having it h
 
 from __future__ import annotations
 
-from meshtop.analysis.traffic.metrics import TRAFFIC
+from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.constants import FEDERATED_KINDS
 
@@ -63,6 +63,30 @@ def _asking(*kinds: str, control: tuple[str, ...] = (), traffic: bool = True) ->
 _MTLS = _asking(*_MUTUAL_TLS)
 _ACCESS = _asking(*_MUTUAL_TLS, *_POLICIES)
 _HOSTS = ("EndpointSlice", "DestinationRule", "ServiceExport", "ServiceImport", "ServiceDNSRecord")
+_CONFIGURED = (
+    *("EnvoyFilter", "ProxyConfig", "WasmPlugin", "Telemetry", "WorkloadGroup", "TLSRoute", "GatewayClass"),
+    *("ValidatingWebhookConfiguration", "Canary", "Rollout"),
+)
+"""What else makes up the configuration of a mesh."""
+_FINDINGS = Asked(
+    frozenset(
+        (
+            *(*_MESH, *_MACHINES, *_HOSTS, *_REGISTRIES, *_PROPAGATED, *_MUTUAL_TLS, *_POLICIES),
+            *(*_ROUTES, *_CONFIGURED),
+        )
+    ),
+    frozenset(
+        (*_CALLS, *("request_messages", "response_messages"), *_REMOTES, *(group.query for group in CONTROL)),
+    ),
+    findings=True,
+)
+"""What any object may break, and so all kinds but those of RBAC, which no rule looks at.
+
+Of calls it is who calls whom, how often, and by mutual TLS: messages tell of gRPC streams that have not ended yet, and
+latencies and sizes tell nothing.
+"""
+_CANARIES = Asked(None, frozenset((*(metric.field for metric in TRAFFIC), *_REMOTES, "control_rates")))
+"""Any kind may own a route or hold one; `control_rates` tell when changed weights have reached the proxies."""
 _BY_VIEW = {
     "clusters": _asking(*_REGISTRIES),
     "namespaces": _asking(),
@@ -85,8 +109,10 @@ _BY_VIEW = {
     "alerts": _asking(traffic=False),
     "slos": _asking(traffic=False),
     "localities": _asking("EndpointSlice"),
+    "canaries": _CANARIES,
+    "findings": _FINDINGS,
 }
-"""Kinds of views that look at everything are left out: canaries, drift, findings, attention."""
+"""Kinds of views that look at everything are left out: drift, changes, attention."""
 GRAPH = _ACCESS
 """What the service graph is worked out from: edges as `edges` shows them."""
 STRICT = _MTLS
@@ -104,17 +130,14 @@ OWNERS = Asked(frozenset({"Namespace"}), frozenset())
 """Which namespaces there are and whose: access policies, and what they hide."""
 FIRST_SETTINGS = Asked(frozenset({"Namespace", "Service"}), frozenset({"requests"}))
 """Whose namespaces are, which clusters answer, and behind which Service a Prometheus does."""
-APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)))
+APPLY = Asked(None, frozenset((*_CALLS, *_REMOTES)), findings=True)
 """All kinds, since findings come and go with them, and who calls whom: over a whole day, latencies would cost most."""
-
-
-_JUDGED = frozenset({"findings"})
-"""Kinds for which what only the rules on the configuration look at is asked too: much of it few users may read."""
-
-
-def judged_for(kind: str) -> bool:
-    """Whether the items of a kind also take what only findings on the configuration need."""
-    return kind in _JUDGED
+ANALYZE = _FINDINGS
+"""Findings as `findings` shows them, of the clusters or of what they would be with manifests applied."""
+DIFF = Asked(None, _CANARIES.queries, findings=True)
+"""All kinds, since every object is compared, and weights and calls with their figures."""
+DOCTOR = EVERYTHING_ASKED
+"""All kinds and queries: whether each can be asked, and how much it answers, is what doctor says."""
 
 
 def asked_for(kind: str) -> Asked:

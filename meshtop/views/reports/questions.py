@@ -59,11 +59,6 @@ class WhatIfQuestion(Struct, frozen=True, kw_only=True):
             ForecastKind.APPLY: asks.APPLY,
         }[self.kind]
 
-    @property
-    def judged(self) -> bool:
-        """Whether it also takes what is read for findings alone: they come and go with objects."""
-        return self.kind is ForecastKind.APPLY
-
 
 class ObjectsRefused(MeshtopError):
     """Text in which there are no objects to forecast: what is wrong with it, and in which line where that is known."""

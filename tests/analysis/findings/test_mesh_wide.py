@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import structs
 
 from meshtop.analysis.findings.judge import HIDDEN_OBJECTS, judge_config
-from meshtop.analysis.findings.revisions import JudgedCluster
+from meshtop.analysis.findings.revisions import JudgedCluster, revisions_of
 from meshtop.model.evidence import WhyUnknown
-from meshtop.model.kube import Inventory, KindStatus, Meta
+from meshtop.model.kube import ConfigObject, Inventory, KindStatus, Meta
 from meshtop.model.mesh import ControlPlane, MeshFacts
 from tests.analysis.findings.worlds import cluster, codes, found, istio, namespace, obeying, pod, service
 
@@ -82,6 +82,26 @@ spec: {{template: {{metadata: {{labels: {{app: istiod, istio.io/rev: {rev}}}}}, 
     tag = Meta(name="tag", labels={"istio.io/rev": "new", "istio.io/tag": "prod"})
     tagged = structs.replace(tagged, inventory=structs.replace(tagged.inventory, webhooks=(tag,)))
     assert codes(tagged, only="destination-subsets") == []
+
+
+def test_roles_labelled_with_a_revision_divide_nothing() -> None:
+    """No control plane reads them, and findings are the same where they are not read."""
+    istiods = "".join(
+        f"""
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: istiod-{rev}, namespace: istio-system, labels: {{app: istiod, istio.io/rev: {rev}}}}}
+spec: {{template: {{metadata: {{labels: {{app: istiod, istio.io/rev: {rev}}}}}, spec: {{containers: []}}}}}}
+"""
+        for rev in ("old", "new")
+    )
+    plain = cluster(istiods)
+    assert len(list(revisions_of([plain]))) == 1
+    meta = Meta(name="istiod", labels={"istio.io/rev": "new"})
+    role = ConfigObject(group="rbac.authorization.k8s.io", version="v1", kind="ClusterRole", meta=meta, spec={})
+    inventory = structs.replace(plain.inventory, config={"ClusterRole": (role,)})
+    assert len(list(revisions_of([structs.replace(plain, inventory=inventory)]))) == 1
 
 
 def test_services_that_differ_are_told_once_for_the_mesh() -> None:

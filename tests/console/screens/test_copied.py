@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshtop.console.screens.evidence import EvidenceScreen
+from meshtop.console.screens.fleet import FleetScreen
 from meshtop.console.screens.object import ClusterPagesScreen
 from meshtop.console.screens.text import MOST_COPIED
 from meshtop.console.widgets.line_widget import LineView, wrapped_lines

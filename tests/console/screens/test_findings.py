@@ -12,6 +12,7 @@ from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.findings import FindingsScreen
 from meshtop.console.terminal.look import Look
 from meshtop.console.widgets.line_widget import CellsLine
+from meshtop.model.asked import Asked
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.views.picture.query import Query
 from tests.analysis.security.mtls.objects import config, destination_rule
@@ -147,22 +148,22 @@ async def test_an_empty_page_names_what_was_asked() -> None:
 
 
 def test_only_who_draws_findings_asks_for_what_only_they_need() -> None:
-    judged: list[bool] = []
-    session = session_with_thread([], judged)
+    told: list[Asked] = []
+    session = session_with_thread(told)
     session.request = PictureRequest(kinds=frozenset({"clusters"}), attention=Query())
     session.request = PictureRequest(kinds=frozenset({"mtls", "findings"}), table=("mtls", Query()))
     session.request = PictureRequest(kinds=frozenset({"findings"}), table=("findings", Query()))
     session.request = PictureRequest(details=(("findings", "x"),))
-    assert judged == [False, False, True, True]
+    assert [asked.findings for asked in told] == [False, False, True, True]
 
 
 async def test_the_place_and_a_finding_ask_for_it() -> None:
     app = stage(faulty_world())
     async with app.run_test(size=(140, 40)) as pilot:
         await settled(pilot)
-        assert not session_of(app).request.judges()
+        assert not session_of(app).request.attended().findings
         await opened(app, pilot)
-        assert session_of(app).request.judges()
+        assert session_of(app).request.attended().findings
 
 
 @pytest.fixture

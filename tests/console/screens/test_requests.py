@@ -29,21 +29,19 @@ from tests.console.stage import busy_world, session_of, stage
 class ToldObservatory(Observatory):
     """An observatory of nothing that notes what it is told of."""
 
-    def __init__(self, told: list[Asked], judged: list[bool]) -> None:
+    def __init__(self, told: list[Asked]) -> None:
         self._told_of = told
-        self._told_to_judge = judged
 
-    def attend(self, attended: Asked, *, judged: bool = False) -> None:
+    def attend(self, attended: Asked) -> None:
         self._told_of.append(attended)
-        self._told_to_judge.append(judged)
 
 
-def session_with_thread(told: list[Asked], judged: list[bool] | None = None) -> ConsoleSession:
+def session_with_thread(told: list[Asked]) -> ConsoleSession:
     """A session whose observatory is told at once."""
 
     class Told(ConsoleSession):
         def tell(self, action: Callable[[Observatory], None]) -> None:
-            action(ToldObservatory(told, [] if judged is None else judged))
+            action(ToldObservatory(told))
 
     return Told(ConsoleOptions(settings=Settings), MessagePump())
 

@@ -184,13 +184,13 @@ async def test_while_it_is_open_what_it_takes_is_read_and_no_longer() -> None:
         await answered(pilot)
         session = session_of(app)
         assert session.request.attended() == asks.STRICT
-        assert not session.request.judges()
+        assert not session.request.attended().findings
         await press(pilot, "tab")
         await answered(pilot)
         assert session.request.attended() == asks.APPLY
-        assert session.request.judges()
+        assert session.request.attended().findings
         await press(pilot, "escape")
-        assert not session.request.judges()
+        assert not session.request.attended().findings
 
 
 async def test_a_newer_picture_is_a_newer_answer() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from meshtop.model.asked import EVERYTHING_WITH_FINDINGS
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
 from meshtop.sources.kubernetes.manifests import manifests
@@ -52,7 +53,9 @@ spec: {hosts: catalog}
 
 def test_the_calm_demo_has_no_error_and_six_broken_objects_give_theirs() -> None:
     async def once(kubeconfig: str) -> Picture:
-        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=LIMIT_SECONDS, judged=True)
+        observatory = open_observatory(
+            Settings(), kubeconfig=kubeconfig, timeout_seconds=LIMIT_SECONDS, asked=EVERYTHING_WITH_FINDINGS
+        )
         try:
             return Picture(await observatory.once(plaintext=True))
         finally:

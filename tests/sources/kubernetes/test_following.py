@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from msgspec import structs
 
+from meshtop.model.asked import Asked
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
@@ -271,7 +272,7 @@ async def test_what_changes_rarely_is_watched_only_while_somebody_looks_at_it(tm
     with served(Api(groups={**ISTIO, "telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
         connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
         source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=0.02))
-        source.attend(frozenset({"Pod"}))
+        source.attend(Asked(frozenset({"Pod"})))
         async with following(source):
             await until(lambda: len(api.asked_for(TELEMETRIES)) >= 4 and api.asked_for(VIRTUAL_SERVICES, watch="true"))
             assert not api.asked_for(TELEMETRIES, watch="true")
@@ -282,7 +283,7 @@ async def test_what_changes_rarely_is_watched_only_while_somebody_looks_at_it(tm
             api.objects[TELEMETRIES] = [object_named("mesh-default")]
             await until(lambda: kind(source, "Telemetry").count == 1)
 
-            source.attend(frozenset({"Telemetry"}))
+            source.attend(Asked(frozenset({"Telemetry"})))
             await until(lambda: api.watches.get(TELEMETRIES))
             assert not [note for note in source.status.notes if "no open view" in note]
             event = {"type": "ADDED", "object": object_named("other", version="200")}
@@ -295,10 +296,10 @@ async def test_who_looks_does_not_wait_for_the_next_list(tmp_path: Path) -> None
     with served(Api(groups={"telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
         connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
         source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=10_000.0))
-        source.attend(frozenset())
+        source.attend(Asked(frozenset()))
         async with following(source):
             await until(lambda: kind(source, "Telemetry").state == "fresh")
-            source.attend(None)
+            source.attend(Asked())
             await until(lambda: api.watches.get(TELEMETRIES))
             assert len(api.asked_for(TELEMETRIES)) == 2, "one list, and a watch that goes on from it"
         await connection.close()
@@ -323,6 +324,7 @@ async def test_who_looks_does_not_wait_for_the_next_list(tmp_path: Path) -> None
         ("services", "ServiceExport", True),
         ("trust", "ClusterSPIFFEID", True),
         ("findings", "EnvoyFilter", True),
+        ("findings", "ClusterRole", False),
         ("drift", "ClusterRole", True),
     ],
 )
@@ -338,11 +340,11 @@ async def test_screens_that_open_and_close_quickly_cost_one_watch(tmp_path: Path
     with served(Api(groups={"telemetry.istio.io": {"v1": ["telemetries"]}})) as api:
         connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
         source = KubernetesSource(connection, pace=structs.replace(QUICK, unattended=10_000.0))
-        source.attend(frozenset())
+        source.attend(Asked(frozenset()))
         async with following(source):
             await until(lambda: kind(source, "Telemetry").state == "fresh")
             for looked_at in (frozenset({"Telemetry"}), frozenset({"Pod"})) * 5:
-                source.attend(looked_at)
+                source.attend(Asked(looked_at))
                 await until(lambda: api.watches.get(TELEMETRIES))
             # It is watched on after the last one closed, and shows what comes as long as it lasts.
             event = {"type": "ADDED", "object": object_named("other", version="200")}
@@ -359,7 +361,7 @@ async def test_a_list_that_is_missing_makes_a_kind_stale_though_nobody_looks(tmp
         connection = Connection(ref_to(write_kubeconfig(tmp_path / "config", api.url)))
         pace = structs.replace(QUICK, refresh=5.0, unattended=10_000.0)
         source = KubernetesSource(connection, pace=pace, clock=lambda: now)
-        source.attend(frozenset())
+        source.attend(Asked(frozenset()))
         async with following(source):
             await until(lambda: kind(source, "Telemetry").state == "fresh")
             now += 12_000.0

@@ -11,6 +11,7 @@ from msgspec import structs
 from meshtop.demo.kube.access import admin, viewer
 from meshtop.demo.kube.app import kube_app
 from meshtop.demo.kube.store import KubeStore
+from meshtop.model.asked import Asked
 from meshtop.model.evidence import ABSENT, READ, WhyUnknown
 from meshtop.model.kube import GATEWAY_SECRETS, INJECTORS, Inventory
 from meshtop.model.state import State
@@ -77,13 +78,13 @@ def store() -> KubeStore:
     return found
 
 
-async def read(tmp_path: Path, *, judged: bool, token: str = "good") -> tuple[Inventory, State]:
+async def read(tmp_path: Path, *, findings: bool, token: str = "good") -> tuple[Inventory, State]:
     with running(
         lambda: kube_app(store(), git_version="v1.32.4", accounts=[admin(token="good"), viewer(token="poor")])
     ) as server:
         ref = ref_to(write_kubeconfig(tmp_path / "config", server.url, {"token": token}))
         connection = Connection(ref, timeout_seconds=10)
-        source = KubernetesSource(connection, pace=QUICK, judged=judged)
+        source = KubernetesSource(connection, pace=QUICK, asked=Asked(findings=findings))
         await source.list_all()
         inventory, state = source.inventory(), source.status.state
         await connection.close()
@@ -92,7 +93,7 @@ async def read(tmp_path: Path, *, judged: bool, token: str = "good") -> tuple[In
 
 
 async def test_nothing_of_it_is_read_where_nobody_asks(tmp_path: Path) -> None:
-    inventory, _ = await read(tmp_path, judged=False)
+    inventory, _ = await read(tmp_path, findings=False)
     for kind in (
         "EnvoyFilter",
         "ValidatingWebhookConfiguration",
@@ -106,7 +107,7 @@ async def test_nothing_of_it_is_read_where_nobody_asks(tmp_path: Path) -> None:
 
 
 async def test_it_is_read_where_findings_are_asked_for(tmp_path: Path) -> None:
-    inventory, _ = await read(tmp_path, judged=True)
+    inventory, _ = await read(tmp_path, findings=True)
     assert [obj.meta.name for obj in inventory.config["EnvoyFilter"]] == ["lua"]
     assert inventory.evidence("WasmPlugin") == ABSENT
     assert inventory.evidence("EnvoyFilter") == READ
@@ -122,17 +123,17 @@ async def test_it_is_read_where_findings_are_asked_for(tmp_path: Path) -> None:
 
 
 async def test_of_secrets_the_names_are_read_where_gateways_run(tmp_path: Path) -> None:
-    inventory, _ = await read(tmp_path, judged=True)
+    inventory, _ = await read(tmp_path, findings=True)
     assert [(secret.meta.key, secret.keys) for secret in inventory.credentials] == [(("edge", "cert-edge"), None)]
     assert "c2VjcmV0" not in repr(inventory)
     assert inventory.evidence(GATEWAY_SECRETS) == READ
 
 
-@pytest.mark.parametrize("judged", [False, True])
-async def test_what_may_not_be_read_is_unknown_and_no_gap_of_the_cluster(tmp_path: Path, judged: bool) -> None:
-    inventory, state = await read(tmp_path, judged=judged, token="poor")
-    assert inventory.evidence(GATEWAY_SECRETS).why is (WhyUnknown.DENIED if judged else WhyUnknown.NOT_READ)
-    assert state is (await read(tmp_path, judged=False, token="poor"))[1]
+@pytest.mark.parametrize("findings", [False, True])
+async def test_what_may_not_be_read_is_unknown_and_no_gap_of_the_cluster(tmp_path: Path, findings: bool) -> None:
+    inventory, state = await read(tmp_path, findings=findings, token="poor")
+    assert inventory.evidence(GATEWAY_SECRETS).why is (WhyUnknown.DENIED if findings else WhyUnknown.NOT_READ)
+    assert state is (await read(tmp_path, findings=False, token="poor"))[1]
 
 
 async def test_who_opens_findings_later_has_it_read_then(tmp_path: Path) -> None:
@@ -151,7 +152,7 @@ async def test_who_opens_findings_later_has_it_read_then(tmp_path: Path) -> None
             assert before.evidence("EnvoyFilter").why is WhyUnknown.NOT_READ
             said = "Not asked yet, as only findings need them: EnvoyFilter, ProxyConfig, WasmPlugin."
             assert said in source.status.notes
-            source.judge()
+            source.attend(Asked(findings=True))
 
             def evident(kind: str) -> bool:
                 inventory = source.inventory()
