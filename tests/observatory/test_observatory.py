@@ -387,6 +387,19 @@ async def test_who_asks_for_a_refresh_does_not_wait_for_the_slowest(monkeypatch:
     assert not slow.released.is_set()
 
 
+async def test_who_asks_for_a_refresh_amid_a_picture_does_not_wait_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of it is in the picture after that one."""
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_SECONDS", 0.0)
+    observatory = observatory_of(feed_of("c", FakeKubernetes(), FakePrometheus()))
+    gathering = asyncio.create_task(observatory._gather())
+    await asyncio.sleep(0)
+    observatory.schedule.wake()
+    await gathering
+    assert observatory.schedule.hurried
+    await observatory._gather()
+    assert not observatory.schedule.hurried
+
+
 async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
     broken = FakeKubernetes(broken=ExceptionGroup("several", [KeyError("spec")]))
     snapshot = await observatory_of(
