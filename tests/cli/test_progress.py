@@ -42,8 +42,8 @@ async def test_a_terminal_that_is_gone_without_a_signal_holds_a_shift(monkeypatc
         # In each turn of the loop the reader would be called once more.
         for _ in range(5):
             await asyncio.sleep(0)
-        return
-        yield
+        for event in list[ActionEvent]():
+            yield event
 
     name = os.ttyname(slave)
     with open(name, encoding="utf-8") as keys, open(name, "w", encoding="utf-8") as lines:

@@ -17,6 +17,7 @@ from meshtop.console.widgets.graph_window import GraphScene
 from meshtop.model.snapshot import Snapshot
 from meshtop.views.frame.facts import Detail
 from meshtop.views.picture.picture import Picture
+from meshtop.views.reports.answers import WhatIfAnswer
 from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.patience import PATIENCE_SECONDS
@@ -38,7 +39,7 @@ WAYS: dict[str, tuple[str, ...]] = {
     "tenants": ("7", "enter", "escape", "1"),
     "Flow": ("2", "f", "escape", "1"),
     "tree of calls": ("3", "T", "escape", "1"),
-    "what-if": ("2", "W", "escape", "1"),
+    "what-if": ("2", "W", "escape", "W", "escape", "1"),
     "described": ("2", "D", "escape", "1"),
     "object": ("2", "Y", "escape", "1"),
     "settings": ("colon", *"settings", "enter", "escape", "1"),
@@ -125,7 +126,7 @@ async def test_a_closed_screen_keeps_no_picture() -> None:
             await settled(pilot)
             assert app.picture is not None
             shown = {id(app.picture), id(app.picture.snapshot)}
-            looked_for = (Picture, Snapshot, Detail, GraphScene)
+            looked_for = (Picture, Snapshot, Detail, GraphScene, WhatIfAnswer)
             kept = Counter(
                 type(one) for one in gc.get_objects() if isinstance(one, looked_for) and id(one) not in shown
             )
