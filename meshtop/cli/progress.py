@@ -94,8 +94,16 @@ def _keys(controls: Controls, loop: asyncio.AbstractEventLoop) -> Iterator[None]
     before = termios.tcgetattr(descriptor)
 
     def pressed() -> None:
-        key = os.read(descriptor, 1).decode(errors="replace").lower()
-        if key == "p":
+        try:
+            key = os.read(descriptor, 1).decode(errors="replace").lower()
+        except OSError:
+            key = ""
+        if not key:
+            # The terminal is gone. SIGHUP says so only where it controls the process, as it does not under nohup or in
+            # some containers, and the reader would be called in circles.
+            loop.remove_reader(descriptor)
+            controls.hold()
+        elif key == "p":
             (controls.resume if controls.paused else controls.pause)()
         elif key == "s":
             controls.skip()
@@ -111,4 +119,5 @@ def _keys(controls: Controls, loop: asyncio.AbstractEventLoop) -> Iterator[None]
         yield
     finally:
         loop.remove_reader(descriptor)
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -261,7 +261,7 @@ class ClusterFeed:
         self._slos_are_slow = True
         self._heard = False
         self._shown: tuple[Inventory | None, State] | None = None
-        """What the API server had told in the last Snapshot."""
+        """What the API server had told in the last Snapshot; None where something else is known to be told since."""
         self._refresh_seconds: float | None = None
         self._recent: ClusterSnapshot | None = None
         self._recent_at = 0.0
@@ -281,7 +281,11 @@ class ClusterFeed:
         """Whether the API server told something, other than that all is as it was, that is in no Snapshot yet."""
         if self._heard and self._shown is not None:
             inventory, state = self._shown
-            self._heard = self.kubernetes.inventory() is not inventory or self.kubernetes.status.state is not state
+            if self.kubernetes.inventory() is inventory and self.kubernetes.status.state is state:
+                self._heard = False
+            else:
+                # Said until the next Snapshot: to look again would make an inventory after each change.
+                self._shown = None
         return self._heard
 
     @property

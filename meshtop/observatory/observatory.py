@@ -244,14 +244,16 @@ class Observatory:
     async def _gather(self) -> None:
         """Wait for the other answers of this tick, because a Snapshot per cluster would cost as much each time."""
         loop = asyncio.get_running_loop()
-        began = loop.time()
+        began, awaited = loop.time(), self.schedule.hurried
         await asyncio.sleep(GATHER_SECONDS)
         while self._asking:
             hurried = self.schedule.hurried or any(feed.has_new_objects for feed in self.feeds)
             if loop.time() - began >= (GATHER_MOST_SECONDS if hurried else MEASURED_MOST_SECONDS):
                 break
             await asyncio.sleep(GATHER_SECONDS / 5)
-        self.schedule.hurried = False
+        if awaited:
+            # What was asked for in between may come after this Snapshot, and is waited for no longer then.
+            self.schedule.hurried = False
 
     @property
     def _asking(self) -> bool:

@@ -387,6 +387,43 @@ async def test_who_asks_for_a_refresh_does_not_wait_for_the_slowest(monkeypatch:
     assert not slow.released.is_set()
 
 
+class _Counting(FakeKubernetes):
+    """Gives another inventory at each look, as while everything changes, and counts the looks."""
+
+    looks = 0
+
+    def inventory(self) -> Inventory | None:
+        self.looks += 1
+        return Inventory(version=f"v1.{self.looks}")
+
+
+def test_what_is_new_is_looked_for_once_in_a_picture() -> None:
+    """In a storm of changes each look makes a whole inventory, and there are twenty looks a second."""
+    kubernetes = _Counting()
+    feed = feed_of("c", kubernetes, FakePrometheus())
+    for _ in range(2):
+        feed.snapshot()
+        feed._heard = True
+        before = kubernetes.looks
+        assert all(feed.has_new_objects for _ in range(5))
+        assert kubernetes.looks - before == 1
+    feed.snapshot()
+    assert not feed.has_new_objects
+
+
+async def test_who_asks_for_a_refresh_amid_a_picture_does_not_wait_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of it is in the picture after that one."""
+    monkeypatch.setattr("meshtop.observatory.observatory.GATHER_SECONDS", 0.0)
+    observatory = observatory_of(feed_of("c", FakeKubernetes(), FakePrometheus()))
+    gathering = asyncio.create_task(observatory._gather())
+    await asyncio.sleep(0)
+    observatory.schedule.wake()
+    await gathering
+    assert observatory.schedule.hurried
+    await observatory._gather()
+    assert not observatory.schedule.hurried
+
+
 async def test_a_defect_in_a_single_reading_costs_the_others_nothing(caplog: pytest.LogCaptureFixture) -> None:
     broken = FakeKubernetes(broken=ExceptionGroup("several", [KeyError("spec")]))
     snapshot = await observatory_of(

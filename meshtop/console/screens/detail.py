@@ -163,6 +163,10 @@ class DetailScreen(PlottedScreen):
         pages = self.detail_pages
         return pages[min(self._page or 0, len(pages) - 1)]
 
+    def let_go(self) -> None:
+        """It is closed: the rows of what is related are somebody else's."""
+        self._detail = None
+
     def refresh_picture(self, picture: Picture) -> None:
         """Show the item, or that it no longer exists."""
         found = self._detail = self.make_detail(picture)

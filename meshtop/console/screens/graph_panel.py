@@ -103,6 +103,10 @@ class GraphPanel(Vertical):
         work = partial(self._work, make, marks, plots_of(self).span.window(end))
         work_on_thread(self, work, exclusive=True, group="panel")
 
+    def let_go(self) -> None:
+        """The screen is closed: the rows of what is related are somebody else's."""
+        self._detail = None
+
     def _work(
         self,
         make: Callable[[], Detail],

@@ -18,10 +18,6 @@ class InnerSteps(Generic[Step]):
         self._behind: list[Step] = []
         self._ahead: list[Step] = []
 
-    def __bool__(self) -> bool:
-        """Whether there is a step to go back."""
-        return bool(self._behind)
-
     def leaving(self, here: Step) -> None:
         """Note that one goes on from here; what was ahead is another way."""
         self._behind.append(here)

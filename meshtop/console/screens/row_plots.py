@@ -13,7 +13,6 @@ from meshtop.console.widgets.chart import ChartView
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from meshtop.model.snapshot import Snapshot
     from meshtop.views.frame.facts import Detail
 
 MOST_PLOTS = 3
@@ -30,7 +29,8 @@ class RowPlots(Horizontal):
         super().__init__(classes="row-plots")
         self._courses = PlotCourses(self)
         self._shown_for: object = None
-        self._snapshot: Snapshot | None = None
+        self._moment: float | None = None
+        self._window_seconds = 0.0
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -40,10 +40,13 @@ class RowPlots(Horizontal):
             plot.can_focus = False
             yield plot
 
-    def show(self, found: Detail, snapshot: Snapshot) -> None:
-        """Show the plots of a row's detail; they are asked for once the cursor rests, and again when they are old."""
-        self._snapshot = snapshot
-        shown_for = (found.kind, found.key, snapshot.moment, snapshot.window_seconds, self._courses.span)
+    def show(self, found: Detail, moment: float | None, window_seconds: float) -> None:
+        """Show the plots of a row's detail; they are asked for once the cursor rests, and again when they are old.
+
+        `moment` (Unix seconds) is the past one that is shown, None the present; rates are over so many seconds.
+        """
+        self._moment, self._window_seconds = moment, window_seconds
+        shown_for = (found.kind, found.key, moment, window_seconds, self._courses.span)
         if shown_for != self._shown_for:
             self._shown_for = shown_for
             self._courses.choose(found.charts[:MOST_PLOTS])
@@ -57,8 +60,7 @@ class RowPlots(Horizontal):
             self._draw(number)
 
     def _ask(self) -> None:
-        if self._snapshot is not None:
-            self._courses.ask(self._snapshot.moment, self._snapshot.window_seconds)
+        self._courses.ask(self._moment, self._window_seconds)
 
     def on_lines_arrived(self, message: LinesArrived) -> None:
         """Draw what was asked for."""
@@ -71,9 +73,9 @@ class RowPlots(Horizontal):
         for plot in self.query(f"#row-plot-{number}").results(ChartView):
             charts = self._courses.charts
             plot.display = number < len(charts)
-            if plot.display and self._snapshot is not None:
-                lines, moment = self._courses.lines(number), self._snapshot.moment
-                plot.show(course(charts[number], lines, span=self._courses.span, moment=moment))
+            if plot.display:
+                lines = self._courses.lines(number)
+                plot.show(course(charts[number], lines, span=self._courses.span, moment=self._moment))
 
     def on_mount(self) -> None:
         """Draw what was given before there was anything to draw it on."""

@@ -311,7 +311,7 @@ class TableScreen(FilteredScreen):
         if plots is not None:
             plots.display = shown
             if shown and found is not None:
-                plots.show(found, picture.snapshot)
+                plots.show(found, picture.snapshot.moment, picture.snapshot.window_seconds)
 
     def arrange_side(self, *, shown: bool) -> bool:
         """Put the detail below the table where the rows leave half a screen empty, else beside it.

@@ -183,6 +183,10 @@ class WhatIfScreen(MeshScreen):
         assert self._pasted is not None, "without questions there is something pasted"
         return (objects_applied(self._pasted.text, home=self._pasted.home, clusters=self._pasted.clusters),)
 
+    def let_go(self) -> None:
+        """It is closed: what was forecast is a second picture's rows."""
+        self._answer = self._make = None
+
     def on_what_if_answered(self, message: WhatIfAnswered) -> None:
         """Show the answer, unless another question was chosen meanwhile; then ask what has come since."""
         self._busy = False

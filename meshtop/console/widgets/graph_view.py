@@ -197,6 +197,11 @@ class GraphView(LineWidget, can_focus=True):
         self._waiting = None
         self._start(make, afresh=afresh)
 
+    def let_go(self) -> None:
+        """The screen is closed: what was drawn is somebody else's, and so is what was to be drawn next."""
+        self.scene = self._waiting = None
+        self._placed = lambda: None
+
     def _start_waiting(self) -> None:
         """Start building a graph that waited for the worker, or for the widget's size."""
         if self._waiting is not None and self._worker is None:

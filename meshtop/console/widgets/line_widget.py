@@ -96,6 +96,10 @@ class LineView(Guarded, ScrollView, can_focus=True):
         self._make = make
         self.on_resize()
 
+    def let_go(self) -> None:
+        """The screen is closed: what lines would be made of is somebody else's."""
+        self._make, self._text_lines = None, []
+
     def on_resize(self) -> None:
         """Make the lines for the width."""
         width = self.scrollable_content_region.width

@@ -14,7 +14,8 @@ from typing import Any, TypeVar, cast
 Made = TypeVar("Made")
 
 KEPT_PARTS = 400_000
-"""Label sets and series that all plans of an engine may be made of: some 10 MB of references."""
+"""Label sets and series that all plans of an engine may be made of: some 10 MB of references, besides label sets that
+plans make (those without a name above all), of which none has more than it was made of."""
 WORTHWHILE = 8
 """Of fewer parts a plan is made as fast as it is found."""
 

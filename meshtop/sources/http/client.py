@@ -11,6 +11,7 @@ import httpx
 
 from meshtop import __version__
 from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
+from meshtop.sources.http.direct import NEW_CONNECTION
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
 from meshtop.sources.http.request import ServerAddress, ServerRequest
@@ -116,7 +117,8 @@ class ServerClient:
     async def open(self, request: httpx.Request, *, sent: Callable[[], None], again: bool) -> httpx.Response:
         """Send a request and give its answer, whose body is still to be read; `sent` is called for each sending.
 
-        With `again` it is sent a second time where the connection broke, as servers close idle ones just before use.
+        With `again` it is sent a second time, over a new connection, where the first broke: servers, and what stands
+        before them, close idle ones just before use, and often all of them at once.
         What writes is never sent twice: the server may have carried it out before the connection broke. Raises what
         httpx raises.
         """
@@ -127,6 +129,7 @@ class ServerClient:
             if not again:
                 raise
         sent()
+        request.extensions = {**request.extensions, NEW_CONNECTION: True}
         return await self._send(request)
 
     async def _send(self, request: httpx.Request) -> httpx.Response:

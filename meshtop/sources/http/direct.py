@@ -31,6 +31,8 @@ _NOT_LENT = 6
 refresh (`sources.prometheus.collecting`)."""
 SERVER_NAME = "sni_hostname"
 """A request's extension: the name that the server's certificate must have, where it is not the URL's host."""
+NEW_CONNECTION = "meshtop_new_connection"
+"""A request's extension: it goes over a connection of its own, for those that are idle may all be dead."""
 
 
 class PoolLimits(Struct, frozen=True):
@@ -126,7 +128,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
         connection: HttpConnection | None = None
         try:
             place = _place_of(request)
-            connection = self._take_idle(place) or self._borrow(place) or await self._soon_idle(place)
+            if not request.extensions.get(NEW_CONNECTION):
+                connection = self._take_idle(place) or self._borrow(place) or await self._soon_idle(place)
             self._busy[place] += 1
         except BaseException:
             self._turns.release()

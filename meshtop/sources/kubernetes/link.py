@@ -84,7 +84,7 @@ class ServerLink:
             await wait_at_most(left, self._attention)
 
     async def await_first_lists(self) -> None:
-        """Before a watch: let the first lists of everything go first, but no longer than a list may wait to be watched.
+        """Before a reader's first watch: let the first lists of everything go first, no longer than a list may wait.
 
         A watch shows what happened since its list, so that nothing is missed; and it can have the connection of a list.
         """

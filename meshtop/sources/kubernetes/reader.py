@@ -123,6 +123,7 @@ class KindReader:
     async def follow(self) -> None:
         """List, then watch until cancelled."""
         failures = 0
+        watched = False
         while True:
             await self._link.up.wait()
             began = self._link.clock()
@@ -136,7 +137,12 @@ class KindReader:
                     if not self._link.is_attended(self.kind.key):
                         self._resume = ""
                     continue
-                await self._link.await_first_lists()
+                if not watched:
+                    # Once only: a cluster that never comes to the end of its lists must not make every watch late.
+                    watched = True
+                    await self._link.await_first_lists()
+                    if not self._link.up.is_set():
+                        continue
                 lasted, useful = await self._watch()
                 failures = 0 if lasted or useful else failures
                 if lasted:

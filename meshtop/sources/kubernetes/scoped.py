@@ -107,6 +107,8 @@ class ScopedReader:
                 group.create_task(self._follow_namespaces(group))
         finally:
             self._tasks.clear()
+            # Of a kind that is no longer served nothing more comes, and its cluster's turn must not wait for it.
+            self.settled.set()
 
     def mark_unreachable(self, problem: SourceProblem) -> None:
         """Note that the server did not answer, so that this kind could not be read."""

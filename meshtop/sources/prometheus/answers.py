@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct, field
@@ -43,16 +43,19 @@ class QueryFailed(SourceProblem):
         super().__init__(state, message, remedy, code=code, too_much=too_much)
 
 
-class _Data(Struct):
+Part = TypeVar("Part")
+
+
+class _Data(Struct, Generic[Part]):
     result_type: str = field(default="", name="resultType")
-    result: list[msgspec.Raw] = field(default_factory=list)
+    result: list[Part] = field(default_factory=list)
 
 
-class _Envelope(Struct):
-    """The common frame of every answer. The result stays raw, so that a long one is decoded piece by piece."""
+class _Envelope(Struct, Generic[Part]):
+    """The common frame of every answer. A result of raw parts is decoded piece by piece, however long it is."""
 
     status: str = ""
-    data: _Data | None = None
+    data: _Data[Part] | None = None
     error: str = ""
     warnings: list[str] = field(default_factory=list)
     infos: list[str] = field(default_factory=list)
@@ -62,22 +65,6 @@ class _Envelope(Struct):
 class _RawSeries(Struct, gc=False):
     metric: msgspec.Raw
     value: tuple[float, str] | None = None
-
-
-class _SeriesData(Struct):
-    result_type: str = field(default="", name="resultType")
-    result: list[_RawSeries] = field(default_factory=list)
-
-
-class _SeriesEnvelope(Struct):
-    """As `_Envelope`, of an instant vector whose series are all understood."""
-
-    status: str = ""
-    data: _SeriesData | None = None
-    error: str = ""
-    warnings: list[str] = field(default_factory=list)
-    infos: list[str] = field(default_factory=list)
-    is_partial: bool = field(default=False, name="isPartial")
 
 
 class _Series(Struct, gc=False):
@@ -95,8 +82,8 @@ class _RangeSeries(Struct):
     values: list[tuple[float, str]] = field(default_factory=list)
 
 
-_envelope = msgspec.json.Decoder(_Envelope)
-_series_envelope = msgspec.json.Decoder(_SeriesEnvelope)
+_envelope = msgspec.json.Decoder(_Envelope[msgspec.Raw])
+_series_envelope = msgspec.json.Decoder(_Envelope[_RawSeries])
 _series = msgspec.json.Decoder(_Series)
 _raw_series = msgspec.json.Decoder(_RawSeries)
 _any_series = msgspec.json.Decoder(_AnySeries)
@@ -263,7 +250,7 @@ def _open_series(body: bytes, vector: Vector[Sample]) -> Sequence[_RawSeries | m
     return [] if envelope.data is None else envelope.data.result
 
 
-def _check(envelope: _Envelope | _SeriesEnvelope, expected: str, vector: Vector[Item]) -> None:
+def _check(envelope: _Envelope[Any], expected: str, vector: Vector[Item]) -> None:
     """Take over what an answer says of itself. Raises QueryFailed unless it is a good one of this type."""
     if envelope.status != "success" or envelope.data is None:
         raise query_refused(envelope.error or "no reason given", None)

@@ -208,6 +208,26 @@ async def test_a_connection_that_the_server_closed_is_not_used_again() -> None:
         assert server.connections == 2
 
 
+async def test_what_is_sent_again_goes_over_a_new_connection() -> None:
+    """What stands before a server drops all idle connections at the same age, and says so when they are used."""
+    both, seen = asyncio.Barrier(2), set[Peer]()
+
+    async def once(peer: Peer) -> None:
+        if peer in seen:
+            peer.writer.transport.abort()
+            return
+        seen.add(peer)
+        if len(seen) <= 2:
+            await both.wait()
+        await peer.say(OK)
+
+    async with Server(*[once] * 9).running() as server, transport() as way:
+        client = ServerClient(server.url, way)
+        await asyncio.gather(*(client.ask("GET", server.url, silence=5, connect=5) for _ in range(2)))
+        answer = await client.ask("GET", server.url, silence=5, connect=5)
+        assert (answer.content, server.connections, len(server.heads)) == (b"ok", 3, 4)
+
+
 async def test_nothing_is_sent_twice_by_the_transport() -> None:
     async def carry_out_and_break(peer: Peer) -> None:
         peer.writer.transport.abort()

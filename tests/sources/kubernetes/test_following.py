@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from aiohttp import web
@@ -14,7 +17,10 @@ from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
 from meshtop.sources.kubernetes.extras import METADATA_ONLY
+from meshtop.sources.kubernetes.kinds import BUILTIN
 from meshtop.sources.kubernetes.link import ServerLink
+from meshtop.sources.kubernetes.reader import KindReader
+from meshtop.sources.kubernetes.scoped import ScopedReader
 from meshtop.views.picture.asks import asked_for
 from tests.sources.api import (
     ISTIO,
@@ -113,6 +119,75 @@ async def test_a_dropped_watch_resumes_where_it_was(api: Api, source: Kubernetes
     assert first["allowWatchBookmarks"] == "true"
     assert first["resourceVersion"] == "100"
     assert int(first["timeoutSeconds"]) > 0
+
+
+class _Up(asyncio.Event):
+    """Counts who waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = 0
+
+    async def wait(self) -> Literal[True]:
+        self.waits += 1
+        return await super().wait()
+
+
+@contextlib.asynccontextmanager
+async def pods_followed(link: ServerLink, first_lists: Callable[[], None]) -> AsyncIterator[None]:
+    """A reader of pods that calls a function where it would wait for the first lists of everything."""
+    pods = next(one for one in BUILTIN if one.name == "Pod")
+
+    async def listed() -> None:
+        first_lists()
+
+    link.await_first_lists = listed  # type: ignore[method-assign]
+    task = asyncio.create_task(KindReader(link, pods, pods.versions[0]).follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_only_a_first_watch_waits_for_first_lists(api: Api, connection: Connection) -> None:
+    """One of fifty clusters that never comes to the end of its lists would make each watch of all others late."""
+    waited: list[int] = []
+    async with pods_followed(ServerLink(connection, QUICK, time.time), lambda: waited.append(1)):
+        for times in range(1, 4):
+            await until(lambda times=times: len(api.asked_for(PODS, watch="true")) == times)  # type: ignore[misc]
+            await until(lambda: api.watches.get(PODS))
+            api.drop(PODS)
+    assert len(waited) == 1
+
+
+async def test_no_watch_begins_while_the_server_is_gone(api: Api, connection: Connection) -> None:
+    link = ServerLink(connection, QUICK, time.time)
+    link.up = up = _Up()
+    up.set()
+    async with pods_followed(link, up.clear):
+        await until(lambda: up.waits > 1 or api.asked_for(PODS, watch="true"))
+        assert not api.asked_for(PODS, watch="true")
+        up.set()
+        await until(lambda: api.watches.get(PODS))
+
+
+async def test_a_kind_that_goes_before_it_was_read_keeps_nobody_waiting(connection: Connection) -> None:
+    link = ServerLink(connection, QUICK, time.time)
+    link.up.clear()
+    pods = next(one for one in BUILTIN if one.name == "Pod")
+
+    async def none() -> list[str]:
+        return []
+
+    reader = ScopedReader(link, pods, pods.versions[0], None, none)
+    task = asyncio.create_task(reader.follow())
+    await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert reader.settled.is_set()
 
 
 @pytest.mark.parametrize("how", ["event", "answer"])
