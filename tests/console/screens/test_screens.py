@@ -14,6 +14,7 @@ from meshtop.console.places import pages_of
 from meshtop.console.screens.base import MeshScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
+from meshtop.console.screens.row_plots import RowPlots
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.screens.text import TextScreen
 from meshtop.console.session import SessionFailed
@@ -46,6 +47,14 @@ def keys_shown(app: MeshtopApp, selector: str = "LiveTable") -> list[str]:
     return [] if model is None else [model.key(index) for index in range(len(model))]
 
 
+def is_asked_once_the_cursor_rests(app: StillApp) -> bool:
+    """Whether plots of the row under the cursor are still without their lines."""
+    return any(
+        plots.display and any(plots._courses.lines(number) is None for number in range(len(plots._courses.charts)))
+        for plots in app.screen.query(RowPlots)
+    )
+
+
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until what has arrived is on screen: the picture first, then every table that is shown."""
     app = pilot.app
@@ -60,7 +69,7 @@ async def settled(pilot: Pilot[int]) -> None:
             if all(node.display for node in table.ancestors_with_self if isinstance(node, Widget))
         ]
         waiting = session_of(app).snapshot is not None and (
-            app.picture is None or any(table.model is None for table in tables)
+            app.picture is None or any(table.model is None for table in tables) or is_asked_once_the_cursor_rests(app)
         )
         calm = 0 if waiting else calm + 1
         if calm >= 3:
