@@ -126,7 +126,8 @@ async def test_the_hour_of_now_is_asked_for_once_and_longer_times_only_where_the
         app.screen.update()  # type: ignore[attr-defined]
         await settled(pilot)
         assert asked_spans(app) == [21_600.0] * 2, "nothing is asked again before there can be another point"
-        await press(pilot, "2")
+        # Findings have no plots of their own.
+        await press(pilot, "7")
         app.screen.update()  # type: ignore[attr-defined]
         await settled(pilot)
         assert asked_spans(app) == [21_600.0] * 2
