@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import platform
 import re
 import shlex
@@ -16,16 +15,11 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import cache
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshtop import __version__
 from meshtop.model.errors import MeshtopError
 from meshtop.model.text import clean
-
-if TYPE_CHECKING:
-    from logging.handlers import RotatingFileHandler
 
 HIDDEN = "(hidden)"
 MAX_BYTES = 1_000_000
@@ -103,44 +97,6 @@ class _Formatter(logging.Formatter):
         return "\n    ".join(clean(line) for line in lines)
 
 
-@cache
-def _log_file() -> type[RotatingFileHandler]:
-    """The handler; its base comes from a module with four more, which who logs nothing does without."""
-    from logging.handlers import RotatingFileHandler
-
-    class LogFile(RotatingFileHandler):
-        """A log file readable only by its user; several processes may write it, and errors of writing are ignored."""
-
-        def _open(self) -> TextIOWrapper:
-            number = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            with contextlib.suppress(OSError):  # another user's file, or a device
-                os.fchmod(number, 0o600)
-            return open(number, "a", encoding="utf-8", errors="backslashreplace")
-
-        def emit(self, record: logging.LogRecord) -> None:
-            """Write a record to the file of that name, reopened if another process has rotated it."""
-            try:
-                if (stream := self.stream) is not None and self._moved(stream):
-                    self.stream = None
-                    stream.close()
-                    self.stream = self._open()
-            except OSError:
-                return
-            super().emit(record)
-
-        def _moved(self, stream: TextIOWrapper) -> bool:
-            try:
-                here, there = os.fstat(stream.fileno()), os.stat(self.baseFilename)
-            except FileNotFoundError:
-                return True
-            return (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino)
-
-        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-            """Ignore errors of writing; Python's default would print a traceback to stderr."""
-
-    return LogFile
-
-
 _log = logging.getLogger(__name__)
 _running: logging.Handler | None = None
 
@@ -151,7 +107,9 @@ def start_log(path: Path, *, requests: bool = False) -> None:
     With `requests`, httpx's line for each request is included. Raises OSError if the file cannot be written.
     """
     global _running
-    handler = _log_file()(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
+    from meshtop.log_file import LogFile  # here, as most who import this log nothing
+
+    handler = LogFile(path, maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8")
     handler.setFormatter(_Formatter())
     stop_log()
     _running = handler

@@ -120,7 +120,7 @@ async def test_words_beside_a_graph_that_cannot_be_found(caplog: pytest.LogCaptu
 
     app = PanelApp()
     async with app.run_test():
-        app.query_one(GraphPanel).show(make, BrokenSession(), 0.0)
+        app.query_one(GraphPanel).show(make, 0.0)
         with pytest.raises(Exception, match="no words"):
             await app.workers.wait_for_complete()
     assert traced(caplog, "no words") == "working out what stands beside the graph failed"

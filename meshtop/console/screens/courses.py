@@ -19,7 +19,7 @@ from meshtop.model.text import clean
 from meshtop.views.frame.charts import chart_over
 
 if TYPE_CHECKING:
-    from meshtop.console.session import ConsoleSession
+    from meshtop.console.host import ConsoleHost
     from meshtop.views.frame.charts import Chart
 
 COURSE_SPAN = SPANS[1]
@@ -95,10 +95,8 @@ class PlotCourses:
         """Query the lines of the time before the present, or before a past moment, with the window of their rates."""
         host = host_of(self._owner)
         self.asked_at = host.now()
-        # A recording has its points as they were kept.
-        window = window_seconds if host.replay is None else None
         end = moment or self.asked_at
-        read_courses(host.session, self._charts, end, self._came, span=self.span, window_seconds=window)
+        read_courses(host, self._charts, end, self._came, span=self.span, window_seconds=window_seconds)
 
     def _came(self, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""
@@ -125,23 +123,25 @@ class PlotCourses:
 
 
 def read_courses(
-    session: ConsoleSession,
+    host: ConsoleHost,
     charts: Sequence[Chart],
     end: float,
     done: Callable[[int, tuple[TimeLine, ...]], None],
     *,
-    span: PlotSpan = COURSE_SPAN,
-    window_seconds: float | None = None,
+    span: PlotSpan,
+    window_seconds: float,
 ) -> None:
     """Query the lines of charts over a span before `end` (Unix seconds).
 
-    `done` is called with each chart's index and its lines (none on failure), on another thread. With the window of
-    their rates, points that are farther apart than that are rates over all that is between them.
+    `done` is called with each chart's index and its lines (none on failure), on another thread. Points that are farther
+    apart than the window of their rates are rates over all that is between them; a recording has its points as they
+    were kept.
     """
     start, last = span.window(end)
     for index, chart in enumerate(charts):
-        asked = chart if window_seconds is None else chart_over(chart, window_seconds=window_seconds, step=span.step)
-        session.lines(asked, start=start, end=last, step=span.step, done=partial(done, index))
+        recorded = host.replay is not None
+        asked = chart if recorded else chart_over(chart, window_seconds=window_seconds, step=span.step)
+        host.session.lines(asked, start=start, end=last, step=span.step, done=partial(done, index))
 
 
 def due_again(asked_at: float, now: float, span: PlotSpan) -> bool:

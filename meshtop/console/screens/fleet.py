@@ -253,8 +253,8 @@ class FleetScreen(PlottedScreen, TableScreen):
         title = f"NOW {len(self._waiting()) + len(new)}" + (f" · {known} known" if known else "")
         needs.display = bool(self._needs)
         most = max(MOST_SHOWN, self.size.height // 3)
-        needs.whole = needs_table(self._needs, title, self.size.width)
-        self._needs = whole_sentences(self._needs, title, self.size.width, most, first=3 if consequences > 1 else 2)
+        needs.whole = whole = needs_table(self._needs, title, self.size.width)
+        self._needs = whole_sentences(self._needs, whole, self.size.width, most, first=3 if consequences > 1 else 2)
         needs.styles.height = min(len(self._needs), most) + 1
         needs.show(needs_table(self._needs, title, self.size.width))
         most_changes = MOST_CHANGES if self.size.height >= ROOMY else 1

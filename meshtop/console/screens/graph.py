@@ -230,7 +230,7 @@ class GraphScreen(CanvasWalk, inherit_bindings=False):
             make = partial(edge_panel, picture, query, sight, scene.lookup, edge)
             marks = partial(edge_marks, picture, query, sight, edge)
         moment = picture.snapshot.moment
-        panel.show(make, self.host.session, moment or self.host.now(), marks, past=moment is not None)
+        panel.show(make, moment or self.host.now(), marks, past=moment is not None)
 
     def on_resize(self) -> None:
         """More room shows more."""

@@ -28,7 +28,6 @@ from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    from meshtop.console.session import ConsoleSession
     from meshtop.views.frame.charts import Chart as ChartSpec
 
 _log = logging.getLogger(__name__)
@@ -66,7 +65,6 @@ class GraphPanel(Vertical):
         self._detail: Detail | None = None
         self._marks: tuple[float, ...] = ()
         self._charted: dict[int, tuple[TimeLine, ...]] = {}
-        self._session: ConsoleSession | None = None
         self._end = 0.0
         self._moment: float | None = None
         self._asked: tuple[str, float] = ("", 0.0)
@@ -89,7 +87,6 @@ class GraphPanel(Vertical):
     def show(
         self,
         make: Callable[[], Detail],
-        session: ConsoleSession,
         end: float,
         marks: Callable[[float, float], tuple[float, ...]] = lambda *_: (),
         *,
@@ -99,7 +96,7 @@ class GraphPanel(Vertical):
 
         `marks` tells where changes stand on them, given their beginning and their end.
         """
-        self._session, self._end, self._moment = session, end, end if past else None
+        self._end, self._moment = end, end if past else None
         work = partial(self._work, make, marks, plots_of(self).span.window(end))
         work_on_thread(self, work, exclusive=True, group="panel")
 
@@ -150,14 +147,12 @@ class GraphPanel(Vertical):
 
     def _ask(self) -> None:
         found = self._detail
-        if found is None or self._session is None:
+        if found is None:
             return
         self._asked = (found.key, self._end)
         charts = found.charts[: len(ROOM_FOR_CHARTS)]
         host, came = host_of(self), partial(self._came, found.key)
-        # A recording has its points as they were kept.
-        window = host.window_seconds if host.replay is None else None
-        read_courses(self._session, charts, self._end, came, span=plots_of(self).span, window_seconds=window)
+        read_courses(host, charts, self._end, came, span=plots_of(self).span, window_seconds=host.window_seconds)
 
     def _came(self, key: str, index: int, lines: tuple[TimeLine, ...]) -> None:
         """Called on another thread: only a message may be posted from there."""

@@ -118,12 +118,12 @@ def needs_table(needs: dict[str, Need], title: str, width: int) -> Table[str]:
     )  # fmt: skip
 
 
-def whole_sentences(needs: dict[str, Need], title: str, width: int, most: int, *, first: int) -> dict[str, Need]:
-    """The rows with the rest of sentences that are cut in `width` cells, each in a row of its own.
+def whole_sentences(needs: dict[str, Need], table: Table[str], width: int, most: int, *, first: int) -> dict[str, Need]:
+    """The rows with the rest of sentences that are cut where their table has `width` cells, each in a row of its own.
 
     So it is done for the `first` items, which are the worst; for those below them as long as all is within `most` rows.
     """
-    columns = needs_table(needs, title, width).columns
+    columns = table.columns
     cells = [[column.cell(key).text for key in needs] for column in columns]
     wanted = [
         max(floor_width(column), min(max(map(cell_width, texts), default=0), column.max_width))

@@ -298,11 +298,13 @@ class TableScreen(FilteredScreen):
         """Below the facts of a row come its plots, where there is room for them; none are made before."""
         body, side = self.query_one(".body"), self.query_one(".side", LineView)
         plots = next(iter(body.query(RowPlots).results(RowPlots)), None)
-        facts = len(detail_lines(found, self.size.width, columns=True)) + 2
-        rows = self.rows.styles.height
-        free = body.size.height - (int(rows.value) if rows is not None and rows.is_cells else 0) - facts
-        shown = found is not None and bool(found.charts) and free >= LEAST_PLOT + 1
-        wanted = str(facts) if shown else "1fr"
+        shown, wanted = False, "1fr"
+        if found is not None and found.charts:
+            facts = len(detail_lines(found, self.size.width, columns=True)) + 2
+            rows = self.rows.styles.height
+            free = body.size.height - (int(rows.value) if rows is not None and rows.is_cells else 0) - facts
+            shown = free >= LEAST_PLOT + 1
+            wanted = str(facts) if shown else wanted
         if str(side.styles.height) != wanted:
             side.styles.height = wanted
         if shown and plots is None:

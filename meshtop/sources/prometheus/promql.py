@@ -155,7 +155,7 @@ def history_queries(window_seconds: float, matchers: Mapping[str, str]) -> Mappi
     window = duration_text(window_seconds)
     reports = (one_of("reporter", ("source", "waypoint")), *equal(matchers))
     return {
-        "requests": _requests(window, reports),
+        "requests": requests_rate(window, reports),
         "errors": errors_rate(window, reports),
         "p99_ms": _quantile(0.99, window, reports),
     }
@@ -166,7 +166,8 @@ def rates_of(metric: str, window: str, *selections: Sequence[Matcher]) -> str:
     return " or ".join(f"rate({selector(metric, one)}[{window}])" for one in selections)
 
 
-def _requests(window: str, *selections: Sequence[Matcher]) -> str:
+def requests_rate(window: str, *selections: Sequence[Matcher]) -> str:
+    """Requests per second of what the selections take."""
     return f"sum({rates_of('istio_requests_total', window, *selections)})"
 
 
@@ -175,12 +176,12 @@ def errors_rate(window: str, *selections: Sequence[Matcher]) -> str:
 
     No response, 5xx, and for gRPC 4xx and every status but OK: what the counting of edges takes for an error."""
     chosen = [(*which, *one) for one in selections for which in failures()]
-    return _requests(window, *chosen)
+    return requests_rate(window, *chosen)
 
 
 def errors_percent(window: str, *selections: Sequence[Matcher]) -> str:
     """Percentage of requests that failed, of what the selections take: zero without failures, nothing without calls."""
-    total = _requests(window, *selections)
+    total = requests_rate(window, *selections)
     return f"100 * ({errors_rate(window, *selections)} or 0 * {total}) / ({total} > 0)"
 
 

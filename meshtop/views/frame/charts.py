@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import CATCH_ALLS
 from meshtop.model.traffic import Edge
-from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, rates_of
+from meshtop.sources.prometheus.promql import Matcher, errors_percent, one_of, rates_of, requests_rate
 
 MOST_LINES = 6
 """Maximum of lines in a chart; more could not be distinguished."""
@@ -53,13 +53,17 @@ class RequestsLine(NamedTuple):
         return (self.matchers, self.missed) if self.missed else (self.matchers,)
 
 
+def _latency(quantile: str, window: str, *selections: Sequence[Matcher]) -> str:
+    buckets = f"sum by (le) ({rates_of('istio_request_duration_milliseconds_bucket', window, *selections)})"
+    return f"histogram_quantile({quantile}, {buckets})"
+
+
 def request_charts(cluster: str, *selections: Sequence[Matcher], window_seconds: float) -> tuple[Chart, Chart, Chart]:
     """Requests, the share of them that failed, and latency quantiles, of the series that the selections take."""
     window = duration_text(window_seconds)
-    buckets = f"sum by (le) ({rates_of('istio_request_duration_milliseconds_bucket', window, *selections)})"
-    requests = ChartLine("requests", "/s", f"sum({rates_of('istio_requests_total', window, *selections)})")
+    requests = ChartLine("requests", "/s", requests_rate(window, *selections))
     quantiles = (
-        ChartLine(name, "ms", f"histogram_quantile({quantile}, {buckets})")
+        ChartLine(name, "ms", _latency(quantile, window, *selections))
         for name, quantile in (("p50", "0.5"), ("p99", "0.99"))
     )
     return (
@@ -87,11 +91,9 @@ def charts_of_lines(asked: Sequence[RequestsLine], *, window_seconds: float) -> 
     requests, errors, slow = [], [], []
     for one in asked[:MOST_LINES]:
         name, cluster, selections = one.name, one.cluster, one.selections
-        buckets = f"sum by (le) ({rates_of('istio_request_duration_milliseconds_bucket', window, *selections)})"
-        rate = f"sum({rates_of('istio_requests_total', window, *selections)})"
-        requests.append(ChartLine(name, "/s", rate, cluster))
+        requests.append(ChartLine(name, "/s", requests_rate(window, *selections), cluster))
         errors.append(ChartLine(name, "%", errors_percent(window, *selections), cluster))
-        slow.append(ChartLine(name, "ms", f"histogram_quantile(0.99, {buckets})", cluster))
+        slow.append(ChartLine(name, "ms", _latency("0.99", window, *selections), cluster))
     clusters = {line.cluster for line in asked}
     where = clusters.pop() if len(clusters) == 1 else ""
     left_out = f" ({MOST_LINES} of {len(asked)} lines)" if len(asked) > MOST_LINES else ""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
-from meshtop.console.screens.now_rows import Need, whole_sentences
+from meshtop.console.screens.now_rows import Need, needs_table, whole_sentences
 from meshtop.console.terminal.look import Look
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus
@@ -81,11 +81,12 @@ def need(number: int, words: int) -> Need:
 def test_a_sentence_that_is_cut_goes_on_in_a_row_of_its_own(most: int, wrapped: list[int]) -> None:
     """The worst two, and further ones while all of it is in sight; `most` rows are."""
     needs = {f"id{n}": need(n, 2 if n == 2 else 12) for n in range(4)} | {"id4": need(4, 12)}
-    rows = whole_sentences(needs, "NOW 5", 80, most, first=2)
+    rows = whole_sentences(needs, needs_table(needs, "NOW 5", 80), 80, most, first=2)
     assert [key for key in rows if key.endswith("~")] == [f"id{n}~" for n in wrapped]
     for n in wrapped:
         first, rest = rows[f"id{n}"], rows[f"id{n}~"]
         assert f"{first.message} {rest.message}" == needs[f"id{n}"].message
         assert cell_width(first.message) <= 50
         assert (rest.id, rest.key, rest.since, rest.hit) == (f"id{n}", f"k{n}", "", "")
-    assert whole_sentences(needs, "NOW 5", 300, most, first=2) == needs, "where it fits it is one row"
+    wide = needs_table(needs, "NOW 5", 300)
+    assert whole_sentences(needs, wide, 300, most, first=2) == needs, "where it fits it is one row"
