@@ -16,6 +16,7 @@ from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of
 from meshtop.console.scope import Scope, answering, freshness, utc_clock
 from meshtop.console.screens.subject import SUBJECT_BINDINGS, SubjectScreen
+from meshtop.console.terminal.textual_hooks import active_bindings
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
@@ -25,6 +26,8 @@ from meshtop.model.text import clean
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from textual.binding import ActiveBinding
+
     from meshtop.console.trail import InnerWay
     from meshtop.console.widgets.prompts import CommandBar
     from meshtop.views.picture.picture import Picture
@@ -34,6 +37,7 @@ class MeshScreen(Guarded, SubjectScreen):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
     _top_bar: TopBar | None = None
+    _bottom_bar: BottomBar | None = None
     _hinted_for: Scope | None = None
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -124,7 +128,8 @@ class MeshScreen(Guarded, SubjectScreen):
         except Exception as error:
             if not survived(self, error):
                 raise
-        yield BottomBar(COMMANDS, source=self.host.anywhere)
+        self._bottom_bar = BottomBar(COMMANDS, source=self.host.anywhere)
+        yield self._bottom_bar
 
     def body(self) -> ComposeResult:
         """The widgets between the bars."""
@@ -161,6 +166,12 @@ class MeshScreen(Guarded, SubjectScreen):
     @property
     def _is_composed(self) -> bool:
         return self._top_bar is not None and self._top_bar.is_attached
+
+    @property
+    def _bar(self) -> BottomBar | None:
+        """The bottom line; None before it is there."""
+        bar = self._bottom_bar
+        return bar if bar is not None and bar.is_attached else None
 
     def on_screen_resume(self) -> None:
         """Show what has changed while another screen was in front."""
@@ -257,20 +268,20 @@ class MeshScreen(Guarded, SubjectScreen):
 
     def on_key(self, event: events.Key) -> None:
         """Remove the notice on a key press; for a disabled key and for one that does nothing here, say so."""
-        if self.query(BottomBar):
-            why = self._why_key_is_off(event.key) or self._why_key_is_idle(event) or ""
-            self.query_one(BottomBar).say(why, Tone.DEGRADED)
+        if (bar := self._bar) is not None:
+            active = active_bindings(self, (event.key,)).get(event.key)
+            why = self._why_key_is_idle(event) if active is None else self._why_key_is_off(active)
+            bar.say(why or "", Tone.DEGRADED)
 
     def _why_key_is_idle(self, event: events.Key) -> str | None:
         """Who presses a key that another screen has must not wait for something to happen."""
         typed = event.character
-        if typed is None or not event.is_printable or event.key in self.active_bindings:
+        if typed is None or not event.is_printable:
             return None
         return f"{clean(typed) if typed.strip() else event.key} does nothing here: ? lists the keys of this screen."
 
-    def _why_key_is_off(self, key: str) -> str | None:
-        active = self.active_bindings.get(key)
-        if active is None or active.enabled:
+    def _why_key_is_off(self, active: ActiveBinding) -> str | None:
+        if active.enabled:
             return None
         why = getattr(active.node, "why_disabled", None)
         reason = why(active.binding.action.partition("(")[0]) if callable(why) else None
@@ -319,12 +330,12 @@ class MeshScreen(Guarded, SubjectScreen):
     def on_live_table_position_changed(self) -> None:
         """Say in the bottom line where the cursor is in the table that has the keyboard, whichever has it by now."""
         table = self.focused
-        for bar in self.query(BottomBar):
+        if (bar := self._bar) is not None:
             bar.show_position(table.position if isinstance(table, LiveTable) else "")
 
     def names_learned(self) -> None:
         """Let an open command bar find what is known by now."""
-        for bar in self.query(BottomBar):
+        if (bar := self._bar) is not None:
             bar.look_again()
 
     def on_command_bar_given(self, event: CommandBar.Given) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from rich.color import ColorSystem
@@ -20,6 +20,7 @@ from rich.console import Console, RenderableType
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
+from textual.binding import ActiveBinding
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -44,11 +45,12 @@ APP_PARTS = (
     "_driver",
     "_previous_cursor_position",
     "_replace_screen",
+    "_check_action_state",
 )
 """The private parts of an app that are used here."""
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
-NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache")
+NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache", "_modal_binding_chain")
 """The private parts of a screen, and of other nodes, that are used here."""
 WORKER_PARTS = ("_task",)
 """The private parts of a worker that `console/workers.py` uses."""
@@ -168,6 +170,29 @@ class HookedApp(Guarded, App[int]):
             and driver is not None
             and not (driver.is_headless or driver.is_inline or driver.is_web)
         )
+
+
+def active_bindings(screen: Screen[Any], keys: Collection[str]) -> dict[str, ActiveBinding]:
+    """What these keys do now: the part of `Screen.active_bindings` that is about them, in the same order.
+
+    Of all keys Textual asks whether each may be pressed, a hundred questions for the sake of one.
+    """
+    found: dict[str, ActiveBinding] = {}
+    for node, bindings in screen._modal_binding_chain:
+        for key, binding in bindings:
+            before = found.get(key)
+            if key not in keys or (before is not None and (before.binding.priority or not binding.priority)):
+                continue
+            state = screen.app._check_action_state(binding.action, node)
+            if state is not False:
+                found[key] = ActiveBinding(node, binding, bool(state), binding.tooltip)
+    return found
+
+
+def shown_keys(screen: Screen[Any]) -> frozenset[str]:
+    """The keys of whose bindings any is meant to be shown, whether it may be pressed or not."""
+    chain = screen._modal_binding_chain
+    return frozenset(key for _, bindings in chain for key, binding in bindings if binding.show)
 
 
 def app_of(driver: Driver) -> App[Any]:

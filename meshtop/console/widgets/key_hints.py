@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from meshtop.console.terminal.textual_hooks import active_bindings, shown_keys
 from meshtop.console.widgets.line_widget import LineWidget, wrapped_lines
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut
@@ -63,7 +64,7 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
     """
     hints: dict[str, KeyHint] = {}
     ranks: dict[str, int] = {}
-    for active in screen.active_bindings.values():
+    for active in active_bindings(screen, shown_keys(screen)).values():
         binding = active.binding
         if not binding.show or not binding.description or binding.action in hints:
             continue

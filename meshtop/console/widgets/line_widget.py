@@ -64,9 +64,6 @@ class LineWidget(Guarded, Widget):
         return self._tone_styles.strip(line, self.size.width)
 
 
-_BLANK = TextLine("plain", ())
-
-
 class LineView(Guarded, ScrollView, can_focus=True):
     """Lines made for a width: `show(lambda width: [...])` is asked again whenever the width changes."""
 
@@ -106,10 +103,18 @@ class LineView(Guarded, ScrollView, can_focus=True):
         lines = [] if self._make is None or not width else self._make(width)
         if lines == self._text_lines:
             return
-        self._text_lines = lines
+        before, self._text_lines = self._text_lines, lines
         if self.virtual_size.height != len(lines):
             self.virtual_size = Size(0, len(lines))
-        self.refresh()
+        self._refresh_changed(before, width)
+
+    def _refresh_changed(self, before: list[TextLine], width: int) -> None:
+        """Let Textual redraw, of the lines in sight, those that differ."""
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        old, new = _in_sight(before, top, height), _in_sight(self._text_lines, top, height)
+        regions = changed_regions(old, new, width)
+        if regions:
+            self.refresh(*regions)
 
     def told(self) -> Told | None:
         """All of the text, also what is scrolled out of sight."""
@@ -125,6 +130,12 @@ class LineView(Guarded, ScrollView, can_focus=True):
         index = self.scroll_offset.y + y
         line = self._text_lines[index] if index < len(self._text_lines) else _BLANK
         return self._tone_styles.strip(line, self.scrollable_content_region.width)
+
+
+def _in_sight(lines: list[TextLine], top: int, height: int) -> list[TextLine]:
+    """The lines of a window, blank ones where there is no text."""
+    shown = lines[top : top + height]
+    return shown + [_BLANK] * (height - len(shown))
 
 
 def wrapped_lines(text: str, width: int) -> list[str]:

@@ -36,7 +36,7 @@ class TextLine(Struct, frozen=True):
 
 def changed_span(old: TextLine, new: TextLine, width: int) -> tuple[int, int] | None:
     """The cells from the first to past the last that differ between two lines; None where none do."""
-    if old == new:
+    if old is new or old == new:
         return None
     if old.ground != new.ground or [run.x for run in old.runs] != [run.x for run in new.runs]:
         return 0, width

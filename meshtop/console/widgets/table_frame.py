@@ -14,6 +14,9 @@ from meshtop.views.frame.table import AnyColumn, Cell, TableModel, Tone
 CURSOR_SIGN = "▸"
 MARK_SIGN = "•"
 STAR_SIGN = "★"
+_BLANK = TextLine("plain", ())
+_NOTHING = ("", False, False)
+"""What no line is drawn for."""
 
 
 def widest_cells(rows: Sequence[Sequence[Cell]], count: int) -> list[int]:
@@ -83,6 +86,10 @@ class TableFrame:
         self._width = 0
         self._rows: list[list[Cell]] = []
         self._rows_of: tuple[int, int] | None = None
+        self._laid_out_for: tuple[int, int] | None = None
+        """The width and the columns scrolled out to the left for which the columns of these rows were laid out."""
+        self._row_lines: list[tuple[tuple[str, bool, bool], TextLine]] = []
+        """The lines of these rows in this layout, with what each was drawn for: a step of the cursor changes two."""
 
     def take(self, *, other_columns: bool) -> None:
         """Mark rows as changed, to format them again, and to lay out columns again if they differ."""
@@ -107,20 +114,34 @@ class TableFrame:
         if self._rows_of != (first, height):
             self._rows = format_rows(model, state.visible, first, first + height)
             self._rows_of = (first, height)
-        self._widths.learn(state.columns, widest_cells(self._rows, len(state.columns)), refreshed=refreshed)
-        previous = self.layout if width == self._width else None
-        self.layout = layout = lay_out(state.columns, self._widths.wanted, width, skip=state.skip, previous=previous)
-        self._width = width
-        lines = []
+            self._laid_out_for = None
+        if refreshed or self._laid_out_for != (width, state.skip):
+            self._lay_out(state, width, refreshed=refreshed)
+        layout = self.layout
         for index, row in enumerate(self._rows, first):
             ground = "hover" if index == hover else "plain"
             if index == state.cursor.index:
                 ground = "cursor" if has_focus else "resting" if state.cursor.chosen else ground
             marked = bool(state.marks) and model.key(index) in state.marks
             star = bool(starred) and model.key(index) in starred
-            lines.append(table_row_line(row, layout, ground=ground, marked=marked, starred=star))
-        lines += [TextLine("plain", ())] * (height - len(lines))
+            drawn_for, place = (ground, marked, star), index - first
+            if place == len(self._row_lines):
+                self._row_lines.append((_NOTHING, _BLANK))
+            if self._row_lines[place][0] != drawn_for:
+                line = table_row_line(row, layout, ground=ground, marked=marked, starred=star)
+                self._row_lines[place] = drawn_for, line
+        lines = [line for _, line in self._row_lines]
+        lines += [_BLANK] * (height - len(lines))
         return header_line(state.columns, layout, sort=state.sort, picked=state.picked, width=width), lines
+
+    def _lay_out(self, state: TableState, width: int, *, refreshed: bool) -> None:
+        """Lay out the columns for the rows at hand, all of whose lines are drawn anew."""
+        self._widths.learn(state.columns, widest_cells(self._rows, len(state.columns)), refreshed=refreshed)
+        previous = self.layout if width == self._width else None
+        self.layout = lay_out(state.columns, self._widths.wanted, width, skip=state.skip, previous=previous)
+        self._width = width
+        self._laid_out_for = width, state.skip
+        self._row_lines.clear()
 
     def told(self, state: TableState, model: TableModel, rows: Sequence[int]) -> ToldTable:
         """Some rows, in the columns on screen, with whole cells."""
