@@ -16,7 +16,7 @@ from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import TABS, kind_of
 from meshtop.console.scope import Scope, answering, freshness, utc_clock
 from meshtop.console.screens.subject import SUBJECT_BINDINGS, SubjectScreen
-from meshtop.console.terminal.textual_hooks import active_bindings
+from meshtop.console.terminal.textual_hooks import PaintsTogether, active_bindings
 from meshtop.console.widgets.bottom_bar import BottomBar
 from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
 
 
-class MeshScreen(Guarded, SubjectScreen):
+class MeshScreen(Guarded, PaintsTogether, SubjectScreen):
     """A screen of the console; subclasses give `body`, `refresh_picture`, and say who they are."""
 
     _top_bar: TopBar | None = None

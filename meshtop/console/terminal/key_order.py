@@ -8,6 +8,7 @@ baton is, the key and its messages have been.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,6 +21,10 @@ from textual.widgets import Input
 
 ROUNDS = 5
 """A key, the message it makes (such as a line that is entered), and what that makes (such as a focus that moves)."""
+HANDLED = 2
+"""Of these so many: then what the key changes is known, and can be painted."""
+FRAME_SECONDS = 0.05
+"""A frame waits no longer for a key that is under way."""
 PATIENCE_SECONDS = 1.0
 """Whoever works on a key for longer does not hold up the next one."""
 NEVER_HELD = frozenset({"ctrl+c", "ctrl+z", "ctrl+l"})
@@ -36,12 +41,19 @@ class KeyOrder:
         self._under_way = 0
         """The number of the key that is under way; 0 if none is."""
         self._count = 0
+        self._handled: asyncio.Future[None] | None = None
+        """Done when the key under way, and the messages that it made, were handled."""
         self._last_line: ref[Input] | None = None
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is under way."""
         return not self._under_way
+
+    async def handled(self) -> None:
+        """Wait until the key that is under way and the messages that it made were handled, but not for long."""
+        if self._handled is not None and not self._handled.done():
+            await asyncio.wait((self._handled,), timeout=FRAME_SECONDS)
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Dispatch a key or a paste at once, or after those before it."""
@@ -63,6 +75,7 @@ class KeyOrder:
     async def _begin(self, event: events.Key | events.Paste) -> None:
         self._count += 1
         number = self._under_way = self._count
+        self._handled = asyncio.get_running_loop().create_future()
         target = self._target()
         typed = isinstance(event, events.Key) and event.is_printable
         self._last_line = ref(target) if typed and isinstance(target, Input) else None
@@ -87,6 +100,8 @@ class KeyOrder:
                 if path[step].call_later(go, step + 1):
                     return
                 step += 1
+            if rounds == ROUNDS - HANDLED + 1:
+                self._is_handled(number)
             if rounds > 1 and self._under_way == number:
                 self._follow(number, self._target(), rounds - 1, done)
             else:
@@ -95,9 +110,14 @@ class KeyOrder:
 
         self._mesh_app.call_later(go, 0)
 
+    def _is_handled(self, number: int) -> None:
+        if self._under_way == number and self._handled is not None and not self._handled.done():
+            self._handled.set_result(None)
+
     async def _finish(self, number: int) -> None:
         if self._under_way != number:
             return
+        self._is_handled(number)
         self._under_way = 0
         if self._waiting:
             await self._begin(self._waiting.popleft())

@@ -76,6 +76,10 @@ class Shell(HookedApp):
         else:
             await super().on_event(event)
 
+    async def frame_may_be_painted(self) -> None:
+        """What a key does belongs into one frame."""
+        await self.key_order.handled()
+
     def _look_filters(self) -> list[LineFilter]:
         filters: list[LineFilter] = []
         if not self.look.colour:

@@ -50,7 +50,16 @@ APP_PARTS = (
 """The private parts of an app that are used here."""
 DRIVER_PARTS = ("_app", "_loop")
 """The private parts of a driver that are used here."""
-NODE_PARTS = ("_attach", "_detach", "_compositor", "_styles_cache", "_modal_binding_chain")
+NODE_PARTS = (
+    "_attach",
+    "_detach",
+    "_compositor",
+    "_styles_cache",
+    "_modal_binding_chain",
+    "_on_timer_update",
+    "_dirty_widgets",
+    "_repaint_regions",
+)
 """The private parts of a screen, and of other nodes, that are used here."""
 WORKER_PARTS = ("_task",)
 """The private parts of a worker that `console/workers.py` uses."""
@@ -92,6 +101,9 @@ class HookedApp(Guarded, App[int]):
     def reduce_update(self, renderable: RenderableType) -> RenderableType | None:
         """The replacement of an update that Textual is about to write; None to write nothing."""
         return renderable
+
+    async def frame_may_be_painted(self) -> None:
+        """Wait for what belongs into the next frame; called before each, and never for long."""
 
     def log_defect(self, error: Exception) -> None:
         """Log a defect in drawing or in a key's action, which ends the app."""
@@ -170,6 +182,23 @@ class HookedApp(Guarded, App[int]):
             and driver is not None
             and not (driver.is_headless or driver.is_inline or driver.is_web)
         )
+
+
+class PaintsTogether(Screen[Any]):
+    """A screen that shows in one frame all that a key changes.
+
+    By itself Textual paints as soon as the first widget has told the screen that it changed: the cursor, and what
+    follows it (its place in the list, the facts of its row) a sixtieth of a second later, in a second frame.
+    """
+
+    async def _on_timer_update(self) -> None:  # type: ignore[override]  # a timer awaits what can be awaited
+        if isinstance(app := self.app, HookedApp):
+            await app.frame_may_be_painted()
+        for widget in self._compositor.visible_widgets:
+            # Its message that says so may still be on its way.
+            if widget._repaint_regions:
+                self._dirty_widgets.add(widget)
+        super()._on_timer_update()
 
 
 def active_bindings(screen: Screen[Any], keys: Collection[str]) -> dict[str, ActiveBinding]:
