@@ -220,6 +220,10 @@ class RightOfWay:
         self._taker = threading.get_ident()
         self._free.clear()
 
+    def want(self) -> None:
+        """Somebody, in whichever thread, is about to give the loop something to do: it takes and leaves the way then."""
+        self._free.clear()
+
     def leave(self) -> None:
         """The loop has nothing to do for the moment."""
         self._free.set()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from meshtop.process import KEYS, RightOfWay
@@ -12,22 +13,38 @@ from meshtop.process import KEYS, RightOfWay
 Result = TypeVar("Result")
 
 
-class KeysFirstSelector(selectors.DefaultSelector):
-    """Waits for the loop, and leaves the right of way to others meanwhile."""
+LOOK_SECONDS = 0.002
+"""While the loop has more to do it looks for what else came so often."""
 
-    def __init__(self, way: RightOfWay = KEYS) -> None:
+
+class KeysFirstSelector(selectors.DefaultSelector):
+    """Waits for the loop, and leaves the right of way to others meanwhile.
+
+    A loop that has more to do looks between any two steps for what came: thirty times for one key. Each look gives the
+    interpreter away, and whoever computes keeps it for a millisecond at least; so it looks only every few. `clock`
+    gives seconds that only grow.
+    """
+
+    def __init__(self, way: RightOfWay = KEYS, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._way = way
+        self._clock = clock
+        self._look_at = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """What is ready, as the base class says it; without a wait where the loop has more to do."""
         if timeout is not None and timeout <= 0:
-            return super().select(timeout)
-        self._way.leave()
-        try:
-            return super().select(timeout)
-        finally:
-            self._way.take()
+            if self._clock() < self._look_at:
+                return []
+            found = super().select(timeout)
+        else:
+            self._way.leave()
+            try:
+                found = super().select(timeout)
+            finally:
+                self._way.take()
+        self._look_at = self._clock() + LOOK_SECONDS
+        return found
 
     def close(self) -> None:
         """The loop has ended: nobody has to stand aside any more."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Protocol, cast
 
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from meshtop.console.terminal.cell_diff import RESET
 from meshtop.console.terminal.signals import Ending, end_on_signals, hang_up_with
 from meshtop.console.terminal.textual_hooks import app_of, draw_on_stdout, loop_of
+from meshtop.process import KEYS
 
 # What draws nothing and moves nothing: bell, OSC (title, clipboard, pointer shape; also wrapped for tmux and
 # screen), private modes except those that switch or clear the screen, queries, kitty keyboard, cursor shape.
@@ -71,6 +74,16 @@ class ThinDriver(WatchfulDriver, LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         draw_on_stdout(self)
         self._is_watched = False
+
+    def process_message(self, message: Message) -> None:
+        """Hand a key to the loop, in the thread that has read it; whoever computes stands aside at once."""
+        KEYS.want()
+        super().process_message(message)
+
+    def write(self, data: str) -> None:
+        """Write a frame, and let the thread that does it have the interpreter before the loop goes on."""
+        super().write(data)
+        time.sleep(0)
 
     def start_application_mode(self) -> None:
         """Start using the terminal, and handle signals."""
