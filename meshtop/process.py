@@ -267,10 +267,23 @@ def sorted_in_turns(things: Iterable[Thing], key: Callable[[Thing], Any], *, rev
         for piece in pieces:
             give_way()
             piece.sort(key=_KEY, reverse=reverse)
-        pairs = [pair for piece in pieces for pair in piece]
-        give_way()
-    pairs.sort(key=_KEY, reverse=reverse)
-    return [thing for _, thing in pairs]
+        pairs = _merged(pieces, reverse=reverse)
+    else:
+        pairs.sort(key=_KEY, reverse=reverse)
+    return [thing for _, thing in in_turns(pairs, _SORTED_AT_ONCE)]
+
+
+def _merged(pieces: list[list[tuple[Any, Thing]]], *, reverse: bool) -> list[tuple[Any, Thing]]:
+    """Pieces that are in order as one, two by two, standing aside after each two: the last step compares all once."""
+    while len(pieces) > 1:
+        pairs = [pieces[at : at + 2] for at in range(0, len(pieces), 2)]
+        pieces = []
+        for two in pairs:
+            give_way()
+            one = [pair for piece in two for pair in piece]
+            one.sort(key=_KEY, reverse=reverse)
+            pieces.append(one)
+    return pieces[0]
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from meshtop.console.preparing import is_big
-from meshtop.process import give_way
+from meshtop.process import give_way, in_turns
 
 if TYPE_CHECKING:
     from meshtop.views.picture.picture import Picture
@@ -49,34 +49,47 @@ class LeavingPicture:
 
 
 def parts_of(picture: Picture) -> list[Any]:
-    """The many things that a picture consists of, one by one."""
+    """The many things that a picture consists of, one by one; what holds others of them comes last, and goes first.
+
+    A snapshot, or a function that knows an index of all edges, would else take all that it holds with it in one step.
+    """
     found: list[Any] = []
-    for group in _groups(picture):
+    holders: list[Any] = []
+    for group in _groups(picture, holders):
         give_way()
         found.extend(group)
-    return found
+    return found + holders
 
 
-def _groups(picture: Picture) -> Iterator[Any]:
+def _groups(picture: Picture, holders: list[Any]) -> Iterator[Any]:
     """Whatever it made, and the series that it was made from."""
-    yield from _collections(vars(picture))
+    yield from _collections(vars(picture), holders)
     for cluster in picture.snapshot.clusters:
         if cluster.telemetry is not None:
-            yield from _collections(
-                {name: getattr(cluster.telemetry, name) for name in cluster.telemetry.__struct_fields__}
-            )
+            fields = {name: getattr(cluster.telemetry, name) for name in cluster.telemetry.__struct_fields__}
+            yield from _collections(fields, holders)
 
 
-def _collections(named: dict[Any, Any], deeper: int = 2) -> Iterator[Any]:
-    """The elements of collections, and not the big ones themselves, which would hold their elements together."""
+def _collections(named: dict[Any, Any], holders: list[Any], deeper: int = 2) -> Iterator[Any]:
+    """The elements of collections, and not the big ones themselves, which would hold their elements together.
+
+    What is no collection goes to `holders`, but for the elements of a big one.
+    """
     single = []
-    for value in tuple(named.values()):
+    for value in in_turns(tuple(named.values())):
         if isinstance(value, list | tuple) and len(value) >= MANY:
             yield tuple(value)
         elif isinstance(value, dict) and len(value) >= (MANY if deeper < 2 else 0) and deeper:
-            yield from _collections(value, deeper - 1)
+            yield from _collections(value, holders, deeper - 1)
+        elif isinstance(value, dict) and len(value) >= MANY:
+            yield tuple(value)
+            yield tuple(value.values())
         elif deeper and hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
-            yield from _collections(vars(value), deeper - 1)
+            yield from _collections(vars(value), holders, deeper - 1)
         else:
             single.append(value)
-    yield single
+    if len(named) >= MANY:
+        yield tuple(named)
+        yield single
+    else:
+        holders.extend(single)

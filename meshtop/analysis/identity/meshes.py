@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import combinations, product
+from typing import Any
 
 from msgspec import Struct
 
@@ -31,6 +32,7 @@ KINDS_OF_CONTROL = (*TELLING_KINDS, "Namespace", "MutatingWebhookConfiguration")
 """The kinds that tell which control plane serves a cluster, and whose configuration that one reads."""
 _SIGNS_OF_A_MESH = ("Namespace", "Deployment", "DaemonSet", "Pod", "ConfigMap", "MutatingWebhookConfiguration")
 
+_InTurns = Callable[[Iterable[Any]], Iterable[Any]]
 Calls = frozenset[tuple[str, str]]
 """Pairs of cluster ids (caller, called) with observed calls between their proxies."""
 
@@ -159,20 +161,25 @@ def calls_between(telemetry: Telemetry | None) -> Calls:
     return frozenset(p for p in pairs if p[0] != p[1] and not {"", "unknown"} & {*p})
 
 
-def meshes(clusters: Sequence[MeshEvidence]) -> Meshes:
-    """Group clusters into meshes; the result does not depend on the order of the clusters."""
-    return _Telling(clusters).told()
+def meshes(clusters: Sequence[MeshEvidence], in_turns: _InTurns = iter) -> Meshes:
+    """Group clusters into meshes; the result does not depend on the order of the clusters.
+
+    Each is held against each other one; `in_turns` goes through pairs and clusters, and may let others work in between.
+    """
+    return _Telling(clusters, in_turns).told()
 
 
 class _Telling:
     """One grouping: the links between clusters, the contradictions, and the resulting groups."""
 
-    def __init__(self, clusters: Sequence[MeshEvidence]) -> None:
+    def __init__(self, clusters: Sequence[MeshEvidence], in_turns: _InTurns) -> None:
+        self._in_turns = in_turns
         self.order = [cluster.name for cluster in clusters]
         self.clusters = {cluster.name: cluster for cluster in sorted(clusters, key=lambda c: c.name)}
         # One id for two clusters (the default is one for all) names neither.
         counted = Counter(_id(c) for c in self.clusters.values())
         self.by_id = {_id(c): c.name for c in self.clusters.values() if counted[_id(c)] == 1}
+        self._id_of = {name: cluster_id for cluster_id, name in self.by_id.items()}
         self._calls: Calls | None = None
 
     def told(self) -> Meshes:
@@ -186,7 +193,7 @@ class _Telling:
             return name
 
         known = {n for n in names if _mesh_id(self.clusters[n]) is not None}
-        links = [pair for pair in combinations(names, 2) if self._one(*pair)]
+        links = [pair for pair in self._in_turns(combinations(names, 2)) if self._one(*pair)]
         for left, right in links:
             if (left in known) == (right in known):
                 parent[root(right)] = root(left)
@@ -205,7 +212,7 @@ class _Telling:
         for name in names:
             members.setdefault(root(name), []).append(name)
         labels = self._labels(list(members.values()))
-        apart = {frozenset(pair) for pair in combinations(names, 2) if self._two(*pair)}
+        apart = {frozenset(pair) for pair in self._in_turns(combinations(names, 2)) if self._two(*pair)}
         why = tuple((n, c.unread) for n, c in self.clusters.items() if c.unread is not None)
         return Meshes(tuple((n, labels[n]) for n in self.order), frozenset(apart), why)
 
@@ -241,9 +248,11 @@ class _Telling:
             if any(self.by_id.get(name) == b.name for name in told):
                 return True
         if self._calls is None:
-            self._calls = frozenset(pair for cluster in self.clusters.values() for pair in cluster.calls())
-        ids = {name: cluster_id for cluster_id, name in self.by_id.items()}
-        return any((ids.get(a, ""), ids.get(b, "")) in self._calls for a, b in ((left, right), (right, left)))
+            self._calls = frozenset(
+                pair for cluster in self._in_turns(self.clusters.values()) for pair in cluster.calls()
+            )
+        one, other = self._id_of.get(left, ""), self._id_of.get(right, "")
+        return (one, other) in self._calls or (other, one) in self._calls
 
     def _labels(self, groups: list[list[str]]) -> dict[str, str]:
         told: list[tuple[list[str], str]] = []

@@ -38,7 +38,7 @@ class Ledger:
     ) -> None:
         self.between = between
         self.clusters = {cluster.name: cluster for cluster in clusters}
-        self.plan = CountingPlan(clusters, before)
+        self.plan = CountingPlan(clusters, before, between)
         self._names = self.plan.names
         self.hosts = self._names.hosts
         """The full host of each service, by its key."""

@@ -120,6 +120,8 @@ class HealthJudge:
         assert said is not None
         assert now is not None
         before = said.get(question)
+        if before is not None and now - before.asked_at > FORGET_SECONDS:
+            before = None
         if before is None or _RANK[proven] >= _RANK[before.status] or before.asked_at > now:
             if proven is HealthStatus.HEALTHY:
                 if before is not None:
@@ -151,8 +153,9 @@ def least_share(counted: Proof, alpha: float) -> float:
 
 
 def forget(said: dict[Hashable, Said], now: float, in_turns: InTurns = iter) -> None:
-    """Forget what nobody asked about for an hour: workloads come and go."""
+    """Free what nobody asked about for an hour: workloads come and go. No verdict rests on it any more."""
     # Copied first: while others take their turns, they may say something of their own.
-    for question, one in in_turns(tuple(said.items())):
-        if now - one.asked_at > FORGET_SECONDS:
+    for question in in_turns(tuple(said)):
+        one = said.get(question)
+        if one is not None and now - one.asked_at > FORGET_SECONDS:
             said.pop(question, None)

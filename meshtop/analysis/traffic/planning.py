@@ -91,10 +91,15 @@ class CountingPlan:
 
     `slots` are the reports by edge and reporter in the order in which they were told, each with whether its reporter's
     workload is ambient; `slot_of` holds for each series plan the slot of each of its openings, None where those samples
-    are not counted.
+    are not counted. `between` is called between small pieces of work.
     """
 
-    def __init__(self, clusters: Sequence[ClusterTraffic], before: CountingPlan | None = None) -> None:
+    def __init__(
+        self,
+        clusters: Sequence[ClusterTraffic],
+        before: CountingPlan | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         self.facts = facts_of(clusters)
         same = before is not None and before.facts == self.facts
         self._opener: Opener = before._opener if before is not None and same else Opener(clusters)
@@ -104,6 +109,7 @@ class CountingPlan:
             for metric, protocol in COUNTED.items():
                 samples: tuple[Sample, ...] = getattr(telemetry, metric)
                 if samples:
+                    between()
                     old = before.series.get((engine, metric)) if before is not None and same else None
                     self.series[engine, metric] = self._planned(homes, metric, protocol, samples, old)
         kept = before is not None and same and before.is_of(self.series)

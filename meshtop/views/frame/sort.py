@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from meshtop.views.frame.filter import find_column
 from meshtop.views.frame.table import AnyColumn, Column
 
 Item = TypeVar("Item")
+_TAKEN_AT_ONCE = 1_000
 
 
 class SortKey(Struct, Generic[Item], frozen=True):
@@ -58,7 +60,7 @@ def sort_items(items: Sequence[Item], keys: Sequence[SortKey[Item]]) -> list[Ite
             value = _comparable(read(item))
             (unknown if value is None else known).append((value, item))
         known = sorted_in_turns(known, itemgetter(0), reverse=key.descending)
-        result = [item for _, item in known] + [item for _, item in unknown]
+        result = [item for _, item in in_turns(chain(known, unknown), _TAKEN_AT_ONCE)]
     return result
 
 

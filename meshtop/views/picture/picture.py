@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
@@ -167,7 +167,7 @@ class Picture:
     @cached_property
     def meshes(self) -> Meshes:
         """Which clusters are one mesh, which are not, and for which that is unknown."""
-        return meshes(self._mesh_evidence)
+        return meshes(self._mesh_evidence, partial(in_turns, piece=5))
 
     @cached_property
     def _mesh_evidence(self) -> tuple[MeshEvidence, ...]:
@@ -389,7 +389,7 @@ class Picture:
 
     @cached_property
     def _edges_through(self) -> dict[WorkloadId, list[Edge]]:
-        by_hop = _grouped((hop, edge) for edge in self.edges for hop in edge.hops)
+        by_hop = _grouped((hop, edge) for edge in in_turns(self.edges) for hop in edge.hops)
         if not by_hop:
             return {}
         return {where: by_hop[hop] for where in self._waypoints if (hop := "/".join(where)) in by_hop}

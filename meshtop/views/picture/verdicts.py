@@ -28,6 +28,8 @@ from meshtop.process import give_way, in_turns
 from meshtop.views.picture.memory import Key, Memory
 
 _SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
+_SWEPT: Key[list[float]] = Key("when what was said was looked through last")
+_SWEEP_SECONDS = 60.0
 _USUAL: Key[dict[tuple[str, str, str], tuple[float, float]]] = Key("usual latencies")
 _WorkloadId = tuple[str, str, str]
 _Edges = Callable[[_WorkloadId], Sequence[Edge]]
@@ -61,9 +63,14 @@ class Verdicts:
         # Milliseconds that were usual, and when (Unix seconds) they were last asked about.
         self._usual: dict[_WorkloadId, tuple[float, float]] = {} if past else memory.get_or_make(_USUAL, (), dict)
         self._at = snapshot.at
-        forget(said, self._at, in_turns)
-        for where in [where for where, (_, asked_at) in self._usual.items() if self._at - asked_at > FORGET_SECONDS]:
-            del self._usual[where]
+        swept: list[float] = [self._at] if past else memory.get_or_make(_SWEPT, (), lambda: [self._at])
+        if abs(self._at - swept[0]) >= _SWEEP_SECONDS:
+            # A big fleet has a hundred thousand of them.
+            swept[0] = self._at
+            forget(said, self._at, in_turns)
+        for where, (_, asked_at) in in_turns(tuple(self._usual.items())):
+            if self._at - asked_at > FORGET_SECONDS:
+                self._usual.pop(where, None)
         self._judge = HealthJudge(
             thresholds, window_seconds=snapshot.window_seconds, at=None if past else snapshot.at, said=said
         )
