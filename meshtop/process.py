@@ -221,7 +221,7 @@ class RightOfWay:
         self._free.clear()
 
     def want(self) -> None:
-        """Somebody, in whichever thread, is about to give the loop something to do: it takes and leaves the way then."""
+        """Some thread is about to give the loop something to do; the loop takes and leaves the way then."""
         self._free.clear()
 
     def leave(self) -> None:

@@ -50,10 +50,11 @@ class KeyOrder:
         """Whether nothing is under way."""
         return not self._under_way
 
-    async def handled(self) -> None:
-        """Wait until the key that is under way and the messages that it made were handled, but not for long."""
-        if self._handled is not None and not self._handled.done():
-            await asyncio.wait((self._handled,), timeout=FRAME_SECONDS)
+    def unhandled(self) -> Awaitable[object] | None:
+        """What ends when the key under way and the messages that it made were handled, or soon; None if they were."""
+        if self._handled is None or self._handled.done():
+            return None
+        return asyncio.wait((self._handled,), timeout=FRAME_SECONDS)
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Dispatch a key or a paste at once, or after those before it."""

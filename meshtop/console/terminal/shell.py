@@ -13,6 +13,7 @@ Usage::
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from functools import cache
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -76,9 +77,9 @@ class Shell(HookedApp):
         else:
             await super().on_event(event)
 
-    async def frame_may_be_painted(self) -> None:
-        """What a key does belongs into one frame."""
-        await self.key_order.handled()
+    def frame_waits_for(self) -> Awaitable[object] | None:
+        """All that a key does belongs into one frame."""
+        return self.key_order.unhandled()
 
     def _look_filters(self) -> list[LineFilter]:
         filters: list[LineFilter] = []

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from rich.color import ColorSystem
@@ -102,8 +102,9 @@ class HookedApp(Guarded, App[int]):
         """The replacement of an update that Textual is about to write; None to write nothing."""
         return renderable
 
-    async def frame_may_be_painted(self) -> None:
-        """Wait for what belongs into the next frame; called before each, and never for long."""
+    def frame_waits_for(self) -> Awaitable[object] | None:
+        """What the next frame should wait for, as it belongs into it, which is never for long; None for nothing."""
+        return None
 
     def log_defect(self, error: Exception) -> None:
         """Log a defect in drawing or in a key's action, which ends the app."""
@@ -191,9 +192,20 @@ class PaintsTogether(Screen[Any]):
     follows it (its place in the list, the facts of its row) a sixtieth of a second later, in a second frame.
     """
 
-    async def _on_timer_update(self) -> None:  # type: ignore[override]  # a timer awaits what can be awaited
-        if isinstance(app := self.app, HookedApp):
-            await app.frame_may_be_painted()
+    def _on_timer_update(self) -> asyncio.Task[None] | None:
+        # A timer awaits what it is given.
+        app = self.app
+        waited_for = app.frame_waits_for() if isinstance(app, HookedApp) else None
+        if waited_for is not None:
+            return asyncio.create_task(self._paint_after(waited_for))
+        self._paint()
+        return None
+
+    async def _paint_after(self, waited_for: Awaitable[object]) -> None:
+        await waited_for
+        self._paint()
+
+    def _paint(self) -> None:
         for widget in self._compositor.visible_widgets:
             # Its message that says so may still be on its way.
             if widget._repaint_regions:
