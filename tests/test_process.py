@@ -223,6 +223,28 @@ def test_a_sort_in_turns_is_a_sort(size: int, reverse: bool) -> None:
     assert by_first == sorted(things, key=lambda thing: thing[0], reverse=reverse)
 
 
+def test_no_step_of_a_sort_in_turns_compares_everything_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = [0]
+
+    class Place:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def __lt__(self, other: Place) -> bool:
+            compared[-1] += 1
+            return self.number < other.number
+
+    class Steps:
+        def is_set(self) -> bool:
+            compared.append(0)
+            return True
+
+    monkeypatch.setattr(KEYS, "_free", Steps())
+    numbers = [number * 7919 % 20_011 for number in range(20_000)]
+    assert sorted_in_turns(numbers, Place) == sorted(numbers)
+    assert max(compared) <= 2 * len(numbers), "the last step goes through two halves that are in order"
+
+
 def test_a_console_that_nobody_touched_is_looked_through_rarely() -> None:
     class Time:
         now = QUIET_SECONDS

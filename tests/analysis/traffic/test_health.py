@@ -13,7 +13,7 @@ from meshtop.analysis.traffic.health import (
     workload_health,
     worst,
 )
-from meshtop.analysis.traffic.judge import HealthJudge, Said
+from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -109,6 +109,23 @@ def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
     assert at(200, 7).status is DEGRADED
     assert at(215, 4).status is HEALTHY, "less than half of the bound, and the proof is old"
     assert at(230, 8).status is HEALTHY, "having been taken back, it takes a new proof"
+    assert said == {}
+
+
+def test_what_nobody_asked_about_for_an_hour_is_forgotten_whenever_it_is_looked_for() -> None:
+    """It is freed now and then only; no verdict rests on it before that."""
+    said: dict[Hashable, Said] = {}
+
+    def at(seconds: float, failed: int) -> Health:
+        return edge_health(few(failed, 1000), HealthJudge(at=seconds, said=said))
+
+    assert at(0, 30).status is DEGRADED
+    assert at(FORGET_SECONDS, 8).status is DEGRADED, "0.8 % is not yet taken back"
+    assert at(2 * FORGET_SECONDS + 1, 8).status is HEALTHY
+    assert len(said) == 1
+    forget(said, 2 * FORGET_SECONDS)
+    assert len(said) == 1
+    forget(said, 2 * FORGET_SECONDS + 1)
     assert said == {}
 
 

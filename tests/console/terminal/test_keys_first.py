@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 
-from meshtop.console.terminal.keys_first import KeysFirstSelector, run_keys_first
+import pytest
+from textual import events
+from textual.drivers.linux_driver import LinuxDriver
+
+from meshtop.console.terminal import thin_driver
+from meshtop.console.terminal.keys_first import LOOK_SECONDS, KeysFirstSelector, run_keys_first
 from meshtop.process import KEYS, RightOfWay
 
 
@@ -71,3 +77,48 @@ def test_the_console_s_loop_leaves_the_way_when_it_ends() -> None:
 
     threading.Thread(target=go_on, daemon=True).start()
     assert gone_on.wait(30)
+
+
+def test_a_loop_that_has_more_to_do_looks_rarely_for_what_came() -> None:
+    class Time:
+        now = 10.0
+
+    ours, theirs = socket.socketpair()
+    selector = KeysFirstSelector(RightOfWay(), lambda: Time.now)
+    try:
+        selector.register(ours, 1)
+        theirs.send(b"x")
+        assert selector.select(0), "nobody has looked yet"
+        assert not selector.select(0)
+        Time.now += LOOK_SECONDS
+        assert selector.select(0)
+        assert not selector.select(0)
+        assert selector.select(None), "who waits looks at once"
+    finally:
+        selector.close()
+        ours.close()
+        theirs.close()
+
+
+def test_who_computes_stands_aside_as_soon_as_a_key_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop, which has to wake up first, would find them at work."""
+    asked: list[float] = []
+
+    def clock() -> float:
+        asked.append(0.0)
+        return float(len(asked))
+
+    way, handed = RightOfWay(0.0, clock), list[events.Key]()
+    monkeypatch.setattr(thin_driver, "KEYS", way)
+    monkeypatch.setattr(LinuxDriver, "process_message", lambda _, message: handed.append(message))
+    way.give_way()
+    assert not asked, "nobody is in the way"
+    key = events.Key("j", "j")
+    thin_driver.ThinDriver.process_message(object.__new__(thin_driver.ThinDriver), key)
+    assert handed == [key]
+    way.give_way()
+    assert asked, "it has waited"
+    asked.clear()
+    way.leave()
+    way.give_way()
+    assert not asked
