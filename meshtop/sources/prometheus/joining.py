@@ -34,7 +34,7 @@ APART_SECONDS = 600.0
 """So long everything is asked one by one after a joined question that did not go well."""
 _REST_BYTES = 200
 """What a request line holds besides the question."""
-_MARKED = re.compile(rb'"%s":"(\w+)",?' % MARK.encode())
+_MARKED = re.compile(rb'"%s"\s*:\s*"(\w+)"(\s*,\s*)?' % MARK.encode())
 
 
 def marked(name: str, expression: str) -> str:
@@ -161,7 +161,7 @@ def _unmarked(text: bytes) -> tuple[str, bytes]:
     found = _MARKED.search(text)
     if found is None:
         raise ValueError("a series of a joined answer has no mark")
-    begin, end = found.span()
-    if text[end - 1] != ord(",") and text[begin - 1] == ord(","):
-        begin -= 1
-    return found[1].decode(), text[:begin] + text[end:]
+    before, after = text[: found.start()], text[found.end() :]
+    if found[2] is None:
+        before = before.rstrip().removesuffix(b",")
+    return found[1].decode(), before + after
