@@ -93,13 +93,19 @@ class Joining:
         """The questions to be joined, in groups of two and more whose length every proxy takes; others are in none."""
         if now < self._apart_until:
             return []
-        small = sorted((self._seen[name], name) for name in expressions if name in self._seen)
-        found: list[list[str]] = []
-        series, seconds, length = 0, 0.0, LONGEST_GET
-        for (count, took), name in small:
+        small: set[str] = set()
+        series, seconds = 0, 0.0
+        for (count, took), name in sorted((self._seen[name], name) for name in expressions if name in self._seen):
             series, seconds = series + count, seconds + took
             if series > MOST_SERIES or seconds > SOON_SECONDS:
                 break
+            small.add(name)
+        # Always in the same order: what stands between may know a question that it was asked before.
+        found: list[list[str]] = []
+        length = LONGEST_GET
+        for name in expressions:
+            if name not in small:
+                continue
             more = len(quote_plus(f" or {marked(name, expressions[name])}"))
             if length + more > LONGEST_GET - _REST_BYTES:
                 found.append([])

@@ -55,7 +55,7 @@ def seen(**sizes: tuple[int, float]) -> Joining:
         (seen(), []),
         (seen(a=(1, 0.1)), []),
         (seen(a=(1, 0.1), b=(2, 0.1)), [("a", "b")]),
-        (seen(a=(MOST_SERIES, 0.1), b=(0, 0.1)), [("b", "a")]),
+        (seen(a=(MOST_SERIES, 0.1), b=(0, 0.1)), [("a", "b")]),
         (seen(a=(MOST_SERIES, 0.1), b=(1, 0.1)), []),
         (seen(a=(1, SOON_SECONDS), b=(1, 0.1)), []),
     ],
