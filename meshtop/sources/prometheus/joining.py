@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
@@ -32,6 +32,8 @@ MOST_LATE = 2
 """After so many joined answers in a row that took longer, questions are asked one by one."""
 APART_SECONDS = 600.0
 """So long everything is asked one by one after a joined question that did not go well."""
+_SMALL = (100, 0.1)
+"""Series and seconds of a question that nobody has asked yet and that is known to be small."""
 _REST_BYTES = 200
 """What a request line holds besides the question."""
 _MARKED = re.compile(rb'"%s"\s*:\s*"(\w+)"(\s*,\s*)?' % MARK.encode())
@@ -65,6 +67,11 @@ class Joining:
         if window_seconds != self._window_seconds:
             self._window_seconds = window_seconds
             self._seen = {}
+
+    def expect_small(self, names: Iterable[str]) -> None:
+        """Join these from the first time on: their answers are small in any installation."""
+        for name in names:
+            self._seen.setdefault(name, _SMALL)
 
     def saw(self, name: str, series: int, seconds: float) -> None:
         """Take down how many series one question gave, and how long it took.
