@@ -192,7 +192,7 @@ class PaintsTogether(Screen[Any]):
     follows it (its place in the list, the facts of its row) a sixtieth of a second later, in a second frame.
     """
 
-    def _on_timer_update(self) -> asyncio.Task[None] | None:
+    def _on_timer_update(self) -> asyncio.Task[None] | None:  # type: ignore[override]
         # A timer awaits what it is given.
         app = self.app
         waited_for = app.frame_waits_for() if isinstance(app, HookedApp) else None
