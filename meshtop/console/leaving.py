@@ -40,16 +40,17 @@ class LeavingPicture:
         """Free it step by step, and give way to others after each."""
         if self._picture is None:
             return
-        parts = parts_of(self._picture)
+        parts, holders = parts_of(self._picture)
         self._picture = None
-        while parts:
-            del parts[-AT_ONCE:]
-            time.sleep(0)
-            give_way()
+        for held, at_once in ((holders, 1), (parts, AT_ONCE)):
+            while held:
+                del held[-at_once:]
+                time.sleep(0)
+                give_way()
 
 
-def parts_of(picture: Picture) -> list[Any]:
-    """The many things that a picture consists of, one by one; what holds others of them comes last, and goes first.
+def parts_of(picture: Picture) -> tuple[list[Any], list[Any]]:
+    """The many things that a picture consists of, one by one, and what holds them, which must go first.
 
     A snapshot, or a function that knows an index of all edges, would else take all that it holds with it in one step.
     """
@@ -58,7 +59,7 @@ def parts_of(picture: Picture) -> list[Any]:
     for group in _groups(picture, holders):
         give_way()
         found.extend(group)
-    return found + holders
+    return found, holders
 
 
 def _groups(picture: Picture, holders: list[Any]) -> Iterator[Any]:
@@ -71,20 +72,21 @@ def _groups(picture: Picture, holders: list[Any]) -> Iterator[Any]:
 
 
 def _collections(named: dict[Any, Any], holders: list[Any], deeper: int = 2) -> Iterator[Any]:
-    """The elements of collections, and not the big ones themselves, which would hold their elements together.
-
-    What is no collection goes to `holders`, but for the elements of a big one.
-    """
+    """The elements of collections; big ones themselves, and what is none, go to `holders`."""
     single = []
     for value in in_turns(tuple(named.values())):
         if isinstance(value, list | tuple) and len(value) >= MANY:
+            holders.append(value)
             yield tuple(value)
         elif isinstance(value, dict) and len(value) >= (MANY if deeper < 2 else 0) and deeper:
+            holders.append(value)
             yield from _collections(value, holders, deeper - 1)
         elif isinstance(value, dict) and len(value) >= MANY:
+            holders.append(value)
             yield tuple(value)
             yield tuple(value.values())
         elif deeper and hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value):
+            holders.append(value)
             yield from _collections(vars(value), holders, deeper - 1)
         else:
             single.append(value)

@@ -139,8 +139,10 @@ def whole_sentences(needs: dict[str, Need], table: Table[str], width: int, most:
         if key != one.id:
             continue
         items += 1
+        if items > first and left <= 0:
+            continue
         pieces = wrapped_lines(one.message, room)
-        if len(pieces) < 2 or not (items <= first or left > 0):
+        if len(pieces) < 2:
             continue
         left -= 1
         shown[key] = structs.replace(one, message=pieces[0])

@@ -12,8 +12,10 @@ from collections.abc import Callable
 import pytest
 from msgspec import structs
 
+from meshtop.console.screens import now_rows
 from meshtop.console.screens.now_rows import Need, needs_table, whole_sentences
 from meshtop.console.terminal.look import Look
+from meshtop.console.widgets.line_widget import wrapped_lines
 from meshtop.model.snapshot import ClusterSnapshot
 from meshtop.model.state import SourceStatus
 from meshtop.model.text import cell_width
@@ -90,3 +92,18 @@ def test_a_sentence_that_is_cut_goes_on_in_a_row_of_its_own(most: int, wrapped: 
         assert (rest.id, rest.key, rest.since, rest.hit) == (f"id{n}", f"k{n}", "", "")
     wide = needs_table(needs, "NOW 5", 300)
     assert whole_sentences(needs, wide, 300, most, first=2) == needs, "where it fits it is one row"
+
+
+def test_only_sentences_that_may_go_on_are_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a fleet in which everything fails there are ten thousand, and a key waits meanwhile."""
+    needs = {
+        f"{number}": Need("✗", Tone.FAILING, "what is wrong with it " * 20, "services", f"{number}", id=f"{number}")
+        for number in range(500)
+    }
+    taken: list[str] = []
+    monkeypatch.setattr(
+        now_rows, "wrapped_lines", lambda text, width: [taken.append(text), wrapped_lines(text, width)][1]
+    )
+    rows = whole_sentences(needs, needs_table(needs, "NOW 500", 80), 80, 12, first=3)
+    assert len(rows) == 503
+    assert len(taken) == 3
