@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from enum import StrEnum
+from itertools import compress
 from typing import NamedTuple
 
 from meshtop.model.state import HealthStatus
-from meshtop.model.text import graphemes, to_ascii
+from meshtop.model.text import cell_width, graphemes, to_ascii
 
 NORTH, EAST, SOUTH, WEST = 1, 2, 4, 8
 
@@ -32,7 +33,6 @@ for _code, _ink in enumerate(Ink):
     _ink.code = _code
 _INKS = tuple(Ink)
 _CODES = tuple(bytes((ink.code,)) for ink in Ink)
-_SAME = re.compile(rb"(.)\1*", re.DOTALL)
 
 
 INK_OF = {
@@ -164,15 +164,49 @@ class Canvas:
         self._text[row][column : column + len(text)] = text
         self._ink[row][column : column + len(text)] = _CODES[ink.code] * len(text)
 
+    def _of(self, texts: list[list[str]], inks: list[bytearray], *, right: int = 0, down: int = 0) -> Canvas:
+        """A canvas of these cells, which begins so far from where this one does."""
+        found = Canvas(self.x + right, self.y + down, self.width, 0, self.signs)
+        found._text, found._ink, found.height = texts, inks, len(texts)
+        return found
+
+    def part(self, columns: slice | None, rows: slice) -> Canvas:
+        """Some of the columns (None: all, and the rows are shared) and rows, counted from the upper left corner."""
+        texts, inks = self._text[rows], self._ink[rows]
+        if columns is None:
+            return self._of(texts, inks, down=rows.start)
+        texts, inks = [text[columns] for text in texts], [ink[columns] for ink in inks]
+        found = self._of(texts, inks, right=columns.start, down=rows.start)
+        found.width = columns.stop - columns.start
+        return found
+
+    def beside(self, right: Canvas) -> Canvas:
+        """The cells of this window and of one that begins where it ends."""
+        texts = [[*a, *b] for a, b in zip(self._text, right._text, strict=True)]
+        both = self._of(texts, [a + b for a, b in zip(self._ink, right._ink, strict=True)])
+        both.width = self.width + right.width
+        return both
+
+    def above(self, below: Canvas) -> Canvas:
+        """The cells of this window and of one that begins below it; the rows are shared."""
+        return self._of([*self._text, *below._text], [*self._ink, *below._ink])
+
+    def leave_out_cut_signs(self) -> None:
+        """Blank wide characters of which the window shows a half: what was a part of a wider one has such."""
+        for texts in self._text if self.width else ():
+            if not texts[0]:
+                texts[0] = " "
+            if cell_width(texts[-1]) > 1:
+                texts[-1] = " "
+
     def lines(self) -> list[list[InkRun]]:
         """The window row by row; every row is exactly `width` cells."""
         return [self.line(y) for y in range(self.height)]
 
     def line(self, row: int) -> list[InkRun]:
         """One row of the window, counted from its top."""
-        texts = self._text[row]
-        found = _SAME.finditer(self._ink[row])
-        return [InkRun("".join(texts[m.start() : m.end()]), _INKS[m[1][0]]) for m in found]
+        texts, ink = self._text[row], self._ink[row]
+        return [InkRun("".join(texts[start:end]), _INKS[ink[start]]) for start, end in self._same_ink(row)]
 
     @property
     def texts(self) -> list[list[str]]:
@@ -181,24 +215,34 @@ class Canvas:
 
     def spans(self, row: int) -> list[InkSpan]:
         """What is to be seen on one row of the window: cells of one ink, without those that are blank."""
-        texts = self._text[row]
+        texts, ink = self._text[row], self._ink[row]
         whole = "".join(texts)
-        found: list[InkSpan] = []
-        for same in _SAME.finditer(self._ink[row]):
-            start, end = same.span()
-            # A sign of two cells is followed by an empty text, and one of several characters makes a row longer.
-            text = whole[start:end] if len(whole) == self.width else "".join(texts[start:end])
-            if not text.isspace():
-                found.append((start, text, _INKS[same[1][0]]))
-        return found
+        # A sign of two cells is followed by an empty text, and one of several characters makes a row longer.
+        if len(whole) != self.width or "" in texts:
+            return [
+                (start, text, _INKS[ink[start]])
+                for start, end in self._same_ink(row)
+                if not (text := "".join(texts[start:end])).isspace()
+            ]
+        return [
+            (start, text, _INKS[ink[start]])
+            for start, end in self._same_ink(row)
+            if not (text := whole[start:end]).isspace()
+        ]
 
+    def _same_ink(self, row: int) -> Iterator[tuple[int, int]]:
+        """The first cell and the one after the last of all parts of a row that have one ink.
 
-def stacked(above: Canvas, below: Canvas, rows: slice) -> Canvas:
-    """Some of the rows of two canvases, of which the second begins where the first ends; the rows are shared."""
-    both = Canvas(above.x, above.y + (rows.start or 0), above.width, 0, above.signs)
-    both._text, both._ink = [*above._text, *below._text][rows], [*above._ink, *below._ink][rows]
-    both.height = len(both._text)
-    return both
+        There are dozens: where the ink changes is found for all cells at once, in one big number.
+        """
+        width = self.width
+        if not width:
+            return iter(())
+        number = int.from_bytes(self._ink[row], "big")
+        differs = bytearray((number ^ number >> 8).to_bytes(width, "big"))
+        differs[0] = 1
+        starts = [*compress(range(width), differs)]
+        return zip(starts, [*starts[1:], width], strict=True)
 
 
 class OverlaidCanvas(Canvas):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from copy import copy
+from itertools import compress
 from typing import NamedTuple
 
 from meshtop.analysis.graph.canvas import INK_OF, UNICODE, Canvas, InkRun, OverlaidCanvas, Signs
 from meshtop.analysis.graph.frame_lines import FrameLines
 from meshtop.analysis.graph.geometry import Box, Layout
+from meshtop.analysis.graph.ground import Ground
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.node_lines import (
@@ -43,15 +45,6 @@ class Hit(NamedTuple):
     kind: str
     """`node`, `edge` or `group`."""
     id: str
-
-
-class Ground(NamedTuple):
-    """A painted window without its selection. `faded`: everything that shows no bad status is dimmed."""
-
-    window: Box
-    faded: bool
-    canvas: Canvas
-    lines: LineCells
 
 
 class GraphDrawing:
@@ -178,15 +171,16 @@ class GraphDrawing:
     def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
         """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
         looks = [(self._glyphs[status], dimmed(INK_OF[status], faded).code) for status in HealthStatus]
+        places = range(lines.window.width)
         for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
             if not any(masks):
                 continue
             texts, inks = canvas.cells_of(row)
-            for at, stroke in enumerate(owners):
+            for at in compress(places, masks):
+                stroke = owners[at]
                 if stroke is not None:
-                    glyphs, code = looks[stroke.look]
+                    glyphs, inks[at] = looks[stroke.look]
                     texts[at] = glyphs[masks[at]]
-                    inks[at] = code
 
     def select(self, ground: Ground, highlight: Highlight) -> OverlaidCanvas:
         """Paint a selection over a window: its edges' lines, ends and labels, its nodes' boxes, and nothing else."""

@@ -74,10 +74,15 @@ class LineCells:
     def add_down(self, s: Stroke) -> None:
         """Add the part of a vertical stroke that is in the window."""
         window = self.window
-        x = s.x1 - window.x
-        for y in range(max(s.y1, window.y), min(s.y2, window.bottom) + 1):
-            mask = STRAIGHT_DOWN if s.y1 < y < s.y2 else SOUTH if y == s.y1 else NORTH
-            owners, masks = self.owners[y - window.y], self.masks[y - window.y]
+        x, top, y1, y2 = s.x1 - window.x, window.y, s.y1, s.y2
+        all_owners, all_masks = self.owners, self.masks
+        for y in range(max(y1, top) - top, min(y2, window.bottom) - top + 1):
+            mask = STRAIGHT_DOWN
+            if y + top == y1:
+                mask = SOUTH
+            elif y + top == y2:
+                mask = NORTH
+            owners, masks = all_owners[y], all_masks[y]
             if owners[x] is None:
                 owners[x], masks[x] = s, mask
             else:
@@ -103,12 +108,34 @@ class LineCells:
         elif mask != STRAIGHT_ACROSS:
             masks[x] |= mask
 
-    def stacked(self, below: LineCells, window: Box, rows: slice) -> LineCells:
-        """Some of the rows of these cells and of those that begin where they end."""
-        both = LineCells(Box(window.x, window.y, 0, 0))
-        both.window = window
-        both.owners, both.masks = [*self.owners, *below.owners][rows], [*self.masks, *below.masks][rows]
-        return both
+    def _of(self, owners: list[list[Stroke | None]], masks: list[bytearray], window: Box) -> LineCells:
+        found = LineCells(Box(0, 0, 0, 0))
+        found.window, found.owners, found.masks = window, owners, masks
+        return found
+
+    def part(self, columns: slice | None, rows: slice) -> LineCells:
+        """Some of the columns (None: all, and the rows are shared) and rows, counted from the upper left corner."""
+        window = self.window
+        owners, masks = self.owners[rows], self.masks[rows]
+        if columns is None:
+            return self._of(owners, masks, Box(window.x, window.y + rows.start, window.width, len(masks)))
+        inside = Box(window.x + columns.start, window.y + rows.start, columns.stop - columns.start, len(masks))
+        return self._of([row[columns] for row in owners], [row[columns] for row in masks], inside)
+
+    def beside(self, right: LineCells) -> LineCells:
+        """The cells of this window and of one that begins where it ends."""
+        window = self.window
+        return self._of(
+            [[*a, *b] for a, b in zip(self.owners, right.owners, strict=True)],
+            [a + b for a, b in zip(self.masks, right.masks, strict=True)],
+            Box(window.x, window.y, window.width + right.window.width, window.height),
+        )
+
+    def above(self, below: LineCells) -> LineCells:
+        """The cells of this window and of one that begins below it; the rows are shared."""
+        window = self.window
+        both = Box(window.x, window.y, window.width, window.height + below.window.height)
+        return self._of([*self.owners, *below.owners], [*self.masks, *below.masks], both)
 
     def owner(self, x: int, y: int) -> tuple[int, int]:
         """The bundle and the directions on a cell of the window; bundle -1 where no line is."""
@@ -132,12 +159,15 @@ class LineIndex:
     def cells(self, window: Box) -> LineCells:
         """The line cells of a window."""
         found = LineCells(window)
-        for y in range(window.y, window.bottom + 1):
+        left, top, right, bottom = window.x, window.y, window.right, window.bottom
+        # Most strokes of a row or a column are outside, so that they are left out before anything is called.
+        for y in range(top, bottom + 1):
             for stroke in self._across.get(y, ()):
-                found.add_across(stroke)
-        for x in self._columns_in(window.x, window.right):
+                if stroke.x1 <= right and left <= stroke.x2:
+                    found.add_across(stroke)
+        for x in self._columns_in(left, right):
             for stroke in self._down[x]:
-                if stroke.y1 <= window.bottom and window.y <= stroke.y2:
+                if stroke.y1 <= bottom and top <= stroke.y2:
                     found.add_down(stroke)
         return found
 

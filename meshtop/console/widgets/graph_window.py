@@ -246,12 +246,16 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
 
 def row_line(row: Sequence[InkSpan]) -> TextLine:
     """A painted row as a line; characters of uncertain width are replaced cell by cell."""
-    runs = []
-    for x, text, ink in row:
-        if not _DRAWN.issuperset(text):
-            text = text if text.isprintable() and clean(text) == text else fit(text, cell_width(text))
-        runs.append(TextRun(x, text, _TONES[ink.code]))
-    return TextLine("plain", tuple(runs))
+    if not _DRAWN.issuperset("".join([text for _, text, _ in row])):
+        row = [(x, _sure(text), ink) for x, text, ink in row]
+    return TextLine("plain", tuple([TextRun(x, text, _TONES[ink.code]) for x, text, ink in row]))
+
+
+def _sure(text: str) -> str:
+    """A text of which every terminal draws as many cells as are counted."""
+    if _DRAWN.issuperset(text) or (text.isprintable() and clean(text) == text):
+        return text
+    return fit(text, cell_width(text))
 
 
 def corner_runs(text: str, width: int) -> list[TextRun]:
