@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from meshtop.analysis.graph.canvas import INK_OF, UNICODE, Canvas, InkRun, OverlaidCanvas, Signs
 from meshtop.analysis.graph.frame_lines import FrameLines
-from meshtop.analysis.graph.geometry import Box, Layout
+from meshtop.analysis.graph.geometry import Box, Layout, Point
 from meshtop.analysis.graph.ground import Ground
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.metric import GraphMetric
@@ -45,6 +45,10 @@ class Hit(NamedTuple):
     kind: str
     """`node`, `edge` or `group`."""
     id: str
+
+
+LitPart = tuple[int, int, set[Point], tuple[int, int, int, int]]
+"""A straight part of a lit line: its bundle, the number of its ink, the route's ends, its first and last x and y."""
 
 
 class GraphDrawing:
@@ -175,7 +179,7 @@ class GraphDrawing:
         for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
             if not any(masks):
                 continue
-            texts, inks = canvas.cells_of(row)
+            texts, inks = canvas.cells_of(row, 0, canvas.width - 1)
             for at in compress(places, masks):
                 stroke = owners[at]
                 if stroke is not None:
@@ -198,8 +202,26 @@ class GraphDrawing:
 
     def _light(self, canvas: Canvas, lines: LineCells, chosen: Trace, faded: bool) -> None:
         """Draw the lines of the traced edges heavily, where no other bundle is drawn over them: it shows uncoloured."""
-        lit: set[tuple[int, int]] = set()
         left, top, heavy = lines.window.x, lines.window.y, self.signs.heavy
+        # The worst one is drawn last, over what it shares with others.
+        for net, code, ends, (x1, y1, x2, y2) in reversed(self._lit_parts(lines.window, chosen, faded)):
+            across = y1 == y2
+            first, last = x1 - left, x2 - left
+            for y in range(y1 - top, y2 - top + 1):
+                owners, masks = lines.owners[y], lines.masks[y]
+                cells = None
+                for at in range(first, last + 1):
+                    stroke, mask = owners[at], masks[at]
+                    # On the way to a port that several bundles share, they lie over each other.
+                    mine = stroke is not None and (stroke.net == net or (across and mask == STRAIGHT_ACROSS))
+                    if mine and (at + left, y + top) not in ends:
+                        cells = cells or canvas.cells_of(y, first, last)
+                        cells[0][at], cells[1][at] = heavy[mask], code
+
+    def _lit_parts(self, window: Box, chosen: Trace, faded: bool) -> list[LitPart]:
+        """What is lit of the traced edges in a window, the worst first; what edges share only once."""
+        found: list[LitPart] = []
+        seen: dict[tuple[int, Point, Point], set[Point]] = {}
         for edge in (*chosen.own.values(), *chosen.path.values()):
             route = self.layout.routes.get(edge.id)
             if route is None:
@@ -207,18 +229,12 @@ class GraphDrawing:
             net, code = route.net, edge_ink(edge, chosen, faded).code
             # The first and the last cell of a line lie under its nodes.
             ends = {route.points[0], route.points[-1]}
-            for x1, y1, x2, y2 in segments(route, lines.window):
-                for y in range(y1, y2 + 1):
-                    owners, masks = lines.owners[y - top], lines.masks[y - top]
-                    texts, inks = canvas.cells_of(y - top)
-                    for x in range(x1, x2 + 1):
-                        at = x - left
-                        stroke, mask = owners[at], masks[at]
-                        # On the way to a port that several bundles share, they lie over each other.
-                        mine = stroke is not None and (stroke.net == net or (y1 == y2 and mask == STRAIGHT_ACROSS))
-                        if mine and (x, y) not in lit and (x, y) not in ends:
-                            lit.add((x, y))
-                            texts[at], inks[at] = heavy[mask], code
+            for start, end, part in segments(route, window):
+                before = seen.get((net, start, end))
+                if before is None or not before <= ends:
+                    seen[net, start, end] = {p for p in ends if part[0] <= p.x <= part[2] and part[1] <= p.y <= part[3]}
+                    found.append((net, code, ends, part))
+        return found
 
     def _is_in(self, name: str, window: Box) -> bool:
         box = self.layout.boxes.get(name)

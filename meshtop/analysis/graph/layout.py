@@ -248,4 +248,4 @@ class _Scene:
 def _room(router: Router, width: int | None) -> int:
     if width is None:
         return _USUAL_ROOM
-    return next((r for r in range(_MOST_ROOM, _LEAST_ROOM, -1) if router.width_for(r) <= width), _LEAST_ROOM)
+    return router.room_for(width, _LEAST_ROOM, _MOST_ROOM)

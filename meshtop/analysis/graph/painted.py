@@ -39,24 +39,24 @@ class PaintedWindow:
             texts = ground.canvas.texts
             self._rows = {key: self._rows[key] for text in texts if (key := id(text)) in self._rows}
         over = drawing.select(ground, highlight)
-        titled = self._titled(drawing, over)
-        rows = []
-        for y in range(len(over.texts)):
-            row = titled.get(y)
-            if row is None:
-                row = over.spans(y) if y in over.touched else self._row(ground, y)
-            rows.append(row)
-        return rows
+        rows: dict[int, list[InkSpan]] = {}
+        for y in range(window.height):
+            row = self._row(ground, y)
+            rows[y] = over.spans_over(y, row) if y in over.touched else row
+        rows.update(self._titled(drawing, over, rows))
+        return list(rows.values())
 
     def _row(self, ground: Ground, y: int) -> list[InkSpan]:
-        """A row without selection, worked out when nothing covers it for the first time."""
+        """What is to be seen of a row without selection, worked out once for as long as it is in the window."""
         texts = ground.canvas.texts[y]
         known = self._rows.get(id(texts))
         if known is None:
             known = self._rows[id(texts)] = texts, ground.canvas.spans(y)
         return known[1]
 
-    def _titled(self, drawing: GraphDrawing, over: OverlaidCanvas) -> dict[int, list[InkSpan]]:
+    def _titled(
+        self, drawing: GraphDrawing, over: OverlaidCanvas, rows: dict[int, list[InkSpan]]
+    ) -> dict[int, list[InkSpan]]:
         """Rows with the titles of frames that begin outside; while such a row stays the same the identical list."""
         titled = OverlaidCanvas(over)
         window = Box(over.x, over.y, over.width, over.height)
@@ -64,7 +64,7 @@ class PaintedWindow:
             self._titles = drawing, window, drawing.held_titles(window)
         for x, y, text in self._titles[2]:
             titled.write(x, y, text, Ink.DIM)
-        held = {y: titled.spans(y) for y in titled.touched}
+        held = {y: titled.spans_over(y, rows[y]) for y in titled.touched}
         self._held = {y: before if (before := self._held.get(y)) == row else row for y, row in held.items()}
         return self._held
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from math import floor
 from typing import NamedTuple
 
 from meshtop.analysis.graph.rows import nearest_gap
@@ -121,22 +122,20 @@ class Placer:
         by_column: dict[int, list[int]] = {}
         for item in own:
             by_column.setdefault(items[item].column, []).append(item)
-        columns = list(by_column.values())
-        heights = [[height[item] for item in column] for column in columns]
-        for column in columns:
+        for column in by_column.values():
             y = 0
             for item in column:
                 row[item] = y
                 y += height[item]
-        near = [{i: [e for e in ends[i] if e in inside] for i in own} for ends in (self.left, self.right)]
-        ways = list(zip(columns, heights, strict=True))
+        ways = (
+            self._pulled(list(by_column.values()), self.left, inside),
+            self._pulled(list(by_column.values())[::-1], self.right, inside),
+        )
         for turn in range(4):
             yield
-            ends_of = near[turn % 2]
-            for column, tall in ways if turn % 2 == 0 else reversed(ways):
-                wish, weight = [], []
-                for item in column:
-                    ends = ends_of[item]
+            for column, ends_of in ways[turn % 2]:
+                wish, weight, tall = [], [], [height[item] for item in column]
+                for item, ends in zip(column, ends_of, strict=True):
                     if len(ends) == 1:
                         wish.append(row[ends[0]] + (height[ends[0]] - height[item]) / 2)
                         weight.append(1.0)
@@ -148,6 +147,14 @@ class Placer:
                         wish.append(float(row[item]))
                         weight.append(0.1)
                 row.update(zip(column, isotonic(wish, weight, tall), strict=True))
+
+    @staticmethod
+    def _pulled(
+        columns: Sequence[list[int]], near: Sequence[Sequence[int]], inside: set[int]
+    ) -> list[tuple[list[int], list[list[int]]]]:
+        """Columns with what each of their items is near to inside their frame; those without any such item stay."""
+        ends = [[[e for e in near[item] if e in inside] for item in column] for column in columns]
+        return [one for one in zip(columns, ends, strict=True) if any(one[1])]
 
     def _beside(self, own: list[int], frames: Sequence[int]) -> None:
         """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
@@ -177,24 +184,28 @@ class Placer:
 
 def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[int]) -> list[int]:
     """Rows nearest to `wish` (weighted least squares) that keep the order and do not overlap."""
-    blocks: list[tuple[float, float, int]] = []
+    if len(wish) == 1:
+        return [floor(wish[0] + 0.5)]
+    # Blocks of items that stand close together, each with its mean, its weight and how many they are.
+    means: list[float] = []
+    masses: list[float] = []
+    sizes: list[int] = []
     offsets, offset = [], 0
     for w, mass, h in zip(wish, weight, heights, strict=True):
         offsets.append(offset)
         mean, size = w - offset, 1
         offset += h
-        while blocks and blocks[-1][0] >= mean:
-            mean0, mass0, size0 = blocks.pop()
+        while means and means[-1] >= mean:
+            mass0 = masses.pop()
             whole = mass + mass0
-            mean, mass, size = (mean * mass + mean0 * mass0) / whole, whole, size + size0
-        blocks.append((mean, mass, size))
+            mean, mass, size = (mean * mass + means.pop() * mass0) / whole, whole, size + sizes.pop()
+        means.append(mean)
+        masses.append(mass)
+        sizes.append(size)
     rows: list[int] = []
     at = 0
-    for mean, _, size in blocks:
-        base = int((mean + 0.5) // 1)
-        if size == 1:
-            rows.append(base + offsets[at])
-        else:
-            rows += [base + offset for offset in offsets[at : at + size]]
+    for mean, size in zip(means, sizes, strict=True):
+        base = floor(mean + 0.5)
+        rows += [base + offset for offset in offsets[at : at + size]]
         at += size
     return rows

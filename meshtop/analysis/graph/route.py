@@ -69,7 +69,7 @@ class Router:
         self._busy: list[bool] = []
 
     def steps(self, room: Callable[[Router], int]) -> Iterator[None]:
-        """Do the work in small steps; `room` chooses the cells for labels in each gap, by `width_for`."""
+        """Do the work in small steps; `room` chooses the cells for labels in each gap, by `room_for`."""
         self._lanes()
         yield
         self.ports.settle([box.y for box in self.boxes])
@@ -166,10 +166,17 @@ class Router:
             needs.append((left, right))
         return needs
 
-    def width_for(self, room: int) -> int:
-        """How wide the drawing gets with `room` cells for labels in each gap."""
-        columns = self._columns(room)
-        return columns[-1].x + columns[-1].width + columns[-1].gap if columns else 0
+    def room_for(self, width: int, least: int, most: int) -> int:
+        """The most cells for labels in each gap with which the drawing is not wider than `width`; `least` at least.
+
+        Every gap with labels grows by as many cells as there are more for them, so that one measurement is enough.
+        """
+        gaps = sum(left + right for left, right in self._needs)
+        columns = self._columns(least)
+        if not gaps or not columns:
+            return most
+        spare = width - (columns[-1].x + columns[-1].width + columns[-1].gap)
+        return min(most, least + max(spare, 0) // gaps)
 
     def _stretch(self, room: int) -> None:
         """Fix the x of columns and tracks."""

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from meshtop.analysis.graph.canvas import EAST, NORTH, SOUTH, WEST
-from meshtop.analysis.graph.geometry import Box, Route
+from meshtop.analysis.graph.geometry import Box, Point, Route
 from meshtop.analysis.graph.service_graph import GraphEdge
 from meshtop.model.state import HealthStatus
 
@@ -74,15 +74,14 @@ class LineCells:
     def add_down(self, s: Stroke) -> None:
         """Add the part of a vertical stroke that is in the window."""
         window = self.window
-        x, top, y1, y2 = s.x1 - window.x, window.y, s.y1, s.y2
-        all_owners, all_masks = self.owners, self.masks
-        for y in range(max(y1, top) - top, min(y2, window.bottom) - top + 1):
-            mask = STRAIGHT_DOWN
-            if y + top == y1:
-                mask = SOUTH
-            elif y + top == y2:
-                mask = NORTH
-            owners, masks = all_owners[y], all_masks[y]
+        x, first, after = s.x1 - window.x, max(s.y1, window.y) - window.y, min(s.y2, window.bottom) + 1 - window.y
+        masks_here = bytearray((STRAIGHT_DOWN,)) * (after - first)
+        if masks_here and s.y2 == window.y + after - 1:
+            masks_here[-1] = NORTH
+        if masks_here and s.y1 == window.y + first:
+            masks_here[0] = SOUTH
+        rows = zip(self.owners[first:after], self.masks[first:after], masks_here, strict=True)
+        for owners, masks, mask in rows:
             if owners[x] is None:
                 owners[x], masks[x] = s, mask
             else:
@@ -228,10 +227,10 @@ def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterato
             rank += 1
 
 
-def segments(route: Route, window: Box) -> Iterator[tuple[int, int, int, int]]:
-    """The straight parts of a route that meet a window, cut to it: (first x, first y, last x, last y)."""
+def segments(route: Route, window: Box) -> Iterator[tuple[Point, Point, tuple[int, int, int, int]]]:
+    """The straight parts of a route that meet a window, each with what is in it: (first x, first y, last x, last y)."""
+    left, top, right, bottom = window.x, window.y, window.right, window.bottom
     for a, b in pairwise(route.points):
-        x1, x2 = (a.x, b.x) if a.x <= b.x else (b.x, a.x)
-        y1, y2 = (a.y, b.y) if a.y <= b.y else (b.y, a.y)
-        if x1 <= window.right and window.x <= x2 and y1 <= window.bottom and window.y <= y2:
-            yield max(x1, window.x), max(y1, window.y), min(x2, window.right), min(y2, window.bottom)
+        (x1, y1), (x2, y2) = (a, b) if a <= b else (b, a)
+        if x1 <= right and left <= x2 and y1 <= bottom and top <= y2:
+            yield a, b, (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))

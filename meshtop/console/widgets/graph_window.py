@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress, count
+from operator import is_not
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -160,7 +162,10 @@ class GraphWindow:
         rows = self._painted.rows(scene.picture, Box(*self.origin, width, height), scene.highlight)
         # A row that the last step left alone is the identical list, and its line needs no second look.
         before = {id(row): line for row, line in self._lines}
-        self._lines = [(row, before.get(id(row)) or row_line(row)) for row in rows]
+        last = self._lines if len(self._lines) == len(rows) else [None] * len(rows)
+        self._lines = [
+            (row, before.get(id(row)) or row_line(row, like)) for row, like in zip(rows, last, strict=True)
+        ]
         lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
@@ -244,11 +249,30 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[InkSpan]) -> TextLine:
-    """A painted row as a line; characters of uncertain width are replaced cell by cell."""
-    if not _DRAWN.issuperset("".join([text for _, text, _ in row])):
-        row = [(x, _sure(text), ink) for x, text, ink in row]
-    return TextLine("plain", tuple([TextRun(x, text, _TONES[ink.code]) for x, text, ink in row]))
+def row_line(row: Sequence[InkSpan], like: tuple[Sequence[InkSpan], TextLine] | None = None) -> TextLine:
+    """A painted row as a line; characters of uncertain width are replaced cell by cell.
+
+    A row that begins or ends with the identical spans as `like` shares those runs with its line.
+    """
+    if like is None:
+        return TextLine("plain", tuple(_runs(row)))
+    spans, runs = like[0], like[1].runs
+    start = _alike(row, spans, len(row))
+    end = _alike(row[::-1], spans[::-1], len(row) - start)
+    middle = _runs(row[start : len(row) - end])
+    return TextLine("plain", (*runs[:start], *middle, *runs[len(runs) - end :]))
+
+
+def _alike(a: Sequence[InkSpan], b: Sequence[InkSpan], most: int) -> int:
+    """How many of the first spans are the identical ones, at most."""
+    differ = next(compress(count(), map(is_not, a, b)), min(len(a), len(b)))
+    return min(differ, most)
+
+
+def _runs(spans: Sequence[InkSpan]) -> list[TextRun]:
+    if not _DRAWN.issuperset("".join([text for _, text, _ in spans])):
+        spans = [(x, _sure(text), ink) for x, text, ink in spans]
+    return [TextRun(x, text, _TONES[ink.code]) for x, text, ink in spans]
 
 
 def _sure(text: str) -> str:
