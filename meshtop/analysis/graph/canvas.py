@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from itertools import compress
 from typing import NamedTuple
 
@@ -51,6 +52,9 @@ class InkRun(NamedTuple):
     text: str
     ink: Ink
 
+
+_run = partial(tuple.__new__, InkRun)
+"""A run of its fields, without the detour that a named tuple's own constructor takes: there are thousands."""
 
 InkSpan = tuple[int, str, Ink]
 """Cells of one ink: the first one's place in its row, counted from the window's left edge, the text, and the ink."""
@@ -210,7 +214,7 @@ class Canvas:
     def line(self, row: int) -> list[InkRun]:
         """One row of the window, counted from its top."""
         texts, ink = self._text[row], self._ink[row]
-        return [InkRun("".join(texts[start:end]), _INKS[ink[start]]) for start, end in _same(ink)]
+        return [_run(("".join(texts[start:end]), _INKS[ink[start]])) for start, end in _same(ink)]
 
     @property
     def texts(self) -> list[list[str]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from math import floor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from math import floor, inf
 from typing import NamedTuple
 
 from meshtop.analysis.graph.rows import nearest_gap
@@ -98,44 +98,45 @@ class Placer:
             found.extend(self._members(child))
         return found
 
-    def _unit(self, frame: int, members: Iterable[int]) -> _Unit:
-        members = list(members)
+    def _unit(self, frame: int, members: Sequence[int]) -> _Unit:
         if not members:
             return _Unit(0, -1, 0)
-        tops = [self.row[i] - self._pad(i, frame) for i in members]
-        top = min(tops)
-        for item in members:
-            self.row[item] -= top
-        bottom = max(self.row[i] + self.items[i].height + self._pad(i, frame) for i in members)
-        columns = [self.items[i].column for i in members]
+        row, items = self.row, self.items
+        found = [items[i] for i in members]
+        # Between an item and the content's edge are the borders of the frames inside this one.
+        around = 0 if frame == OUTSIDE else found[0].frames.index(frame) + 1
+        pads = [len(one.frames) - around for one in found]
+        top = min([row[i] - pad for i, pad in zip(members, pads, strict=True)])
+        bottom = 0
+        for i, one, pad in zip(members, found, pads, strict=True):
+            y = row[i] = row[i] - top
+            bottom = max(bottom, y + one.height + pad)
+        columns = [one.column for one in found]
         return _Unit(min(columns), max(columns), bottom)
 
-    def _pad(self, item: int, frame: int) -> int:
-        """How many frame borders lie between an item and the content's edge of `frame`."""
-        frames = self.items[item].frames
-        return len(frames) if frame == OUTSIDE else len(frames) - frames.index(frame) - 1
-
     def _align(self, own: list[int]) -> Iterator[None]:
-        inside = set(own)
         row, items = self.row, self.items
         height = {item: items[item].height for item in own}
         by_column: dict[int, list[int]] = {}
         for item in own:
             by_column.setdefault(items[item].column, []).append(item)
-        for column in by_column.values():
+        columns = list(by_column.values())
+        heights = [[height[item] for item in column] for column in columns]
+        for column in columns:
             y = 0
             for item in column:
                 row[item] = y
                 y += height[item]
-        ways = (
-            self._pulled(list(by_column.values()), self.left, inside),
-            self._pulled(list(by_column.values())[::-1], self.right, inside),
-        )
+        near = [{i: [e for e in ends[i] if e in height] for i in own} for ends in (self.left, self.right)]
+        ways = list(zip(columns, heights, strict=True))
+        solved: list[dict[int, tuple[list[float], list[int]]]] = [{}, {}]
         for turn in range(4):
             yield
-            for column, ends_of in ways[turn % 2]:
-                wish, weight, tall = [], [], [height[item] for item in column]
-                for item, ends in zip(column, ends_of, strict=True):
+            ends_of, known = near[turn % 2], solved[turn % 2]
+            for column, tall in ways if turn % 2 == 0 else reversed(ways):
+                wish, weight = [], []
+                for item in column:
+                    ends = ends_of[item]
                     if len(ends) == 1:
                         wish.append(row[ends[0]] + (height[ends[0]] - height[item]) / 2)
                         weight.append(1.0)
@@ -146,15 +147,11 @@ class Placer:
                     else:
                         wish.append(float(row[item]))
                         weight.append(0.1)
-                row.update(zip(column, isotonic(wish, weight, tall), strict=True))
-
-    @staticmethod
-    def _pulled(
-        columns: Sequence[list[int]], near: Sequence[Sequence[int]], inside: set[int]
-    ) -> list[tuple[list[int], list[list[int]]]]:
-        """Columns with what each of their items is near to inside their frame; those without any such item stay."""
-        ends = [[[e for e in near[item] if e in inside] for item in column] for column in columns]
-        return [one for one in zip(columns, ends, strict=True) if any(one[1])]
+                # Two of three columns are pulled again to where they were pulled to before.
+                before = known.get(column[0])
+                if before is None or before[0] != wish:
+                    before = known[column[0]] = wish, isotonic(wish, weight, tall)
+                row.update(zip(column, before[1], strict=True))
 
     def _beside(self, own: list[int], frames: Sequence[int]) -> None:
         """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
@@ -163,9 +160,12 @@ class Placer:
             members = self._members(frame)
             if not members:
                 continue
-            top = min(self.row[i] - self._deep(i, frame) for i in members)
-            bottom = max(self.row[i] + self.items[i].height + self._deep(i, frame) for i in members)
-            columns = [self.items[i].column for i in members]
+            found = [self.items[i] for i in members]
+            inside = found[0].frames.index(frame)
+            pads = [len(one.frames) - inside for one in found]
+            top = min([self.row[i] - pad for i, pad in zip(members, pads, strict=True)])
+            bottom = max([self.row[i] + one.height + pad for i, one, pad in zip(members, found, pads, strict=True)])
+            columns = [one.column for one in found]
             for c in range(min(columns), max(columns) + 1):
                 taken.setdefault(c, []).append((top, bottom))
         for item in own:
@@ -177,35 +177,37 @@ class Placer:
             self.row[item] = y
             taken.setdefault(column, []).append((y, y + height))
 
-    def _deep(self, item: int, frame: int) -> int:
-        frames = self.items[item].frames
-        return len(frames) - frames.index(frame)
+
+_NEARLY = 1e-6
 
 
 def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[int]) -> list[int]:
     """Rows nearest to `wish` (weighted least squares) that keep the order and do not overlap."""
-    if len(wish) == 1:
-        return [floor(wish[0] + 0.5)]
-    # Blocks of items that stand close together, each with its mean, its weight and how many they are.
-    means: list[float] = []
-    masses: list[float] = []
-    sizes: list[int] = []
+    last = -inf
+    for w, h in zip(wish, heights, strict=True):
+        if w <= last:
+            break
+        last = w + h + _NEARLY
+    else:  # none of them is in another's way
+        return [floor(w + 0.5) for w in wish]
+    blocks: list[tuple[float, float, int]] = []
     offsets, offset = [], 0
     for w, mass, h in zip(wish, weight, heights, strict=True):
         offsets.append(offset)
         mean, size = w - offset, 1
         offset += h
-        while means and means[-1] >= mean:
-            mass0 = masses.pop()
+        while blocks and blocks[-1][0] >= mean:
+            mean0, mass0, size0 = blocks.pop()
             whole = mass + mass0
-            mean, mass, size = (mean * mass + means.pop() * mass0) / whole, whole, size + sizes.pop()
-        means.append(mean)
-        masses.append(mass)
-        sizes.append(size)
+            mean, mass, size = (mean * mass + mean0 * mass0) / whole, whole, size + size0
+        blocks.append((mean, mass, size))
     rows: list[int] = []
     at = 0
-    for mean, size in zip(means, sizes, strict=True):
+    for mean, _, size in blocks:
         base = floor(mean + 0.5)
-        rows += [base + offset for offset in offsets[at : at + size]]
+        if size == 1:
+            rows.append(base + offsets[at])
+        else:
+            rows += [base + offset for offset in offsets[at : at + size]]
         at += size
     return rows

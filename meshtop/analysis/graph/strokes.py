@@ -145,14 +145,22 @@ class LineCells:
 class LineIndex:
     """All strokes of a drawing, found by row and by column of cells."""
 
-    def __init__(self, edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> None:
+    def __init__(self, edges: Iterable[tuple[str, GraphEdge]], routes: Mapping[str, Route]) -> None:
+        """`edges` with their ids, in the order in which they take the colour of what they share."""
         self._across: dict[int, list[Stroke]] = {}
         self._down: dict[int, list[Stroke]] = {}
+        across, down = self._across, self._down
         for stroke in _strokes(edges, routes):
-            if stroke.y1 == stroke.y2:
-                self._across.setdefault(stroke.y1, []).append(stroke)
+            _, _, x1, y1, _, y2, _, _ = stroke
+            if y1 == y2:
+                if y1 in across:
+                    across[y1].append(stroke)
+                else:
+                    across[y1] = [stroke]
+            elif x1 in down:
+                down[x1].append(stroke)
             else:
-                self._down.setdefault(stroke.x1, []).append(stroke)
+                down[x1] = [stroke]
         self._columns = sorted(self._down)
 
     def cells(self, window: Box) -> LineCells:
@@ -196,18 +204,20 @@ class LineIndex:
         return min(there).edge if there else None
 
 
-def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterator[Stroke]:
+def _strokes(edges: Iterable[tuple[str, GraphEdge]], routes: Mapping[str, Route]) -> Iterator[Stroke]:
     """Every line once: what a bundle shares belongs to the first of `edges` on it."""
     covered: dict[tuple[int, int], tuple[int, int]] = {}
     seen: set[tuple[int, int, int, int, int]] = set()
     rank = 0
-    for edge in edges:
-        route = routes.get(edge.id)
+    for name, edge in edges:
+        route = routes.get(name)
         if route is None:
             continue
-        net, look, name = route.net, _LOOKS[edge.health.status], edge.id
-        for a, b in pairwise(route.points):
-            (x1, y1), (x2, y2) = (a, b) if a <= b else (b, a)
+        net, look = route.net, _LOOKS[edge.health.status]
+        x0, y0 = route.points[0]
+        for x, y in route.points[1:]:
+            x1, y1, x2, y2 = (x0, y0, x, y) if x0 < x or y0 < y else (x, y, x0, y0)
+            x0, y0 = x, y
             key = (net, x1, y1, x2, y2)
             if key in seen:
                 continue
