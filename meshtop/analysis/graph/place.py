@@ -20,11 +20,21 @@ class PlaceItem(NamedTuple):
 
 
 class _Unit(NamedTuple):
-    """The solved content of a frame: its columns and its height."""
+    """The solved content of a frame: its columns, its height, and all items in it, those of inner frames included."""
 
     first: int
     last: int
     height: int
+    members: list[int]
+
+
+class _Stacked(NamedTuple):
+    """A frame with its border in the one around it: its columns, its first row and the one after its last."""
+
+    first: int
+    last: int
+    top: int
+    after: int
 
 
 class Placer:
@@ -72,47 +82,44 @@ class Placer:
         """Give the items inside `frame` rows relative to its content's top; nesting is as deep as levels."""
         own = self._own.get(frame, [])
         frames = self._children.get(frame, [])
+        stacked: list[_Stacked] = []
+        members: list[int] = []
         if not frames:
             yield from self._align(own)
-            return self._unit(frame, own)
-        inside: list[int] = []
+            return self._unit(own, members, stacked)
         sky: dict[int, int] = {}
         order = {f: self._centre.get(f, 0.0) for f in frames}
         for child in sorted(frames, key=lambda f: (order[f], f)):
             unit = yield from self._solve(child)
-            members = self._members(child)
-            if not members:
+            if not unit.members:
                 continue
-            y = max((sky.get(c, 0) for c in range(unit.first, unit.last + 1)), default=0)
-            for item in members:
+            columns = range(unit.first, unit.last + 1)
+            y = max([sky.get(c, 0) for c in columns])
+            for item in unit.members:
                 self.row[item] += y + 1
-            for c in range(unit.first, unit.last + 1):
-                sky[c] = y + unit.height + 2
-            inside.extend(members)
-        self._beside(own, frames)
-        return self._unit(frame, inside + own)
+            sky.update(dict.fromkeys(columns, y + unit.height + 2))
+            stacked.append(_Stacked(unit.first, unit.last, y, y + unit.height + 2))
+            members += unit.members
+        self._beside(own, stacked)
+        return self._unit(own, members, stacked)
 
-    def _members(self, frame: int) -> list[int]:
-        found = list(self._own.get(frame, ()))
-        for child in self._children.get(frame, ()):
-            found.extend(self._members(child))
-        return found
-
-    def _unit(self, frame: int, members: Sequence[int]) -> _Unit:
+    def _unit(self, own: Sequence[int], inside: Sequence[int], stacked: Sequence[_Stacked]) -> _Unit:
+        """The content of a frame: its own items and its inner frames, moved so that it begins at row 0."""
+        row, members = self.row, [*own, *inside]
         if not members:
-            return _Unit(0, -1, 0)
-        row, items = self.row, self.items
-        found = [items[i] for i in members]
-        # Between an item and the content's edge are the borders of the frames inside this one.
-        around = 0 if frame == OUTSIDE else found[0].frames.index(frame) + 1
-        pads = [len(one.frames) - around for one in found]
-        top = min([row[i] - pad for i, pad in zip(members, pads, strict=True)])
-        bottom = 0
-        for i, one, pad in zip(members, found, pads, strict=True):
-            y = row[i] = row[i] - top
-            bottom = max(bottom, y + one.height + pad)
-        columns = [one.column for one in found]
-        return _Unit(min(columns), max(columns), bottom)
+            return _Unit(0, -1, 0, members)
+        mine = [self.items[item] for item in own]
+        top = min([*(row[item] for item in own), *(one.top for one in stacked)])
+        after = max([*(row[i] + one.height for i, one in zip(own, mine, strict=True)), *(one.after for one in stacked)])
+        if top:
+            for item in members:
+                row[item] -= top
+        return _Unit(
+            min([*(one.column for one in mine), *(one.first for one in stacked)]),
+            max([*(one.column for one in mine), *(one.last for one in stacked)]),
+            after - top,
+            members,
+        )
 
     def _align(self, own: list[int]) -> Iterator[None]:
         row, items = self.row, self.items
@@ -153,21 +160,12 @@ class Placer:
                     before = known[column[0]] = wish, isotonic(wish, weight, tall)
                 row.update(zip(column, before[1], strict=True))
 
-    def _beside(self, own: list[int], frames: Sequence[int]) -> None:
+    def _beside(self, own: list[int], stacked: Sequence[_Stacked]) -> None:
         """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
         taken: dict[int, list[tuple[int, int]]] = {}
-        for frame in frames:
-            members = self._members(frame)
-            if not members:
-                continue
-            found = [self.items[i] for i in members]
-            inside = found[0].frames.index(frame)
-            pads = [len(one.frames) - inside for one in found]
-            top = min([self.row[i] - pad for i, pad in zip(members, pads, strict=True)])
-            bottom = max([self.row[i] + one.height + pad for i, one, pad in zip(members, found, pads, strict=True)])
-            columns = [one.column for one in found]
-            for c in range(min(columns), max(columns) + 1):
-                taken.setdefault(c, []).append((top, bottom))
+        for frame in stacked if own else ():
+            for c in range(frame.first, frame.last + 1):
+                taken.setdefault(c, []).append((frame.top, frame.after))
         for item in own:
             column, height = self.items[item].column, self.items[item].height
             ends = [e for e in (*self.left[item], *self.right[item]) if e in self.row]

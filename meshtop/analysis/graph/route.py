@@ -89,7 +89,7 @@ class Router:
     def _lanes(self) -> None:
         taken = [Rows() for _ in range(self.count)]
         for box in self.boxes:
-            taken[box.column].take_all(box.y, box.y + box.height - 1)
+            taken[box.column].take_all(range(box.y, box.y + box.height))
         for frame in self.frames:
             for column in range(frame.first, frame.last + 1):
                 taken[column].take(frame.y)
@@ -144,8 +144,8 @@ class Router:
     def _blocked(self, gap: int, pins: Sequence[Pins]) -> Rows:
         blocked = Rows()
         for p in pins:
-            for at in (*p.left, *p.right):
-                blocked.take(at)
+            blocked.take_all(p.left)
+            blocked.take_all(p.right)
         for frame in self.frames:
             if frame.first <= gap + 1 and frame.last >= gap:
                 blocked.take(frame.y)

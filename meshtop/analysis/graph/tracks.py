@@ -74,10 +74,15 @@ class Gap:
             if not self._straight[bundle]:
                 for row in pins.right:
                     leaving.setdefault(row, []).append(bundle)
-        return [
-            set() if self._straight[bundle] else {other for row in pins.left for other in leaving.get(row, ())} - {bundle}
-            for bundle, pins in enumerate(self._bundles)
-        ]
+        found: list[set[int]] = []
+        for bundle, pins in enumerate(self._bundles):
+            later: set[int] = set()
+            for row in () if self._straight[bundle] else pins.left:
+                if row in leaving:
+                    later.update(leaving[row])
+            later.discard(bundle)
+            found.append(later)
+        return found
 
     def assign(self) -> None:
         """Give every bundle its tracks."""
