@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from itertools import compress, count
-from operator import is_not
+from operator import attrgetter, is_not
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,10 +31,9 @@ _MARGIN = 2
 _MAP_FROM = 60, 14
 """Columns and rows of a window from which it has room for the map."""
 _TONES = tuple(Tone(ink.value) for ink in Ink)
-_DRAWN = frozenset(
-    {*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, *UNICODE.frames, "▶", "◀"}
-)
-"""Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
+_CODE = attrgetter("code")
+_DRAWN = re.compile(f"[ -~{re.escape(UNICODE.lines + UNICODE.heavy + UNICODE.dashes + UNICODE.frames)}▶◀]*").fullmatch
+"""Matches characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
 class GraphScene(Struct, frozen=True):
@@ -269,15 +269,19 @@ def _alike(a: Sequence[InkSpan], b: Sequence[InkSpan], most: int) -> int:
     return min(differ, most)
 
 
-def _runs(spans: Sequence[InkSpan]) -> list[TextRun]:
-    if not _DRAWN.issuperset("".join([text for _, text, _ in spans])):
-        spans = [(x, _sure(text), ink) for x, text, ink in spans]
-    return [TextRun(x, text, _TONES[ink.code]) for x, text, ink in spans]
+def _runs(spans: Sequence[InkSpan]) -> Iterable[TextRun]:
+    """Spans as runs. A fresh window has thousands: columns of them are faster than one after the other."""
+    if not spans:
+        return ()
+    places, texts, inks = zip(*spans, strict=True)
+    if not _DRAWN("".join(texts)):
+        texts = tuple(map(_sure, texts))
+    return map(TextRun, places, texts, map(_TONES.__getitem__, map(_CODE, inks)))
 
 
 def _sure(text: str) -> str:
     """A text of which every terminal draws as many cells as are counted."""
-    if _DRAWN.issuperset(text) or (text.isprintable() and clean(text) == text):
+    if _DRAWN(text) or (text.isprintable() and clean(text) == text):
         return text
     return fit(text, cell_width(text))
 
