@@ -23,7 +23,7 @@ from meshtop.analysis.graph.node_lines import (
     node_ends,
 )
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
-from meshtop.analysis.graph.strokes import STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
+from meshtop.analysis.graph.strokes import LOOKS, MASK, STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
 from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, trace, worst_first
 from meshtop.analysis.graph.wording import cluster_chips, edge_labels, metric_labels
 from meshtop.model.state import HealthStatus
@@ -46,6 +46,9 @@ class Hit(NamedTuple):
     """`node`, `edge` or `group`."""
     id: str
 
+
+_CODES = 256
+"""How many codes a byte can hold."""
 
 LitPart = tuple[int, int, set[Point], tuple[int, int, int, int]]
 """A straight part of a lit line: its bundle, the number of its ink, the route's ends, its first and last x and y."""
@@ -70,7 +73,7 @@ class GraphDrawing:
         self.highlight = highlight or Highlight()
         self.width, self.height = layout.width, layout.height
         self.lookup = GraphLookup(graph)
-        self._glyphs = {status: _glyphs(signs, status) for status in HealthStatus}
+        self._signs_of = [*"".join(_glyphs(signs, status) for status in LOOKS)]
         self._lines = LineIndex(worst_first(self.lookup.edges), layout.routes)
         self.frames = FrameLines(layout, graph.groups, self._lines)
         self._chips = cluster_chips(graph)
@@ -173,18 +176,22 @@ class GraphDrawing:
         return held
 
     def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
-        """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
-        looks = [(self._glyphs[status], dimmed(INK_OF[status], faded).code) for status in HealthStatus]
+        """Draw all line cells, row by row, over frames: the sign and the ink of a cell follow from its code."""
+        inks_of = bytearray(_CODES)
+        for status, look in LOOKS.items():
+            inks_of[look + 1 : look + 1 + MASK] = bytes((dimmed(INK_OF[status], faded).code,)) * MASK
+        sign_of = self._signs_of.__getitem__
         places = range(lines.window.width)
-        for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
-            if not any(masks):
+        for row, codes in enumerate(lines.codes):
+            if not any(codes):
                 continue
             texts, inks = canvas.cells_of(row, 0, canvas.width - 1)
-            for at in compress(places, masks):
-                stroke = owners[at]
-                if stroke is not None:
-                    glyphs, inks[at] = looks[stroke.look]
-                    texts[at] = glyphs[masks[at]]
+            # What was drawn before without the plainest of inks, which are the borders of frames.
+            under = [(at, texts[at], inks[at]) for at in compress(places, inks) if not codes[at]]
+            texts[:] = map(sign_of, codes)
+            inks[:] = codes.translate(inks_of)
+            for at, sign, ink in under:
+                texts[at], inks[at] = sign, ink
 
     def select(self, ground: Ground, highlight: Highlight) -> OverlaidCanvas:
         """Paint a selection over a window: its edges' lines, ends and labels, its nodes' boxes, and nothing else."""
@@ -208,10 +215,10 @@ class GraphDrawing:
             across = y1 == y2
             first, last = x1 - left, x2 - left
             for y in range(y1 - top, y2 - top + 1):
-                owners, masks = lines.owners[y], lines.masks[y]
+                owners, codes = lines.owners[y], lines.codes[y]
                 cells = None
                 for at in range(first, last + 1):
-                    stroke, mask = owners[at], masks[at]
+                    stroke, mask = owners[at], codes[at] & MASK
                     # On the way to a port that several bundles share, they lie over each other.
                     mine = stroke is not None and (stroke.net == net or (across and mask == STRAIGHT_ACROSS))
                     if mine and (at + left, y + top) not in ends:
