@@ -8,7 +8,6 @@ from meshtop.analysis.graph.geometry import Box
 from meshtop.analysis.graph.ground import Ground
 from meshtop.analysis.graph.trace import Highlight
 
-
 _EDGE = 2
 """Columns at the rim of what is kept that are painted again: there a character of two cells may be cut."""
 

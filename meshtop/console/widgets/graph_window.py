@@ -163,9 +163,7 @@ class GraphWindow:
         # A row that the last step left alone is the identical list, and its line needs no second look.
         before = {id(row): line for row, line in self._lines}
         last = self._lines if len(self._lines) == len(rows) else [None] * len(rows)
-        self._lines = [
-            (row, before.get(id(row)) or row_line(row, like)) for row, like in zip(rows, last, strict=True)
-        ]
+        self._lines = [(row, before.get(id(row)) or row_line(row, like)) for row, like in zip(rows, last, strict=True)]
         lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:

@@ -51,7 +51,10 @@ def test_a_window_that_moves_any_way_is_one_painted_anew(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(["漢", "漢字", "a漢b", "x\u0301", "é漢", "👩‍👩‍👧漢字漢"]), min_size=2, max_size=5), st.data())
+@given(
+    st.lists(st.sampled_from(["漢", "漢字", "a漢b", "x\u0301", "é漢", "👩‍👩‍👧漢字漢"]), min_size=2, max_size=5),
+    st.data(),
+)
 def test_wide_signs_at_the_rim_of_what_is_kept_stay_whole(names: list[str], data: st.DataObject) -> None:
     edges = [call(f"c/ns/{a}{i}", f"c/ns/{b}{i + 1}") for i, (a, b) in enumerate(pairwise(names))]
     drawing = drawing_of(edges)
@@ -77,9 +80,7 @@ WIDE = [call(f"c/n/caller-{i}", f"c/n/called-{j}") for i in range(9) for j in ra
         pytest.param(100, 0, 40 * 15, id="away"),
     ],
 )
-def test_a_move_paints_what_was_not_in_sight(
-    monkeypatch: pytest.MonkeyPatch, right: int, down: int, most: int
-) -> None:
+def test_a_move_paints_what_was_not_in_sight(monkeypatch: pytest.MonkeyPatch, right: int, down: int, most: int) -> None:
     drawing, painted = drawing_of(WIDE), PaintedWindow()
     painted.rows(drawing, Box(3, 4, 40, 15), Highlight())
     seen: list[Box] = []
