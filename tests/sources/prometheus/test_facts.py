@@ -12,15 +12,21 @@ import pytest
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
+from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.analysis.traffic.rules import recording_rules
 from meshtop.model.state import State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.traffic import Edge, PeerKind
 from meshtop.settings.schema import PrometheusSettings
 from meshtop.sources.prometheus.charts import LineQuery
+from meshtop.sources.prometheus.collecting import Question, collect
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.engine import Engine, EngineAddress
+from meshtop.sources.prometheus.joining import Joining
 from meshtop.sources.prometheus.promql import Matcher, refresh_queries
 from meshtop.sources.prometheus.source import PrometheusSource
 from meshtop.views.frame.charts import DESTINATION_SIDE, bytes_chart, request_charts
+from tests.patience import PATIENCE_SECONDS
 from tests.realprom import RealPrometheus
 from tests.sources.prometheus.world import END, Series, east, openmetrics, west
 
@@ -128,6 +134,23 @@ async def test_recorded_rates_give_the_same_telemetry(prometheus: dict[str, Real
         _, answer = prometheus["east"].api("query", query=expression, time=str(END))
         recorded = sorted(float(one["value"][1]) for one in answer["data"]["result"])
         assert recorded == pytest.approx(sorted(sample.value for sample in getattr(told, field)))
+
+
+async def test_questions_asked_together_are_answered_as_if_asked_alone(prometheus: dict[str, RealPrometheus]) -> None:
+    wire = DirectWire(PrometheusSettings(url=prometheus["east"].url), name="east", timeout=PATIENCE_SECONDS)
+    engine = Engine(wire, EngineAddress(label="Prometheus"), timeout=PATIENCE_SECONDS, read_only=False)
+    joining, question = Joining(), Question(window_seconds=300, at=END)
+    alone = await collect(engine, question, None, joining)
+    asked = engine.meter.requests
+    together = await collect(engine, question, None, joining)
+    await wire.close()
+    assert engine.meter.requests - asked == 2
+    for name, one in together.all.items():
+        assert one.complete, name
+    for metric in TRAFFIC:
+        (before,), (after,) = alone.traffic[metric.field].parts, together.traffic[metric.field].parts
+        assert {(s.labels, s.value) for s in before.items} == {(s.labels, s.value) for s in after.items}, metric.field
+    assert together.traffic["requests"].parts[0].items
 
 
 async def test_charts_and_history_from_a_real_engine(prometheus: dict[str, RealPrometheus]) -> None:
