@@ -24,7 +24,7 @@ from meshtop.analysis.graph.node_lines import (
 )
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
 from meshtop.analysis.graph.strokes import LOOKS, MASK, STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
-from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, trace, worst_first
+from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, edges_by_severity, trace
 from meshtop.analysis.graph.wording import cluster_chips, edge_labels, metric_labels
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width
@@ -74,7 +74,7 @@ class GraphDrawing:
         self.width, self.height = layout.width, layout.height
         self.lookup = GraphLookup(graph)
         self._signs_of = [*"".join(_glyphs(signs, status) for status in LOOKS)]
-        self._lines = LineIndex(worst_first(self.lookup.edges), layout.routes)
+        self._lines = LineIndex(edges_by_severity(self.lookup.edges), layout.routes)
         self.frames = FrameLines(layout, graph.groups, self._lines)
         self._chips = cluster_chips(graph)
         self._columns: dict[int, list[tuple[int, str]]] = {}

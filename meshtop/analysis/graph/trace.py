@@ -45,7 +45,7 @@ def edge_severity(edge: GraphEdge) -> tuple[int, str]:
     return (-SEVERITY[edge.health.status], edge.id)
 
 
-def worst_first(edges: Mapping[str, GraphEdge]) -> list[tuple[str, GraphEdge]]:
+def edges_by_severity(edges: Mapping[str, GraphEdge]) -> list[tuple[str, GraphEdge]]:
     """Edges by their ids, in the order of `edge_severity`."""
     return sorted(edges.items(), key=lambda one: (-SEVERITY[one[1].health.status], one[0]))
 
