@@ -96,11 +96,10 @@ def test_a_move_paints_what_was_not_in_sight(monkeypatch: pytest.MonkeyPatch, ri
 
 
 def test_a_step_works_out_only_the_cells_that_it_lights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beside a call that is lit others go their way: of their rows only the cells where the lit one crosses differ."""
-    pairs = [call(f"c/n/caller-{i}", f"c/n/called-{(i * 7) % 30}") for i in range(30)]
-    drawing, painted = drawing_of(pairs), PaintedWindow()
+    """A call that is lit goes past others: of their rows only the cells where it does are worked out."""
+    drawing, painted = drawing_of([call("c/n/hub", f"c/n/leaf-{i:02}") for i in range(30)]), PaintedWindow()
     window = Box(0, 0, drawing.width, drawing.height)
-    painted.rows(drawing, window, Highlight(node="service/c/n/caller-3"))
+    before = painted.rows(drawing, window, Highlight(edge="service/c/n/hub service/c/n/leaf-01"))
     worked_out: list[int] = []
     spans = Canvas._spans
 
@@ -109,8 +108,10 @@ def test_a_step_works_out_only_the_cells_that_it_lights(monkeypatch: pytest.Monk
         return spans(self, row, first, after)
 
     monkeypatch.setattr(Canvas, "_spans", spy)
-    painted.rows(drawing, window, Highlight(node="service/c/n/caller-4"))
-    assert 0 < sum(worked_out) < window.width * window.height / 8
+    after = painted.rows(drawing, window, Highlight(edge="service/c/n/hub service/c/n/leaf-28"))
+    differ = sum(a is not b for a, b in zip(before, after, strict=True))
+    assert differ > 20
+    assert 0 < sum(worked_out) < differ * window.width / 2
 
 
 SIGNS = st.sampled_from(["a", "b", " ", "│", "漢", "x\u0301"])
