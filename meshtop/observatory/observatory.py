@@ -164,8 +164,8 @@ class Observatory:
 
         return tuple(await asyncio.gather(*(read(f) for f in self.feeds if not clusters or f.name in clusters)))
 
-    async def remeasure(self, moment: float) -> Snapshot:
-        """A Snapshot of another moment (Unix seconds), with the objects that `once` has read."""
+    async def remeasure(self, moment: float | None) -> Snapshot:
+        """A Snapshot of another moment (Unix seconds, None: the present), with the objects that `once` has read."""
         self.schedule.moment = moment
         async with asyncio.TaskGroup() as group:
             for feed in self.feeds:

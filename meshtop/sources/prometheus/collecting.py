@@ -240,6 +240,8 @@ async def collect(
     engine.label_sets.begin_refresh()
     together = Joining() if joining is None else joining
     together.begin(question.window_seconds)
+    # A few series of each control plane, whatever the size of its mesh.
+    together.expect_small(group.query for group in CONTROL)
 
     async def decode(body: bytes) -> Vector[Sample]:
         return await decode_samples(body, engine.label_sets)

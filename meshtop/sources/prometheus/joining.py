@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
@@ -32,6 +32,8 @@ MOST_LATE = 2
 """After so many joined answers in a row that took longer, questions are asked one by one."""
 APART_SECONDS = 600.0
 """So long everything is asked one by one after a joined question that did not go well."""
+_SMALL = (100, 0.1)
+"""Series and seconds of a question that nobody has asked yet and that is known to be small."""
 _REST_BYTES = 200
 """What a request line holds besides the question."""
 _MARKED = re.compile(rb'"%s"\s*:\s*"(\w+)"(\s*,\s*)?' % MARK.encode())
@@ -66,6 +68,11 @@ class Joining:
             self._window_seconds = window_seconds
             self._seen = {}
 
+    def expect_small(self, names: Iterable[str]) -> None:
+        """Join these from the first time on: their answers are small in any installation."""
+        for name in names:
+            self._seen.setdefault(name, _SMALL)
+
     def saw(self, name: str, series: int, seconds: float) -> None:
         """Take down how many series one question gave, and how long it took.
 
@@ -93,13 +100,19 @@ class Joining:
         """The questions to be joined, in groups of two and more whose length every proxy takes; others are in none."""
         if now < self._apart_until:
             return []
-        small = sorted((self._seen[name], name) for name in expressions if name in self._seen)
-        found: list[list[str]] = []
-        series, seconds, length = 0, 0.0, LONGEST_GET
-        for (count, took), name in small:
+        small: set[str] = set()
+        series, seconds = 0, 0.0
+        for (count, took), name in sorted((self._seen[name], name) for name in expressions if name in self._seen):
             series, seconds = series + count, seconds + took
             if series > MOST_SERIES or seconds > SOON_SECONDS:
                 break
+            small.add(name)
+        # Always in the same order: what stands between may know a question that it was asked before.
+        found: list[list[str]] = []
+        length = LONGEST_GET
+        for name in expressions:
+            if name not in small:
+                continue
             more = len(quote_plus(f" or {marked(name, expressions[name])}"))
             if length + more > LONGEST_GET - _REST_BYTES:
                 found.append([])

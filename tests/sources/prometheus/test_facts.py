@@ -12,12 +12,13 @@ import pytest
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
-from meshtop.analysis.traffic.metrics import TRAFFIC
+from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.analysis.traffic.rules import recording_rules
 from meshtop.model.state import State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.traffic import Edge, PeerKind
 from meshtop.settings.schema import PrometheusSettings
+from meshtop.sources.prometheus.answers import decode_samples, decode_scalars
 from meshtop.sources.prometheus.charts import LineQuery
 from meshtop.sources.prometheus.collecting import Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
@@ -28,7 +29,7 @@ from meshtop.sources.prometheus.source import PrometheusSource
 from meshtop.views.frame.charts import DESTINATION_SIDE, bytes_chart, request_charts
 from tests.patience import PATIENCE_SECONDS
 from tests.realprom import RealPrometheus
-from tests.sources.prometheus.world import END, Series, east, openmetrics, west
+from tests.sources.prometheus.world import END, Series, control_plane, east, openmetrics, west
 
 pytestmark = pytest.mark.prometheus
 
@@ -43,7 +44,7 @@ PEERS = {
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RealPrometheus]]:
     folders = {name: tmp_path_factory.mktemp(name) for name in ("east", "west")}
     with (
-        RealPrometheus.on_blocks(folders["east"], openmetrics(east())) as one,
+        RealPrometheus.on_blocks(folders["east"], openmetrics([*east(), *control_plane()])) as one,
         RealPrometheus.on_blocks(folders["west"], openmetrics(west())) as other,
     ):
         yield {"east": one, "west": other}
@@ -140,16 +141,19 @@ async def test_questions_asked_together_are_answered_as_if_asked_alone(prometheu
     wire = DirectWire(PrometheusSettings(url=prometheus["east"].url), name="east", timeout=PATIENCE_SECONDS)
     engine = Engine(wire, EngineAddress(label="Prometheus"), timeout=PATIENCE_SECONDS, read_only=False)
     joining, question = Joining(), Question(window_seconds=300, at=END)
-    alone = await collect(engine, question, None, joining)
+    await collect(engine, question, None, joining)
     asked = engine.meter.requests
     together = await collect(engine, question, None, joining)
-    await wire.close()
     assert engine.meter.requests - asked == 2
-    for name, one in together.all.items():
-        assert one.complete, name
     for metric in TRAFFIC:
-        (before,), (after,) = alone.traffic[metric.field].parts, together.traffic[metric.field].parts
-        assert {(s.labels, s.value) for s in before.items} == {(s.labels, s.value) for s in after.items}, metric.field
+        alone = await decode_samples(await engine.query(question.query(metric.field), at=END))
+        (part,) = together.traffic[metric.field].parts
+        assert {(s.labels, s.value) for s in alone.items} == {(s.labels, s.value) for s in part.items}, metric.field
+    for group in CONTROL:
+        scalars = await decode_scalars(await engine.query(question.query(group.query), at=END), METRIC_LABEL)
+        (found,) = together.control[group.query].parts
+        assert sorted(map(repr, scalars.items)) == sorted(map(repr, found.items)) != [], group.query
+    await wire.close()
     assert together.traffic["requests"].parts[0].items
 
 
