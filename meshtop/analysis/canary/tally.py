@@ -141,14 +141,32 @@ def tally(
         if one.identity and one.identity in seen:
             continue
         seen.add(one.identity)
+        # A call is a series for each outcome and each bucket of its histogram.
+        calls: dict[tuple[str, ...], tuple[_Side | None, int | None]] = {}
         for _, sort, labels, value in by_host(one).of(asked):
-            workload = (known(labels.source_workload_namespace), known(labels.source_workload))
-            where = known(labels.source_cluster)
-            caller = names.resolve(where, workload, home) if where else home
-            if not obeys(caller, workload):
+            call = (
+                labels.reporter,
+                labels.source_cluster,
+                labels.source_workload_namespace,
+                labels.source_workload,
+                labels.destination_service,
+                labels.destination_workload_namespace,
+                labels.destination_workload,
+                labels.destination_version,
+                labels.destination_canonical_revision,
+            )
+            found = calls.get(call)
+            if found is None:
+                workload = (known(labels.source_workload_namespace), known(labels.source_workload))
+                where = known(labels.source_cluster)
+                caller = names.resolve(where, workload, home) if where else home
+                counted: _Side | None = None
+                if obeys(caller, workload):
+                    counted = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
+                found = calls[call] = (counted, place.of(labels))
+            side, index = found
+            if side is None:
                 continue
-            side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
-            index = place.of(labels)
             if sort != "duration":
                 _book(side, index, labels, value)
                 if sort == "request" and index is not None and not _tells_its_end(labels):
