@@ -23,8 +23,6 @@ ROUNDS = 5
 """A key, the message it makes (such as a line that is entered), and what that makes (such as a focus that moves)."""
 HANDLED = 2
 """Of these so many: then what the key changes is known, and can be painted."""
-FRAME_SECONDS = 0.05
-"""A frame waits no longer for a key that is under way."""
 PATIENCE_SECONDS = 1.0
 """Whoever works on a key for longer does not hold up the next one."""
 NEVER_HELD = frozenset({"ctrl+c", "ctrl+z", "ctrl+l"})
@@ -50,11 +48,10 @@ class KeyOrder:
         """Whether nothing is under way."""
         return not self._under_way
 
-    def unhandled(self) -> Awaitable[object] | None:
-        """What ends when the key under way and the messages that it made were handled, or soon; None if they were."""
-        if self._handled is None or self._handled.done():
-            return None
-        return asyncio.wait((self._handled,), timeout=FRAME_SECONDS)
+    @property
+    def unhandled(self) -> asyncio.Future[None] | None:
+        """Done when the key under way and the messages that it made were handled; None if they were."""
+        return None if self._handled is None or self._handled.done() else self._handled
 
     async def take(self, event: events.Key | events.Paste) -> None:
         """Dispatch a key or a paste at once, or after those before it."""

@@ -12,8 +12,8 @@ Usage::
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable
 from functools import cache
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -77,9 +77,9 @@ class Shell(HookedApp):
         else:
             await super().on_event(event)
 
-    def frame_waits_for(self) -> Awaitable[object] | None:
+    def frame_waits_for(self) -> asyncio.Future[None] | None:
         """All that a key does belongs into one frame."""
-        return self.key_order.unhandled()
+        return self.key_order.unhandled
 
     def _look_filters(self) -> list[LineFilter]:
         filters: list[LineFilter] = []

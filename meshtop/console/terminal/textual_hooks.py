@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
 from rich.color import ColorSystem
@@ -63,6 +63,8 @@ NODE_PARTS = (
 """The private parts of a screen, and of other nodes, that are used here."""
 WORKER_PARTS = ("_task",)
 """The private parts of a worker that `console/workers.py` uses."""
+FRAME_SECONDS = 0.05
+"""A frame waits no longer for what belongs into it."""
 ComposedUpdate = LayoutUpdate | ChopsUpdate
 
 
@@ -102,8 +104,8 @@ class HookedApp(Guarded, App[int]):
         """The replacement of an update that Textual is about to write; None to write nothing."""
         return renderable
 
-    def frame_waits_for(self) -> Awaitable[object] | None:
-        """What the next frame should wait for, as it belongs into it, which is never for long; None for nothing."""
+    def frame_waits_for(self) -> asyncio.Future[None] | None:
+        """What the next frame should wait for, as it belongs into it; None for nothing."""
         return None
 
     def log_defect(self, error: Exception) -> None:
@@ -201,8 +203,8 @@ class PaintsTogether(Screen[Any]):
         self._paint()
         return None
 
-    async def _paint_after(self, waited_for: Awaitable[object]) -> None:
-        await waited_for
+    async def _paint_after(self, waited_for: asyncio.Future[None]) -> None:
+        await asyncio.wait((waited_for,), timeout=FRAME_SECONDS)
         self._paint()
 
     def _paint(self) -> None:
