@@ -61,7 +61,7 @@ def test_a_snapshot_does_not_take_its_series_with_it(monkeypatch: pytest.MonkeyP
     alive.update(samples)
     first, *others = world.clusters
     assert first.telemetry is not None
-    telemetry = structs.replace(first.telemetry, requests=tuple(samples))  # type: ignore[arg-type]
+    telemetry = structs.replace(first.telemetry, requests=tuple(samples))
     picture = Picture(structs.replace(world, clusters=(structs.replace(first, telemetry=telemetry), *others)))
     del first, telemetry, samples
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from rich.console import RenderableType
 from textual import events
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.strip import Strip
 
 from meshtop.console.screens.table import TableScreen
 from meshtop.console.terminal.textual_hooks import HookedApp, active_bindings, shown_keys
 from meshtop.console.widgets import table_frame
 from meshtop.console.widgets.key_hints import hints_of
 from meshtop.console.widgets.line_widget import LineView
+from meshtop.console.widgets.lines import TextLine
 from meshtop.console.widgets.live_table import LiveTable
+from meshtop.console.widgets.table_layout import ColumnLayout
+from meshtop.views.frame.table import Cell
 from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, stage
 
@@ -100,10 +105,17 @@ async def test_a_step_of_the_cursor_draws_two_rows_and_the_facts_that_differ(mon
         drawn: list[str] = []
         rendered: list[int] = []
         row_line, render_line = table_frame.table_row_line, LineView.render_line
-        monkeypatch.setattr(
-            table_frame, "table_row_line", lambda *a, **k: [row_line(*a, **k), drawn.append(k["ground"])][0]
-        )
-        monkeypatch.setattr(LineView, "render_line", lambda self, y: [render_line(self, y), rendered.append(y)][0])
+
+        def noted_row(row: Sequence[Cell], layout: ColumnLayout, *, ground: str, **more: bool) -> TextLine:
+            drawn.append(ground)
+            return row_line(row, layout, ground=ground, **more)
+
+        def noted_line(self: LineView, y: int) -> Strip:
+            rendered.append(y)
+            return render_line(self, y)
+
+        monkeypatch.setattr(table_frame, "table_row_line", noted_row)
+        monkeypatch.setattr(LineView, "render_line", noted_line)
         await pressed(pilot, "j")
         assert sorted(drawn) == ["cursor", "plain"]
         facts = app.screen.query_one(".side", LineView)
@@ -139,11 +151,12 @@ async def test_a_key_asks_only_whether_it_and_what_is_hinted_at_may_be_pressed(
         assert isinstance(app.screen, TableScreen)
         asked: list[str] = []
         check = TableScreen.check_action
-        monkeypatch.setattr(
-            TableScreen,
-            "check_action",
-            lambda self, name, given: [check(self, name, given), asked.append(name)][0],
-        )
+
+        def noted(self: TableScreen, action: str, parameters: tuple[object, ...]) -> bool | None:
+            asked.append(action)
+            return check(self, action, parameters)
+
+        monkeypatch.setattr(TableScreen, "check_action", noted)
         _ = app.screen.active_bindings
         assert "scroll_facts" in asked
         asked.clear()

@@ -101,9 +101,12 @@ def test_only_sentences_that_may_go_on_are_taken_apart(monkeypatch: pytest.Monke
         for number in range(500)
     }
     taken: list[str] = []
-    monkeypatch.setattr(
-        now_rows, "wrapped_lines", lambda text, width: [taken.append(text), wrapped_lines(text, width)][1]
-    )
+
+    def noted(text: str, width: int) -> list[str]:
+        taken.append(text)
+        return wrapped_lines(text, width)
+
+    monkeypatch.setattr(now_rows, "wrapped_lines", noted)
     rows = whole_sentences(needs, needs_table(needs, "NOW 500", 80), 80, 12, first=3)
     assert len(rows) == 503
     assert len(taken) == 3
