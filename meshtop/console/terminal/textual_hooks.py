@@ -163,6 +163,10 @@ class HookedApp(Guarded, App[int]):
                     widget.let_go()
         return replaced
 
+    def shown_bindings(self, screen: Screen[Any]) -> dict[str, ActiveBinding]:
+        """What those keys of a screen do now of which any binding is meant to be shown."""
+        return active_bindings(screen, shown_keys(screen))
+
     def style_of_class(self, widget: Widget, name: str) -> Style:
         """What the stylesheets say of a class inside a widget, without what is inherited.
 

@@ -7,15 +7,15 @@ in its method `why_disabled(action) -> str | None`, which is called where `check
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 from textual import events
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from meshtop.console.terminal.textual_hooks import active_bindings, shown_keys
 from meshtop.console.widgets.line_widget import LineWidget, wrapped_lines
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.text import cell_width, clean, cut
@@ -57,6 +57,14 @@ class KeyHint(Struct, frozen=True):
     press: str = ""
 
 
+@runtime_checkable
+class BindingTeller(Protocol):
+    """An app that knows what a screen's keys do without asking of each whether it may be pressed."""
+
+    def shown_bindings(self, screen: Screen[Any]) -> dict[str, ActiveBinding]:
+        """What those keys do now of which any binding is meant to be shown."""
+
+
 def hints_of(screen: Screen[object]) -> list[KeyHint]:
     """The hints of a screen's active bindings, its own before common ones.
 
@@ -64,7 +72,8 @@ def hints_of(screen: Screen[object]) -> list[KeyHint]:
     """
     hints: dict[str, KeyHint] = {}
     ranks: dict[str, int] = {}
-    for active in active_bindings(screen, shown_keys(screen)).values():
+    app = screen.app
+    for active in (app.shown_bindings(screen) if isinstance(app, BindingTeller) else screen.active_bindings).values():
         binding = active.binding
         if not binding.show or not binding.description or binding.action in hints:
             continue
