@@ -16,6 +16,7 @@ import yaml
 
 from tests.patience import PATIENCE_SECONDS
 
+SPHERE = pytest.mark.xdist_group("e2e-sphere")
 CALM = ("--scenario", "calm")
 DRIFTED = ("--scenario", "drifted-config")
 
@@ -108,6 +109,7 @@ def names(run: Run) -> dict[str, str]:
     return {item["name"]: item["state"] for item in run.items}
 
 
+@SPHERE
 def test_credentials_of_a_registry_are_used_only_when_told(sphere: World) -> None:
     hub = sphere.only("us-east")
     alone = sphere("get", "clusters", "-o", "json", kubeconfig=hub)
@@ -127,6 +129,7 @@ def test_credentials_of_a_registry_are_used_only_when_told(sphere: World) -> Non
     assert refused.code == 4, refused.err
 
 
+@SPHERE
 def test_a_member_is_read_through_its_host(sphere: World) -> None:
     text = "clusters:\n- {name: hub, context: us-east}\n- {name: far, via: {host: hub, prefix: /clusters/eu-west}}\n"
     run = sphere("get", "clusters", "-o", "json", kubeconfig=sphere.only("us-east"), settings=sphere.settings(text))
@@ -149,6 +152,7 @@ EVERYTHING = {
 }
 
 
+@SPHERE
 def test_drift_is_found_and_is_a_bad_answer(sphere: World) -> None:
     run = sphere("get", "drift", "-o", "json")
     assert run.code == 1
@@ -178,6 +182,7 @@ def propagate(run: Callable[..., Run], *more: str) -> Run:
     return run("propagate", "pa", "checkout/default", "--from", "us-east", "--to", "eu-west", *more)
 
 
+@SPHERE
 def test_what_drifted_is_propagated_and_taken_back(sphere: World) -> None:
     shown = propagate(sphere, "--dry-run")
     assert (shown.code, "+    mode: STRICT" in shown.out) == (0, True)

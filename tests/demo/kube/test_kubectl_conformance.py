@@ -8,7 +8,8 @@ import pytest
 
 from tests.demo.kube.conftest import Kubectl
 
-pytestmark = [pytest.mark.kubectl, pytest.mark.conformance]
+# One worker applies all those files.
+pytestmark = [pytest.mark.kubectl, pytest.mark.conformance, pytest.mark.xdist_group("kubectl-conformance")]
 
 
 def files(folder: Path) -> list[str]:

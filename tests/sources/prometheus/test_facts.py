@@ -24,7 +24,8 @@ from meshtop.views.frame.charts import DESTINATION_SIDE, bytes_chart, request_ch
 from tests.realprom import RealPrometheus
 from tests.sources.prometheus.world import END, Series, east, openmetrics, west
 
-pytestmark = pytest.mark.prometheus
+# One worker starts the real ones.
+pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("prometheus-facts")]
 
 PEERS = {
     ("istio-system", "ingress"): KnownPeer(PeerKind.GATEWAY),
