@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.patience import PATIENCE_SECONDS
+from tests.e2e.serving import forked
 
 SPHERE = pytest.mark.xdist_group("e2e-sphere")
 CALM = ("--scenario", "calm")
@@ -59,10 +59,7 @@ class World:
     def __call__(self, *arguments: str, kubeconfig: str = "", settings: str = "none") -> Run:
         # A machine under load answers late; what is tested is what is answered.
         common = ["--kubeconfig", kubeconfig or str(self.kubeconfig), "--config", settings, "--timeout", "30s"]
-        done = subprocess.run(
-            [sys.executable, "-m", "meshtop", *common, *arguments],
-            capture_output=True, text=True, env=self.environment, timeout=PATIENCE_SECONDS, check=False,
-        )  # fmt: skip
+        done = forked([*common, *arguments], self.environment)
         return Run(done.returncode, done.stdout, done.stderr)
 
 

@@ -18,6 +18,7 @@ from meshtop.model.snapshot import Snapshot
 from meshtop.views.frame.facts import Detail
 from meshtop.views.picture.picture import Picture
 from meshtop.views.reports.answers import WhatIfAnswer
+from tests import cheaper
 from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, session_of, stage
 from tests.patience import PATIENCE_SECONDS
@@ -94,7 +95,7 @@ def uncollected() -> Iterator[None]:
     yield
     gc.enable()
     gc.unfreeze()
-    gc.collect()
+    cheaper.hide_again()
 
 
 @pytest.mark.usefixtures("uncollected")
