@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import click
 
 from meshtop.cli.exits import CommandError, say
 from meshtop.cli.options import common_options
-from meshtop.cli.session import Session, exit_code, once, open_session, say_missing, write
+from meshtop.cli.session import Session, at_moments, exit_code, once, open_session, say_missing, write
 from meshtop.model.errors import Exit
 from meshtop.views.frame.moments import parse_moment
 
@@ -65,7 +65,7 @@ def command(ctx: click.Context, before: str, after: str, output: str) -> int:
     session = open_session(ctx)
     if session.common.at is not None:
         raise CommandError("--at is one moment, and diff compares two: meshtop diff -1h now.")
-    first, second = _picture(session, before), _picture(session, after)
+    first, second = _pictures(session, (before, after))
     return _print(session, first, second, (before, after), output)
 
 
@@ -93,12 +93,23 @@ def _print(session: Session, before: Picture, after: Picture, names: tuple[str, 
     return Exit.BAD if count else Exit.UNREACHABLE if found.unknowns else Exit.FINE
 
 
-def _picture(session: Session, side: str) -> Picture:
-    """The picture of one side. Raises CommandError for what is neither a moment nor a recording."""
+def _pictures(session: Session, sides: Sequence[str]) -> list[Picture]:
+    """The picture of each side. Raises CommandError for what is neither a moment nor a recording."""
     from meshtop.views.picture.asks import DIFF
 
-    with _set_to(session, side):
-        return session.picture(once(session, asked=DIFF))
+    if session.common.recording is None and not any(map(_recording, sides)):
+        moments = [None if side.lower() == "now" else _moment(side, None) for side in sides]
+        return [session.picture(snapshot) for snapshot in at_moments(session, moments, asked=DIFF)]
+    found = []
+    for side in sides:
+        with _set_to(session, side):
+            found.append(session.picture(once(session, asked=DIFF)))
+    return found
+
+
+def _recording(side: str) -> str:
+    """The recording's file that a side names; empty where it names a moment."""
+    return side if Path(side).is_file() else side.rpartition("@")[0]
 
 
 @contextlib.contextmanager
@@ -106,7 +117,8 @@ def _set_to(session: Session, side: str) -> Iterator[None]:
     """Let the session read what a side names, and then again what it read before."""
     common = session.common
     kept = (common.recording, common.at)
-    path, _, time = (side, "", "") if Path(side).is_file() else side.rpartition("@")
+    path = _recording(side)
+    time = side[len(path) + 1 :] if path else ""
     opened: RecordedSnapshots | None = None
     try:
         if path:

@@ -20,7 +20,7 @@ from meshtop.settings.load import Loaded, load_settings
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from meshtop.actions.attention import AttentionStore
     from meshtop.actions.change_ring import ChangeRing
@@ -219,6 +219,49 @@ def once(
     `window_seconds` and `least_timeout` as in `Session.observatory`. `meanwhile` is done on another thread while
     answers are awaited: what only printing imports, for example.
     """
+
+    async def read(observatory: Observatory) -> list[Snapshot]:
+        return [await observatory.once(plaintext=plaintext)]
+
+    def opened() -> Observatory:
+        return session.observatory(
+            canaries=canaries,
+            courses=courses,
+            alerts=alerts,
+            slos=slos,
+            traced=traced,
+            asked=asked,
+            window_seconds=window_seconds,
+            least_timeout=least_timeout,
+        )
+
+    (snapshot,) = _read(session, opened, read, everything=everything, meanwhile=meanwhile)
+    return snapshot
+
+
+def at_moments(session: Session, moments: Sequence[float | None], *, asked: Asked) -> list[Snapshot]:
+    """A Snapshot of each of some moments (Unix seconds, None for the present), all with the objects of now.
+
+    The objects are read once. As `once`, without what the access policy hides; `asked` is what is read at all.
+    """
+
+    async def read(observatory: Observatory) -> list[Snapshot]:
+        observatory.schedule.moment = moments[0]
+        found = [await observatory.once()]
+        found.extend([await observatory.remeasure(moment) for moment in moments[1:]])
+        return found
+
+    return _read(session, lambda: session.observatory(asked=asked), read)
+
+
+def _read(
+    session: Session,
+    opened: Callable[[], Observatory],
+    read: Callable[[Observatory], Awaitable[list[Snapshot]]],
+    *,
+    everything: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[Snapshot]:
     import asyncio
 
     # Kept here and not returned: asyncio.run asks for the signal handler, whose lookup fails and so writes out the task
@@ -230,24 +273,15 @@ def once(
         _ = session.pictures
 
     async def ask() -> None:
-        observatory = session.observatory(
-            canaries=canaries,
-            courses=courses,
-            alerts=alerts,
-            slos=slos,
-            traced=traced,
-            asked=asked,
-            window_seconds=window_seconds,
-            least_timeout=least_timeout,
-        )
+        observatory = opened()
         try:
-            snapshot, _ = await asyncio.gather(observatory.once(plaintext=plaintext), asyncio.to_thread(prepare))
-            found.append(snapshot if everything else session.pictures.visible(snapshot))
+            snapshots, _ = await asyncio.gather(read(observatory), asyncio.to_thread(prepare))
+            found.extend(snapshots if everything else map(session.pictures.visible, snapshots))
         finally:
             await observatory.close()
 
     asyncio.run(ask())
-    return found[0]
+    return found
 
 
 def say_missing(session: Session, snapshot: Snapshot) -> None:

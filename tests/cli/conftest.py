@@ -10,6 +10,7 @@ import pytest
 from meshtop.cli.main import main
 from meshtop.cli.session import Session
 from meshtop.model.snapshot import Snapshot
+from meshtop.observatory.feed import Schedule
 from tests import worlds
 
 
@@ -19,10 +20,18 @@ class FakeObservatory:
     def __init__(self, snapshots: Sequence[Snapshot], error: Exception | None) -> None:
         self.snapshots = snapshots
         self.error = error
+        self.schedule = Schedule(refresh_seconds=5.0, window_seconds=300.0, moment=None)
+        self.moments: list[float | None] = []
+        """Of which moments it was asked."""
+
+    async def remeasure(self, moment: float | None) -> Snapshot:
+        self.moments.append(moment)
+        return self.snapshots[-1]
 
     async def once(self, *, plaintext: bool = False) -> Snapshot:
         if self.error is not None:
             raise self.error
+        self.moments.append(self.schedule.moment)
         return self.snapshots[0]
 
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
@@ -44,12 +53,13 @@ class Outcome(NamedTuple):
 
 
 class Program:
-    """meshtop on a world; `sessions` are those it opened."""
+    """meshtop on a world; `sessions` and `observatories` are those it opened."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.snapshots: Sequence[Snapshot] = (worlds.world(worlds.east(), worlds.west()),)
         self.error: Exception | None = None
         self.sessions: list[Session] = []
+        self.observatories: list[FakeObservatory] = []
         self._capsys = capsys
 
     def __call__(self, *arguments: str) -> Outcome:
@@ -71,7 +81,8 @@ def meshtop(
 
     def observatory(session: Session, **_asked: object) -> FakeObservatory:
         program.sessions.append(session)
-        return FakeObservatory(program.snapshots, program.error)
+        program.observatories.append(FakeObservatory(program.snapshots, program.error))
+        return program.observatories[-1]
 
     monkeypatch.setattr(Session, "observatory", observatory)
     return program

@@ -141,8 +141,19 @@ def test_what_is_no_side_is_refused(run: RecordedRun, sides: Sequence[str], said
     assert said in done.err
 
 
-def test_moments_of_clusters_are_asked_one_after_the_other(meshtop: Program) -> None:
-    done = meshtop("diff", "-1h", "now")
+@pytest.mark.parametrize("sides", [("-1h", "now"), ("-2h", "-1h"), ("now", "-1h"), ("now", "NOW")])
+def test_objects_are_read_once_for_both_moments_of_clusters(meshtop: Program, sides: tuple[str, str]) -> None:
+    done = meshtop("diff", *sides)
     assert "0 differences" in done.err
-    asked = [session.common.at for session in meshtop.sessions]
-    assert len(asked) == 2
+    (observatory,) = meshtop.observatories
+    assert len(observatory.moments) == 2
+    assert [moment is None for moment in observatory.moments] == [side.lower() == "now" for side in sides]
+
+
+def test_what_differs_is_told_in_the_order_of_the_moments(meshtop: Program) -> None:
+    before = worlds.world(_with_config(worlds.east(), AuthorizationPolicy=(_policy("ALLOW"),)))
+    meshtop.snapshots = (before, worlds.world(_with_config(worlds.east(), AuthorizationPolicy=(_policy("DENY"),))))
+    (item,) = (
+        one for one in json.loads(meshtop("diff", "-1h", "now", "-o", "json").out)["items"] if "DENY" in json.dumps(one)
+    )
+    assert json.dumps(item).index("ALLOW") < json.dumps(item).index("DENY")

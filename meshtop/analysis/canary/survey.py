@@ -15,7 +15,7 @@ from meshtop.analysis.canary.callers import Callers
 from meshtop.analysis.canary.governing import Follows, Governing
 from meshtop.analysis.canary.owners import RouteOwner, last_change, route_owner
 from meshtop.analysis.canary.routes import VIRTUAL_SERVICE, WeightedRoute, weighted_routes
-from meshtop.analysis.canary.tally import SAME_MOMENT_SECONDS, Caller, tally
+from meshtop.analysis.canary.tally import SAME_MOMENT_SECONDS, Caller, SeriesByHost, tally
 from meshtop.analysis.security.mtls.config import IstioConfig, MeshMember
 from meshtop.analysis.traffic.inputs import cluster_traffic
 from meshtop.analysis.traffic.naming import ClusterNames
@@ -126,6 +126,7 @@ class Survey:
             )
             for c in clusters
         }
+        self._series: dict[int, SeriesByHost] = {}
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
 
     def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
@@ -153,7 +154,11 @@ class Survey:
             return SeenCallers((), seconds, unread, at)
         hosts = telemetry_hosts(surveyed.route, surveyed.binding)
         follows = self._follows(surveyed)
-        sure = tally(surveyed.backends, hosts, own, self.names, lambda *who: follows(*who)[0] is Follows.YES)
+
+        def surely(cluster: str, workload: tuple[str, str]) -> bool:
+            return follows(cluster, workload)[0] is Follows.YES
+
+        sure = tally(surveyed.backends, hosts, own, self.names, surely, self._by_host)
         untold = surveyed.untold
         if untold is None and surveyed.broken:
             untold = "a share of its requests is answered 500 and reaches no backend"
@@ -167,10 +172,17 @@ class Survey:
                 doubts.add(why)
             return what is not Follows.NO
 
-        unsure = tally(surveyed.backends, hosts, own, self.names, perhaps)
+        unsure = tally(surveyed.backends, hosts, own, self.names, perhaps, self._by_host)
         counted = any(sum(caller.split) > 0 for caller in unsure)
         silence = None if counted else self._silence(surveyed.route.cluster)
         return SeenCallers(unsure, seconds, untold or silence or min(doubts, default=None), at, silence is not None)
+
+    def _by_host(self, counts: RouteCounts) -> SeriesByHost:
+        """The series of these counts by host, kept while the survey is."""
+        kept = self._series.get(id(counts))
+        if kept is None:
+            kept = self._series[id(counts)] = SeriesByHost(counts)
+        return kept
 
     def _silence(self, home: str) -> str | None:
         """Why it is no answer that nothing was counted for a route: nobody scrapes those that would follow it."""

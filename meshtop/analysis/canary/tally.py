@@ -7,7 +7,8 @@ larger count of both sides is taken, since each side misses what did not reach i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 from math import inf
 
 from msgspec import Struct
@@ -22,6 +23,8 @@ from meshtop.model.traffic import Buckets, Sums, Traffic
 SAME_MOMENT_SECONDS = 30.0
 """Counts of two clusters are combined when their periods start within this many seconds of each other."""
 _SIDES = ("waypoint", "source", "destination")
+_Counted = tuple[int, str, Labels, float]
+"""A series with its place among those of its answer, and what it counts: requests, connections or durations."""
 
 
 class Tally(Struct, frozen=True):
@@ -82,6 +85,31 @@ class Caller(Struct, frozen=True):
     lost: float = 0.0
 
 
+class SeriesByHost:
+    """The series of one cluster's counts by the called host, in the order in which they were told.
+
+    Several routes are often counted together, and each of them looks only at the series of its own hosts.
+    """
+
+    def __init__(self, counts: RouteCounts) -> None:
+        self.counts = counts
+        self._found: dict[str, list[_Counted]] = {}
+        series = (("request", counts.requests), ("connection", counts.connections), ("duration", counts.buckets))
+        place = 0
+        for sort, samples in series:
+            for sample in samples:
+                labels = sample.labels
+                if labels.reporter in _SIDES:
+                    place += 1
+                    self._found.setdefault(_host_of(labels), []).append((place, sort, labels, sample.value))
+
+    def of(self, hosts: Collection[str]) -> Sequence[_Counted]:
+        """The series of these hosts (in small letters)."""
+        found = [self._found[host] for host in hosts if host in self._found]
+        # In the order in which they were told, so that sums are the same to the last digit.
+        return found[0] if len(found) == 1 else sorted(chain.from_iterable(found))
+
+
 class _Side:
     def __init__(self, count: int) -> None:
         self.requests = [0.0] * count
@@ -97,32 +125,48 @@ def tally(
     counts: Sequence[tuple[str, RouteCounts]],
     names: ClusterNames,
     obeys: Callable[[str, tuple[str, str]], bool],
+    by_host: Callable[[RouteCounts], SeriesByHost] = SeriesByHost,
 ) -> tuple[Caller, ...]:
     """Requests of each calling cluster to each destination.
 
     `counts` are pairs of a cluster and the counts of its Prometheus; a Prometheus that two clusters share is taken
-    once. `obeys` tells whether a caller (cluster, (namespace, workload)) follows this route.
+    once. `obeys` tells whether a caller (cluster, (namespace, workload)) follows this route. `by_host` may keep what
+    it made of the same counts for another route.
     """
-    place = _Place(backends, hosts)
+    place = _Place(backends)
+    asked = frozenset(host.lower() for host in hosts)
     sides: dict[str, dict[str, _Side]] = {}
     seen: set[str] = set()
     for home, one in counts:
         if one.identity and one.identity in seen:
             continue
         seen.add(one.identity)
-        series = [("request", s.labels, s.value) for s in one.requests]
-        series += [("connection", s.labels, s.value) for s in one.connections]
-        series += [("duration", s.labels, s.value) for s in one.buckets]
-        for sort, labels, value in series:
-            if labels.reporter not in _SIDES or not place.asks(labels):
+        # A call is a series for each outcome and each bucket of its histogram.
+        calls: dict[tuple[str, ...], tuple[_Side | None, int | None]] = {}
+        for _, sort, labels, value in by_host(one).of(asked):
+            call = (
+                labels.reporter,
+                labels.source_cluster,
+                labels.source_workload_namespace,
+                labels.source_workload,
+                labels.destination_service,
+                labels.destination_workload_namespace,
+                labels.destination_workload,
+                labels.destination_version,
+                labels.destination_canonical_revision,
+            )
+            found = calls.get(call)
+            if found is None:
+                workload = (known(labels.source_workload_namespace), known(labels.source_workload))
+                where = known(labels.source_cluster)
+                caller = names.resolve(where, workload, home) if where else home
+                counted: _Side | None = None
+                if obeys(caller, workload):
+                    counted = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
+                found = calls[call] = (counted, place.of(labels))
+            side, index = found
+            if side is None:
                 continue
-            workload = (known(labels.source_workload_namespace), known(labels.source_workload))
-            where = known(labels.source_cluster)
-            caller = names.resolve(where, workload, home) if where else home
-            if not obeys(caller, workload):
-                continue
-            side = sides.setdefault(caller, {}).setdefault(labels.reporter, _Side(len(backends)))
-            index = place.of(labels)
             if sort != "duration":
                 _book(side, index, labels, value)
                 if sort == "request" and index is not None and not _tells_its_end(labels):
@@ -140,6 +184,11 @@ def added(callers: Sequence[Caller], count: int) -> tuple[Tally, ...]:
     for caller in callers:
         result = [one + two for one, two in zip(result, caller.tallies, strict=True)]
     return tuple(result)
+
+
+def _host_of(labels: Labels) -> str:
+    """The called host in small letters, without a port."""
+    return labels.destination_service.lower().partition(":")[0]
 
 
 def _tells_its_end(labels: Labels) -> bool:
@@ -174,8 +223,7 @@ def _caller(name: str, sides: Mapping[str, _Side], count: int) -> Caller:
 class _Place:
     """Assigns series to the destinations of a route."""
 
-    def __init__(self, backends: Sequence[Backend], hosts: Sequence[str]) -> None:
-        self._hosts = frozenset(h.lower() for h in hosts)
+    def __init__(self, backends: Sequence[Backend]) -> None:
         self._by_workload: dict[tuple[str, str], int] = {}
         self._by_version: dict[str, int] = {}
         self._shared: set[tuple[str, str]] = set()
@@ -191,16 +239,12 @@ class _Place:
         self._empty = [i for i, b in enumerate(backends) if b.destination.share > 0 and b.is_empty]
         self._told_by_host = len(self._by_host) > 1
 
-    def asks(self, labels: Labels) -> bool:
-        """Whether the series' requests were for one of the route's hosts."""
-        return labels.destination_service.lower().partition(":")[0] in self._hosts
-
     def of(self, labels: Labels) -> int | None:
         """The index of the destination that a series belongs to; None when it is ambiguous or none of them.
 
         The client's proxy reports the host it chose; the server's proxy reports one of the Services that select it.
         """
-        by_host = self._by_host.get(labels.destination_service.lower().partition(":")[0], [])
+        by_host = self._by_host.get(_host_of(labels), [])
         if self._told_by_host and len(by_host) == 1 and labels.reporter != "destination":
             return by_host[0]
         workload = (known(labels.destination_workload_namespace), known(labels.destination_workload))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from copy import copy
+from itertools import compress
 from typing import NamedTuple
 
 from meshtop.analysis.graph.canvas import INK_OF, UNICODE, Canvas, InkRun, OverlaidCanvas, Signs
 from meshtop.analysis.graph.frame_lines import FrameLines
-from meshtop.analysis.graph.geometry import Box, Layout
+from meshtop.analysis.graph.geometry import Box, Layout, Point
+from meshtop.analysis.graph.ground import Ground
 from meshtop.analysis.graph.lookup import GraphLookup
 from meshtop.analysis.graph.metric import GraphMetric
 from meshtop.analysis.graph.node_lines import (
@@ -21,8 +23,8 @@ from meshtop.analysis.graph.node_lines import (
     node_ends,
 )
 from meshtop.analysis.graph.service_graph import GraphEdge, ServiceGraph
-from meshtop.analysis.graph.strokes import STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
-from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, edge_severity, trace
+from meshtop.analysis.graph.strokes import LOOKS, MASK, STRAIGHT_ACROSS, STRAIGHT_DOWN, LineCells, LineIndex, segments
+from meshtop.analysis.graph.trace import NOTHING, Highlight, Trace, edges_by_severity, trace
 from meshtop.analysis.graph.wording import cluster_chips, edge_labels, metric_labels
 from meshtop.model.state import HealthStatus
 from meshtop.model.text import cell_width
@@ -45,13 +47,11 @@ class Hit(NamedTuple):
     id: str
 
 
-class Ground(NamedTuple):
-    """A painted window without its selection. `faded`: everything that shows no bad status is dimmed."""
+_CODES = 256
+"""How many codes a byte can hold."""
 
-    window: Box
-    faded: bool
-    canvas: Canvas
-    lines: LineCells
+LitPart = tuple[int, int, set[Point], tuple[int, int, int, int]]
+"""A straight part of a lit line: its bundle, the number of its ink, the route's ends, its first and last x and y."""
 
 
 class GraphDrawing:
@@ -73,8 +73,8 @@ class GraphDrawing:
         self.highlight = highlight or Highlight()
         self.width, self.height = layout.width, layout.height
         self.lookup = GraphLookup(graph)
-        self._glyphs = {status: _glyphs(signs, status) for status in HealthStatus}
-        self._lines = LineIndex(sorted(graph.edges, key=edge_severity), layout.routes)
+        self._signs_of = [*"".join(_glyphs(signs, status) for status in LOOKS)]
+        self._lines = LineIndex(edges_by_severity(self.lookup.edges), layout.routes)
         self.frames = FrameLines(layout, graph.groups, self._lines)
         self._chips = cluster_chips(graph)
         self._columns: dict[int, list[tuple[int, str]]] = {}
@@ -176,17 +176,22 @@ class GraphDrawing:
         return held
 
     def _draw_lines(self, canvas: Canvas, lines: LineCells, faded: bool) -> None:
-        """Draw all line cells: the inner loop of a window, so that it looks up everything beforehand."""
-        looks = [(self._glyphs[status], dimmed(INK_OF[status], faded).code) for status in HealthStatus]
-        for row, (owners, masks) in enumerate(zip(lines.owners, lines.masks, strict=True)):
-            if not any(masks):
+        """Draw all line cells, row by row, over frames: the sign and the ink of a cell follow from its code."""
+        inks_of = bytearray(_CODES)
+        for status, look in LOOKS.items():
+            inks_of[look + 1 : look + 1 + MASK] = bytes((dimmed(INK_OF[status], faded).code,)) * MASK
+        sign_of = self._signs_of.__getitem__
+        places = range(lines.window.width)
+        for row, codes in enumerate(lines.codes):
+            if not any(codes):
                 continue
-            texts, inks = canvas.cells_of(row)
-            for at, stroke in enumerate(owners):
-                if stroke is not None:
-                    glyphs, code = looks[stroke.look]
-                    texts[at] = glyphs[masks[at]]
-                    inks[at] = code
+            texts, inks = canvas.cells_of(row, 0, canvas.width - 1)
+            # What was drawn before without the plainest of inks, which are the borders of frames.
+            under = [(at, texts[at], inks[at]) for at in compress(places, inks) if not codes[at]]
+            texts[:] = map(sign_of, codes)
+            inks[:] = codes.translate(inks_of)
+            for at, sign, ink in under:
+                texts[at], inks[at] = sign, ink
 
     def select(self, ground: Ground, highlight: Highlight) -> OverlaidCanvas:
         """Paint a selection over a window: its edges' lines, ends and labels, its nodes' boxes, and nothing else."""
@@ -204,8 +209,26 @@ class GraphDrawing:
 
     def _light(self, canvas: Canvas, lines: LineCells, chosen: Trace, faded: bool) -> None:
         """Draw the lines of the traced edges heavily, where no other bundle is drawn over them: it shows uncoloured."""
-        lit: set[tuple[int, int]] = set()
         left, top, heavy = lines.window.x, lines.window.y, self.signs.heavy
+        # The worst one is drawn last, over what it shares with others.
+        for net, code, ends, (x1, y1, x2, y2) in reversed(self._lit_parts(lines.window, chosen, faded)):
+            across = y1 == y2
+            first, last = x1 - left, x2 - left
+            for y in range(y1 - top, y2 - top + 1):
+                owners, codes = lines.owners[y], lines.codes[y]
+                cells = None
+                for at in range(first, last + 1):
+                    stroke, mask = owners[at], codes[at] & MASK
+                    # On the way to a port that several bundles share, they lie over each other.
+                    mine = stroke is not None and (stroke.net == net or (across and mask == STRAIGHT_ACROSS))
+                    if mine and (at + left, y + top) not in ends:
+                        cells = cells or canvas.cells_of(y, first, last)
+                        cells[0][at], cells[1][at] = heavy[mask], code
+
+    def _lit_parts(self, window: Box, chosen: Trace, faded: bool) -> list[LitPart]:
+        """What is lit of the traced edges in a window, the worst first; what edges share only once."""
+        found: list[LitPart] = []
+        seen: dict[tuple[int, Point, Point], set[Point]] = {}
         for edge in (*chosen.own.values(), *chosen.path.values()):
             route = self.layout.routes.get(edge.id)
             if route is None:
@@ -213,18 +236,12 @@ class GraphDrawing:
             net, code = route.net, edge_ink(edge, chosen, faded).code
             # The first and the last cell of a line lie under its nodes.
             ends = {route.points[0], route.points[-1]}
-            for x1, y1, x2, y2 in segments(route, lines.window):
-                for y in range(y1, y2 + 1):
-                    owners, masks = lines.owners[y - top], lines.masks[y - top]
-                    texts, inks = canvas.cells_of(y - top)
-                    for x in range(x1, x2 + 1):
-                        at = x - left
-                        stroke, mask = owners[at], masks[at]
-                        # On the way to a port that several bundles share, they lie over each other.
-                        mine = stroke is not None and (stroke.net == net or (y1 == y2 and mask == STRAIGHT_ACROSS))
-                        if mine and (x, y) not in lit and (x, y) not in ends:
-                            lit.add((x, y))
-                            texts[at], inks[at] = heavy[mask], code
+            for start, end, part in segments(route, window):
+                before = seen.get((net, start, end))
+                if before is None or not before <= ends:
+                    seen[net, start, end] = {p for p in ends if part[0] <= p.x <= part[2] and part[1] <= p.y <= part[3]}
+                    found.append((net, code, ends, part))
+        return found
 
     def _is_in(self, name: str, window: Box) -> bool:
         box = self.layout.boxes.get(name)

@@ -40,6 +40,13 @@ class Box(Struct, frozen=True):
         """Whether two rectangles share a cell."""
         return self.x <= other.right and other.x <= self.right and self.y <= other.bottom and other.y <= self.bottom
 
+    def shared(self, other: Box) -> Box | None:
+        """The cells that are in both; None where none are."""
+        if not self.meets(other):
+            return None
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        return Box(x, y, min(self.right, other.right) - x + 1, min(self.bottom, other.bottom) - y + 1)
+
     def holds(self, x: int, y: int) -> bool:
         """Whether a cell lies in it."""
         return self.x <= x <= self.right and self.y <= y <= self.bottom

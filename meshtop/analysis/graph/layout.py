@@ -169,15 +169,13 @@ class _Scene:
             columns[column[n]].append(n)
         passing: list[tuple[int, str, int]] = []
 
-        def join(a: int, b: int, side: int) -> None:
-            (right if side == 1 else left)[a].append(b)
-            (left if side == 1 else right)[b].append(a)
-
         # A bundle that passes columns gets a dummy item in each, so that the sweeps can order it among the boxes.
         for net in nets:
             if net.side == 0:
                 continue
             home = self.frames[net.hub]
+            # What a line on from the hub leaves, and what it comes to, by column.
+            ahead, behind = (right, left) if net.side == 1 else (left, right)
             chain = {column[net.hub]: net.hub}
             for c in lane_columns(net, column):
                 item = len(left)
@@ -192,10 +190,13 @@ class _Scene:
                 else:
                     around.append(())
                 columns[c].append(item)
-                join(chain[c - net.side], item, net.side)
+                ahead[chain[c - net.side]].append(item)
+                behind[item].append(chain[c - net.side])
                 chain[c] = item
             for _, member in net.members:
-                join(chain[column[member] - net.side], member, net.side)
+                before = chain[column[member] - net.side]
+                ahead[before].append(member)
+                behind[member].append(before)
         yield
         yield from sweep(columns, left, right, around, len(self.frame_ids))
         rows = yield from Placer(items, columns, left, right, self.frame_parents).steps()
@@ -248,4 +249,4 @@ class _Scene:
 def _room(router: Router, width: int | None) -> int:
     if width is None:
         return _USUAL_ROOM
-    return next((r for r in range(_MOST_ROOM, _LEAST_ROOM, -1) if router.width_for(r) <= width), _LEAST_ROOM)
+    return router.room_for(width, _LEAST_ROOM, _MOST_ROOM)

@@ -5,6 +5,7 @@ Two bundles never share a line, so a drawing is unambiguous: all lines joined by
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,15 +29,12 @@ def bundle(edges: Sequence[tuple[int, int]], column: Sequence[int], names: Seque
 
     The fuller end takes the edge: a service with many callers needs one port then, and so does one with many callees.
     """
-    degree: dict[tuple[int, str], int] = {}
-    for u, v in edges:
-        way = _way(column[u], column[v])
-        degree[u, "calls" + way] = degree.get((u, "calls" + way), 0) + 1
-        degree[v, "called" + way] = degree.get((v, "called" + way), 0) + 1
+    ways = [_way(column[u], column[v]) for u, v in edges]
+    calls = Counter([(u, way) for (u, _), way in zip(edges, ways, strict=True)])
+    called = Counter([(v, way) for (_, v), way in zip(edges, ways, strict=True)])
     nets: dict[str, Net] = {}
-    for index, (u, v) in enumerate(edges):
-        way = _way(column[u], column[v])
-        hub_calls = degree[u, "calls" + way] >= degree[v, "called" + way]
+    for index, ((u, v), way) in enumerate(zip(edges, ways, strict=True)):
+        hub_calls = calls[u, way] >= called[v, way]
         hub, member = (u, v) if hub_calls else (v, u)
         side = (column[member] > column[hub]) - (column[member] < column[hub])
         key = f"{way}{'>' if hub_calls else '<'}{names[hub]}" + (f" {names[member]}" if side == 0 else "")
@@ -56,5 +54,6 @@ def lane_columns(net: Net, column: Sequence[int]) -> range:
     if net.side == 0:
         return range(0)
     start = column[net.hub]
-    far = max((column[m] for _, m in net.members), key=lambda c: abs(c - start))
+    columns = [column[m] for _, m in net.members]
+    far = max(columns) if net.side == 1 else min(columns)
     return range(start + net.side, far, net.side)

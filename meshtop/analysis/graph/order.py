@@ -11,15 +11,22 @@ def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]], 
     count = 0
     for column in columns:
         seen: list[float] = []
+        insert = seen.insert
         for item in column:
             ends = right[item]
-            if not ends:
-                continue
-            # In this order the lines of one item do not count as crossing each other.
-            for y in sorted([place[e] for e in ends]) if len(ends) > 1 else (place[ends[0]],):
+            if len(ends) == 1:
+                y = place[ends[0]]
                 at = bisect_right(seen, y)
-                count += len(seen) - at
-                seen.insert(at, y)
+                count -= at
+                insert(at, y)
+            elif ends:
+                # In this order the lines of one item do not count as crossing each other.
+                for y in sorted([place[e] for e in ends]):
+                    at = bisect_right(seen, y)
+                    count -= at
+                    insert(at, y)
+        # What was subtracted are the pairs that do not cross.
+        count += len(seen) * (len(seen) - 1) // 2
     return count
 
 
@@ -42,15 +49,26 @@ def sweep(
     # With groups the first turn is kept whatever it crosses, so that nothing is to be compared with it.
     best = 0 if frame_count else crossings(columns, right, place)
     kept = [list(c) for c in columns]
-    centre = _centres(columns, frames, frame_count, place)
-    paths = set(frames)
+    paths = list(dict.fromkeys(frames))
+    number = {path: at for at, path in enumerate(paths)}
+    path_of = [number[path] for path in frames]
+    members: list[list[int]] = [[] for _ in paths]
+    for item, path_number in enumerate(path_of):
+        members[path_number].append(item)
+    centre = _centres(paths, members, frame_count, place)
+    # More than any two wishes differ by, so that a wish orders the items of one group alone. All these numbers are
+    # quarters, which are added up and compared without an error.
+    apart = float(len(left) + 1)
     stale = 0
     for turn in range(rounds):
         forward = turn % 2 == 0
         near = left if forward else right
         wish = list(place)
-        keys = sorted((([(centre[f], f) for f in path], path) for path in paths), key=lambda one: one[0])
-        first = {path: rank for rank, (_, path) in enumerate(keys)}
+        order = sorted(range(len(paths)), key=lambda path: [(centre[f], f) for f in paths[path]])
+        first = [0.0] * len(paths)
+        for rank, path_number in enumerate(order):
+            first[path_number] = rank * apart
+        start = [first[path_number] for path_number in path_of]
         for column in columns if forward else reversed(columns):
             for item in column:
                 ends = near[item]
@@ -60,12 +78,12 @@ def sweep(
                     at = sorted([place[e] for e in ends])
                     middle = len(at) // 2
                     wish[item] = at[middle] if len(at) % 2 else (at[middle - 1] + at[middle]) / 2
-            ranked = [(first[frames[item]], wish[item], place[item], item) for item in column]
-            ranked.sort()
-            column[:] = [item for *_, item in ranked]
+                start[item] += wish[item]
+            # Those that wish for the same place stay in their order.
+            column.sort(key=start.__getitem__)
             _stand(column, place)
         # Groups are ranked by where their members wish to be, so that one column cannot split a group's place.
-        centre = _centres(columns, frames, frame_count, wish)
+        centre = _centres(paths, members, frame_count, wish)
         yield
         now = crossings(columns, right, place)
         # The first turn is kept even if it crosses more: before it, members of a group do not stand together.
@@ -81,18 +99,20 @@ def sweep(
 
 
 def _stand(column: Sequence[int], place: list[float]) -> None:
-    half = (len(column) - 1) / 2
-    for at, item in enumerate(column):
-        place[item] = at - half
+    at = (1 - len(column)) / 2
+    for item in column:
+        place[item] = at
+        at += 1
 
 
 def _centres(
-    columns: Sequence[Sequence[int]], frames: Sequence[Sequence[int]], count: int, place: Sequence[float]
+    paths: Sequence[tuple[int, ...]], members: Sequence[Sequence[int]], count: int, place: Sequence[float]
 ) -> list[float]:
-    total, members = [0.0] * count, [0] * count
-    for column in columns:
-        for item in column:
-            for frame in frames[item]:
-                total[frame] += place[item]
-                members[frame] += 1
-    return [t / m if m else 0.0 for t, m in zip(total, members, strict=True)]
+    total, weight = [0.0] * count, [0] * count
+    for path, items in zip(paths, members, strict=True):
+        if path:
+            whole = sum([place[item] for item in items])
+            for frame in path:
+                total[frame] += whole
+                weight[frame] += len(items)
+    return [t / w if w else 0.0 for t, w in zip(total, weight, strict=True)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from math import floor, inf
 from typing import NamedTuple
 
 from meshtop.analysis.graph.rows import nearest_gap
@@ -19,11 +20,21 @@ class PlaceItem(NamedTuple):
 
 
 class _Unit(NamedTuple):
-    """The solved content of a frame: its columns and its height."""
+    """The solved content of a frame: its columns, its height, and all items in it, those of inner frames included."""
 
     first: int
     last: int
     height: int
+    members: list[int]
+
+
+class _Stacked(NamedTuple):
+    """A frame with its border in the one around it: its columns, its first row and the one after its last."""
+
+    first: int
+    last: int
+    top: int
+    after: int
 
 
 class Placer:
@@ -71,51 +82,46 @@ class Placer:
         """Give the items inside `frame` rows relative to its content's top; nesting is as deep as levels."""
         own = self._own.get(frame, [])
         frames = self._children.get(frame, [])
+        stacked: list[_Stacked] = []
+        members: list[int] = []
         if not frames:
             yield from self._align(own)
-            return self._unit(frame, own)
-        inside: list[int] = []
+            return self._unit(own, members, stacked)
         sky: dict[int, int] = {}
         order = {f: self._centre.get(f, 0.0) for f in frames}
         for child in sorted(frames, key=lambda f: (order[f], f)):
             unit = yield from self._solve(child)
-            members = self._members(child)
-            if not members:
+            if not unit.members:
                 continue
-            y = max((sky.get(c, 0) for c in range(unit.first, unit.last + 1)), default=0)
-            for item in members:
+            columns = range(unit.first, unit.last + 1)
+            y = max([sky.get(c, 0) for c in columns])
+            for item in unit.members:
                 self.row[item] += y + 1
-            for c in range(unit.first, unit.last + 1):
-                sky[c] = y + unit.height + 2
-            inside.extend(members)
-        self._beside(own, frames)
-        return self._unit(frame, inside + own)
+            sky.update(dict.fromkeys(columns, y + unit.height + 2))
+            stacked.append(_Stacked(unit.first, unit.last, y, y + unit.height + 2))
+            members += unit.members
+        self._beside(own, stacked)
+        return self._unit(own, members, stacked)
 
-    def _members(self, frame: int) -> list[int]:
-        found = list(self._own.get(frame, ()))
-        for child in self._children.get(frame, ()):
-            found.extend(self._members(child))
-        return found
-
-    def _unit(self, frame: int, members: Iterable[int]) -> _Unit:
-        members = list(members)
+    def _unit(self, own: Sequence[int], inside: Sequence[int], stacked: Sequence[_Stacked]) -> _Unit:
+        """The content of a frame: its own items and its inner frames, moved so that it begins at row 0."""
+        row, members = self.row, [*own, *inside]
         if not members:
-            return _Unit(0, -1, 0)
-        tops = [self.row[i] - self._pad(i, frame) for i in members]
-        top = min(tops)
-        for item in members:
-            self.row[item] -= top
-        bottom = max(self.row[i] + self.items[i].height + self._pad(i, frame) for i in members)
-        columns = [self.items[i].column for i in members]
-        return _Unit(min(columns), max(columns), bottom)
-
-    def _pad(self, item: int, frame: int) -> int:
-        """How many frame borders lie between an item and the content's edge of `frame`."""
-        frames = self.items[item].frames
-        return len(frames) if frame == OUTSIDE else len(frames) - frames.index(frame) - 1
+            return _Unit(0, -1, 0, members)
+        mine = [self.items[item] for item in own]
+        top = min([*(row[item] for item in own), *(one.top for one in stacked)])
+        after = max([*(row[i] + one.height for i, one in zip(own, mine, strict=True)), *(one.after for one in stacked)])
+        if top:
+            for item in members:
+                row[item] -= top
+        return _Unit(
+            min([*(one.column for one in mine), *(one.first for one in stacked)]),
+            max([*(one.column for one in mine), *(one.last for one in stacked)]),
+            after - top,
+            members,
+        )
 
     def _align(self, own: list[int]) -> Iterator[None]:
-        inside = set(own)
         row, items = self.row, self.items
         height = {item: items[item].height for item in own}
         by_column: dict[int, list[int]] = {}
@@ -128,11 +134,12 @@ class Placer:
             for item in column:
                 row[item] = y
                 y += height[item]
-        near = [{i: [e for e in ends[i] if e in inside] for i in own} for ends in (self.left, self.right)]
+        near = [{i: [e for e in ends[i] if e in height] for i in own} for ends in (self.left, self.right)]
         ways = list(zip(columns, heights, strict=True))
+        solved: list[dict[int, tuple[list[float], list[int]]]] = [{}, {}]
         for turn in range(4):
             yield
-            ends_of = near[turn % 2]
+            ends_of, known = near[turn % 2], solved[turn % 2]
             for column, tall in ways if turn % 2 == 0 else reversed(ways):
                 wish, weight = [], []
                 for item in column:
@@ -147,20 +154,18 @@ class Placer:
                     else:
                         wish.append(float(row[item]))
                         weight.append(0.1)
-                row.update(zip(column, isotonic(wish, weight, tall), strict=True))
+                # Two of three columns are pulled again to where they were pulled to before.
+                before = known.get(column[0])
+                if before is None or before[0] != wish:
+                    before = known[column[0]] = wish, isotonic(wish, weight, tall)
+                row.update(zip(column, before[1], strict=True))
 
-    def _beside(self, own: list[int], frames: Sequence[int]) -> None:
+    def _beside(self, own: list[int], stacked: Sequence[_Stacked]) -> None:
         """Put a frame's own items into the free rows nearest to their neighbours, beside its inner frames."""
         taken: dict[int, list[tuple[int, int]]] = {}
-        for frame in frames:
-            members = self._members(frame)
-            if not members:
-                continue
-            top = min(self.row[i] - self._deep(i, frame) for i in members)
-            bottom = max(self.row[i] + self.items[i].height + self._deep(i, frame) for i in members)
-            columns = [self.items[i].column for i in members]
-            for c in range(min(columns), max(columns) + 1):
-                taken.setdefault(c, []).append((top, bottom))
+        for frame in stacked if own else ():
+            for c in range(frame.first, frame.last + 1):
+                taken.setdefault(c, []).append((frame.top, frame.after))
         for item in own:
             column, height = self.items[item].column, self.items[item].height
             ends = [e for e in (*self.left[item], *self.right[item]) if e in self.row]
@@ -170,13 +175,19 @@ class Placer:
             self.row[item] = y
             taken.setdefault(column, []).append((y, y + height))
 
-    def _deep(self, item: int, frame: int) -> int:
-        frames = self.items[item].frames
-        return len(frames) - frames.index(frame)
+
+_NEARLY = 1e-6
 
 
 def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[int]) -> list[int]:
     """Rows nearest to `wish` (weighted least squares) that keep the order and do not overlap."""
+    last = -inf
+    for w, h in zip(wish, heights, strict=True):
+        if w <= last:
+            break
+        last = w + h + _NEARLY
+    else:  # none of them is in another's way
+        return [floor(w + 0.5) for w in wish]
     blocks: list[tuple[float, float, int]] = []
     offsets, offset = [], 0
     for w, mass, h in zip(wish, weight, heights, strict=True):
@@ -191,7 +202,7 @@ def isotonic(wish: Sequence[float], weight: Sequence[float], heights: Sequence[i
     rows: list[int] = []
     at = 0
     for mean, _, size in blocks:
-        base = int((mean + 0.5) // 1)
+        base = floor(mean + 0.5)
         if size == 1:
             rows.append(base + offsets[at])
         else:

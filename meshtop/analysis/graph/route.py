@@ -69,14 +69,14 @@ class Router:
         self._busy: list[bool] = []
 
     def steps(self, room: Callable[[Router], int]) -> Iterator[None]:
-        """Do the work in small steps; `room` chooses the cells for labels in each gap, by `width_for`."""
+        """Do the work in small steps; `room` chooses the cells for labels in each gap, by `room_for`."""
         self._lanes()
         yield
         self.ports.settle([box.y for box in self.boxes])
         yield
         pins = self._pins()
         for gap in range(self.count):
-            turns, spans = assign_tracks(pins[gap], self._blocked(gap, pins[gap]))
+            turns, spans = assign_tracks(pins[gap], partial(self._blocked, gap, pins[gap]))
             self.turns.append(turns)
             self.spans.append(spans)
             yield
@@ -89,7 +89,7 @@ class Router:
     def _lanes(self) -> None:
         taken = [Rows() for _ in range(self.count)]
         for box in self.boxes:
-            taken[box.column].take_all(box.y, box.y + box.height - 1)
+            taken[box.column].take_all(range(box.y, box.y + box.height))
         for frame in self.frames:
             for column in range(frame.first, frame.last + 1):
                 taken[column].take(frame.y)
@@ -119,24 +119,24 @@ class Router:
         gaps: list[list[Pins]] = [[] for _ in range(self.count)]
         row = self.ports.row
         for index, net in enumerate(self.nets):
-            found: dict[int, Pins] = {}
             start = self.boxes[net.hub].column
             if net.side == 0:
                 gaps[start].append(Pins(index, [row[index, net.hub, 1], row[index, net.members[0][1], 2]], []))
                 continue
-            right = net.side == 1
-
-            def pin(column: int, towards: int, at: int, found: dict[int, Pins] = found, index: int = index) -> None:
-                gap = column if towards == 1 else column - 1
-                pins = found.setdefault(gap, Pins(index, [], []))
-                (pins.left if towards == 1 else pins.right).append(at)
-
-            pin(start, net.side, row[index, net.hub, net.side])
+            found: dict[int, Pins] = {}
+            if net.side == 1:
+                _pins_of(found, start, index).left.append(row[index, net.hub, 1])
+            else:
+                _pins_of(found, start - 1, index).right.append(row[index, net.hub, -1])
             for column, at in self.lane[index].items():
-                pin(column, 1, at)
-                pin(column, -1, at)
+                _pins_of(found, column, index).left.append(at)
+                _pins_of(found, column - 1, index).right.append(at)
             for _, member in net.members:
-                pin(self.boxes[member].column, -1 if right else 1, row[index, member, -net.side])
+                column, at = self.boxes[member].column, row[index, member, -net.side]
+                if net.side == 1:
+                    _pins_of(found, column - 1, index).right.append(at)
+                else:
+                    _pins_of(found, column, index).left.append(at)
             for gap, pins in found.items():
                 gaps[gap].append(pins)
         return gaps
@@ -144,8 +144,8 @@ class Router:
     def _blocked(self, gap: int, pins: Sequence[Pins]) -> Rows:
         blocked = Rows()
         for p in pins:
-            for at in (*p.left, *p.right):
-                blocked.take(at)
+            blocked.take_all(p.left)
+            blocked.take_all(p.right)
         for frame in self.frames:
             if frame.first <= gap + 1 and frame.last >= gap:
                 blocked.take(frame.y)
@@ -166,10 +166,17 @@ class Router:
             needs.append((left, right))
         return needs
 
-    def width_for(self, room: int) -> int:
-        """How wide the drawing gets with `room` cells for labels in each gap."""
-        columns = self._columns(room)
-        return columns[-1].x + columns[-1].width + columns[-1].gap if columns else 0
+    def room_for(self, width: int, least: int, most: int) -> int:
+        """The most cells for labels in each gap with which the drawing is not wider than `width`; `least` at least.
+
+        Every gap with labels grows by as many cells as there are more for them, so that one measurement is enough.
+        """
+        gaps = sum(left + right for left, right in self._needs)
+        columns = self._columns(least)
+        if not gaps or not columns:
+            return most
+        spare = width - (columns[-1].x + columns[-1].width + columns[-1].gap)
+        return min(most, least + max(spare, 0) // gaps)
 
     def _stretch(self, room: int) -> None:
         """Fix the x of columns and tracks."""
@@ -218,72 +225,76 @@ class Router:
 
     def _trace(self) -> Iterator[None]:
         for index, net in enumerate(self.nets):
-            for edge, member in net.members:
-                points, runs = self._points(index, net, member)
+            for edge, corners, runs in self._inside(index, net) if net.side == 0 else self._lines(index, net):
                 slot = self._slot(runs)
                 if not net.hub_calls:
-                    points.reverse()
-                self.routes[edge] = Route(tuple(_corners(points)), index, slot)
+                    corners.reverse()
+                self.routes[edge] = Route(tuple(map(_point, corners)), index, slot)
             if index % 100 == 99:
                 yield
 
-    def _points(
-        self, index: int, net: Net, member: int
-    ) -> tuple[list[tuple[int, int]], list[tuple[int, int, int, int]]]:
-        """From the hub's border to the member's, with the horizontal runs that no other member shares.
+    def _inside(self, index: int, net: Net) -> Iterator[_Line]:
+        """The line of a bundle inside a column: to the right, and back."""
+        row, at = self.ports.row, self.boxes[net.hub].column
+        x = self.columns[at].x + self.columns[at].width - 1
+        for edge, member in net.members:
+            y, y2 = row[index, net.hub, 1], row[index, member, 2]
+            track = self._track_x[at][self.turns[at][index].first]
+            runs = [] if self.ports.is_shared(index, member, 2) else [(x + 2, track - 1, y2, at)]
+            yield edge, _corners([(x, y)], [(track, y), (track, y2), (x, y2)]), runs
 
-        A run is (first x, last x, y, gap), gap -1 inside a column.
-        """
-        row, columns, boxes = self.ports.row, self.columns, self.boxes
-        start, end = boxes[net.hub].column, boxes[member].column
-        y = row[index, net.hub, net.side or 1]
-        if net.side == 0:
-            x = columns[start].x + columns[start].width - 1
-            track = self._track_x[start][self.turns[start][index].first]
-            y2 = row[index, member, 2]
-            runs = [] if self.ports.is_shared(index, member, 2) else [(x + 2, track - 1, y2, start)]
-            return [(x, y), (track, y), (track, y2), (x, y2)], runs
-        alone = len(net.members) == 1
-        mixed = self.ports.is_shared(index, net.hub, net.side), self.ports.is_shared(index, member, -net.side)
-        step = net.side
-        border = columns[start].x + (columns[start].width - 1 if step == 1 else 0)
-        points: list[tuple[int, int]] = [(border, y)]
-        runs = []
-        turns, lanes, at = self.turns, self.lane[index], border
-        for column in range(start, end, step):
+    def _lines(self, index: int, net: Net) -> Iterator[_Line]:
+        """The lines of a bundle, column by column: each member's leaves the way that those to farther ones go on."""
+        columns, step, lanes = self.columns, net.side, self.lane[index]
+        start = column = self.boxes[net.hub].column
+        ends: dict[int, list[tuple[int, int]]] = {}
+        for edge, member in net.members:
+            ends.setdefault(self.boxes[member].column, []).append((edge, member))
+        alone, mixed = len(net.members) == 1, self.ports.is_shared(index, net.hub, step)
+        at = columns[start].x + (columns[start].width - 1 if step == 1 else 0)
+        y = self.ports.row[index, net.hub, step]
+        way: list[tuple[int, int]] = [(at, y)]
+        runs: list[_Run] = []
+        left = len(ends)
+        while left:
             gap = column if step == 1 else column - 1
-            goal = row[index, member, -step] if column + step == end else lanes[column + step]
-            turn = turns[gap][index]
-            edge_x = columns[column + step].x + (0 if step == 1 else columns[column + step].width - 1)
-            xs = self._track_x[gap]
+            turn, xs = self.turns[gap][index], self._track_x[gap]
+            through = columns[column + step]
+            edge_x = through.x if step == 1 else through.x + through.width - 1
+            # Up to the track and along it; where it goes straight on there is none.
+            near, far = (turn.first, turn.last) if step == 1 else (turn.last, turn.first)
+            turns: list[tuple[int, int]] = []
             before = x = at
             if turn.first >= 0:
-                near, far = (turn.first, turn.last) if step == 1 else (turn.last, turn.first)
                 x = xs[near]
-                points.append((x, y))
+                turns = [(x, y)]
                 if turn.jog is not None:
-                    points += [(x, turn.jog), (xs[far], turn.jog)]
+                    turns += [(x, turn.jog), (xs[far], turn.jog)]
                     x = xs[far]
-                points.append((x, goal))
-                if alone and not (mixed[0] and column == start):
+                if alone and not (mixed and column == start):
                     runs.append((before + step, xs[near] - step, y, gap))
-            straight = turn.first < 0 and column == start
-            shared = (mixed[1] and column + step == end) or (mixed[0] and straight)
-            if (alone or column + step == end) and not shared:
-                stop = edge_x - (2 * step if column + step == end and net.hub_calls else step)
-                runs.append((x + step, stop, goal, gap))
-            y, at = goal, edge_x
-            points.append((edge_x, y))
-            if column + step != end:
-                through = columns[column + step]
-                far_x = through.x + (through.width - 1 if step == 1 else 0)
+            shared = mixed and turn.first < 0 and column == start
+            stop = edge_x - (2 * step if net.hub_calls else step)
+            for edge, member in ends.get(column + step, ()):
+                goal = self.ports.row[index, member, -step]
+                last = [] if shared or self.ports.is_shared(index, member, -step) else [(x + step, stop, goal, gap)]
+                yield (
+                    edge,
+                    _corners(way[:], [*turns, (x, goal), (edge_x, goal)]),
+                    [(min(a, b), max(a, b), on, g) for a, b, on, g in (*runs, *last) if (b - a) * step >= 0],
+                )
+            left -= column + step in ends
+            if left:
+                goal = lanes[column + step]
+                at = through.x + (through.width - 1 if step == 1 else 0)
+                _corners(way, [*turns, (x, goal), (edge_x, goal), (at, goal)])
                 if alone:
-                    runs.append((through.x, through.x + through.width - 1, y, -1))
-                at = far_x
-                points.append((far_x, y))
-        return points, [(min(a, b), max(a, b), y, g) for a, b, y, g in runs if (b - a) * step >= 0] if runs else runs
+                    if not shared:
+                        runs.append((x + step, edge_x - step, goal, gap))
+                    runs.append((through.x, through.x + through.width - 1, goal, -1))
+                y, column = goal, column + step
 
-    def _slot(self, runs: Sequence[tuple[int, int, int, int]]) -> tuple[int, int, int] | None:
+    def _slot(self, runs: Sequence[_Run]) -> tuple[int, int, int] | None:
         """The longest part of these runs that neither tracks nor frames cross."""
         best: tuple[int, int, int] | None = None
         long = 0
@@ -314,6 +325,14 @@ class Router:
         return [x for x, spans in zip(xs, self.spans[gap], strict=True) if _covers(spans, y)]
 
 
+def _pins_of(found: dict[int, Pins], gap: int, net: int) -> Pins:
+    """The pins of a bundle in a gap, which are none at first."""
+    pins = found.get(gap)
+    if pins is None:
+        pins = found[gap] = Pins(net, [], [])
+    return pins
+
+
 def _covers(spans: list[tuple[int, int]], y: int) -> bool:
     at = bisect_right(spans, (y, 1 << 60)) - 1
     return at >= 0 and spans[at][1] >= y
@@ -327,19 +346,26 @@ _point = partial(tuple.__new__, Point)
 """A point of a pair, without the detour that a named tuple's own constructor takes: there are thousands."""
 
 
-def _corners(points: Sequence[tuple[int, int]]) -> list[Point]:
-    """The points without repetitions and without those in the middle of a straight line."""
-    kept: list[tuple[int, int]] = []
-    # The last point that was kept, and whether the line to it goes down or across.
-    last, down, across = (-1, -1), False, False
+_Run = tuple[int, int, int, int]
+"""A horizontal run of a line that no other member shares: (first x, last x, y, gap), gap -1 inside a column."""
+_Line = tuple[int, list[tuple[int, int]], list[_Run]]
+"""An edge, the corners from its bundle's hub to the member's border, and its runs."""
+
+
+def _corners(way: list[tuple[int, int]], points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Extend `way` by points, without repetitions and without those in the middle of a straight line."""
+    last = way[-1]
+    # Whether the line to the last point goes down or across.
+    down = across = False
+    if len(way) > 1:
+        down, across = way[-2][0] == last[0], way[-2][1] == last[1]
     for p in points:
-        if kept:
-            if p == last:
-                continue
-            if (down and p[0] == last[0]) or (across and p[1] == last[1]):
-                kept[-1] = last = p
-                continue
-            down, across = p[0] == last[0], p[1] == last[1]
-        kept.append(p)
+        if p == last:
+            continue
+        if (down and p[0] == last[0]) or (across and p[1] == last[1]):
+            way[-1] = last = p
+            continue
+        down, across = p[0] == last[0], p[1] == last[1]
+        way.append(p)
         last = p
-    return list(map(_point, kept))
+    return way

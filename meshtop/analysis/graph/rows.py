@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class Rows:
@@ -17,10 +17,12 @@ class Rows:
         self._down.setdefault(row, row + 1)
         self._up.setdefault(row, row - 1)
 
-    def take_all(self, first: int, last: int) -> None:
-        """Mark rows `first`…`last` as taken."""
-        for row in range(first, last + 1):
-            self.take(row)
+    def take_all(self, rows: Iterable[int]) -> None:
+        """Mark some rows as taken."""
+        down, up = self._down, self._up
+        for row in rows:
+            if row not in down:
+                down[row], up[row] = row + 1, row - 1
 
     def free(self, row: int) -> bool:
         """Whether nothing has taken the row."""

@@ -10,11 +10,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from meshtop.analysis.graph.canvas import EAST, NORTH, SOUTH, WEST
-from meshtop.analysis.graph.geometry import Box, Route
+from meshtop.analysis.graph.geometry import Box, Point, Route
 from meshtop.analysis.graph.service_graph import GraphEdge
 from meshtop.model.state import HealthStatus
 
-_LOOKS = {status: look for look, status in enumerate(HealthStatus)}
+LOOKS = {status: place << 4 for place, status in enumerate(HealthStatus)}
+"""By verdict a number that fits into one byte with the directions of a cell (`MASK`)."""
+MASK = NORTH | EAST | SOUTH | WEST
 STRAIGHT_ACROSS, STRAIGHT_DOWN = EAST | WEST, NORTH | SOUTH
 
 
@@ -31,7 +33,7 @@ class Stroke(NamedTuple):
     x2: int
     y2: int
     look: int
-    """The place of its edge's verdict among all."""
+    """One of `LOOKS`, by its edge's verdict."""
     edge: str
 
 
@@ -49,7 +51,8 @@ class LineCells:
     def __init__(self, window: Box) -> None:
         self.window = window
         self.owners: list[list[Stroke | None]] = [[None] * window.width for _ in range(window.height)]
-        self.masks = [bytearray(window.width) for _ in range(window.height)]
+        self.codes = [bytearray(window.width) for _ in range(window.height)]
+        """On each cell of a row the sum of the stroke's look and of the directions; 0 where no line is."""
 
     def add_across(self, s: Stroke) -> None:
         """Add the part of a horizontal stroke that is in the window."""
@@ -57,87 +60,123 @@ class LineCells:
         first, last = max(s.x1 - window.x, 0), min(s.x2 - window.x, window.width - 1)
         if first > last:
             return
-        owners, masks = self.owners[s.y1 - window.y], self.masks[s.y1 - window.y]
-        if not any(masks[first : last + 1]):
+        owners, codes = self.owners[s.y1 - window.y], self.codes[s.y1 - window.y]
+        if not any(codes[first : last + 1]):
             count = last - first + 1
             owners[first : last + 1] = [s] * count
-            masks[first : last + 1] = bytes((STRAIGHT_ACROSS,)) * count
+            codes[first : last + 1] = bytes((s.look | STRAIGHT_ACROSS,)) * count
             if s.x1 - window.x == first:
-                masks[first] &= EAST
+                codes[first] -= WEST
             if s.x2 - window.x == last:
-                masks[last] &= WEST
+                codes[last] -= EAST
             return
         for x in range(first, last + 1):
             at = x + window.x
-            self._mark(owners, masks, x, (WEST if at > s.x1 else 0) | (EAST if at < s.x2 else 0), s)
+            self._mark(owners, codes, x, (WEST if at > s.x1 else 0) | (EAST if at < s.x2 else 0), s)
 
     def add_down(self, s: Stroke) -> None:
         """Add the part of a vertical stroke that is in the window."""
         window = self.window
-        x = s.x1 - window.x
-        for y in range(max(s.y1, window.y), min(s.y2, window.bottom) + 1):
-            mask = STRAIGHT_DOWN if s.y1 < y < s.y2 else SOUTH if y == s.y1 else NORTH
-            owners, masks = self.owners[y - window.y], self.masks[y - window.y]
+        x, first, after = s.x1 - window.x, max(s.y1, window.y) - window.y, min(s.y2, window.bottom) + 1 - window.y
+        here = bytearray((s.look | STRAIGHT_DOWN,)) * (after - first)
+        if here and s.y2 == window.y + after - 1:
+            here[-1] -= SOUTH
+        if here and s.y1 == window.y + first:
+            here[0] -= NORTH
+        for owners, codes, code in zip(self.owners[first:after], self.codes[first:after], here, strict=True):
             if owners[x] is None:
-                owners[x], masks[x] = s, mask
+                owners[x], codes[x] = s, code
             else:
-                self._mark(owners, masks, x, mask, s)
+                self._mark(owners, codes, x, code & MASK, s)
 
     @staticmethod
-    def _mark(owners: list[Stroke | None], masks: bytearray, x: int, mask: int, s: Stroke) -> None:
-        old = owners[x]
+    def _mark(owners: list[Stroke | None], codes: bytearray, x: int, mask: int, s: Stroke) -> None:
+        old, before = owners[x], codes[x] & MASK
         if old is None:
-            owners[x], masks[x] = s, mask
+            owners[x], codes[x] = s, s.look | mask
         elif old.net == s.net:
-            masks[x] |= mask
             if s.rank < old.rank:
-                owners[x] = s
-        elif masks[x] == mask == STRAIGHT_ACROSS:
+                owners[x], codes[x] = s, s.look | before
+            codes[x] |= mask
+        elif before == mask == STRAIGHT_ACROSS:
             # Two bundles on their way to one port.
             if s.rank < old.rank:
-                owners[x] = s
+                owners[x], codes[x] = s, s.look | before
         # Where two bundles cross, the vertical line stays whole: a crossing must not look like a junction. Nor does one
         # that turns on the way of another to the same port: its corner shows no line to that side.
-        elif masks[x] == STRAIGHT_ACROSS:
-            owners[x], masks[x] = s, mask
+        elif before == STRAIGHT_ACROSS:
+            owners[x], codes[x] = s, s.look | mask
         elif mask != STRAIGHT_ACROSS:
-            masks[x] |= mask
+            codes[x] |= mask
 
-    def stacked(self, below: LineCells, window: Box, rows: slice) -> LineCells:
-        """Some of the rows of these cells and of those that begin where they end."""
-        both = LineCells(Box(window.x, window.y, 0, 0))
-        both.window = window
-        both.owners, both.masks = [*self.owners, *below.owners][rows], [*self.masks, *below.masks][rows]
-        return both
+    def _of(self, owners: list[list[Stroke | None]], codes: list[bytearray], window: Box) -> LineCells:
+        found = LineCells(Box(0, 0, 0, 0))
+        found.window, found.owners, found.codes = window, owners, codes
+        return found
+
+    def part(self, columns: slice | None, rows: slice) -> LineCells:
+        """Some of the columns (None: all, and the rows are shared) and rows, counted from the upper left corner."""
+        window = self.window
+        owners, codes = self.owners[rows], self.codes[rows]
+        if columns is None:
+            return self._of(owners, codes, Box(window.x, window.y + rows.start, window.width, len(codes)))
+        inside = Box(window.x + columns.start, window.y + rows.start, columns.stop - columns.start, len(codes))
+        return self._of([row[columns] for row in owners], [row[columns] for row in codes], inside)
+
+    def beside(self, right: LineCells) -> LineCells:
+        """The cells of this window and of one that begins where it ends."""
+        window = self.window
+        return self._of(
+            [[*a, *b] for a, b in zip(self.owners, right.owners, strict=True)],
+            [a + b for a, b in zip(self.codes, right.codes, strict=True)],
+            Box(window.x, window.y, window.width + right.window.width, window.height),
+        )
+
+    def above(self, below: LineCells) -> LineCells:
+        """The cells of this window and of one that begins below it; the rows are shared."""
+        window = self.window
+        both = Box(window.x, window.y, window.width, window.height + below.window.height)
+        return self._of([*self.owners, *below.owners], [*self.codes, *below.codes], both)
 
     def owner(self, x: int, y: int) -> tuple[int, int]:
         """The bundle and the directions on a cell of the window; bundle -1 where no line is."""
         stroke = self.owners[y - self.window.y][x - self.window.x]
-        return (-1, 0) if stroke is None else (stroke.net, self.masks[y - self.window.y][x - self.window.x])
+        return (-1, 0) if stroke is None else (stroke.net, self.codes[y - self.window.y][x - self.window.x] & MASK)
 
 
 class LineIndex:
     """All strokes of a drawing, found by row and by column of cells."""
 
-    def __init__(self, edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> None:
+    def __init__(self, edges: Iterable[tuple[str, GraphEdge]], routes: Mapping[str, Route]) -> None:
+        """`edges` with their ids, in the order in which they take the colour of what they share."""
         self._across: dict[int, list[Stroke]] = {}
         self._down: dict[int, list[Stroke]] = {}
+        across, down = self._across, self._down
         for stroke in _strokes(edges, routes):
-            if stroke.y1 == stroke.y2:
-                self._across.setdefault(stroke.y1, []).append(stroke)
+            _, _, x1, y1, _, y2, _, _ = stroke
+            if y1 == y2:
+                if y1 in across:
+                    across[y1].append(stroke)
+                else:
+                    across[y1] = [stroke]
+            elif x1 in down:
+                down[x1].append(stroke)
             else:
-                self._down.setdefault(stroke.x1, []).append(stroke)
+                down[x1] = [stroke]
         self._columns = sorted(self._down)
 
     def cells(self, window: Box) -> LineCells:
         """The line cells of a window."""
         found = LineCells(window)
-        for y in range(window.y, window.bottom + 1):
+        left, top, right, bottom = window.x, window.y, window.right, window.bottom
+        # Most strokes of a row or a column are outside, so that they are left out before anything is called.
+        for y in range(top, bottom + 1):
             for stroke in self._across.get(y, ()):
-                found.add_across(stroke)
-        for x in self._columns_in(window.x, window.right):
+                if stroke.x1 <= right and left <= stroke.x2:
+                    found.add_across(stroke)
+        for x in self._columns_in(left, right):
             for stroke in self._down[x]:
-                if stroke.y1 <= window.bottom and window.y <= stroke.y2:
+                if stroke.y1 <= bottom and top <= stroke.y2:
                     found.add_down(stroke)
         return found
 
@@ -167,18 +206,20 @@ class LineIndex:
         return min(there).edge if there else None
 
 
-def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterator[Stroke]:
+def _strokes(edges: Iterable[tuple[str, GraphEdge]], routes: Mapping[str, Route]) -> Iterator[Stroke]:
     """Every line once: what a bundle shares belongs to the first of `edges` on it."""
     covered: dict[tuple[int, int], tuple[int, int]] = {}
     seen: set[tuple[int, int, int, int, int]] = set()
     rank = 0
-    for edge in edges:
-        route = routes.get(edge.id)
+    for name, edge in edges:
+        route = routes.get(name)
         if route is None:
             continue
-        net, look, name = route.net, _LOOKS[edge.health.status], edge.id
-        for a, b in pairwise(route.points):
-            (x1, y1), (x2, y2) = (a, b) if a <= b else (b, a)
+        net, look = route.net, LOOKS[edge.health.status]
+        x0, y0 = route.points[0]
+        for x, y in route.points[1:]:
+            x1, y1, x2, y2 = (x0, y0, x, y) if x0 < x or y0 < y else (x, y, x0, y0)
+            x0, y0 = x, y
             key = (net, x1, y1, x2, y2)
             if key in seen:
                 continue
@@ -198,10 +239,10 @@ def _strokes(edges: Iterable[GraphEdge], routes: Mapping[str, Route]) -> Iterato
             rank += 1
 
 
-def segments(route: Route, window: Box) -> Iterator[tuple[int, int, int, int]]:
-    """The straight parts of a route that meet a window, cut to it: (first x, first y, last x, last y)."""
+def segments(route: Route, window: Box) -> Iterator[tuple[Point, Point, tuple[int, int, int, int]]]:
+    """The straight parts of a route that meet a window, each with what is in it: (first x, first y, last x, last y)."""
+    left, top, right, bottom = window.x, window.y, window.right, window.bottom
     for a, b in pairwise(route.points):
-        x1, x2 = (a.x, b.x) if a.x <= b.x else (b.x, a.x)
-        y1, y2 = (a.y, b.y) if a.y <= b.y else (b.y, a.y)
-        if x1 <= window.right and window.x <= x2 and y1 <= window.bottom and window.y <= y2:
-            yield max(x1, window.x), max(y1, window.y), min(x2, window.right), min(y2, window.bottom)
+        (x1, y1), (x2, y2) = (a, b) if a <= b else (b, a)
+        if x1 <= right and left <= x2 and y1 <= bottom and top <= y2:
+            yield a, b, (max(x1, left), max(y1, top), min(x2, right), min(y2, bottom))

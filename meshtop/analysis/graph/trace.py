@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -42,6 +43,11 @@ NOTHING = Trace(frozenset(), {}, {}, None)
 def edge_severity(edge: GraphEdge) -> tuple[int, str]:
     """The sort key by which edges take the colour of a line that they share."""
     return (-SEVERITY[edge.health.status], edge.id)
+
+
+def edges_by_severity(edges: Mapping[str, GraphEdge]) -> list[tuple[str, GraphEdge]]:
+    """Edges by their ids, in the order of `edge_severity`."""
+    return sorted(edges.items(), key=lambda one: (-SEVERITY[one[1].health.status], one[0]))
 
 
 def trace(lookup: GraphLookup, chosen: Highlight) -> Trace:

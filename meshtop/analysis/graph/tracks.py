@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
 from typing import NamedTuple
 
@@ -44,13 +44,17 @@ class Gap:
     before the second. A bundle is ready once nothing that must turn before it is left.
     """
 
-    def __init__(self, bundles: Iterable[Pins], blocked: Rows) -> None:
+    def __init__(self, bundles: Iterable[Pins], blocked: Callable[[], Rows]) -> None:
         self.turns: dict[int, Turn] = {}
         """By bundle, once it has its tracks."""
         self.tracks: list[list[tuple[int, int]]] = []
         """For each track the spans of rows that it carries, sorted."""
+        self._firsts: list[list[int]] = []
+        """For each track the first rows of its spans."""
         self._bundles = sorted(bundles, key=lambda pins: (_wish(pins), pins.net))
-        self._blocked = blocked
+        self._straight = [_is_straight(pins) for pins in self._bundles]
+        self._blocked_rows = blocked
+        self._blocked: Rows | None = None
         self._after = self.demands()
         self._waits = [0] * len(self._bundles)
         for later in self._after:
@@ -67,13 +71,18 @@ class Gap:
         """For each bundle, in the order of turning, those that must not turn before it has."""
         leaving: dict[int, list[int]] = {}
         for bundle, pins in enumerate(self._bundles):
-            if not _is_straight(pins):
+            if not self._straight[bundle]:
                 for row in pins.right:
                     leaving.setdefault(row, []).append(bundle)
-        return [
-            set() if _is_straight(pins) else {other for row in pins.left for other in leaving.get(row, ())} - {bundle}
-            for bundle, pins in enumerate(self._bundles)
-        ]
+        found: list[set[int]] = []
+        for bundle, pins in enumerate(self._bundles):
+            later: set[int] = set()
+            for row in () if self._straight[bundle] else pins.left:
+                if row in leaving:
+                    later.update(leaving[row])
+            later.discard(bundle)
+            found.append(later)
+        return found
 
     def assign(self) -> None:
         """Give every bundle its tracks."""
@@ -88,7 +97,7 @@ class Gap:
         pins = self._bundles[bundle]
         if pins.net in self.turns:
             return
-        if _is_straight(pins):
+        if self._straight[bundle]:
             self.turns[pins.net] = Turn(-1, -1, None)
         elif bundle in self._halves:
             first, jog = self._halves[bundle]
@@ -112,8 +121,9 @@ class Gap:
             b for b in self._next_to_split if self._bundles[b].net not in self.turns and b not in self._halves
         )
         rows = self._bundles[bundle].left
-        jog = self._blocked.nearest((min(rows) + max(rows)) // 2)
-        self._blocked.take(jog)
+        blocked = self._blocked = self._blocked or self._blocked_rows()
+        jog = blocked.nearest((min(rows) + max(rows)) // 2)
+        blocked.take(jog)
         first = self._put([*rows, jog], 0)
         self._halves[bundle] = (first, jog)
         self.release(bundle, first)
@@ -122,27 +132,36 @@ class Gap:
         """The first track from `start` on with room between the first and the last of these rows, now taken there."""
         low, high = min(rows), max(rows)
         for track in range(start, len(self.tracks)):
+            at = bisect_left(self._firsts[track], low)
             spans = self.tracks[track]
-            at = bisect_left(spans, (low, high))
             if (at == 0 or spans[at - 1][1] < low) and (at == len(spans) or high < spans[at][0]):
                 spans.insert(at, (low, high))
+                self._firsts[track].insert(at, low)
                 return track
         track = max(start, len(self.tracks))
-        self.tracks.extend([] for _ in range(track + 1 - len(self.tracks)))
+        for _ in range(track + 1 - len(self.tracks)):
+            self.tracks.append([])
+            self._firsts.append([])
         self.tracks[track].append((low, high))
+        self._firsts[track].append(low)
         return track
 
 
 def _is_straight(pins: Pins) -> bool:
     """Whether a bundle crosses the gap on one row."""
-    return bool(pins.left and pins.right) and len({*pins.left, *pins.right}) == 1
+    left, right = pins.left, pins.right
+    if not left or not right or left[0] != right[0]:
+        return False
+    return left.count(left[0]) == len(left) and right.count(left[0]) == len(right)
 
 
-def assign_tracks(bundles: Iterable[Pins], blocked: Rows) -> tuple[dict[int, Turn], list[list[tuple[int, int]]]]:
+def assign_tracks(
+    bundles: Iterable[Pins], blocked: Callable[[], Rows]
+) -> tuple[dict[int, Turn], list[list[tuple[int, int]]]]:
     """A turn for every bundle of a gap, and for each track the spans of rows that it carries, sorted.
 
-    A cycle of demands is broken by splitting a bundle over two tracks, joined on a row that is free in `blocked` (the
-    row is added to it).
+    A cycle of demands is broken by splitting a bundle over two tracks, joined on a row that is free in `blocked`; that
+    is asked for, once, only where there is a cycle.
     """
     gap = Gap(bundles, blocked)
     gap.assign()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,9 +177,9 @@ def journal_stamp() -> Stamp:
 
     path = journal_path()
     found = []
-    for one in (path, path.with_name(f"{path.name}-wal"), path.parent / "running"):
+    for one in (path, f"{path}-wal", path.parent / "running"):
         try:
-            status = one.stat()
+            status = os.stat(one)
         except OSError:
             continue
         found.append((status.st_mtime_ns, status.st_size))

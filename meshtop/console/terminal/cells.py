@@ -30,6 +30,12 @@ class ScreenCell(NamedTuple):
 
 
 DEFAULT_PEN = Pen()
+_MOST_TEXTS = 2048
+"""A screen has some hundred texts at a time. Figures change for as long as they are looked at: of 8,192 texts, each of
+whose characters was an object of its own, a console held 20 MB after two hours."""
+_MOST_PENS = 512
+_MOST_CELLS = 2048
+"""So many characters are kept of each pen."""
 # Latin, arrows, box drawing, blocks, shapes and braille: one cell each, and no marks that join their neighbours.
 _PLAIN = frozenset(
     chr(code)
@@ -97,22 +103,39 @@ def change_pen(old: Pen, new: Pen) -> str:
     return sgr
 
 
-@lru_cache(8192)
+class _Alphabet(dict[str, ScreenCell]):
+    """The cells that were drawn with one pen, by their text: the same one wherever it is drawn again."""
+
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
+
+    def __missing__(self, text: str) -> ScreenCell:
+        cell = ScreenCell(text, self._pen)
+        if len(self) < _MOST_CELLS:
+            self[text] = cell
+        return cell
+
+
+_alphabet = lru_cache(_MOST_PENS)(_Alphabet)
+
+
+@lru_cache(_MOST_TEXTS)
 def cells_of(text: str, pen: Pen) -> tuple[ScreenCell, ...]:
     """The cells of a text; a zero-width cluster joins the cell before it (ValueError if there is none)."""
+    known = _alphabet(pen)
     if text.isascii():
-        return tuple([ScreenCell(character, pen) for character in text])
+        return tuple([known[character] for character in text])
     cells: list[ScreenCell] = []
     for cluster, width in graphemes(text):
         if width == 0:
             if not cells:
                 raise ValueError("a mark without the character that it stands on")
             home = -2 if not cells[-1].text and len(cells) > 1 else -1
-            cells[home] = ScreenCell(cells[home].text + cluster, pen)
+            cells[home] = known[cells[home].text + cluster]
         else:
-            cells.append(ScreenCell(cluster, pen))
+            cells.append(known[cluster])
             if width == 2:
-                cells.append(ScreenCell("", pen))
+                cells.append(known[""])
     return tuple(cells)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, count
+from operator import attrgetter, is_not
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,10 +31,9 @@ _MARGIN = 2
 _MAP_FROM = 60, 14
 """Columns and rows of a window from which it has room for the map."""
 _TONES = tuple(Tone(ink.value) for ink in Ink)
-_DRAWN = frozenset(
-    {*map(chr, range(0x20, 0x7F)), *UNICODE.lines, *UNICODE.heavy, *UNICODE.dashes, *UNICODE.frames, "▶", "◀"}
-)
-"""Characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
+_CODE = attrgetter("code")
+_DRAWN = re.compile(f"[ -~{re.escape(UNICODE.lines + UNICODE.heavy + UNICODE.dashes + UNICODE.frames)}▶◀]*").fullmatch
+"""Matches characters that every terminal draws in one cell, so that most of a drawing needs no second look."""
 
 
 class GraphScene(Struct, frozen=True):
@@ -160,7 +162,8 @@ class GraphWindow:
         rows = self._painted.rows(scene.picture, Box(*self.origin, width, height), scene.highlight)
         # A row that the last step left alone is the identical list, and its line needs no second look.
         before = {id(row): line for row, line in self._lines}
-        self._lines = [(row, before.get(id(row)) or row_line(row)) for row in rows]
+        last = self._lines if len(self._lines) == len(rows) else [None] * len(rows)
+        self._lines = [(row, before.get(id(row)) or row_line(row, like)) for row, like in zip(rows, last, strict=True)]
         lines = [line for _, line in self._lines]
         corner = self._corner(scene.layout, width, height, busy=busy)
         if corner and lines:
@@ -244,14 +247,41 @@ def shifted(origin: int, low: int, high: int, room: int) -> int:
     return max(origin, high - room + 1)
 
 
-def row_line(row: Sequence[InkSpan]) -> TextLine:
-    """A painted row as a line; characters of uncertain width are replaced cell by cell."""
-    runs = []
-    for x, text, ink in row:
-        if not _DRAWN.issuperset(text):
-            text = text if text.isprintable() and clean(text) == text else fit(text, cell_width(text))
-        runs.append(TextRun(x, text, _TONES[ink.code]))
-    return TextLine("plain", tuple(runs))
+def row_line(row: Sequence[InkSpan], like: tuple[Sequence[InkSpan], TextLine] | None = None) -> TextLine:
+    """A painted row as a line; characters of uncertain width are replaced cell by cell.
+
+    A row that begins or ends with the identical spans as `like` shares those runs with its line.
+    """
+    if like is None:
+        return TextLine("plain", tuple(_runs(row)))
+    spans, runs = like[0], like[1].runs
+    start = _alike(row, spans, len(row))
+    end = _alike(row[::-1], spans[::-1], len(row) - start)
+    middle = _runs(row[start : len(row) - end])
+    return TextLine("plain", (*runs[:start], *middle, *runs[len(runs) - end :]))
+
+
+def _alike(a: Sequence[InkSpan], b: Sequence[InkSpan], most: int) -> int:
+    """How many of the first spans are the identical ones, at most."""
+    differ = next(compress(count(), map(is_not, a, b)), min(len(a), len(b)))
+    return min(differ, most)
+
+
+def _runs(spans: Sequence[InkSpan]) -> Iterable[TextRun]:
+    """Spans as runs. A fresh window has thousands: columns of them are faster than one after the other."""
+    if not spans:
+        return ()
+    places, texts, inks = zip(*spans, strict=True)
+    if not _DRAWN("".join(texts)):
+        texts = tuple(map(_sure, texts))
+    return map(TextRun, places, texts, map(_TONES.__getitem__, map(_CODE, inks)))
+
+
+def _sure(text: str) -> str:
+    """A text of which every terminal draws as many cells as are counted."""
+    if _DRAWN(text) or (text.isprintable() and clean(text) == text):
+        return text
+    return fit(text, cell_width(text))
 
 
 def corner_runs(text: str, width: int) -> list[TextRun]:

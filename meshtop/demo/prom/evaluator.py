@@ -328,7 +328,7 @@ class Evaluator:
                 return functions.each_step(vector, lambda step, value: self._steps.times[step] / 1000)
             case "label_replace":
                 target, template, source, pattern = (_text(arg) for arg in args[1:])
-                return relabel.label_replace(vector, target, template, source, pattern)
+                return relabel.label_replace(vector, target, template, source, pattern, self._plans)
             case "label_join":
                 target, separator, *sources = (_text(arg) for arg in args[1:])
                 return relabel.label_join(vector, target, separator, sources)

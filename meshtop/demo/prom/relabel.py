@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from meshtop.demo.prom.aggregation import LABEL_NAME
-from meshtop.demo.prom.columns import Labels, SeriesColumn, Vector, assemble
+from meshtop.demo.prom.columns import UNPLANNED, Labels, SeriesColumn, Vector, assemble, joined, labels_of, twins
 from meshtop.demo.prom.errors import BadData, ExecutionError
 from meshtop.demo.prom.matchers import compile_regex
+from meshtop.demo.prom.plans import Plans
 
 _TEMPLATE = re.compile(r"\$(?:\$|(\w+)|\{(\w+)\})", re.ASCII)
 
@@ -35,7 +36,9 @@ def _with(labels: Labels, name: str, value: str) -> Labels:
     return changed
 
 
-def label_replace(vector: Vector, target: str, template: str, source: str, pattern: str) -> Vector:
+def label_replace(
+    vector: Vector, target: str, template: str, source: str, pattern: str, plans: Plans = UNPLANNED
+) -> Vector:
     """Set label ``target`` from ``template`` where ``pattern`` matches all of label ``source``.
 
     Raises ExecutionError for a bad pattern or label name, or when two series become the same.
@@ -46,12 +49,17 @@ def label_replace(vector: Vector, target: str, template: str, source: str, patte
         raise ExecutionError(f"invalid regular expression in label_replace(): {pattern}: {err}") from err
     if not LABEL_NAME.fullmatch(target):
         raise ExecutionError(f"invalid destination label name in label_replace(): {target}")
-    result = []
-    for column in vector:
-        match = regex.fullmatch(column.labels.get(source, ""))
-        labels = column.labels if match is None else _with(column.labels, target, expand(template, match))
-        result.append(SeriesColumn(labels, column.values))
-    return assemble(result)
+    given = labels_of(vector)
+
+    def plan() -> tuple[list[Labels], list[int] | None]:
+        made = []
+        for labels in given:
+            match = regex.fullmatch(labels.get(source, ""))
+            made.append(labels if match is None else _with(labels, target, expand(template, match)))
+        return made, twins(made)
+
+    made, same = plans.of(("label_replace", target, template, source, pattern), given, plan)
+    return joined([SeriesColumn(labels, column.values) for labels, column in zip(made, vector, strict=True)], same)
 
 
 def label_join(vector: Vector, target: str, separator: str, sources: Sequence[str]) -> Vector:

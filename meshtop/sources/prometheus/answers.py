@@ -62,7 +62,9 @@ class _Envelope(Struct, Generic[Part]):
     is_partial: bool = field(default=False, name="isPartial")
 
 
-class _RawSeries(Struct, gc=False):
+class RawSeries(Struct, gc=False):
+    """A series whose labels are still JSON text."""
+
     metric: msgspec.Raw
     value: tuple[float, str] | None = None
 
@@ -83,9 +85,9 @@ class _RangeSeries(Struct):
 
 
 _envelope = msgspec.json.Decoder(_Envelope[msgspec.Raw])
-_series_envelope = msgspec.json.Decoder(_Envelope[_RawSeries])
+_series_envelope = msgspec.json.Decoder(_Envelope[RawSeries])
 _series = msgspec.json.Decoder(_Series)
-_raw_series = msgspec.json.Decoder(_RawSeries)
+_raw_series = msgspec.json.Decoder(RawSeries)
 _any_series = msgspec.json.Decoder(_AnySeries)
 _range_series = msgspec.json.Decoder(_RangeSeries)
 
@@ -111,7 +113,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     `known` keeps labels from one refresh to the next; a single query needs none.
     """
     vector: Vector[Sample] = Vector()
-    raws = _open_series(body, vector)
+    raws = open_series(body, vector)
     sets = LabelSets() if known is None else known
     items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
     for start in range(0, len(raws), CHUNK):
@@ -120,7 +122,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
         give_way()
         for raw in raws[start : start + CHUNK]:
             try:
-                series = raw if isinstance(raw, _RawSeries) else decode(raw)
+                series = raw if isinstance(raw, RawSeries) else decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
                 if isfinite(value):
                     items.append(Sample(labels(series.metric), value))
@@ -238,8 +240,11 @@ def _open(body: bytes, expected: str, vector: Vector[Item]) -> list[msgspec.Raw]
     return [] if envelope.data is None else envelope.data.result
 
 
-def _open_series(body: bytes, vector: Vector[Sample]) -> Sequence[_RawSeries | msgspec.Raw]:
-    """As `_open`, with the series of a short answer taken apart in the same pass; raw where one of them is odd."""
+def open_series(body: bytes, vector: Vector[Sample]) -> Sequence[RawSeries | msgspec.Raw]:
+    """The series of a good answer, whose warnings go into `vector`. Raises QueryFailed.
+
+    Those of a short one are taken apart in the same pass; they are raw where one of them is odd.
+    """
     if len(body) > _SHORT:
         return _open(body, "vector", vector)
     try:

@@ -14,6 +14,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
 from meshtop.sources.prometheus.engine import Engine
+from meshtop.sources.prometheus.joining import Joining, asked_together, split_samples, split_scalars
 from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
 PARALLEL_QUERIES = 6
@@ -25,6 +26,8 @@ NAMESPACE_LABEL = "destination_workload_namespace"
 
 Item = TypeVar("Item")
 Decode = Callable[[bytes], Awaitable[Vector[Item]]]
+Split = Callable[[bytes, Sequence[str]], Awaitable[dict[str, Vector[Item]] | None]]
+"""Takes a joined answer apart by name; None where anything of it is in doubt."""
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -72,7 +75,15 @@ class Collected(Struct, Generic[Item]):
 class QueryCollector(Generic[Item]):
     """Runs one named query; if the answer is too big, narrowed by reporter, then by halves of the namespaces."""
 
-    def __init__(self, engine: Engine, question: Question, limit: asyncio.Semaphore, decode: Decode[Item]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        question: Question,
+        limit: asyncio.Semaphore,
+        decode: Decode[Item],
+        joining: Joining | None = None,
+    ) -> None:
+        self._joining = joining
         self._engine = engine
         self._question = question
         self._limit = limit
@@ -96,9 +107,15 @@ class QueryCollector(Generic[Item]):
 
     async def _piece(self, name: str, narrow: Sequence[Matcher]) -> Vector[Item]:
         self._pieces += 1
+        clock = asyncio.get_running_loop().time
         async with self._limit:
+            began = clock()
             body = await self._engine.query(self._question.query(name, narrow), at=self._question.at)
-        return await self._decode(body)
+            took = clock() - began
+        vector = await self._decode(body)
+        if self._joining is not None and not narrow and not vector.partial:
+            self._joining.saw(name, len(vector.items) + vector.dropped, took)
+        return vector
 
     async def _by_reporter(self, name: str, collected: Collected[Item]) -> None:
         collected.narrowed = True
@@ -140,6 +157,62 @@ class QueryCollector(Generic[Item]):
             await self._narrower(name, others, (), collected, whole=True)
 
 
+class JoinedCollector(Generic[Item]):
+    """Runs several named queries: those that were small together, the others, and what is in doubt, one by one."""
+
+    def __init__(
+        self, engine: Engine, question: Question, limit: asyncio.Semaphore, split: Split[Item], joining: Joining
+    ) -> None:
+        self._engine = engine
+        self._question = question
+        self._limit = limit
+        self._split = split
+        self._joining = joining
+
+    async def collect(
+        self, names: Sequence[str], one: Callable[[str], Awaitable[Collected[Item]]]
+    ) -> dict[str, Collected[Item]]:
+        """All obtainable answers by name; `one` asks a single query."""
+        expressions = {name: self._question.query(name) for name in names if name not in self._question.narrowed}
+        groups = self._joining.groups(expressions, asyncio.get_running_loop().time())
+        single = [name for name in names if not any(name in group for group in groups)]
+
+        async def alone(name: str) -> dict[str, Collected[Item]]:
+            return {name: await one(name)}
+
+        async def together(group: Sequence[str]) -> dict[str, Collected[Item]]:
+            found = await self._ask({name: expressions[name] for name in group})
+            if found is not None:
+                return found
+            again = await asyncio.gather(*map(one, group))
+            return dict(zip(group, again, strict=True))
+
+        parts = await asyncio.gather(*map(together, groups), *map(alone, single))
+        found = {name: collected for part in parts for name, collected in part.items()}
+        return {name: found[name] for name in names}
+
+    async def _ask(self, expressions: Mapping[str, str]) -> dict[str, Collected[Item]] | None:
+        """The answers to a joined query; None where each must be asked by itself."""
+        clock = asyncio.get_running_loop().time
+        try:
+            async with self._limit:
+                began = clock()
+                body = await self._engine.query(asked_together(expressions), at=self._question.at)
+                took = clock() - began
+            parts = await self._split(body, tuple(expressions))
+        except QueryFailed as failure:
+            self._joining.keep_apart(clock())
+            if failure.state in (State.UNREACHABLE, State.DENIED):
+                # It is not the question that failed: nobody would answer a shorter one.
+                return {name: Collected(failure=failure) for name in expressions}
+            return None
+        if parts is None:
+            self._joining.keep_apart(clock())
+            return None
+        self._joining.came({name: len(part.items) + part.dropped for name, part in parts.items()}, took, clock())
+        return {name: Collected(parts=[part]) for name, part in parts.items()}
+
+
 class Answers(Struct, frozen=True, kw_only=True):
     """All answers of one refresh, by the name of the query."""
 
@@ -152,37 +225,52 @@ class Answers(Struct, frozen=True, kw_only=True):
         return {**self.traffic, **self.control}
 
 
-async def collect(engine: Engine, question: Question, kept: dict[str, Collected[Scalar]] | None = None) -> Answers:
+async def collect(
+    engine: Engine,
+    question: Question,
+    kept: dict[str, Collected[Scalar]] | None = None,
+    joining: Joining | None = None,
+) -> Answers:
     """Run every query of a refresh, a few at a time; a failing one does not affect others.
 
-    `kept` are answers about the control plane that are young enough; they are not asked for again.
+    `kept` are answers about the control plane that are young enough; they are not asked for again. `joining` knows
+    which queries were small the last time, for who comes again.
     """
     limit = asyncio.Semaphore(PARALLEL_QUERIES)
     engine.label_sets.begin_refresh()
+    together = Joining() if joining is None else joining
+    together.begin(question.window_seconds)
+    # A few series of each control plane, whatever the size of its mesh.
+    together.expect_small(group.query for group in CONTROL)
 
     async def decode(body: bytes) -> Vector[Sample]:
         return await decode_samples(body, engine.label_sets)
 
+    async def split(body: bytes, names: Sequence[str]) -> dict[str, Vector[Sample]] | None:
+        return await split_samples(body, names, engine.label_sets)
+
     async def traffic(name: str) -> Collected[Sample]:
-        return await QueryCollector(engine, question, limit, decode).collect(name, traffic=True)
+        return await QueryCollector(engine, question, limit, decode, together).collect(name, traffic=True)
 
     async def control(name: str) -> Collected[Scalar]:
-        return await QueryCollector(engine, question, limit, _scalars).collect(name, traffic=False)
+        return await QueryCollector(engine, question, limit, _scalars, together).collect(name, traffic=False)
 
     asked = question.asked
     fields = [metric.field for metric in TRAFFIC if asked.asks_query(metric.field)]
     groups = [group.query for group in CONTROL if kept is None and asked.asks_query(group.query)]
     answers, controls = await asyncio.gather(
-        asyncio.gather(*map(traffic, fields)), asyncio.gather(*map(control, groups))
+        JoinedCollector(engine, question, limit, split, together).collect(fields, traffic),
+        JoinedCollector(engine, question, limit, _split_scalars, together).collect(groups, control),
     )
-    return Answers(
-        traffic=dict(zip(fields, answers, strict=True)),
-        control=dict(zip(groups, controls, strict=True)) if kept is None else kept,
-    )
+    return Answers(traffic=answers, control=controls if kept is None else kept)
 
 
 async def _scalars(body: bytes) -> Vector[Scalar]:
     return await decode_scalars(body, METRIC_LABEL)
+
+
+async def _split_scalars(body: bytes, names: Sequence[str]) -> dict[str, Vector[Scalar]] | None:
+    return await split_scalars(body, names, METRIC_LABEL)
 
 
 def notes_of(answers: Mapping[str, Collected[Sample] | Collected[Scalar]]) -> list[str]:

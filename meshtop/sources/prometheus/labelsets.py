@@ -31,7 +31,7 @@ class LabelSets:
         if self._now:
             self._before, self._now = self._now, {}
 
-    def decode(self, raw: msgspec.Raw) -> Labels:
+    def decode(self, raw: msgspec.Raw | bytes) -> Labels:
         """The labels of a JSON object. Raises msgspec.MsgspecError if it is invalid."""
         text = bytes(raw)
         mark = _mark(text)

@@ -22,6 +22,7 @@ from meshtop.sources.prometheus.collecting import Collected, Question, collect
 from meshtop.sources.prometheus.direct import DirectWire
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine, EngineAddress, EngineWire, Meter, proxy_path
 from meshtop.sources.prometheus.finding import find_engine
+from meshtop.sources.prometheus.joining import Joining
 from meshtop.sources.prometheus.promql import SCRAPES_SECONDS, equal, recorded_query, scrapes_query
 from meshtop.sources.prometheus.reading import failed_status, prometheus_status, telemetry_of, whole_failure
 from meshtop.sources.prometheus.series import SeriesReader
@@ -83,6 +84,7 @@ class PrometheusSource(SeriesReader):
         self._rules: frozenset[str] = frozenset()
         self._rules_at: float | None = None
         self._narrow_until: dict[str, float] = {}
+        self._joining = Joining()
         self._scrapes_at: float | None = None
         self.scrape_seconds: float | None = None
         """Seconds between two scrapes, at most a minute; None where that is not known. Answers change no faster."""
@@ -120,6 +122,7 @@ class PrometheusSource(SeriesReader):
         if self._engine is not None and not (self._settings.url or self._settings.service):
             self._died = self._engine.address.path
             self._use(None)
+            self._joining = Joining()
             self._rules_at = self._control = self._scrapes_at = self.scrape_seconds = None
 
     async def _ready(self, services: Sequence[Service], all_listed: bool) -> Engine:
@@ -217,7 +220,7 @@ class PrometheusSource(SeriesReader):
             asked=self._asked,
         )
         kept = self._kept_control(question, now)
-        answers = await collect(engine, question, kept)
+        answers = await collect(engine, question, kept, self._joining if at is None else None)
         failure = whole_failure(answers if kept is None else structs.replace(answers, control={}))
         if failure is not None:
             raise failure

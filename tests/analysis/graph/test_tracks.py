@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -12,11 +13,14 @@ from meshtop.analysis.graph.rows import Rows
 from meshtop.analysis.graph.tracks import Gap, Pins, Turn, assign_tracks
 
 
-def free_rows(bundles: list[Pins]) -> Rows:
-    rows = Rows()
-    for pins in bundles:
-        for row in (*pins.left, *pins.right):
-            rows.take(row)
+def free_rows(bundles: list[Pins]) -> Callable[[], Rows]:
+    def rows() -> Rows:
+        found = Rows()
+        for pins in bundles:
+            for row in (*pins.left, *pins.right):
+                found.take(row)
+        return found
+
     return rows
 
 
@@ -31,7 +35,7 @@ def free_rows(bundles: list[Pins]) -> Rows:
     ],
 )
 def test_demands(bundles: list[Pins], demands: list[set[int]]) -> None:
-    assert Gap(bundles, Rows()).demands() == demands
+    assert Gap(bundles, Rows).demands() == demands
 
 
 @pytest.mark.parametrize(

@@ -188,3 +188,17 @@ def test_no_link_outlasts_its_frame() -> None:
     diff.paint(0, 0, cells_of("a", Pen("", "31", "", "http://192.0.2.1")))
     assert diff.take().endswith("\x1b]8;;\x1b\\")
     assert diff.reset() == ""
+
+
+def test_a_character_is_one_object_in_whatever_text_it_is_drawn() -> None:
+    pen = Pen("", "38;2;1;2;3", "")
+    cells = {id(cell) for number in range(3000) for cell in cells_of(f"{number} ▲ of 好", pen)}
+    assert len(cells) == len(set("0123456789 ▲of好")) + 1, "each character once, and the second half of the wide one"
+
+
+def test_texts_that_never_come_again_are_forgotten() -> None:
+    most = cells_of.cache_info().maxsize
+    assert most is not None
+    for number in range(2 * most):
+        cells_of(f"seen once: {number}", DEFAULT_PEN)
+    assert cells_of.cache_info().currsize <= most

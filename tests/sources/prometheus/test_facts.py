@@ -12,17 +12,24 @@ import pytest
 from meshtop.analysis.traffic.edges import edges
 from meshtop.analysis.traffic.figures import add_all, by_workload
 from meshtop.analysis.traffic.inputs import ClusterTraffic, KnownPeer
+from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.analysis.traffic.rules import recording_rules
 from meshtop.model.state import State
 from meshtop.model.telemetry import Telemetry
 from meshtop.model.traffic import Edge, PeerKind
 from meshtop.settings.schema import PrometheusSettings
+from meshtop.sources.prometheus.answers import decode_samples, decode_scalars
 from meshtop.sources.prometheus.charts import LineQuery
+from meshtop.sources.prometheus.collecting import Question, collect
+from meshtop.sources.prometheus.direct import DirectWire
+from meshtop.sources.prometheus.engine import Engine, EngineAddress
+from meshtop.sources.prometheus.joining import Joining
 from meshtop.sources.prometheus.promql import Matcher, refresh_queries
 from meshtop.sources.prometheus.source import PrometheusSource
 from meshtop.views.frame.charts import DESTINATION_SIDE, bytes_chart, request_charts
+from tests.patience import PATIENCE_SECONDS
 from tests.realprom import RealPrometheus
-from tests.sources.prometheus.world import END, Series, east, openmetrics, west
+from tests.sources.prometheus.world import END, Series, control_plane, east, openmetrics, west
 
 # One worker starts the real ones.
 pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("prometheus-facts")]
@@ -38,7 +45,7 @@ PEERS = {
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RealPrometheus]]:
     folders = {name: tmp_path_factory.mktemp(name) for name in ("east", "west")}
     with (
-        RealPrometheus.on_blocks(folders["east"], openmetrics(east())) as one,
+        RealPrometheus.on_blocks(folders["east"], openmetrics([*east(), *control_plane()])) as one,
         RealPrometheus.on_blocks(folders["west"], openmetrics(west())) as other,
     ):
         yield {"east": one, "west": other}
@@ -129,6 +136,26 @@ async def test_recorded_rates_give_the_same_telemetry(prometheus: dict[str, Real
         _, answer = prometheus["east"].api("query", query=expression, time=str(END))
         recorded = sorted(float(one["value"][1]) for one in answer["data"]["result"])
         assert recorded == pytest.approx(sorted(sample.value for sample in getattr(told, field)))
+
+
+async def test_questions_asked_together_are_answered_as_if_asked_alone(prometheus: dict[str, RealPrometheus]) -> None:
+    wire = DirectWire(PrometheusSettings(url=prometheus["east"].url), name="east", timeout=PATIENCE_SECONDS)
+    engine = Engine(wire, EngineAddress(label="Prometheus"), timeout=PATIENCE_SECONDS, read_only=False)
+    joining, question = Joining(), Question(window_seconds=300, at=END)
+    await collect(engine, question, None, joining)
+    asked = engine.meter.requests
+    together = await collect(engine, question, None, joining)
+    assert engine.meter.requests - asked == 2
+    for metric in TRAFFIC:
+        alone = await decode_samples(await engine.query(question.query(metric.field), at=END))
+        (part,) = together.traffic[metric.field].parts
+        assert {(s.labels, s.value) for s in alone.items} == {(s.labels, s.value) for s in part.items}, metric.field
+    for group in CONTROL:
+        scalars = await decode_scalars(await engine.query(question.query(group.query), at=END), METRIC_LABEL)
+        (found,) = together.control[group.query].parts
+        assert sorted(map(repr, scalars.items)) == sorted(map(repr, found.items)) != [], group.query
+    await wire.close()
+    assert together.traffic["requests"].parts[0].items
 
 
 async def test_charts_and_history_from_a_real_engine(prometheus: dict[str, RealPrometheus]) -> None:

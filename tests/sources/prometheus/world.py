@@ -98,6 +98,28 @@ def both(source: str, target: str, service: str) -> list[dict[str, str]]:
     return [ends(reporter, source, target, service) for reporter in ("source", "destination")]
 
 
+def control_plane() -> list[Series]:
+    """Metrics of an istiod with two replicas; gauges rise here too, so that only their presence is known beforehand."""
+    one, other = {"pod": "istiod-0"}, {"pod": "istiod-1"}
+    gateway = {"app": "istio-ingressgateway", "namespace": "istio-system"}
+    return [
+        ("pilot_xds", one | {"version": "1.30.1"}, 1),
+        ("pilot_xds", other | {"version": "1.30.1"}, 1),
+        ("pilot_info", one | {"version": "1.30.1"}, 0),
+        ("istio_build", one | {"component": "pilot", "tag": "1.30.1"}, 0),
+        ("pilot_services", one, 1),
+        ("istiod_managed_clusters", one | {"cluster_type": "remote"}, 0),
+        ("citadel_server_root_cert_expiry_timestamp", one, 0),
+        ("envoy_server_days_until_first_cert_expiring", gateway, 0),
+        *(("pilot_xds_pushes", pod | {"type": kind}, 2.0) for pod in (one, other) for kind in ("lds", "rds")),
+        *(("pilot_proxy_convergence_time_bucket", one | {"le": bound}, 3.0) for bound in ("0.1", "1", "+Inf")),
+        *(
+            ("istio_agent_cert_expiry_seconds", {"app": f"a{i}", "namespace": "shop", "resource_name": "default"}, i)
+            for i in range(7)
+        ),
+    ]
+
+
 def east() -> list[Series]:
     """Cluster east: a gateway, two versions, gRPC, TCP, a waypoint, a virtual machine, and what leaves for west."""
     series: list[Series] = []
