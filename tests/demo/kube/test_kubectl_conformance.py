@@ -70,9 +70,13 @@ def test_istio_refuses_impossible_weights(kubectl: Kubectl, weights: tuple[int, 
 
 def test_strategic_patch_merges_containers_by_name(kubectl: Kubectl) -> None:
     patch = '{"spec":{"template":{"spec":{"containers":[{"name":"reviews","env":[{"name":"A","value":"1"}]}]}}}}'
-    before = kubectl.json("get", "deployment", "reviews-v1")["spec"]["template"]["spec"]["containers"][0]
-    kubectl("patch", "deployment", "reviews-v1", "-p", patch)
-    after = kubectl.json("get", "deployment", "reviews-v1")["spec"]["template"]["spec"]["containers"]
+    # One of its own: the applied ones are for all tests.
+    own = ("deployment", "reviews", "-n", "patched")
+    kubectl("create", "namespace", "patched")
+    kubectl("create", *own, "--image", "docker.io/istio/reviews:1")
+    before = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"][0]
+    kubectl("patch", *own, "-p", patch)
+    after = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"]
     assert len(after) == 1
     assert after[0]["image"] == before["image"]
     assert {"name": "A", "value": "1"} in after[0]["env"]
