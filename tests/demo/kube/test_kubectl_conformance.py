@@ -68,12 +68,12 @@ def test_istio_refuses_impossible_weights(kubectl: Kubectl, weights: tuple[int, 
     assert message in refused
 
 
-def test_strategic_patch_merges_containers_by_name(kubectl: Kubectl) -> None:
+def test_strategic_patch_merges_containers_by_name(kubectl: Kubectl, shared_data: Path) -> None:
     patch = '{"spec":{"template":{"spec":{"containers":[{"name":"reviews","env":[{"name":"A","value":"1"}]}]}}}}'
     # One of its own: the applied ones are for all tests.
-    own = ("deployment", "reviews", "-n", "patched")
+    own = ("deployment", "reviews-v1", "-n", "patched")
     kubectl("create", "namespace", "patched")
-    kubectl("create", *own, "--image", "docker.io/istio/reviews:1")
+    kubectl("apply", "-n", "patched", "-f", str(shared_data / "samples/bookinfo/platform/kube/bookinfo.yaml"))
     before = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"][0]
     kubectl("patch", *own, "-p", patch)
     after = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"]
