@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import cheaper
+
+# Nothing that is collected is garbage; `pytest_collection_finish` lets the collector begin.
+gc.disable()
 # A shared machine is slow now and then, which is no fault of a test; CI tries the same examples each time.
 settings.register_profile("meshtop", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("meshtop")
@@ -45,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in lacking.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_collection_finish() -> None:
+    """Do once what no test needs to have done for itself."""
+    cheaper.hide_what_was_imported()
+    cheaper.parse_styles_once()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

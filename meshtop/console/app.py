@@ -177,12 +177,13 @@ class MeshtopApp(ActingApp):
         if self.picture is not None and self.replay is None:
             self.journal.check()
         self._collector.look()
-        if self.screen_stack and isinstance(self.screen, MeshScreen):
+        # A screen that opens has its bars before the rest of its widgets; it draws itself when all are there.
+        if self.screen_stack and isinstance(self.screen, MeshScreen) and self.screen.is_mounted:
             self.screen.tick()
 
     def show_chrome(self) -> None:
         """Draw the bars of the screen in front again."""
-        if self.screen_stack and isinstance(self.screen, MeshScreen):
+        if self.screen_stack and isinstance(self.screen, MeshScreen) and self.screen.is_mounted:
             self.screen.update_chrome()
 
     lives_on: ClassVar[bool] = True

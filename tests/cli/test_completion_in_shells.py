@@ -17,6 +17,8 @@ import pytest
 
 from tests.patience import PATIENCE_SECONDS
 
+# One worker starts the three shells.
+pytestmark = pytest.mark.xdist_group("completion-in-shells")
 NAMES = (
     "arn:aws:eks:eu-west-1:1234:cluster/prod",
     "blank two words",

@@ -11,10 +11,11 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from meshtop.demo.kube.access import Account
 from meshtop.demo.serve import ServedCluster, write_kubeconfig
 from meshtop.demo.world.plan import Options
 from meshtop.demo.world.world import World
+from tests.golden.nursery import Nursery
 from tests.patience import PATIENCE_SECONDS
 
 LIMIT = PATIENCE_SECONDS
 DAY = 86_400.0
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -113,13 +116,43 @@ def environment(**more: str) -> Mapping[str, str]:
     return {**inherited, **more}
 
 
-def meshtop(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """The program, run to its end without a terminal."""
+def started(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The program, started by a new interpreter and run to its end without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", "meshtop", "--config", "none", *arguments],
         capture_output=True, text=True, timeout=LIMIT, check=False, stdin=subprocess.DEVNULL,
         env=environment(**environ),
     )  # fmt: skip
+
+
+@cache
+def _nursery() -> tuple[Nursery, threading.Lock]:
+    """The process whose forks are the commands of this test process; it ends when this one closes its stdin."""
+    return Nursery({**os.environ, "PYTHONPATH": str(ROOT)}), threading.Lock()
+
+
+def end_nursery() -> None:
+    """End the process of `forked`, if there is one."""
+    if _nursery.cache_info().currsize:
+        _nursery()[0].__exit__(None, None, None)
+        _nursery.cache_clear()
+
+
+def forked(words: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """The program, run to its end by a process of its own, with these words, this environment and no terminal.
+
+    A fork of an interpreter that has imported before what commands import, and has run nothing of it: half of what a
+    command costs is to start. What starts the program from nothing are the tests of terminals, streams and imports.
+    """
+    nursery, one_at_a_time = _nursery()
+    with one_at_a_time:
+        code, out, err = nursery.run(words, dict(env), Path.cwd())
+    return subprocess.CompletedProcess(["meshtop", *words], code, out.decode(), err.decode())
+
+
+def meshtop(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """The program without settings, run to its end without a terminal."""
+    return forked(["--config", "none", *arguments], environment(**environ))
 
 
 def printed(*arguments: str, **environ: str) -> dict[str, Any]:

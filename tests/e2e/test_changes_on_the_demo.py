@@ -12,6 +12,8 @@ import pytest
 from meshtop.demo.world.plan import Options
 from tests.e2e.serving import Served, meshtop, printed, served
 
+pytestmark = pytest.mark.xdist_group("e2e-changes")
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

@@ -21,7 +21,7 @@ from typing import IO
 import pyte
 import pytest
 
-from tests.e2e.serving import LIMIT, environment, meshtop, served
+from tests.e2e.serving import LIMIT, environment, served, started
 
 pytestmark = [pytest.mark.terminal, pytest.mark.xdist_group("e2e-terminal")]
 
@@ -175,7 +175,7 @@ def children_of(pid: int) -> list[int]:
 
 def test_without_a_terminal_it_says_what_to_do(kubeconfig: str) -> None:
     for arguments in (("--kubeconfig", kubeconfig), ("demo",)):
-        done = meshtop(*arguments)
+        done = started(*arguments)
         assert done.returncode == 2
         assert "needs a terminal" in done.stderr
         assert "get clusters" in done.stderr

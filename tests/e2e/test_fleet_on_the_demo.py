@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from tests.patience import PATIENCE_SECONDS
+from tests.e2e.serving import forked
 
+SPHERE = pytest.mark.xdist_group("e2e-sphere")
 CALM = ("--scenario", "calm")
 DRIFTED = ("--scenario", "drifted-config")
 
@@ -58,10 +59,7 @@ class World:
     def __call__(self, *arguments: str, kubeconfig: str = "", settings: str = "none") -> Run:
         # A machine under load answers late; what is tested is what is answered.
         common = ["--kubeconfig", kubeconfig or str(self.kubeconfig), "--config", settings, "--timeout", "30s"]
-        done = subprocess.run(
-            [sys.executable, "-m", "meshtop", *common, *arguments],
-            capture_output=True, text=True, env=self.environment, timeout=PATIENCE_SECONDS, check=False,
-        )  # fmt: skip
+        done = forked([*common, *arguments], self.environment)
         return Run(done.returncode, done.stdout, done.stderr)
 
 
@@ -108,6 +106,7 @@ def names(run: Run) -> dict[str, str]:
     return {item["name"]: item["state"] for item in run.items}
 
 
+@SPHERE
 def test_credentials_of_a_registry_are_used_only_when_told(sphere: World) -> None:
     hub = sphere.only("us-east")
     alone = sphere("get", "clusters", "-o", "json", kubeconfig=hub)
@@ -127,6 +126,7 @@ def test_credentials_of_a_registry_are_used_only_when_told(sphere: World) -> Non
     assert refused.code == 4, refused.err
 
 
+@SPHERE
 def test_a_member_is_read_through_its_host(sphere: World) -> None:
     text = "clusters:\n- {name: hub, context: us-east}\n- {name: far, via: {host: hub, prefix: /clusters/eu-west}}\n"
     run = sphere("get", "clusters", "-o", "json", kubeconfig=sphere.only("us-east"), settings=sphere.settings(text))
@@ -149,6 +149,7 @@ EVERYTHING = {
 }
 
 
+@SPHERE
 def test_drift_is_found_and_is_a_bad_answer(sphere: World) -> None:
     run = sphere("get", "drift", "-o", "json")
     assert run.code == 1
@@ -178,6 +179,7 @@ def propagate(run: Callable[..., Run], *more: str) -> Run:
     return run("propagate", "pa", "checkout/default", "--from", "us-east", "--to", "eu-west", *more)
 
 
+@SPHERE
 def test_what_drifted_is_propagated_and_taken_back(sphere: World) -> None:
     shown = propagate(sphere, "--dry-run")
     assert (shown.code, "+    mode: STRICT" in shown.out) == (0, True)

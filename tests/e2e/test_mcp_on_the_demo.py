@@ -6,27 +6,30 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from meshtop.demo.world.plan import Options
 from tests.e2e.serving import LIMIT, Served, environment, served
 
-pytest.importorskip("mcp", reason="needs the package mcp")
-
-from mcp import Client, StdioServerParameters
+if TYPE_CHECKING:
+    from mcp import Client
 
 pytestmark = pytest.mark.xdist_group("e2e-mcp")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    # Here and in `client`: hundreds of classes, which every worker would make while it collects.
+    pytest.importorskip("mcp", reason="needs the package mcp")
     with served(tmp_path_factory.mktemp("mcp"), "bad-canary", options=Options(services=12)) as here:
         yield here
 
 
 def client(world: Served, *options: str) -> Client:
+    from mcp import Client, StdioServerParameters
+
     words = ["-m", "meshtop", "mcp", "--kubeconfig", str(world.kubeconfig), "--config", "none", *options]
     contexts = [word for name in world.servers for word in ("--context", name)]
     return Client(StdioServerParameters(command=sys.executable, args=[*words, *contexts], env=dict(environment())))

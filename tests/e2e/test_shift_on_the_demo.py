@@ -26,7 +26,7 @@ from meshtop.demo.world.plan import Options
 from meshtop.observatory.build import open_observatory
 from meshtop.settings.schema import Settings
 from meshtop.views.picture.picture import Picture
-from tests.e2e.serving import Clock, Served, served
+from tests.e2e.serving import Clock, Served, forked, served
 from tests.e2e.test_shift_in_a_terminal import ROOT, SEEN
 from tests.e2e.test_shift_in_a_terminal import demo as demo_process
 
@@ -206,14 +206,7 @@ def test_the_command_takes_a_bad_canary_back_and_says_so(tmp_path: Path) -> None
 
 def meshtop(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, with its journal in the test's folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "meshtop", *arguments, "--kubeconfig", str(folder / "kubeconfig"), "--timeout", "20s"],
-        env=surroundings(folder),
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
+    return forked([*arguments, "--kubeconfig", str(folder / "kubeconfig"), "--timeout", "20s"], surroundings(folder))
 
 
 def surroundings(folder: Path) -> dict[str, str]:

@@ -62,6 +62,8 @@ WORLDS = (
     ("expiring-certificate", "", "none"),
     ("lagging-control-plane", "", "none"),
 )
+pytestmark = pytest.mark.xdist_group("views-asks")
+"""One worker simulates the worlds, which takes much longer than most tests on them."""
 LATER_SECONDS = 900.0
 """After how long a world is looked at: what is wrong in it takes a while to show in its figures."""
 CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")

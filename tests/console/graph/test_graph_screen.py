@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.pilot import Pilot
 
 from meshtop.analysis.graph.walk import Direction
+from meshtop.console.places import GRAPH
 from meshtop.console.screens.call_tree import CallTreeScreen
 from meshtop.console.screens.detail import DetailScreen
 from meshtop.console.screens.fleet import FleetScreen
@@ -592,3 +595,20 @@ async def test_a_tick_while_everything_is_closed_finds_nothing_to_draw(monkeypat
     async with stage(two()).run_test(size=SIZE) as pilot:
         await open_graph(pilot)
     assert closing
+
+
+async def test_what_is_repeated_waits_until_the_screen_is_there() -> None:
+    """The bars are there before the drawing: a tick in between looked for it, and the console ended."""
+    app = stage(two())
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: app.picture is not None)
+        app.graph_canvas = True
+        app.open_place(GRAPH)
+        ticks = 0
+        while not (isinstance(app.screen, GraphScreen) and app.screen.is_mounted):
+            app._tick()
+            app.show_chrome()
+            ticks += isinstance(app.screen, GraphScreen)
+            await asyncio.sleep(0)
+        assert ticks > 1
+        await drawn(pilot)

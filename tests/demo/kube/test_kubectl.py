@@ -9,7 +9,7 @@ import pytest
 from tests.demo.kube.conftest import Kubectl, wait_until
 from tests.patience import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.kubectl
+pytestmark = [pytest.mark.kubectl, pytest.mark.xdist_group("kubectl")]
 
 WIDGETS = """
 apiVersion: apiextensions.k8s.io/v1

@@ -8,7 +8,8 @@ import pytest
 
 from tests.demo.kube.conftest import Kubectl
 
-pytestmark = [pytest.mark.kubectl, pytest.mark.conformance]
+# One worker applies all those files.
+pytestmark = [pytest.mark.kubectl, pytest.mark.conformance, pytest.mark.xdist_group("kubectl-conformance")]
 
 
 def files(folder: Path) -> list[str]:
@@ -67,11 +68,15 @@ def test_istio_refuses_impossible_weights(kubectl: Kubectl, weights: tuple[int, 
     assert message in refused
 
 
-def test_strategic_patch_merges_containers_by_name(kubectl: Kubectl) -> None:
+def test_strategic_patch_merges_containers_by_name(kubectl: Kubectl, shared_data: Path) -> None:
     patch = '{"spec":{"template":{"spec":{"containers":[{"name":"reviews","env":[{"name":"A","value":"1"}]}]}}}}'
-    before = kubectl.json("get", "deployment", "reviews-v1")["spec"]["template"]["spec"]["containers"][0]
-    kubectl("patch", "deployment", "reviews-v1", "-p", patch)
-    after = kubectl.json("get", "deployment", "reviews-v1")["spec"]["template"]["spec"]["containers"]
+    # One of its own: the applied ones are for all tests.
+    own = ("deployment", "reviews-v1", "-n", "patched")
+    kubectl("create", "namespace", "patched")
+    kubectl("apply", "-n", "patched", "-f", str(shared_data / "samples/bookinfo/platform/kube/bookinfo.yaml"))
+    before = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"][0]
+    kubectl("patch", *own, "-p", patch)
+    after = kubectl.json("get", *own)["spec"]["template"]["spec"]["containers"]
     assert len(after) == 1
     assert after[0]["image"] == before["image"]
     assert {"name": "A", "value": "1"} in after[0]["env"]

@@ -22,7 +22,8 @@ from tests.demo.prom.expressions import vectors
 from tests.demo.prom.static import StaticSource, to_openmetrics
 from tests.realprom import RealPrometheus
 
-pytestmark = pytest.mark.prometheus
+# One worker writes the corpus and starts the real one.
+pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("prometheus-corpus")]
 
 MOMENTS = (corpus.START_MS // 1000 + 1500, corpus.START_MS // 1000 + 2111.5, corpus.END_MS // 1000 + 240)
 RANGES = (

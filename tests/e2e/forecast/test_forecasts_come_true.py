@@ -33,6 +33,9 @@ from meshtop.views.reports.forecast import ForecastAnswer, ForecastChange, appli
 from tests.e2e.forecast.changes import CASES, Case
 from tests.judgement.simulated import SimulatedWorld
 
+# One worker applies all the changes, one after the other in one world.
+pytestmark = pytest.mark.xdist_group("e2e-forecasts")
+
 PASSED_SECONDS = 900.0
 """After so long a window of 5 minutes holds nothing but the new configuration."""
 CALLS = Asked(None, frozenset({"requests", "tcp_opened"}))

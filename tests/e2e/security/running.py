@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from meshtop.settings.schema import Settings
 from meshtop.views.frame.registry import view
 from meshtop.views.picture.picture import Picture
 from meshtop.views.picture.query import Query
+from tests.e2e.serving import forked
 from tests.patience import PATIENCE_SECONDS
 
 LIMIT_SECONDS = PATIENCE_SECONDS
@@ -64,10 +66,7 @@ def rows(picture: Picture, kind: str, **query: Any) -> list[dict[str, Any]]:
 
 def meshtop(kubeconfig: str, *arguments: str) -> Any:
     """What a command prints as JSON; fails with its stderr. What `whatif` answers may not be certain (exit code 3)."""
-    done = subprocess.run(
-        [sys.executable, "-m", "meshtop", *arguments, "-o", "json", "--kubeconfig", kubeconfig, "--config", "none",
-         "--timeout", "60s"],
-        capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
-    )  # fmt: skip
+    common = ("-o", "json", "--kubeconfig", kubeconfig, "--config", "none", "--timeout", "60s")
+    done = forked([*arguments, *common], os.environ)
     assert done.returncode in ((0, 3) if arguments[0] == "whatif" else (0,)), done.stderr
     return json.loads(done.stdout)

@@ -31,7 +31,8 @@ from tests.patience import PATIENCE_SECONDS
 from tests.realprom import RealPrometheus
 from tests.sources.prometheus.world import END, Series, control_plane, east, openmetrics, west
 
-pytestmark = pytest.mark.prometheus
+# One worker starts the real ones.
+pytestmark = [pytest.mark.prometheus, pytest.mark.xdist_group("prometheus-facts")]
 
 PEERS = {
     ("istio-system", "ingress"): KnownPeer(PeerKind.GATEWAY),
