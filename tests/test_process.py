@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gc
+import platform
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,32 @@ from meshtop.process import (
     in_turns,
     sorted_in_turns,
 )
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread a heap of its own")
+@pytest.mark.parametrize(("call", "one"), [("share_one_heap()", True), ("None", False)], ids=["told to", "by itself"])
+def test_threads_allocate_from_one_heap(call: str, one: bool, tmp_path: Path) -> None:
+    code = f"""
+import ctypes, sys, threading
+from meshtop.process import share_one_heap
+{call}
+kept = []
+barrier = threading.Barrier(4)
+def allocate():
+    barrier.wait()
+    kept.extend(bytes(2_000) for _ in range(100))
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))
+libc.malloc_info(0, file)
+libc.fclose(file)
+"""
+    told = tmp_path / "heaps.xml"
+    subprocess.run([sys.executable, "-c", code, str(told)], check=True)
+    assert (told.read_text().count("<heap nr=") == 1) is one
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:

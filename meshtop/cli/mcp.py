@@ -13,6 +13,7 @@ from meshtop.cli.exits import CommandError
 from meshtop.cli.options import Common, common_of, common_options
 from meshtop.cli.session import open_session
 from meshtop.model.errors import MeshtopError
+from meshtop.process import share_one_heap
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -44,6 +45,7 @@ def command(ctx: click.Context) -> int:
     except ImportError as error:
         raise CommandError("Serving tools needs the package mcp: install meshtop[mcp].") from error
     open_session(ctx)
+    share_one_heap()
     asyncio.run(_serve(common_of(ctx)))
     return 0
 

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from meshtop import __version__
-from meshtop.process import answer_keys_first, end_with_parent
+from meshtop.process import answer_keys_first, end_with_parent, share_one_heap
 
 if TYPE_CHECKING:
     from meshtop.console.desk.remembered import ConsoleMemory
@@ -89,6 +89,7 @@ def run_console(
     )
     app = MeshtopApp(options, look, opening=first, memory=memory)
     answer_keys_first()
+    share_one_heap()
     end_with_parent()
     try:
         run_keys_first(app.run_async(mouse=options.mouse))

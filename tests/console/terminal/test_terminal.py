@@ -127,6 +127,7 @@ def test_the_prompt_after_it_stands_on_an_empty_line(
 
     monkeypatch.setattr(app, "MeshtopApp", Ended)
     monkeypatch.setattr(run, "answer_keys_first", lambda: None)
+    monkeypatch.setattr(run, "share_one_heap", lambda: None)
     monkeypatch.setattr(run, "end_with_parent", lambda: None)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert run.run_console(load_settings(config="none", environ={}), kubeconfig=None) == 0
