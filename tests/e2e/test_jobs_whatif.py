@@ -63,6 +63,8 @@ def test_would_strict_break_anyone(intruded: Served, size: tuple[int, int], tmp_
     config = ("--kubeconfig", str(intruded.kubeconfig), "--timeout", "30s")
     with terminal(*config, XDG_STATE_HOME=str(tmp_path)) as console:
         console.wait_for(lambda text: re.search(r"NOW \d", text) is not None and "us-east" in text, "NOW")
+        # The program answers of all clusters, and is compared with a console that has read them all.
+        console.wait_for(lambda text: re.search(r"\b(\d+)/\1 ok", text) is not None, "every cluster")
         counted = CountedKeys(console)
         counted.press("4")
         console.wait_for(
