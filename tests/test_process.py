@@ -47,6 +47,25 @@ libc.fclose(file)
     assert (told.read_text().count("<heap nr=") == 1) is one
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told so")
+def test_what_was_freed_between_what_stays_is_given_back() -> None:
+    code = """
+import os
+from meshtop.process import collect_all, share_one_heap
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+share_one_heap()
+kept = [bytes(2_000) for _ in range(20_000)]
+kept = kept[::100]
+before = resident()
+collect_all()
+print(before - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 20_000_000
+
+
 def test_the_limit_of_open_files_is_raised_as_far_as_allowed() -> None:
     code = (
         "import resource as r; from meshtop.process import raise_open_file_limit;"

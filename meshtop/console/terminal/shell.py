@@ -28,7 +28,7 @@ from meshtop.console.terminal.cell_diff import CellDiff
 from meshtop.console.terminal.key_order import KeyOrder
 from meshtop.console.terminal.look import AsciiFilter, Look
 from meshtop.console.terminal.signals import Ending
-from meshtop.console.terminal.textual_hooks import HookedApp, as_update, missing_bytes
+from meshtop.console.terminal.textual_hooks import HookedApp, KeptStylesheet, as_update, missing_bytes
 from meshtop.console.themes import DEFAULT_THEME, themes
 from meshtop.console.widgets.plot_memory import PlotMemory
 
@@ -68,6 +68,8 @@ class Shell(HookedApp):
         self.no_color = not self.look.colour
         self.replace_colour_filters(self._look_filters())
         self.theme = self.look.theme
+        # Made with this theme's colours, before anything was read into it: so its styles are parsed once.
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.key_order = KeyOrder(self, super().on_event)
 
     async def on_event(self, event: events.Event) -> None:

@@ -21,6 +21,7 @@ from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
 from textual.binding import ActiveBinding
+from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -189,6 +190,31 @@ class HookedApp(Guarded, App[int]):
             and driver is not None
             and not (driver.is_headless or driver.is_inline or driver.is_web)
         )
+
+
+class KeptStylesheet(Stylesheet):
+    """A stylesheet that is parsed again only where that gives other rules.
+
+    Textual reads all styles again as soon as an app's theme has been set, also at the start, where nothing has changed.
+    """
+
+    def __init__(self, *, variables: dict[str, str]) -> None:
+        super().__init__(variables=variables)
+        self._given = dict(variables)
+        self._is_stale = False
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        """Set the variables of the theme; the same ones as before change nothing."""
+        if variables != self._given:
+            self._given = dict(variables)
+            self._is_stale = True
+            super().set_variables(variables)
+
+    def reparse(self) -> None:
+        """Parse all of it with the new variables, if there are any."""
+        if self._is_stale:
+            super().reparse()
+            self._is_stale = False
 
 
 class PaintsTogether(Screen[Any]):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from rich.color import ColorSystem
+from textual.css.stylesheet import Stylesheet
 
 from meshtop.console.terminal.cells import segments_to_cells
 from meshtop.console.terminal.look import Look, decide_look, has_few_colours, not_unicode
+from meshtop.console.terminal.shell import Shell
 from meshtop.console.themes import DEFAULT_THEME, PLAIN_THEME, find_theme
 from meshtop.console.widgets.live_table import LiveTable
 from tests.console.screens.test_screens import settled
@@ -68,3 +70,21 @@ async def test_amber_is_a_real_yellow_of_sixteen_colours() -> None:
         text = "".join(cell.text for cell in cells)
         at = text.index("degraded")
         assert {cell.pen.foreground for cell in cells[at : at + 8]} == {"93"}, "bright yellow: 33 is brown on many"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_styles_are_parsed_anew_for_another_theme_alone(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    reparse = Stylesheet.reparse
+    monkeypatch.setattr(Stylesheet, "reparse", lambda self: (parsed.append(self), reparse(self)))
+    app = Shell(decide_look({"TERM": "xterm-256color"}, theme=theme))
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert not parsed, "the theme that it begins with is known before the styles are read"
+        before = app.screen.styles.background
+        app.theme = find_theme("light" if theme == "dark" else "dark")
+        await pilot.pause()
+        assert len(parsed) == 1
+        assert app.screen.styles.background != before
+        app.refresh_css()
+        assert len(parsed) == 1
