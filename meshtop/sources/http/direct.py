@@ -26,6 +26,10 @@ _LATE_SECONDS = 0.5
 _SOON_SECONDS = 0.02
 """How long a request waits for a connection in use to become free before it opens another. A server that is near has
 answered by then, and a handshake costs as much as four questions; to one that is far it is less than one way there."""
+_BUSY_SECONDS = 0.004
+"""So much later than it was due, the end of such a moment was one in which this program did something else."""
+_BUSY_MOMENTS = 25
+"""So many of these are waited for; then there is one more connection in any case."""
 _NOT_LENT = 6
 """Idle connections that a pool does not lend: so many questions are put to one server side by side, refresh after
 refresh (`sources.prometheus.collecting`)."""
@@ -199,7 +203,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         waiter: asyncio.Future[HttpConnection | None] = loop.create_future()
         waiting = self._waiting.setdefault(place, {})
         waiting[waiter] = None
-        timer = loop.call_later(_SOON_SECONDS, _give_up, waiter)
+        moment = _Moment(loop, waiter)
         try:
             connection = await waiter
         except asyncio.CancelledError:
@@ -207,7 +211,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
                 self._keep(given, place)
             raise
         finally:
-            timer.cancel()
+            moment.end()
             waiting.pop(waiter, None)
         if connection is None or connection.is_open:
             return connection
@@ -345,9 +349,35 @@ class _AnswerStream(httpx.AsyncByteStream):
             give_back()
 
 
-def _give_up(waiter: asyncio.Future[HttpConnection | None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
+class _Moment:
+    """Ends a wait for a connection in use after a moment, in which this program looked whether one became free.
+
+    While it reads many clusters it is the slow one: answers lie there, and nobody has taken them yet. A connection more
+    for each question would make it slower still.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, waiter: asyncio.Future[HttpConnection | None]) -> None:
+        self._loop = loop
+        self._waiter = waiter
+        self._left = _BUSY_MOMENTS
+        self._begin()
+
+    def _begin(self) -> None:
+        self._due = self._loop.time() + _SOON_SECONDS
+        self._timer = self._loop.call_at(self._due, self._is_over)
+
+    def _is_over(self) -> None:
+        if self._waiter.done():
+            return
+        if self._left and self._loop.time() - self._due > _BUSY_SECONDS:
+            self._left -= 1
+            self._begin()
+        else:
+            self._waiter.set_result(None)
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._timer.cancel()
 
 
 def _place_of(request: httpx.Request) -> _Place:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -91,17 +93,30 @@ def refresh_queries(
     `matchers` (label to value) go into every selector, `narrow` only into those of traffic. `extra_by` are labels to
     group by besides Istio's own. `recorded` are names of recording rules that exist: their rates are taken as they are.
     """
+    cut = tuple(narrow or ())
+    return _refresh_queries(window_seconds, tuple(matchers.items()), cut, tuple(extra_by), frozenset(recorded))
+
+
+@lru_cache(maxsize=64)
+def _refresh_queries(
+    window_seconds: float,
+    matchers: tuple[tuple[str, str], ...],
+    narrow: tuple[Matcher, ...],
+    extra_by: tuple[str, ...],
+    recorded: frozenset[str],
+) -> Mapping[str, str]:
+    """As `refresh_queries`: clusters that are selected in the same way are asked the same."""
     window = duration_text(window_seconds)
-    always = equal(matchers)
+    always = equal(dict(matchers))
     queries: dict[str, str] = {}
     for metric in TRAFFIC:
-        chosen = (*always, *(narrow or ()))
+        chosen = (*always, *narrow)
         rule = metric.recorded(window)
         rate = selector(rule, chosen) if rule in recorded else f"rate({selector(metric.name, chosen)}[{window}])"
         queries[metric.field] = f"sum by ({', '.join((*extra_by, *metric.by))}) ({rate})"
     for group in CONTROL:
         queries[group.query] = _control_query(group, window, always, extra_by)
-    return queries
+    return MappingProxyType(queries)
 
 
 def _control_query(group: ControlMetrics, window: str, always: Sequence[Matcher], extra_by: Sequence[str]) -> str:

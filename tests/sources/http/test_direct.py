@@ -9,6 +9,8 @@ import socket
 import ssl
 import time
 import weakref
+from collections.abc import Callable
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -480,3 +482,49 @@ async def _within(way: DirectTransport, url: str, *, connect: float) -> httpx.Re
     response = await way.handle_async_request(request)
     await response.aread()
     return response
+
+
+class SlowLoop:
+    """A loop whose turns take `late` seconds longer than they should."""
+
+    def __init__(self, late: float) -> None:
+        self.late = late
+        self.now = 0.0
+        self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, call: Callable[[], None]) -> SlowLoop:
+        self.calls.append((when, call))
+        return self
+
+    def cancel(self) -> None:
+        self.calls.clear()
+
+    def turn(self) -> None:
+        when, call = self.calls.pop(0)
+        self.now = when + self.late
+        call()
+
+
+@pytest.mark.parametrize(("late", "turns"), [(0.0, 1), (direct._BUSY_SECONDS / 2, 1), (0.05, direct._BUSY_MOMENTS + 1)])
+async def test_a_moment_in_which_this_program_was_busy_is_none(late: float, turns: int) -> None:
+    loop = SlowLoop(late)
+    waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    direct._Moment(cast(asyncio.AbstractEventLoop, loop), waiter)
+    for turn in range(1, turns + 1):
+        assert not waiter.done(), turn
+        loop.turn()
+    assert waiter.done()
+    assert not loop.calls
+
+
+async def test_a_moment_that_is_over_before_asks_for_nothing() -> None:
+    loop = SlowLoop(0.05)
+    waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    moment = direct._Moment(cast(asyncio.AbstractEventLoop, loop), waiter)
+    waiter.set_result(None)
+    loop.turn()
+    assert not loop.calls
+    moment.end()
