@@ -14,7 +14,7 @@ from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
 from meshtop.sources.prometheus.engine import Engine
-from meshtop.sources.prometheus.joining import Joining, asked_together, split_samples, split_scalars
+from meshtop.sources.prometheus.joining import LATE_SECONDS, Joining, asked_together, split_samples, split_scalars
 from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
 PARALLEL_QUERIES = 6
@@ -194,6 +194,7 @@ class JoinedCollector(Generic[Item]):
     async def _ask(self, expressions: Mapping[str, str]) -> dict[str, Collected[Item]] | None:
         """The answers to a joined query; None where each must be asked by itself."""
         clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with self._limit:
                 began = clock()
@@ -202,8 +203,8 @@ class JoinedCollector(Generic[Item]):
             parts = await self._split(body, tuple(expressions))
         except QueryFailed as failure:
             self._joining.keep_apart(clock())
-            if failure.state in (State.UNREACHABLE, State.DENIED):
-                # It is not the question that failed: nobody would answer a shorter one.
+            if failure.state in (State.UNREACHABLE, State.DENIED) and clock() - began < LATE_SECONDS:
+                # It is not the question that failed: nobody would answer a shorter one. One that took long might be.
                 return {name: Collected(failure=failure) for name in expressions}
             return None
         if parts is None:

@@ -74,9 +74,14 @@ async def test_amber_is_a_real_yellow_of_sixteen_colours() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_styles_are_parsed_anew_for_another_theme_alone(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = []
+    parsed: list[Stylesheet] = []
     reparse = Stylesheet.reparse
-    monkeypatch.setattr(Stylesheet, "reparse", lambda self: (parsed.append(self), reparse(self)))
+
+    def counted(self: Stylesheet) -> None:
+        parsed.append(self)
+        reparse(self)
+
+    monkeypatch.setattr(Stylesheet, "reparse", counted)
     app = Shell(decide_look({"TERM": "xterm-256color"}, theme=theme))
     async with app.run_test() as pilot:
         await pilot.pause()

@@ -289,3 +289,16 @@ async def test_a_server_that_is_gone_is_not_asked_once_more_for_each_metric(http
     asked = await refreshed(source, fake, clock)
     assert all(MARK in query for query in asked)
     assert source.status.state is State.STALE
+
+
+async def test_one_that_ran_out_of_time_is_asked_one_by_one(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, clock = FakePrometheus(httpserver, told), Clock()
+    source = source_on(fake, clock)
+    await refreshed(source, fake, clock)
+    monkeypatch.setattr("meshtop.sources.prometheus.collecting.LATE_SECONDS", 0.0)
+    fake.decide = lambda query: Response("", 503) if MARK in query else told(query)
+    await refreshed(source, fake, clock)
+    assert source.status.state is State.FRESH
+    assert telemetry_of(source).requests
