@@ -11,6 +11,8 @@ from textual.css.stylesheet import Stylesheet
 THRESHOLDS = (50_000, 20, 100)
 """As in the console (`process.CONSOLE_THRESHOLDS`), from the first test on: commands under test would set it later."""
 
+COLLECT_EVERY_TESTS = 200
+_since = 0
 _parsed: dict[tuple[object, ...], list[RuleSet]] = {}
 _parse_rules = Stylesheet._parse_rules
 
@@ -29,6 +31,15 @@ def hide_again() -> None:
     """The same after a test that had to make everything visible."""
     gc.collect()
     gc.freeze()
+
+
+def collect_now_and_then() -> None:
+    """Collect after some hundred tests: by the console's thresholds alone a test process grows to a gigabyte."""
+    global _since
+    _since += 1
+    if _since >= COLLECT_EVERY_TESTS:
+        _since = 0
+        gc.collect()
 
 
 def parse_styles_once() -> None:

@@ -58,6 +58,12 @@ def pytest_collection_finish() -> None:
     cheaper.parse_styles_once()
 
 
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Free what closed consoles and ended tests left behind in cycles, as a console does by itself in a pause."""
+    if nextitem is not None:
+        cheaper.collect_now_and_then()
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Give the tests on one story, which is simulated once for them, to one worker."""
     for fixture in _STORIES.intersection(getattr(item, "fixturenames", ())):
