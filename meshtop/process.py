@@ -83,7 +83,9 @@ _ARENA_MAX = -8
 
 
 def share_one_heap() -> None:
-    """Let all threads allocate from one heap, before the first of them starts, whose holes `collect_all` gives back.
+    """Let all threads allocate from one heap, whose holes `collect_all` gives back.
+
+    Whoever follows clusters does so; a program with threads of its own does it before the first of them starts.
 
     glibc gives each thread one of its own, so that none waits for another; Python's lock lets one run at a time anyway.
     What one thread allocates and another frees leaves holes in each of them: a console that was left alone for ten

@@ -17,7 +17,6 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, open_session, say_missing
 from meshtop.model.asked import EVERYTHING_WITH_FINDINGS
 from meshtop.model.errors import Exit
-from meshtop.process import share_one_heap
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
@@ -74,7 +73,6 @@ class Recorder:
     def live(self, seconds: float | None, every: float) -> int:
         """Record the present for so many seconds (None: until interrupted)."""
         interrupted = False
-        share_one_heap()
         try:
             asyncio.run(self._follow(seconds, every))
         except KeyboardInterrupt:

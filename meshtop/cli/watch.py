@@ -21,7 +21,6 @@ from meshtop.model.errors import Exit, MeshtopError
 from meshtop.model.numbers import number_of
 from meshtop.model.snapshot import Snapshot
 from meshtop.model.text import cut
-from meshtop.process import share_one_heap
 from meshtop.views.frame.document import document, missing, rfc3339
 from meshtop.views.frame.table import Cell
 from meshtop.views.frame.view import AnyView
@@ -35,7 +34,6 @@ REDRAW_SECONDS = 0.5
 
 def print_changes(session: Session, view: AnyView, query: Query, output: str, *, headers: bool = True) -> int:
     """Print again whenever something changed, until interrupted."""
-    share_one_heap()
     return asyncio.run(_follow(session, view, query, output, headers=headers))
 
 

@@ -16,7 +16,6 @@ from meshtop.cli.options import common_options
 from meshtop.cli.session import Session, exit_code, open_session, write
 from meshtop.model.errors import Exit
 from meshtop.model.state import HealthStatus, Severity
-from meshtop.process import share_one_heap
 
 if TYPE_CHECKING:
     from meshtop.model.snapshot import Snapshot
@@ -54,7 +53,6 @@ def command(ctx: click.Context, least: str, program: str | None, until: str | No
         raise CommandError("watch follows the present and --at asks for the past; leave --at out.")
     session.remember()
     watch = _Watch(session, least=least, program=program, until=until, output=output, bell=not no_bell)
-    share_one_heap()
     return asyncio.run(watch.run())
 
 

@@ -177,14 +177,19 @@ class MeshtopApp(ActingApp):
         if self.picture is not None and self.replay is None:
             self.journal.check()
         self._collector.look()
-        # A screen that opens has its bars before the rest of its widgets; it draws itself when all are there.
-        if self.screen_stack and isinstance(self.screen, MeshScreen) and self.screen.is_mounted:
-            self.screen.tick()
+        if (front := self._front) is not None:
+            front.tick()
+
+    @property
+    def _front(self) -> MeshScreen | None:
+        """The screen in front. One that opens has its bars before its other widgets, and draws itself with the last."""
+        front = self.screen if self.screen_stack else None
+        return front if isinstance(front, MeshScreen) and front.is_mounted else None
 
     def show_chrome(self) -> None:
         """Draw the bars of the screen in front again."""
-        if self.screen_stack and isinstance(self.screen, MeshScreen) and self.screen.is_mounted:
-            self.screen.update_chrome()
+        if (front := self._front) is not None:
+            front.update_chrome()
 
     lives_on: ClassVar[bool] = True
     """Whether a defect costs only the screen that it stands in."""

@@ -14,6 +14,7 @@ from meshtop.model.shown_object import DescribedObject, ShownObject
 from meshtop.model.snapshot import ClusterSnapshot, Snapshot
 from meshtop.model.state import State
 from meshtop.observatory.feed import ClusterFeed, Schedule
+from meshtop.process import share_one_heap
 from meshtop.sources.kubernetes.pacing import wait_at_most
 
 if TYPE_CHECKING:
@@ -215,6 +216,7 @@ class Observatory:
 
     async def follow(self) -> AsyncGenerator[Snapshot, None]:
         """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
+        share_one_heap()
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         following = {f.name: asyncio.create_task(f.follow(self.schedule, changed.set)) for f in self.feeds}
         tasks = [*following.values()]

@@ -42,12 +42,16 @@ NOTHING = Trace(frozenset(), {}, {}, None)
 
 def edge_severity(edge: GraphEdge) -> tuple[int, str]:
     """The sort key by which edges take the colour of a line that they share."""
-    return (-SEVERITY[edge.health.status], edge.id)
+    return _severity(edge, edge.id)
+
+
+def _severity(edge: GraphEdge, name: str) -> tuple[int, str]:
+    return (-SEVERITY[edge.health.status], name)
 
 
 def edges_by_severity(edges: Mapping[str, GraphEdge]) -> list[tuple[str, GraphEdge]]:
-    """Edges by their ids, in the order of `edge_severity`."""
-    return sorted(edges.items(), key=lambda one: (-SEVERITY[one[1].health.status], one[0]))
+    """Edges by their ids, which are made once, in the order of `edge_severity`."""
+    return sorted(edges.items(), key=lambda one: _severity(one[1], one[0]))
 
 
 def trace(lookup: GraphLookup, chosen: Highlight) -> Trace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -107,6 +107,15 @@ class Vector(Struct, Generic[Item]):
     partial: bool = False
 
 
+async def in_chunks(raws: Sequence[Item]) -> AsyncIterator[Sequence[Item]]:
+    """The series of an answer, so many at a time that neither the event loop nor the console waits for long."""
+    for start in range(0, len(raws), CHUNK):
+        if start:
+            await asyncio.sleep(0)
+        give_way()
+        yield raws[start : start + CHUNK]
+
+
 async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[Sample]:
     """An instant vector of Istio's metrics; NaN and infinite rates are dropped and counted.
 
@@ -116,11 +125,8 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     raws = open_series(body, vector)
     sets = LabelSets() if known is None else known
     items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
-    for start in range(0, len(raws), CHUNK):
-        if start:
-            await asyncio.sleep(0)
-        give_way()
-        for raw in raws[start : start + CHUNK]:
+    async for some in in_chunks(raws):
+        for raw in some:
             try:
                 series = raw if isinstance(raw, RawSeries) else decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan
@@ -190,11 +196,8 @@ async def decode_split(body: bytes, label: str) -> Split[Sample]:
     split: Split[Sample] = Split()
     raws = _open(body, "vector", split.vector)
     parts = split.parts
-    for start in range(0, len(raws), CHUNK):
-        if start:
-            await asyncio.sleep(0)
-            give_way()
-        for raw in raws[start : start + CHUNK]:
+    async for some in in_chunks(raws):
+        for raw in some:
             try:
                 series = _series.decode(raw)
                 value = float(series.value[1]) if series.value is not None else math.nan

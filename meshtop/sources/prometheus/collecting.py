@@ -46,17 +46,13 @@ class Question(Struct, frozen=True, kw_only=True):
     extra_by: tuple[str, ...] = ()
     narrowed: frozenset[str] = frozenset()
     asked: Asked = EVERYTHING_ASKED
-    written: dict[tuple[Matcher, ...], Mapping[str, str]] = field(default_factory=dict)
-    """All expressions that were written so far, by what they are cut down by."""
 
     def query(self, name: str, narrow: Sequence[Matcher] = ()) -> str:
         """The expression of one named query, cut down by more matchers."""
-        cut = tuple(narrow)
-        if cut not in self.written:
-            self.written[cut] = refresh_queries(
-                self.window_seconds, self.matchers, narrow=cut, extra_by=self.extra_by, recorded=self.recorded
-            )
-        return self.written[cut][name]
+        written = refresh_queries(
+            self.window_seconds, self.matchers, narrow=narrow, extra_by=self.extra_by, recorded=self.recorded
+        )
+        return written[name]
 
 
 class Collected(Struct, Generic[Item]):

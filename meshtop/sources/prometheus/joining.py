@@ -7,16 +7,14 @@ late, costs the others nothing; what a joined answer leaves in doubt is asked ag
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
-from meshtop.process import give_way
 from meshtop.sources.problem import ODD_SHAPE
-from meshtop.sources.prometheus.answers import CHUNK, RawSeries, Vector, decode_scalars, open_series
+from meshtop.sources.prometheus.answers import RawSeries, Vector, decode_scalars, in_chunks, open_series
 from meshtop.sources.prometheus.engine import LONGEST_GET
 from meshtop.sources.prometheus.labelsets import LabelSets
 from meshtop.sources.prometheus.promql import quote
@@ -132,12 +130,9 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
     if whole.partial:
         return None
     parts: dict[str, Vector[Sample]] = {name: Vector(notes=whole.notes) for name in names}
-    for start in range(0, len(raws), CHUNK):
-        if start:
-            await asyncio.sleep(0)
-        give_way()
+    async for some in in_chunks(raws):
         try:
-            for raw in raws[start : start + CHUNK]:
+            for raw in some:
                 if not isinstance(raw, RawSeries):
                     return None
                 name, text = _unmarked(bytes(raw.metric))
