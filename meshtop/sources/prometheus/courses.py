@@ -121,23 +121,26 @@ class CourseReader:
         keys = [round(at) for at in times]
         begin = keys[0]
         for points in self._points.values():
-            for key in list(points):
-                points[key] = {at: value for at, value in points[key].items() if at >= begin}
-                if not points[key]:
+            for key, values in tuple(points.items()):
+                # Nearly all stand in the order of time; one that stands behind a newer one goes with that.
+                while values and (oldest := next(iter(values))) < begin:
+                    del values[oldest]
+                if not values:
                     del points[key]
         errors, busy = self._points.get("errors", {}), self._points.get("busy_ms", {})
         calls = []
         for key, requests in self._points.get("requests", {}).items():
-            failed, took = errors.get(key, {}), busy.get(key, {})
+            failed, took, asked = errors.get(key, {}), busy.get(key, {}), tuple(map(requests.get, keys))
+            # Where there are requests and no failing series, none failed.
+            none_failed = [None if rate is None else 0.0 for rate in asked]
             calls.append(
                 CallCourse(
                     source=key[0],
                     destination=key[1],
                     service=key[2],
-                    requests=tuple(requests.get(at) for at in keys),
-                    # Where there are requests and no failing series, none failed.
-                    errors=tuple(failed.get(at, 0.0 if at in requests else None) for at in keys),
-                    busy_ms=tuple(took.get(at) for at in keys),
+                    requests=asked,
+                    errors=tuple(map(failed.get, keys, none_failed) if failed else none_failed),
+                    busy_ms=tuple(map(took.get, keys)),
                 )
             )
         return Courses(times=times, window_seconds=self._window, calls=tuple(calls))
