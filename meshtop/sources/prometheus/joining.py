@@ -130,15 +130,16 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
     if whole.partial:
         return None
     parts: dict[str, Vector[Sample]] = {name: Vector(notes=whole.notes) for name in names}
+    decode, isfinite = known.decode_named, math.isfinite
     async for some in in_chunks(raws):
         try:
             for raw in some:
                 if not isinstance(raw, RawSeries):
                     return None
-                name, text = _unmarked(bytes(raw.metric))
+                name, labels = decode(raw.metric, _unmarked)
                 value = float(raw.value[1]) if raw.value is not None else math.nan
-                if math.isfinite(value):
-                    parts[name].items.append(Sample(known.decode(text), value))
+                if isfinite(value):
+                    parts[name].items.append(Sample(labels, value))
                 else:
                     parts[name].dropped += 1
         except ODD_SHAPE:

@@ -139,7 +139,8 @@ class SeriesReader:
 
         Raises SourceProblem, also where a series cannot be understood: counts that are judged by must be whole.
         """
-        answer = await decode_samples(await self._found().query(expression, at=at))
+        engine = self._found()
+        answer = await decode_samples(await engine.query(expression, at=at), engine.label_sets)
         if answer.odd:
             message = f"Prometheus of {self.cluster} sent {answer.odd} series that cannot be understood."
             raise QueryFailed(State.PARTIAL, message)

@@ -61,3 +61,24 @@ def test_ten_thousand_sets_that_never_come_again_are_not_kept() -> None:
         for one in range(100):
             sets.decode(msgspec.Raw(b'{"reporter":"source","source_workload":"job-%d-%d"}' % (refresh, one)))
     assert len(sets) == 200
+
+
+def test_a_named_text_is_taken_apart_once_and_has_the_same_labels_as_the_text_without_the_name() -> None:
+    sets, apart = LabelSets(), []
+
+    def unnamed(text: bytes) -> tuple[str, bytes]:
+        apart.append(text)
+        return "a", text.replace(b'"asked":"a",', b"")
+
+    named, plain = b'{"asked":"a","reporter":"source"}', b'{"reporter":"source"}'
+    expected = sets.decode(plain)
+    for _ in range(4):
+        assert sets.decode_named(named, unnamed) == ("a", expected)
+        sets.begin_refresh()
+    assert apart == [named]
+    assert sets.decode(plain) is expected, "it stays known by itself as long as the named one comes"
+    for _ in range(3):
+        sets.decode(plain)
+        sets.begin_refresh()
+    sets.decode_named(named, unnamed)
+    assert len(apart) == 2, "what was not used in two refreshes is dropped"
