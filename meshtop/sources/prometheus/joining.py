@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.problem import ODD_SHAPE
 from meshtop.sources.prometheus.answers import RawSeries, Vector, decode_scalars, in_chunks, open_series
-from meshtop.sources.prometheus.engine import LONGEST_GET
+from meshtop.sources.prometheus.engine import LONGEST_GET, encoded_length
 from meshtop.sources.prometheus.labelsets import LabelSets
 from meshtop.sources.prometheus.promql import quote
 
@@ -111,7 +110,7 @@ class Joining:
         for name in expressions:
             if name not in small:
                 continue
-            more = len(quote_plus(f" or {marked(name, expressions[name])}"))
+            more = encoded_length(f" or {marked(name, expressions[name])}")
             if length + more > LONGEST_GET - _REST_BYTES:
                 found.append([])
                 length = 0
