@@ -21,7 +21,7 @@ from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.problem import more_time
-from meshtop.sources.prometheus.counts import Counting
+from meshtop.sources.prometheus.counts import CountingTogether
 
 if TYPE_CHECKING:
     from meshtop.observatory.canaries import RouteToCount
@@ -86,7 +86,7 @@ class InventorySource(Protocol):
         """Close the connection."""
 
 
-class MetricsSource(Counting, Protocol):
+class MetricsSource(CountingTogether, Protocol):
     """Interface to a cluster's Prometheus (sources.prometheus)."""
 
     @property

@@ -13,7 +13,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.problem import ODD_SHAPE
-from meshtop.sources.prometheus.answers import RawSeries, Vector, decode_scalars, in_chunks, open_series
+from meshtop.sources.prometheus.answers import (
+    QueryFailed,
+    RangeSeries,
+    RawSeries,
+    Vector,
+    decode_labelled_matrix,
+    decode_scalars,
+    in_chunks,
+    open_series,
+)
 from meshtop.sources.prometheus.engine import LONGEST_GET, encoded_length
 from meshtop.sources.prometheus.labelsets import LabelSets
 from meshtop.sources.prometheus.promql import quote
@@ -161,6 +170,24 @@ async def split_scalars(body: bytes, names: Sequence[str], name_label: str) -> d
         if name not in parts:
             return None
         parts[name].items.append(item)
+    return parts
+
+
+async def split_ranges(body: bytes, names: Sequence[str]) -> dict[str, Vector[RangeSeries]] | None:
+    """A joined range answer, one vector for each name; None where anything of it is in doubt."""
+    whole: Vector[RangeSeries] = Vector()
+    try:
+        found = decode_labelled_matrix(body, whole)
+    except QueryFailed:
+        return None
+    if whole.partial:
+        return None
+    parts: dict[str, Vector[RangeSeries]] = {name: Vector(notes=whole.notes) for name in names}
+    for labels, values in found:
+        name = labels.pop(MARK, "")
+        if name not in parts:
+            return None
+        parts[name].items.append((labels, values))
     return parts
 
 
