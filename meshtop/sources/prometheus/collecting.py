@@ -250,7 +250,7 @@ async def collect_ranges(
             took = clock() - began
             found = decode_labelled_matrix(body)
         except QueryFailed as failure:
-            return Collected(failure=failure)
+            return Collected(failure=failure.kept())
         joining.saw(name, len(found), took)
         return Collected(parts=[Vector(items=found)])
 

@@ -169,7 +169,7 @@ class SeriesReader:
             try:
                 found = await self.samples(expressions[name], at=at)
             except QueryFailed as failure:
-                return Collected(failure=failure)
+                return Collected(failure=failure.kept())
             self._counts.saw(name, len(found), clock() - began)
             return Collected(parts=[Vector(items=list(found))])
 
