@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field, structs
@@ -145,7 +145,7 @@ class ConsoleSession:
             from meshtop.observatory.thread import ObservatoryThread
 
             self._settings = self._options.settings()
-            self._thread = ObservatoryThread(self._open, self._publish, self._failed)
+            self._thread = ObservatoryThread(self._open, self._publish, self._failed, ready=self._pictures)
             self._thread.start()
             # The clusters have been asked by now; while they answer, what looks at their answers is imported.
             from meshtop.actions.attention import AttentionStore, attention_path
@@ -156,13 +156,21 @@ class ConsoleSession:
             if self._options.recording is None:
                 self._attention = AttentionStore(attention_path())
                 self._ring = ChangeRing(ring_path())
-            self._pictures.set_result(
-                picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
-            )
+            pictures = picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
+            self._load()
+            # Only now: so the first picture is of what was read by the time that it can be made, and not of nothing.
+            self._pictures.set_result(pictures)
         except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
             log_failure(_log, "the console could not begin to read", error)
             self._failed(error)
             self._pictures.cancel()
+
+    def _load(self) -> None:
+        """Import what the front screen is worked out from, while clusters answer."""
+        try:
+            self.request.load()
+        except Exception as error:  # noqa: BLE001 - whoever works it out meets it again, and says so
+            log_repeated(_log, "what the screen draws could not be imported", error)
 
     def _open(self) -> Observatory:
         recording = self._options.recording
@@ -200,10 +208,7 @@ class ConsoleSession:
         return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:
-        try:
-            pictures = self._pictures.result()
-        except CancelledError:
-            return
+        pictures = self._pictures.result()
         last = self._last
         if last is not None and 0 <= snapshot.at - last.at < QUIET_SECONDS and snapshot.says_the_same_as(last):
             return

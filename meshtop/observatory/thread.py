@@ -24,7 +24,8 @@ class ObservatoryThread:
 
     `build` makes the observatory inside the thread (its imports are slow and belong after the first frame);
     `publish` is called with every Snapshot in order, from a worker thread, one at a time; `failed` with the error that
-    ended the observatory.
+    ended the observatory. Where `publish` needs something that is made meanwhile, `ready` is that: clusters are read
+    while it is awaited, and nothing is published if it is cancelled.
     """
 
     def __init__(
@@ -32,10 +33,13 @@ class ObservatoryThread:
         build: Callable[[], Observatory],
         publish: Callable[[Snapshot], None],
         failed: Callable[[BaseException], None],
+        *,
+        ready: Future[Any] | None = None,
     ) -> None:
         self._build = build
         self._publish = publish
         self._failed = failed
+        self._ready = ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="observatory", daemon=True)
@@ -79,8 +83,10 @@ class ObservatoryThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.observatory = await asyncio.to_thread(self._build)
+        # Others wait for it too: who stops this must not cancel it.
+        ready = asyncio.shield(asyncio.wrap_future(self._ready)) if self._ready is not None else None
         try:
-            async with contextlib.aclosing(self.observatory.follow()) as snapshots:
+            async with contextlib.aclosing(self.observatory.follow(ready)) as snapshots:
                 async for snapshot in snapshots:
                     await asyncio.to_thread(self._publish, snapshot)
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 import pytest
 
@@ -266,6 +267,86 @@ def test_the_thread_publishes_and_stops() -> None:
     thread.stop(wait_seconds=30)
     assert kubernetes.closed
     assert failures == []
+
+
+async def test_the_first_snapshot_has_what_was_read_until_it_is_wanted() -> None:
+    """Nobody sees a picture of nothing where the first cluster has answered by the time that one can be made."""
+    kubernetes = FakeKubernetes()
+    observatory = observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+    ready = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow(ready)) as snapshots:
+        first = asyncio.create_task(anext(snapshots))
+        while observatory.feeds[0].recent_snapshot().inventory is None:
+            await asyncio.sleep(0)
+        assert not first.done()
+        ready.set_result(None)
+        assert (await first).clusters[0].inventory is not None
+
+
+async def test_before_any_answer_the_first_snapshot_says_so() -> None:
+    observatory = observatory_of(feed_of("east", FakeKubernetes(hang=True), FakePrometheus()))
+    ready = asyncio.get_running_loop().create_future()
+    ready.set_result(None)
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow(ready)) as snapshots:
+        assert (await anext(snapshots)).clusters[0].inventory is None
+
+
+class WatchedKubernetes(FakeKubernetes):
+    """One that tells other threads when reading begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        self.begun.set()
+        await super().follow(changed)
+
+
+def test_the_thread_publishes_nothing_before_somebody_is_ready_for_it() -> None:
+    ready: Future[None] = Future()
+    published: list[bool] = []
+    failures: list[BaseException] = []
+    arrived, kubernetes = threading.Event(), WatchedKubernetes()
+
+    def publish(_: Snapshot) -> None:
+        published.append(ready.done())
+        arrived.set()
+
+    def build() -> Observatory:
+        return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+
+    thread = ObservatoryThread(build, publish, failures.append, ready=ready)
+    thread.start()
+    assert kubernetes.begun.wait(PATIENCE_SECONDS)
+    ready.set_result(None)
+    assert arrived.wait(PATIENCE_SECONDS)
+    thread.stop(wait_seconds=PATIENCE_SECONDS)
+    assert all(published)
+    assert failures == []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_never_gets_ready_is_not_waited_for(stopped: bool) -> None:
+    """Whoever is to be ready could not begin, or the console is closed before; that is no failure of the reading."""
+    ready: Future[None] = Future()
+    published: list[Snapshot] = []
+    failures: list[BaseException] = []
+    kubernetes = WatchedKubernetes()
+
+    def build() -> Observatory:
+        return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+
+    thread = ObservatoryThread(build, published.append, failures.append, ready=ready)
+    thread.start()
+    assert kubernetes.begun.wait(PATIENCE_SECONDS)
+    if not stopped:
+        ready.cancel()
+    thread.stop(wait_seconds=PATIENCE_SECONDS)
+    assert kubernetes.closed
+    assert (published, failures) == ([], [])
+    # Others may wait for it too.
+    assert ready.cancelled() is not stopped
 
 
 def test_the_thread_tells_why_it_could_not_begin() -> None:
