@@ -20,7 +20,6 @@ from meshtop.console.desk.journaling import JournalWatch
 from meshtop.console.desk.remembered import ConsoleMemory, ConsoleState
 from meshtop.console.desk.rights import Rights
 from meshtop.console.graph_look import GraphLook
-from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
 from meshtop.console.navigation import Navigation
 from meshtop.console.places import (
@@ -250,6 +249,9 @@ class MeshtopApp(ActingApp):
 
     async def action_hand_over(self) -> None:
         """Give the terminal to k9s or kubectl until that ends."""
+        # Here, as the first frame does without.
+        from meshtop.console.handover import hand_over
+
         if said := await hand_over(self, self, self.options.kubeconfig):
             self._say(said, Tone.DEGRADED)
 

@@ -218,7 +218,8 @@ class Observatory:
         """Snapshots until the iterator is closed, the first at once (nothing known yet).
 
         With `ready`, what is done with Snapshots needs something that is not there yet: reading begins, and the first
-        Snapshot is of all that was read by the time that it is.
+        Snapshot is of all that was read by the time that it is. If that is nothing, the first answer is waited for a
+        moment, as between the first Snapshots.
         """
         share_one_heap()
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
@@ -230,6 +231,7 @@ class Observatory:
         try:
             if ready is not None:
                 await ready
+                await wait_at_most(FIRST_GAP_SECONDS, changed)
             if not changed.is_set():
                 yield self._snapshot()
             while True:

@@ -24,8 +24,8 @@ class ObservatoryThread:
 
     `build` makes the observatory inside the thread (its imports are slow and belong after the first frame);
     `publish` is called with every Snapshot in order, from a worker thread, one at a time; `failed` with the error that
-    ended the observatory. Where `publish` needs something that is made meanwhile, `ready` is that: clusters are read
-    while it is awaited, and nothing is published if it is cancelled.
+    ended the observatory. `get_ready`, if there is one, is called in between, from a worker thread too: once the
+    clusters have been asked, so that they answer meanwhile, and before anything is published.
     """
 
     def __init__(
@@ -34,12 +34,12 @@ class ObservatoryThread:
         publish: Callable[[Snapshot], None],
         failed: Callable[[BaseException], None],
         *,
-        ready: Future[Any] | None = None,
+        get_ready: Callable[[], object] | None = None,
     ) -> None:
         self._build = build
         self._publish = publish
         self._failed = failed
-        self._ready = ready
+        self._get_ready = get_ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="observatory", daemon=True)
@@ -83,8 +83,7 @@ class ObservatoryThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.observatory = await asyncio.to_thread(self._build)
-        # Others wait for it too: who stops this must not cancel it.
-        ready = asyncio.shield(asyncio.wrap_future(self._ready)) if self._ready is not None else None
+        ready = asyncio.to_thread(self._get_ready) if self._get_ready is not None else None
         try:
             async with contextlib.aclosing(self.observatory.follow(ready)) as snapshots:
                 async for snapshot in snapshots:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 
 import pytest
 
@@ -269,6 +268,18 @@ def test_the_thread_publishes_and_stops() -> None:
     assert failures == []
 
 
+class WatchedKubernetes(FakeKubernetes):
+    """One that tells other threads when it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        self.asked.set()
+        await super().follow(changed)
+
+
 async def test_the_first_snapshot_has_what_was_read_until_it_is_wanted() -> None:
     """Nobody sees a picture of nothing where the first cluster has answered by the time that one can be made."""
     kubernetes = FakeKubernetes()
@@ -291,62 +302,37 @@ async def test_before_any_answer_the_first_snapshot_says_so() -> None:
         assert (await anext(snapshots)).clusters[0].inventory is None
 
 
-class WatchedKubernetes(FakeKubernetes):
-    """One that tells other threads when reading begins."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun = threading.Event()
-
-    async def follow(self, changed: Callable[[], None]) -> None:
-        self.begun.set()
-        await super().follow(changed)
-
-
-def test_the_thread_publishes_nothing_before_somebody_is_ready_for_it() -> None:
-    ready: Future[None] = Future()
-    published: list[bool] = []
-    failures: list[BaseException] = []
-    arrived, kubernetes = threading.Event(), WatchedKubernetes()
-
-    def publish(_: Snapshot) -> None:
-        published.append(ready.done())
-        arrived.set()
-
-    def build() -> Observatory:
-        return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
-
-    thread = ObservatoryThread(build, publish, failures.append, ready=ready)
-    thread.start()
-    assert kubernetes.begun.wait(PATIENCE_SECONDS)
-    ready.set_result(None)
-    assert arrived.wait(PATIENCE_SECONDS)
-    thread.stop(wait_seconds=PATIENCE_SECONDS)
-    assert all(published)
-    assert failures == []
-
-
-@pytest.mark.parametrize("stopped", [False, True])
-def test_what_never_gets_ready_is_not_waited_for(stopped: bool) -> None:
-    """Whoever is to be ready could not begin, or the console is closed before; that is no failure of the reading."""
-    ready: Future[None] = Future()
-    published: list[Snapshot] = []
-    failures: list[BaseException] = []
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_thread_gets_ready_while_clusters_answer(broken: bool) -> None:
+    """What publishing needs is imported once the clusters were asked; nothing is published before it is there."""
+    events: list[str] = []
+    arrived = threading.Event()
     kubernetes = WatchedKubernetes()
 
     def build() -> Observatory:
+        events.append("built")
         return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
 
-    thread = ObservatoryThread(build, published.append, failures.append, ready=ready)
+    def get_ready() -> None:
+        assert kubernetes.asked.wait(PATIENCE_SECONDS)
+        events.append("ready")
+        if broken:
+            raise ValueError("defect")
+
+    def publish(_: Snapshot) -> None:
+        events.append("published")
+        arrived.set()
+
+    def failed(error: BaseException) -> None:
+        events.append(str(error))
+        arrived.set()
+
+    thread = ObservatoryThread(build, publish, failed, get_ready=get_ready)
     thread.start()
-    assert kubernetes.begun.wait(PATIENCE_SECONDS)
-    if not stopped:
-        ready.cancel()
+    assert arrived.wait(PATIENCE_SECONDS)
     thread.stop(wait_seconds=PATIENCE_SECONDS)
+    assert events[:3] == ["built", "ready", "defect" if broken else "published"]
     assert kubernetes.closed
-    assert (published, failures) == ([], [])
-    # Others may wait for it too.
-    assert ready.cancelled() is not stopped
 
 
 def test_the_thread_tells_why_it_could_not_begin() -> None:
