@@ -123,14 +123,17 @@ class MeshtopApp(ActingApp):
         return self.options.read_only
 
     def on_mount(self) -> None:
-        """Start reading after the first frame is drawn."""
+        """What is done again and again, and what comes once the first frame is drawn."""
         asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
             self.call_after_refresh(self._check_keymap)
         self.call_after_refresh(self._begin_opening)
-        self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
+
+    def on_ready(self) -> None:
+        """Start reading: the first frame is drawn."""
+        self.session.start()
 
     def _check_keymap(self) -> None:
         """Take keys that the settings give away from whom they were, and say which ids and keys there are not.
