@@ -91,9 +91,7 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
         (re.compile(rf"(?i)({_FLAG})([ \t]+)(?!-){_VALUE}"), rf"\1\2{HIDDEN}"),
         # `key: value` and `key=value` on one line of a text.
         (
-            re.compile(
-                rf"(?i)(?<![\w-])(?!--?kubeconfig\b)((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}"
-            ),
+            re.compile(rf"(?i)(?<![\w-])(?!--?kubeconfig\b)((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}"),
             rf"\1{HIDDEN}",
         ),
     )
@@ -102,9 +100,7 @@ def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
 def names_secret(name: str) -> bool:
     """Whether what has this name is a secret: `password`, `clientSecret`; not `secretName`, `tokenFile`."""
     whole, holding, only_naming = _names()
-    return whole.fullmatch(name) is not None or (
-        holding.search(name) is not None and only_naming.search(name) is None
-    )
+    return whole.fullmatch(name) is not None or (holding.search(name) is not None and only_naming.search(name) is None)
 
 
 def leads_to_secret(kind: str, path: str) -> bool:
