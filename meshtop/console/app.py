@@ -128,11 +128,11 @@ class MeshtopApp(ActingApp):
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
             self.call_after_refresh(self._check_keymap)
-        self.call_after_refresh(self._begin_opening)
         self.set_interval(TICK_SECONDS, self._tick)
 
     def on_ready(self) -> None:
-        """Start reading: the first frame is drawn."""
+        """Go where it begins, and start reading: the first frame is drawn."""
+        self._begin_opening()
         self.session.start()
 
     def _check_keymap(self) -> None:
