@@ -157,20 +157,22 @@ class ConsoleSession:
         One processor imports at a time: before they were asked it would only keep their questions waiting. The first
         picture is of what was read by its end, so that no picture of nothing is made and drawn first.
         """
-        from meshtop.actions.attention import AttentionStore, attention_path
-        from meshtop.actions.change_ring import ChangeRing, ring_path
-        from meshtop.views.picture.factory import picture_factory
+        # What is imported is no garbage: to look through it takes as long as a tenth of importing it.
+        with collector_paused():
+            from meshtop.actions.attention import AttentionStore, attention_path
+            from meshtop.actions.change_ring import ChangeRing, ring_path
+            from meshtop.views.picture.factory import picture_factory
 
-        # What this machine remembers is nothing that a recording knows of.
-        if self._options.recording is None:
-            self._attention = AttentionStore(attention_path())
-            self._ring = ChangeRing(ring_path())
-        assert self._settings is not None
-        self._pictures = picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
-        try:
-            self.request.load()
-        except Exception as error:  # noqa: BLE001 - whoever works it out meets it again, and says so
-            log_repeated(_log, "what the screen draws could not be imported", error)
+            # What this machine remembers is nothing that a recording knows of.
+            if self._options.recording is None:
+                self._attention = AttentionStore(attention_path())
+                self._ring = ChangeRing(ring_path())
+            assert self._settings is not None
+            self._pictures = picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
+            try:
+                self.request.load()
+            except Exception as error:  # noqa: BLE001 - whoever works it out meets it again, and says so
+                log_repeated(_log, "what the screen draws could not be imported", error)
 
     def _open(self) -> Observatory:
         recording = self._options.recording
