@@ -48,7 +48,7 @@ ANALYSES: dict[str, set[str]] = {
         "tenancy",
         "traffic",
     },
-    "first frame": {"identity", "inventory", "traffic"},
+    "first frame": set(),
 }
 """The parts of the analysis that each needs; the others come with the view that asks for them."""
 NEVER_LISTED = {
@@ -75,7 +75,6 @@ SCREEN = {
     "rich",
     "textual",
     "typing_extensions",
-    "wcwidth",
     "yaml",
 }
 
@@ -166,7 +165,7 @@ def test_signs_are_drawn_without_tables_of_widths(tmp_path: Path) -> None:
 
 
 def test_only_the_analyses_that_a_command_shows_are_loaded(tmp_path: Path) -> None:
-    """No graph for a list of clusters, nothing for the version, no verdicts for the console's first frame."""
+    """No graph for a list of clusters, nothing for the version, nothing for the console's first frame."""
     with served(Api(groups=ISTIO)) as api:
         path = write_kubeconfig(tmp_path / "config", api.url, {"token": "good"})
         _, listing, modules = loaded(
