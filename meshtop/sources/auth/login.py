@@ -56,13 +56,14 @@ class Login:
         """The server accepted the credentials."""
         self._refusals = 0
 
-    def refuse(self, problem: SourceProblem) -> None:
-        """The server rejected the credentials: `problem` is raised until the next attempt is due."""
+    def refuse(self, problem: SourceProblem) -> SourceProblem:
+        """The server rejected the credentials: `problem`, given back, is raised until the next attempt is due."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
         self._refusals += 1
         self._problem = problem
         self._again_at = self._clock() + pause
         self.credentials = None
+        return problem
 
     def forget(self) -> None:
         """Load again at the next request, as the files may have been corrected."""
@@ -73,7 +74,7 @@ class Login:
 
     async def _load(self, *, refused: bool = False) -> None:
         if self._problem is not None and self._clock() < self._again_at:
-            raise self._problem
+            raise self._problem.kept()
         old = self.credentials
         try:
             credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)
