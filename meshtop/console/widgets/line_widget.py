@@ -54,9 +54,9 @@ class LineWidget(Guarded, Widget):
         self.draw()
 
     def _draw_at_once(self) -> None:
-        """Compute the lines for a size of which the widget is yet to be told: else its first frame were blank."""
+        """Compute the lines for a size of which the widget is yet to be told: else its first frame would be blank."""
         size = self.size
-        if size != self._drawn_size and self.is_mounted:
+        if size and size != self._drawn_size and self.is_mounted:
             self._drawn, self._drawn_size = [], size
             try:
                 self._drawn = self.make_lines(size.width, size.height)
