@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from types import TracebackType
 
 import httpx
 
@@ -27,6 +27,7 @@ _HEADERS = [
     ("Connection", "keep-alive"),
     ("User-Agent", f"meshtop/{__version__}"),
 ]
+_BY_NAME = [(pair[0].lower(), pair) for pair in _HEADERS]
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding"})
 """Fields that httpx writes unless they are given."""
 _log = logging.getLogger("httpx")
@@ -37,28 +38,29 @@ _NOTHING = httpx.ByteStream(b"")
 class Patience:
     """The time that one question has, from its first byte to the answer's last, however many sendings it takes.
 
-    `seconds` is the whole of it; what is spent outside of `running` (a login) does not count.
+    It is a block around what may take time, and raises AnswerTooSlow when none is left; one block may follow another.
+    `seconds` is the whole of it; what is spent outside (a login) does not count.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._left = seconds
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Around what may take time; raises AnswerTooSlow when none is left."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        limit = asyncio.timeout(max(0.0, self._left))
+    async def __aenter__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._limit = asyncio.timeout_at(self._began + max(0.0, self._left))
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left -= asyncio.get_running_loop().time() - self._began
         try:
-            async with limit:
-                yield
+            await self._limit.__aexit__(kind, error, trace)
         except TimeoutError:
-            if limit.expired():
-                raise AnswerTooSlow(self.seconds) from None
-            raise
-        finally:
-            self._left -= clock() - began
+            raise AnswerTooSlow(self.seconds) from None
+        if isinstance(error, TimeoutError) and self._limit.expired():
+            raise AnswerTooSlow(self.seconds) from None
 
 
 class ServerClient:
@@ -94,7 +96,7 @@ class ServerClient:
         """
         given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         names = {name.lower() for name, _ in given}
-        fields = [pair for pair in _HEADERS if pair[0].lower() not in names] + given
+        fields = [pair for name, pair in _BY_NAME if name not in names] + given
         more = {"timeout": silence.as_dict(), **(extensions or {})}
         if self._address is not None and (content or method in ("GET", "HEAD")) and not names & _FRAMING:
             target = self._address.target(url, params)
@@ -175,7 +177,7 @@ class ServerClient:
         """
         limits = httpx.Timeout(silence, connect=min(connect, silence))
         request = self.question(method, url, silence=limits, params=params, headers=headers, content=content)
-        async with Patience(silence * self._limits.answer_patience).running():
+        async with Patience(silence * self._limits.answer_patience):
             return await self.read(await self.open(request, sent=lambda: None, again=True))
 
     async def close(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 from msgspec import Struct
 
+from meshtop.sources.http.answer import Answer, BufferedStream
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
 from meshtop.sources.http.request import requested_server
@@ -101,6 +102,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._closing: set[_Place] = set()
         """Servers that closed a connection after its answer: none is waited for there."""
         self._lender: DirectTransport | None = None
+        self._last_place: tuple[httpx.URL, object, _Place] | None = None
         self._closed = False
 
     def borrow_from(self, lender: DirectTransport) -> None:
@@ -131,7 +133,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         await self._turn(seconds.get("pool"))
         connection: HttpConnection | None = None
         try:
-            place = _place_of(request)
+            place = self._place_for(request)
             if not request.extensions.get(NEW_CONNECTION):
                 connection = self._take_idle(place) or self._borrow(place) or await self._soon_idle(place)
             self._busy[place] += 1
@@ -149,7 +151,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sessions[place] = session
         stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
         extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
-        return httpx.Response(head.status, headers=head.fields, stream=stream, extensions=extensions)
+        return Answer(head.status, head.fields, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -160,6 +162,13 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._open.clear()
         # Sockets are closed in the loop's next turn.
         await asyncio.sleep(0)
+
+    def _place_for(self, request: httpx.Request) -> _Place:
+        url, named = requested_server(request), request.extensions.get(SERVER_NAME)
+        # Nearly all requests go to one server, whose address is the same object in all of them.
+        if self._last_place is None or self._last_place[0] is not url or self._last_place[1] != named:
+            self._last_place = url, named, _place_of(request)
+        return self._last_place[2]
 
     async def _turn(self, seconds: float | None) -> None:
         if not self._turns.locked():
@@ -315,7 +324,14 @@ async def _tunnel(connection: HttpConnection, place: _Place, login: bytes) -> No
     connection.done()
 
 
-class _AnswerStream(httpx.AsyncByteStream):
+def _place_of(request: httpx.Request) -> _Place:
+    url = requested_server(request)
+    host = url.raw_host.decode("ascii")
+    named = request.extensions.get(SERVER_NAME) or host
+    return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
+
+
+class _AnswerStream(BufferedStream):
     """The body of an answer; its connection is given back at the end of it, or when it is closed before."""
 
     def __init__(self, connection: HttpConnection, seconds: float | None, give_back: Callable[[], None]) -> None:
@@ -324,6 +340,15 @@ class _AnswerStream(httpx.AsyncByteStream):
         self._give_back: Callable[[], None] | None = give_back
         if connection.is_read:
             self._end()
+
+    def at_once(self) -> bytes | None:
+        """All of it if it is there, and then the connection is free again."""
+        if self._give_back is None:
+            return b""
+        received = self._connection.read_at_once()
+        if received is not None:
+            self._end()
+        return received
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         connection = self._connection
@@ -378,13 +403,6 @@ class _Moment:
     def end(self) -> None:
         """Nobody waits any more."""
         self._timer.cancel()
-
-
-def _place_of(request: httpx.Request) -> _Place:
-    url = requested_server(request)
-    host = url.raw_host.decode("ascii")
-    named = request.extensions.get(SERVER_NAME) or host
-    return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
 
 
 def _first_of(error: Exception) -> Exception:

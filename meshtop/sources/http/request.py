@@ -7,7 +7,7 @@ Here the server's part is parsed once, and what is asked below it is put togethe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote_plus
 
@@ -62,7 +62,10 @@ def _quoted_before(text: str) -> str:
 
 
 class ServerRequest(httpx.Request):
-    """A request to a server whose address is known already; its whole `url` is made where somebody looks at it."""
+    """A request to a server whose address is known already.
+
+    Its whole `url`, and `headers` that can be looked up and changed, are made where somebody looks at them.
+    """
 
     def __init__(
         self,
@@ -74,20 +77,49 @@ class ServerRequest(httpx.Request):
         content: bytes | None,
         extensions: Mapping[str, object],
     ) -> None:
-        length = [("Content-Length", str(len(content)))] if content else []
         self.server = server
         self.target: str | None = None
         self._whole: httpx.URL | None = None
-        super().__init__(
-            method,
-            server.url,
-            headers=[("Host", server.url.netloc.decode("ascii")), *headers, *length],
-            stream=httpx.ByteStream(content or b""),
-            extensions=dict(extensions),
-        )
-        self.read()
+        self._body = content or b""
+        # As httpx does, before anything is sent: what is not ASCII is no field.
+        self._fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        self._headers: httpx.Headers | None = None
+        super().__init__(method, server.url, stream=httpx.ByteStream(self._body), extensions=dict(extensions))
         self.target = target
-        self._whole = None
+        self._whole = self._headers = None
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self._body
+
+    def read(self) -> bytes:
+        """The body."""
+        return self._body
+
+    async def aread(self) -> bytes:
+        """The body."""
+        return self._body
+
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """Names and values as they are sent."""
+        if self._headers is not None:
+            return self._headers.raw
+        length = [(b"Content-Length", b"%d" % len(self._body))] if self._body else []
+        return [(b"Host", self.server.url.netloc), *self._fields, *length]
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """The same, as httpx gives them."""
+        if self._headers is None:
+            self._headers = httpx.Headers(self.fields)
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: httpx.Headers) -> None:
+        """Other fields, as httpx's own requests can be given."""
+        self._headers = headers
 
     @property
     def url(self) -> httpx.URL:
@@ -120,3 +152,13 @@ def requested_target(request: httpx.Request) -> bytes:
     if isinstance(request, ServerRequest) and request.target is not None:
         return request.target.encode("ascii")
     return request.url.raw_path
+
+
+def requested_fields(request: httpx.Request) -> list[tuple[bytes, bytes]]:
+    """Names and values of a request's fields, as they are sent."""
+    return request.fields if isinstance(request, ServerRequest) else request.headers.raw
+
+
+def names_of_fields(request: httpx.Request) -> Iterable[str]:
+    """The names of a request's fields."""
+    return [name.decode("ascii", "replace") for name, _ in requested_fields(request)]
