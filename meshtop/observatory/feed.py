@@ -513,14 +513,14 @@ class ClusterFeed:
 
     def snapshot(self) -> ClusterSnapshot:
         """The immutable state of this cluster."""
-        inventory = self.kubernetes.inventory()
-        self._heard, self._shown = False, (inventory, self.kubernetes.status.state)
+        inventory, status = self.kubernetes.inventory(), self.kubernetes.status
+        self._heard, self._shown = False, (inventory, status.state)
         return ClusterSnapshot(
             name=self.name,
             context=self._context,
             server=self._server,
             read_only=self._read_only,
-            kubernetes=self._overdue.get("kubernetes") or self.kubernetes.status,
+            kubernetes=self._overdue.get("kubernetes") or status,
             prometheus=self._overdue.get("prometheus") or self._aged(self.prometheus.status),
             kubernetes_cost=self.kubernetes.cost,
             prometheus_cost=self.prometheus.cost,

@@ -18,7 +18,7 @@ _SERVER = re.compile(r"(https?://[a-z0-9.:\[\]-]+)(?:/.*)?")
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)+/?")
 """Paths that stand on the wire as they are: nothing to encode, no segment that leads up, none that is empty."""
 
-_LONGEST_KEPT = 2048
+_LONGEST_KEPT = 6000
 """Characters: a longer query is encoded each time. The others are the same in every cluster and at every refresh."""
 
 
@@ -48,16 +48,16 @@ class ServerAddress(Struct, frozen=True):
             return path
         if any(type(value) not in (str, int) for value in params.values()):
             return None
-        return f"{path}?{'&'.join(f'{_quoted(name)}={_quoted(str(value))}' for name, value in params.items())}"
+        return f"{path}?{'&'.join(f'{form_encoded(name)}={form_encoded(str(value))}' for name, value in params.items())}"
 
 
-def _quoted(text: str) -> str:
+def form_encoded(text: str) -> str:
     """A name or value of a query, encoded as forms are."""
-    return _quoted_before(text) if len(text) <= _LONGEST_KEPT else quote_plus(text)
+    return _encoded_before(text) if len(text) <= _LONGEST_KEPT else quote_plus(text)
 
 
 @lru_cache(maxsize=512)
-def _quoted_before(text: str) -> str:
+def _encoded_before(text: str) -> str:
     return quote_plus(text)
 
 

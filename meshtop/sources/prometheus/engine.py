@@ -12,6 +12,7 @@ from msgspec import Struct
 from meshtop.model.state import State
 from meshtop.sources.http.client import Response
 from meshtop.sources.http.gate import ReadOnlyError
+from meshtop.sources.http.request import form_encoded
 from meshtop.sources.http.transport import Wire
 from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.answers import QueryFailed, error_of, looks_like_page, query_refused
@@ -61,7 +62,7 @@ def _is_too_long(form: Mapping[str, str]) -> bool:
     least = sum(len(name) + len(value) + 2 for name, value in form.items())
     if 3 * least <= LONGEST_GET and all(map(str.isascii, form.values())):
         return False
-    return len(urlencode(form)) > LONGEST_GET
+    return sum(len(form_encoded(text)) + 1 for pair in form.items() for text in pair) - 1 > LONGEST_GET
 
 
 class Meter:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
@@ -45,6 +46,12 @@ def marked(name: str, expression: str) -> str:
 def asked_together(expressions: Mapping[str, str]) -> str:
     """One expression for all of them, by name."""
     return " or ".join(marked(name, one) for name, one in expressions.items())
+
+
+@lru_cache(maxsize=256)
+def _bytes_of(name: str, expression: str) -> int:
+    """The bytes that one expression adds to a request line; the same in every cluster and at every refresh."""
+    return len(quote_plus(f" or {marked(name, expression)}"))
 
 
 class Joining:
@@ -111,7 +118,7 @@ class Joining:
         for name in expressions:
             if name not in small:
                 continue
-            more = len(quote_plus(f" or {marked(name, expressions[name])}"))
+            more = _bytes_of(name, expressions[name])
             if length + more > LONGEST_GET - _REST_BYTES:
                 found.append([])
                 length = 0
@@ -130,6 +137,7 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
     if whole.partial:
         return None
     parts: dict[str, Vector[Sample]] = {name: Vector(notes=whole.notes) for name in names}
+    labels = known.of_one_answer()
     async for some in in_chunks(raws):
         try:
             for raw in some:
@@ -138,7 +146,7 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
                 name, text = _unmarked(bytes(raw.metric))
                 value = float(raw.value[1]) if raw.value is not None else math.nan
                 if math.isfinite(value):
-                    parts[name].items.append(Sample(known.decode(text), value))
+                    parts[name].items.append(Sample(labels(text), value))
                 else:
                     parts[name].dropped += 1
         except ODD_SHAPE:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
 
 from meshtop.model.telemetry import Labels
+from meshtop.sources.problem import NOT_UNDERSTOOD
 
 _decode = msgspec.json.Decoder(Labels).decode
+_LE = b'"le":"'
+_PLAIN = re.compile(rb"[0-9A-Za-z+.-]+")
+"""Bounds that stand in JSON as they are."""
 
 
 class LabelSets:
@@ -33,15 +39,70 @@ class LabelSets:
 
     def decode(self, raw: msgspec.Raw | bytes) -> Labels:
         """The labels of a JSON object. Raises msgspec.MsgspecError if it is invalid."""
-        text = bytes(raw)
-        mark = _mark(text)
-        labels = self._now.get(mark)
-        if labels is None:
-            labels = self._before.get(mark)
+        return self.of_one_answer()(raw)
+
+    def of_one_answer(self) -> Callable[[msgspec.Raw | bytes], Labels]:
+        """`decode` for the series of one answer, which have much in common while they are new."""
+        new = _NewLabels().decode
+
+        def decode(raw: msgspec.Raw | bytes) -> Labels:
+            text = bytes(raw)
+            mark = _mark(text)
+            labels = self._now.get(mark)
             if labels is None:
-                labels = Labels(*map(sys.intern, structs.astuple(_decode(text))))
-            self._now[mark] = labels
-        return labels
+                labels = self._before.get(mark)
+                if labels is None:
+                    labels = new(text)
+                self._now[mark] = labels
+            return labels
+
+        return decode
+
+
+class _NewLabels:
+    """Labels of one answer that nobody has seen before.
+
+    Most of them are buckets, and those of one histogram differ in their bound alone: what else they say is decoded for
+    the first one.
+    """
+
+    def __init__(self) -> None:
+        self._histograms: dict[bytes, Labels | None] = {}
+        """What buckets say but for the bound, by their text without it; None where that does not tell it."""
+        self._bounds: dict[bytes, str | None] = {}
+
+    def decode(self, text: bytes) -> Labels:
+        """Raises msgspec.MsgspecError."""
+        start = text.rfind(_LE)
+        if start >= 0:
+            end = text.find(b'"', start + len(_LE))
+            bound = text[start + len(_LE) : end]
+            without = text[:start] + text[end:]
+            try:
+                histogram, le = self._histograms[without], self._bounds[bound]
+            except KeyError:
+                histogram = self._histograms[without] = _but_for_the_bound(text[:start], text[end + 1 :])
+                le = self._bounds[bound] = sys.intern(bound.decode()) if _PLAIN.fullmatch(bound) else None
+            if histogram is not None and le is not None:
+                return structs.replace(histogram, le=le)
+        return _interned(text)
+
+
+def _interned(text: bytes) -> Labels:
+    return Labels(*map(sys.intern, structs.astuple(_decode(text))))
+
+
+def _but_for_the_bound(head: bytes, tail: bytes) -> Labels | None:
+    """The labels before and after a bound; None where it may belong to something else than the series."""
+    if head.rfind(b"{") or b"{" in tail:
+        return None
+    text = head[:-1] + tail if head.endswith(b",") else head + tail.removeprefix(b",")
+    try:
+        labels = _interned(text)
+    except NOT_UNDERSTOOD:
+        return None
+    # With another bound before it, the whole text says which one counts.
+    return None if labels.le else labels
 
 
 def _mark(text: bytes) -> int:
