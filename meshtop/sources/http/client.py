@@ -14,7 +14,7 @@ from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
 from meshtop.sources.http.direct import NEW_CONNECTION
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
-from meshtop.sources.http.request import ServerAddress, ServerRequest
+from meshtop.sources.http.request import Fields, ServerAddress, ServerRequest
 
 Response = httpx.Response
 """An answer. Other rooms name it from here, because only this one knows the library."""
@@ -27,9 +27,10 @@ _HEADERS = [
     ("Connection", "keep-alive"),
     ("User-Agent", f"meshtop/{__version__}"),
 ]
-_BY_NAME = [(pair[0].lower(), pair) for pair in _HEADERS]
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding"})
 """Fields that httpx writes unless they are given."""
+_MOST_KEPT = 8
+"""So many sets of fields are kept; with a new login others take their place."""
 _log = logging.getLogger("httpx")
 """The log of requests, under the name that it has where httpx's own client writes it."""
 _NOTHING = httpx.ByteStream(b"")
@@ -63,6 +64,12 @@ class Patience:
             raise AnswerTooSlow(self.seconds) from None
 
 
+def _with_ours(given: tuple[tuple[str, str], ...]) -> Fields:
+    """The fields that are sent where these are given."""
+    names = {name.lower() for name, _ in given}
+    return Fields.of([*(pair for pair in _HEADERS if pair[0].lower() not in names), *given])
+
+
 class ServerClient:
     """An HTTP client of one server.
 
@@ -77,6 +84,8 @@ class ServerClient:
         self._in_flight = BytesInFlight(limits.in_flight_bytes)
         self._transport = OneServerTransport(transport, Origin.of(server))
         self._address = ServerAddress.of(server)
+        self._fields: dict[tuple[tuple[str, str], ...], Fields] = {}
+        """What is sent for the fields that are given: for nearly all questions the same ones."""
         self._closed = False
 
     def question(
@@ -94,11 +103,15 @@ class ServerClient:
 
         Raises httpx.InvalidURL.
         """
-        given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
-        names = {name.lower() for name, _ in given}
-        fields = [pair for name, pair in _BY_NAME if name not in names] + given
+        given = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+        if given not in self._fields:
+            if len(self._fields) >= _MOST_KEPT:
+                self._fields.clear()
+            self._fields[given] = _with_ours(given)
+        fields = self._fields[given]
         more = {"timeout": silence.as_dict(), **(extensions or {})}
-        if self._address is not None and (content or method in ("GET", "HEAD")) and not names & _FRAMING:
+        framed = not fields.names.isdisjoint(_FRAMING)
+        if self._address is not None and (content or method in ("GET", "HEAD")) and not framed:
             target = self._address.target(url, params)
             if target is not None:
                 return ServerRequest(method, self._address, target, headers=fields, content=content, extensions=more)
@@ -108,11 +121,11 @@ class ServerClient:
             method,
             address,
             params=dict(params) if params and "?" in url else None,
-            headers=fields,
+            headers=list(fields.sent),
             content=content,
             extensions=more,
         )
-        if request.url.userinfo and "authorization" not in names:
+        if request.url.userinfo and "authorization" not in fields.names:
             next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
         return request
 

@@ -20,6 +20,7 @@ from meshtop.sources.http.origin import PORTS
 from meshtop.sources.http.request import requested_server
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
+_IN_NUMBERS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
 _NEXT_ADDRESS_SECONDS = 0.25
 """How long one address of a host may take before the next one is tried too (RFC 8305, section 8)."""
 _LATE_SECONDS = 0.5
@@ -280,8 +281,10 @@ class DirectTransport(httpx.AsyncBaseTransport):
         try:
             async with limit:
                 first = self._proxy or place
+                # An address in numbers is the only one: no race of several need be begun.
+                delay = None if _IN_NUMBERS.fullmatch(first.host) else _NEXT_ADDRESS_SECONDS
                 _, connection = await loop.create_connection(
-                    HttpConnection, first.host, first.port, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS
+                    HttpConnection, first.host, first.port, happy_eyeballs_delay=delay
                 )
                 self._open.add(connection)
                 if place.secure and self._proxy is not None:

@@ -287,17 +287,22 @@ class HttpConnection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         while self._body is None:
-            rest = self._head_rest
-            rest += data
-            found = _HEAD_END.search(rest, self._scanned)
-            if (found.start() if found else len(rest)) > _HEAD_BYTES:
+            # Nearly all heads come whole, and need no second place.
+            came: bytes | bytearray = data
+            if self._head_rest:
+                self._head_rest += data
+                came = self._head_rest
+            found = _HEAD_END.search(came, self._scanned)
+            if (found.start() if found else len(came)) > _HEAD_BYTES:
                 raise httpx.RemoteProtocolError("the head of the answer is too long")
             if found is None:
-                self._scanned = max(0, len(rest) - 2)
+                self._scanned = max(0, len(came) - 2)
+                if came is data:
+                    self._head_rest += data
                 return
-            head = parse_head(bytes(rest[: found.start()]).removesuffix(b"\r"))
-            data = bytes(rest[found.end() :])
-            rest.clear()
+            head = parse_head(bytes(came[: found.start()]).removesuffix(b"\r"))
+            data = bytes(came[found.end() :])
+            self._head_rest.clear()
             self._scanned = 0
             if 100 <= head.status < 200 and head.status != 101:
                 if not data:

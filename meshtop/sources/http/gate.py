@@ -28,7 +28,7 @@ def is_read(method: str, path: str, headers: Iterable[str] | None = None) -> boo
     protocol or method by header. The only POSTs are the access reviews about oneself. `path` is the request's
     path below the API server's base, `headers` the names of its headers.
     """
-    if headers is not None and any(name.lower() in _OVERRIDES for name in headers):
+    if headers is not None and not _OVERRIDES.isdisjoint(map(str.lower, headers)):
         return False
     verb = method.upper()
     if verb in ("GET", "HEAD"):

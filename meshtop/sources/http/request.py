@@ -27,6 +27,7 @@ class ServerAddress(Struct, frozen=True):
 
     text: str
     url: httpx.URL
+    netloc: bytes
 
     @classmethod
     def of(cls, server: str) -> ServerAddress | None:
@@ -35,9 +36,10 @@ class ServerAddress(Struct, frozen=True):
         if found is None:
             return None
         try:
-            return cls(found[1], httpx.URL(found[1]))
+            url = httpx.URL(found[1])
         except httpx.InvalidURL:
             return None
+        return cls(found[1], url, url.netloc)
 
     def target(self, address: str, params: Mapping[str, str | int] | None) -> str | None:
         """What is asked of the server, as httpx would write it; None where only httpx knows how."""
@@ -61,6 +63,20 @@ def _encoded_before(text: str) -> str:
     return quote_plus(text)
 
 
+class Fields(Struct, frozen=True):
+    """Fields of requests, which are the same in nearly all of them: as they are sent, and their names in lower case."""
+
+    sent: tuple[tuple[bytes, bytes], ...]
+    names: frozenset[str]
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Fields:
+        """Fields by name and value. Raises UnicodeEncodeError, as httpx does, for what is not ASCII."""
+        found = tuple(pairs)
+        sent = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in found)
+        return cls(sent, frozenset(name.lower() for name, _ in found))
+
+
 class ServerRequest(httpx.Request):
     """A request to a server whose address is known already.
 
@@ -73,7 +89,7 @@ class ServerRequest(httpx.Request):
         server: ServerAddress,
         target: str,
         *,
-        headers: Sequence[tuple[str, str]],
+        headers: Fields | Sequence[tuple[str, str]],
         content: bytes | None,
         extensions: Mapping[str, object],
     ) -> None:
@@ -81,8 +97,7 @@ class ServerRequest(httpx.Request):
         self.target: str | None = None
         self._whole: httpx.URL | None = None
         self._body = content or b""
-        # As httpx does, before anything is sent: what is not ASCII is no field.
-        self._fields = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]
+        self._fields = headers if isinstance(headers, Fields) else Fields.of(headers)
         self._headers: httpx.Headers | None = None
         super().__init__(method, server.url, stream=httpx.ByteStream(self._body), extensions=dict(extensions))
         self.target = target
@@ -107,7 +122,12 @@ class ServerRequest(httpx.Request):
         if self._headers is not None:
             return self._headers.raw
         length = [(b"Content-Length", b"%d" % len(self._body))] if self._body else []
-        return [(b"Host", self.server.url.netloc), *self._fields, *length]
+        return [(b"Host", self.server.netloc), *self._fields.sent, *length]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of all that were given, in lower case."""
+        return self._fields.names if self._headers is None else [name.lower() for name in self._headers]
 
     @property
     def headers(self) -> httpx.Headers:
@@ -160,5 +180,5 @@ def requested_fields(request: httpx.Request) -> list[tuple[bytes, bytes]]:
 
 
 def names_of_fields(request: httpx.Request) -> Iterable[str]:
-    """The names of a request's fields."""
-    return [name.decode("ascii", "replace") for name, _ in requested_fields(request)]
+    """The names of a request's fields, but for those about its server and the length of its body."""
+    return request.names if isinstance(request, ServerRequest) else request.headers
