@@ -23,7 +23,7 @@ class BufferedStream(httpx.AsyncByteStream):
         return None
 
 
-class Answer(httpx.Response):
+class HttpAnswer(httpx.Response):
     """An answer with the fields of its head as they came; `headers` is made of them where somebody asks for it.
 
     With a `body` it was read and decompressed, and what its fields say of how it was sent is left out.
@@ -88,10 +88,10 @@ class Answer(httpx.Response):
 
 def field_of(response: httpx.Response, name: bytes) -> str:
     """One field of an answer by its name in lower case; "" where it has none."""
-    found = response.first_look(name) if isinstance(response, Answer) else None
+    found = response.first_look(name) if isinstance(response, HttpAnswer) else None
     return response.headers.get(name.decode("ascii"), "") if found is None else found
 
 
 def sent_fields(response: httpx.Response) -> list[tuple[bytes, bytes]]:
     """The fields of an answer's head as they came."""
-    return response.sent_fields if isinstance(response, Answer) else response.headers.raw
+    return response.sent_fields if isinstance(response, HttpAnswer) else response.headers.raw

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from meshtop.sources.http.answer import Answer, BufferedStream, field_of, sent_fields
+from meshtop.sources.http.answer import BufferedStream, HttpAnswer, field_of, sent_fields
 
 _PIECE = 1024 * 1024
 """The most bytes that are decompressed between two breaths of the event loop: a few milliseconds."""
@@ -125,7 +125,7 @@ async def read_whole(response: httpx.Response, *, most_bytes: int, in_flight: By
             body = b"".join(chunks)
     finally:
         in_flight.held -= size
-    return Answer(response.status_code, sent_fields(response), body=body, request=response.request)
+    return HttpAnswer(response.status_code, sent_fields(response), body=body, request=response.request)
 
 
 def _at_once(response: httpx.Response, most_bytes: int) -> bytes | None:

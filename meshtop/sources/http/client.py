@@ -14,7 +14,7 @@ from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
 from meshtop.sources.http.direct import NEW_CONNECTION
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
-from meshtop.sources.http.request import Fields, ServerAddress, ServerRequest
+from meshtop.sources.http.request import RequestFields, ServerAddress, ServerRequest
 
 Response = httpx.Response
 """An answer. Other rooms name it from here, because only this one knows the library."""
@@ -64,10 +64,10 @@ class Patience:
             raise AnswerTooSlow(self.seconds) from None
 
 
-def _with_ours(given: tuple[tuple[str, str], ...]) -> Fields:
+def _with_ours(given: tuple[tuple[str, str], ...]) -> RequestFields:
     """The fields that are sent where these are given."""
     names = {name.lower() for name, _ in given}
-    return Fields.of([*(pair for pair in _HEADERS if pair[0].lower() not in names), *given])
+    return RequestFields.of([*(pair for pair in _HEADERS if pair[0].lower() not in names), *given])
 
 
 class ServerClient:
@@ -84,7 +84,7 @@ class ServerClient:
         self._in_flight = BytesInFlight(limits.in_flight_bytes)
         self._transport = OneServerTransport(transport, Origin.of(server))
         self._address = ServerAddress.of(server)
-        self._fields: dict[tuple[tuple[str, str], ...], Fields] = {}
+        self._fields: dict[tuple[tuple[str, str], ...], RequestFields] = {}
         """What is sent for the fields that are given: for nearly all questions the same ones."""
         self._closed = False
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 from msgspec import Struct
 
-from meshtop.sources.http.answer import Answer, BufferedStream
+from meshtop.sources.http.answer import BufferedStream, HttpAnswer
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
 from meshtop.sources.http.request import requested_server
@@ -152,7 +152,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sessions[place] = session
         stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
         extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
-        return Answer(head.status, head.fields, stream=stream, extensions=extensions)
+        return HttpAnswer(head.status, head.fields, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -63,14 +63,18 @@ def _encoded_before(text: str) -> str:
     return quote_plus(text)
 
 
-class Fields(Struct, frozen=True):
-    """Fields of requests, which are the same in nearly all of them: as they are sent, and their names in lower case."""
+class RequestFields(Struct, frozen=True):
+    """Fields of requests, the same in nearly all of them: as they are sent, and their names in lower case."""
 
     sent: tuple[tuple[bytes, bytes], ...]
     names: frozenset[str]
 
+    def __repr__(self) -> str:
+        # A login is among the values.
+        return f"RequestFields({', '.join(sorted(self.names))})"
+
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> Fields:
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> RequestFields:
         """Fields by name and value. Raises UnicodeEncodeError, as httpx does, for what is not ASCII."""
         found = tuple(pairs)
         sent = tuple((name.encode("ascii"), value.encode("ascii")) for name, value in found)
@@ -89,7 +93,7 @@ class ServerRequest(httpx.Request):
         server: ServerAddress,
         target: str,
         *,
-        headers: Fields | Sequence[tuple[str, str]],
+        headers: RequestFields | Sequence[tuple[str, str]],
         content: bytes | None,
         extensions: Mapping[str, object],
     ) -> None:
@@ -97,7 +101,7 @@ class ServerRequest(httpx.Request):
         self.target: str | None = None
         self._whole: httpx.URL | None = None
         self._body = content or b""
-        self._fields = headers if isinstance(headers, Fields) else Fields.of(headers)
+        self._fields = headers if isinstance(headers, RequestFields) else RequestFields.of(headers)
         self._headers: httpx.Headers | None = None
         super().__init__(method, server.url, stream=httpx.ByteStream(self._body), extensions=dict(extensions))
         self.target = target

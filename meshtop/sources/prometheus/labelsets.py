@@ -78,11 +78,11 @@ class _NewLabels:
             end = text.find(b'"', start + len(_LE))
             bound = text[start + len(_LE) : end]
             without = text[:start] + text[end:]
-            try:
-                histogram, le = self._histograms[without], self._bounds[bound]
-            except KeyError:
-                histogram = self._histograms[without] = _but_for_the_bound(text[:start], text[end + 1 :])
-                le = self._bounds[bound] = sys.intern(bound.decode()) if _PLAIN.fullmatch(bound) else None
+            if without not in self._histograms:
+                self._histograms[without] = _but_for_the_bound(text[:start], text[end + 1 :])
+            if bound not in self._bounds:
+                self._bounds[bound] = sys.intern(bound.decode()) if _PLAIN.fullmatch(bound) else None
+            histogram, le = self._histograms[without], self._bounds[bound]
             if histogram is not None and le is not None:
                 return structs.replace(histogram, le=le)
         return _interned(text)
