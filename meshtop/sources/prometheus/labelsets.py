@@ -67,8 +67,8 @@ class _NewLabels:
     """
 
     def __init__(self) -> None:
-        self._histograms: dict[bytes, Labels | None] = {}
-        """What buckets say but for the bound, by their text without it; None where that does not tell it."""
+        self._histograms: dict[tuple[int, bytes], Labels | None] = {}
+        """What buckets say but for the bound, by where it was and the text without it; None where that is not told."""
         self._bounds: dict[bytes, str | None] = {}
 
     def decode(self, text: bytes) -> Labels:
@@ -77,12 +77,12 @@ class _NewLabels:
         if start >= 0:
             end = text.find(b'"', start + len(_LE))
             bound = text[start + len(_LE) : end]
-            without = text[:start] + text[end:]
-            if without not in self._histograms:
-                self._histograms[without] = _but_for_the_bound(text[:start], text[end + 1 :])
+            histogram_of = start, text[:start] + text[end:]
+            if histogram_of not in self._histograms:
+                self._histograms[histogram_of] = _but_for_the_bound(text[:start], text[end + 1 :])
             if bound not in self._bounds:
                 self._bounds[bound] = sys.intern(bound.decode()) if _PLAIN.fullmatch(bound) else None
-            histogram, le = self._histograms[without], self._bounds[bound]
+            histogram, le = self._histograms[histogram_of], self._bounds[bound]
             if histogram is not None and le is not None:
                 return structs.replace(histogram, le=le)
         return _interned(text)
