@@ -50,7 +50,9 @@ class ServerAddress(Struct, frozen=True):
             return path
         if any(type(value) not in (str, int) for value in params.values()):
             return None
-        return f"{path}?{'&'.join(f'{form_encoded(name)}={form_encoded(str(value))}' for name, value in params.items())}"
+        return (
+            f"{path}?{'&'.join(f'{form_encoded(name)}={form_encoded(str(value))}' for name, value in params.items())}"
+        )
 
 
 def form_encoded(text: str) -> str:
