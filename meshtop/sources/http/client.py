@@ -46,6 +46,8 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._left = seconds
+        self._began = 0.0
+        self._limit: asyncio.Timeout | None = None
 
     async def __aenter__(self) -> None:
         self._began = asyncio.get_running_loop().time()
@@ -56,11 +58,14 @@ class Patience:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._left -= asyncio.get_running_loop().time() - self._began
+        # It knows its task, and an error that the task keeps knows this: neither is to find itself here.
+        limit, self._limit = self._limit, None
+        assert limit is not None
         try:
-            await self._limit.__aexit__(kind, error, trace)
+            await limit.__aexit__(kind, error, trace)
         except TimeoutError:
             raise AnswerTooSlow(self.seconds) from None
-        if isinstance(error, TimeoutError) and self._limit.expired():
+        if isinstance(error, TimeoutError) and limit.expired():
             raise AnswerTooSlow(self.seconds) from None
 
 

@@ -6,10 +6,12 @@ import asyncio
 import base64
 import collections
 import contextlib
+import ipaddress
 import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 
 import httpx
 from msgspec import Struct
@@ -20,7 +22,6 @@ from meshtop.sources.http.origin import PORTS
 from meshtop.sources.http.request import requested_server
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
-_IN_NUMBERS = re.compile(r"[0-9.]+|[0-9a-f:.]*:[0-9a-f:.]*")
 _NEXT_ADDRESS_SECONDS = 0.25
 """How long one address of a host may take before the next one is tried too (RFC 8305, section 8)."""
 _LATE_SECONDS = 0.5
@@ -281,8 +282,8 @@ class DirectTransport(httpx.AsyncBaseTransport):
         try:
             async with limit:
                 first = self._proxy or place
-                # An address in numbers is the only one: no race of several need be begun.
-                delay = None if _IN_NUMBERS.fullmatch(first.host) else _NEXT_ADDRESS_SECONDS
+                # An address has no next one; racing for one leaves cycles of tasks and tracebacks behind.
+                delay = None if _is_address(first.host) else _NEXT_ADDRESS_SECONDS
                 _, connection = await loop.create_connection(
                     HttpConnection, first.host, first.port, happy_eyeballs_delay=delay
                 )
@@ -325,13 +326,6 @@ async def _tunnel(connection: HttpConnection, place: _Place, login: bytes) -> No
         said = head.reason.decode("ascii", "replace")
         raise httpx.ProxyError(f"the proxy answers {head.status} {said}".rstrip())
     connection.done()
-
-
-def _place_of(request: httpx.Request) -> _Place:
-    url = requested_server(request)
-    host = url.raw_host.decode("ascii")
-    named = request.extensions.get(SERVER_NAME) or host
-    return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
 
 
 class _AnswerStream(BufferedStream):
@@ -406,6 +400,23 @@ class _Moment:
     def end(self) -> None:
         """Nobody waits any more."""
         self._timer.cancel()
+
+
+def _place_of(request: httpx.Request) -> _Place:
+    url = requested_server(request)
+    host = url.raw_host.decode("ascii")
+    named = request.extensions.get(SERVER_NAME) or host
+    return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
+
+
+@lru_cache(maxsize=512)
+def _is_address(host: str) -> bool:
+    """Whether a host is given by its address, and not by a name that may have several."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _first_of(error: Exception) -> Exception:
