@@ -496,8 +496,10 @@ class Picture:
             self.thresholds,
             memory,
             states=self.telemetry_states,
-            edges_to=lambda where: edges_to.get(where, []),
-            edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
+            edges_to=lambda where: edges_to.get(where, ()),
+            edges_from=(lambda where: [*edges_from.get(where, ()), *through.get(where, ())])
+            if through
+            else (lambda where: edges_from.get(where, ())),
             courses=lambda: courses,
             asked_of=lambda where: requests_to(where, edges_to.get(where, ())),
         )

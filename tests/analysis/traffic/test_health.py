@@ -13,7 +13,7 @@ from meshtop.analysis.traffic.health import (
     workload_health,
     worst,
 )
-from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
+from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Remembered, forget
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -96,7 +96,7 @@ def test_the_reason_says_the_numbers() -> None:
 
 
 def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
 
     def at(seconds: float, failed: int, requests: int = 1000) -> Health:
         return edge_health(few(failed, requests), HealthJudge(at=1000.0 + seconds, said=said))
@@ -114,7 +114,7 @@ def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
 
 def test_what_nobody_asked_about_for_an_hour_is_forgotten_whenever_it_is_looked_for() -> None:
     """It is freed now and then only; no verdict rests on it before that."""
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
 
     def at(seconds: float, failed: int) -> Health:
         return edge_health(few(failed, 1000), HealthJudge(at=seconds, said=said))
@@ -130,13 +130,13 @@ def test_what_nobody_asked_about_for_an_hour_is_forgotten_whenever_it_is_looked_
 
 
 def test_what_is_well_again_at_once_is_held_for_a_while() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
     assert edge_health(few(50, 100), HealthJudge(at=0.0, said=said)).status is FAILING
     assert edge_health(few(0, 100), HealthJudge(at=15.0, said=said)).status is HEALTHY, "nothing fails any more"
 
 
 def test_from_failing_to_well_by_way_of_degraded() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
     assert edge_health(few(500, 1000), HealthJudge(at=0.0, said=said)).status is FAILING
     assert edge_health(few(60, 1000), HealthJudge(at=60.0, said=said)).status is FAILING
     assert edge_health(few(8, 1000), HealthJudge(at=300.0, said=said)).status is DEGRADED
