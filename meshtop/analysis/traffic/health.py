@@ -286,9 +286,9 @@ def _counted(protocol: str, codes: Mapping[str, float], judge: HealthJudge) -> C
     rate = sum(codes.values())
     if rate <= 0:
         return CallsCounted(codes, (), None)
+    # Tens of thousands of calls come through here at a refresh: one look a code, by texts whose hashes are known.
     kinds = judge.kinds_of(protocol)
-    # By what it is: how much in all, and the code that is the largest part of it.
-    parts: dict[str, tuple[float, float, str, FailureKind]] = {}
+    failures: dict[str, tuple[FailureKind, float, float, str]] = {}
     for code, part in codes.items():
         if part <= 0:
             continue
@@ -298,12 +298,13 @@ def _counted(protocol: str, codes: Mapping[str, float], judge: HealthJudge) -> C
             kind = kinds[code] = _kind_of(protocol, code, judge.thresholds)
         if kind is None:
             continue
-        if kind.what in parts:
-            whole, most, example, _ = parts[kind.what]
-            parts[kind.what] = (whole + part, *max((most, example), (part, code)), kind)
+        what = kind.what
+        if what in failures:
+            _, whole, most, example = failures[what]
+            failures[what] = (kind, whole + part, *max((most, example), (part, code)))
         else:
-            parts[kind.what] = (part, part, code, kind)
-    proofs = tuple([judge.proof(part, rate, kind, code) for part, _, code, kind in parts.values()])
+            failures[what] = (kind, part, part, code)
+    proofs = [judge.proof(part, rate, kind, code) for kind, part, _, code in failures.values()] if failures else ()
     return CallsCounted(codes, proofs, _verdict_of(proofs, protocol, codes, rate, judge))
 
 
@@ -322,24 +323,25 @@ def _verdict_of(
     proofs: Sequence[Proof], protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge
 ) -> Health:
     """The worst of what is proven, and doubt where too many requests have no code, at `rate` per second in all."""
-    proven = [proof for proof in proofs if proof.status is not HealthStatus.HEALTHY]
-    untold = codes.get("", 0.0) / rate
+    status, worst_yet = HealthStatus.HEALTHY, SEVERITY[HealthStatus.HEALTHY]
+    for proof in proofs:
+        severity = SEVERITY[proof.status]
+        if severity > worst_yet:
+            status, worst_yet = proof.status, severity
     told: Health | None = None
-    if proven:
-        status = max([proof.status for proof in proven], key=_severity) if len(proven) > 1 else proven[0].status
-        told = LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha))
+    if status is not HealthStatus.HEALTHY:
+        told = LateHealth(status, partial(_told_of_codes, proofs, protocol, judge.thresholds.alpha))
+    untold = codes[""] / rate if "" in codes else 0.0
     if untold > UNKNOWN_THAT_MATTERS:
         doubt = LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate))
         return doubt if told is None else worst([told, doubt])
     return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol)) if told is None else told
 
 
-_severity = SEVERITY.__getitem__
-
-
-def _told_of_codes(proven: Sequence[Proof], protocol: str, alpha: float) -> tuple[str, ...]:
-    """A sentence for each kind of failure, the worst first: what it is, and the code that it mostly came with."""
+def _told_of_codes(proofs: Sequence[Proof], protocol: str, alpha: float) -> tuple[str, ...]:
+    """A sentence for each proven kind of failure, the worst first: what it is, and the code that it mostly came with."""
     told: list[str] = []
+    proven = [proof for proof in proofs if proof.status is not HealthStatus.HEALTHY]
     for counted in sorted(proven, key=lambda one: -SEVERITY[one.status]):
         mostly = "" if counted.code == NO_RESPONSE else f" (mostly {code_meaning(protocol, counted.code)})"
         told.extend(_told(counted, alpha, mostly))

@@ -414,9 +414,11 @@ class Picture:
             for edge in self.edges
         )
 
-    def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
+    def edges_to_service(self, cluster: str, hosts: Sequence[str]) -> Sequence[Edge]:
         """The edges to a service in a cluster, by any of its hosts."""
         by_host = self._edges_to_host
+        if len(hosts) == 1:
+            return by_host.get((cluster, hosts[0].lower()), ())
         return [edge for host in hosts for edge in by_host.get((cluster, host.lower()), ())]
 
     def edges_leaving(self, cluster: str) -> list[Edge]:

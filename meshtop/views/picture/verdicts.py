@@ -15,7 +15,6 @@ from meshtop.analysis.traffic.health import (
     inbound_verdicts,
     outbound_verdicts,
     verdict_with_calls,
-    workload_health,
 )
 from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Remembered, forget
 from meshtop.analysis.traffic.silence import Silence
@@ -119,7 +118,9 @@ class Verdicts:
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
         """The health of what a cluster answers for these hosts."""
-        return workload_health(readiness, edges, (), self._judge, self._states, cluster, question=(cluster, hosts))
+        asked = (cluster, hosts)
+        calls = inbound_verdicts(edges, self._judge, asked)
+        return verdict_with_calls(readiness, calls, self._judge, self._states, (cluster,), None, asked)
 
     def group(self, workloads: Iterable[Workload]) -> Health:
         """The health of these workloads together."""
