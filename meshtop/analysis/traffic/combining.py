@@ -43,7 +43,7 @@ _errors_of = lru_cache(64)(_Errors)
 Counts = dict[str, float]
 
 
-class Counted(Struct, frozen=True):
+class Counted(Struct, frozen=True, gc=False):
     """The sums of an edge and its rates by code and by flag; code "" means an unknown outcome."""
 
     sums: Sums

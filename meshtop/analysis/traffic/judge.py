@@ -67,7 +67,7 @@ class Proof(Struct, frozen=True, gc=False):
         return self.failed / self.total if self.total > 0 else 0.0
 
 
-class CallsCounted(Struct, frozen=True):
+class CallsCounted(Struct, frozen=True, gc=False):
     """What the codes of calls prove by themselves, and the verdict where all of that stands; None without calls."""
 
     codes: Mapping[str, float]

@@ -56,6 +56,7 @@ _FACTS: Key[MeshFacts] = Key("mesh facts")
 _FACTS_SEEN: Key[MeshFacts] = Key("mesh facts with what telemetry tells")
 _MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
+_BY_PLACE: Key[dict[tuple[str, str | None], list[Workload]]] = Key("workloads by place")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
 _COUNTER: Key[EdgeCounter] = Key("counter of edges")
@@ -304,6 +305,10 @@ class Picture:
 
     @cached_property
     def _workloads_by_place(self) -> dict[tuple[str, str | None], list[Workload]]:
+        inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory))
+        return self.memory.get_or_make(_BY_PLACE, inputs, self._find_places)
+
+    def _find_places(self) -> dict[tuple[str, str | None], list[Workload]]:
         places: dict[tuple[str, str | None], list[Workload]] = {}
         for workload in self.workloads:
             places.setdefault((workload.cluster, None), []).append(workload)
@@ -389,7 +394,7 @@ class Picture:
 
     @cached_property
     def _edges_through(self) -> dict[WorkloadId, list[Edge]]:
-        by_hop = _grouped((hop, edge) for edge in in_turns(self.edges) for hop in edge.hops)
+        by_hop = _grouped((hop, edge) for edge in in_turns(self.edges) if edge.hops for hop in edge.hops)
         if not by_hop:
             return {}
         return {where: by_hop[hop] for where in self._waypoints if (hop := "/".join(where)) in by_hop}
