@@ -206,7 +206,13 @@ def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Ha
     asked = (edges, side, question)
     if len(edges) == 1 and edges[0].protocol != "tcp":
         only = edges[0]
-        verdict = _verdict(_counted_once(only.protocol, only.codes, judge), only.protocol, judge, asked)
+        known = judge.counted
+        counted = None if known is None else known.get(id(only.codes))
+        if counted is None:
+            counted = _counted(only.protocol, only.codes, judge)
+            if known is not None:
+                known[id(only.codes)] = counted
+        verdict = _verdict(counted, only.protocol, judge, asked)
         return () if verdict is None else (verdict,)
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
@@ -268,17 +274,6 @@ def _of_flows(edges: Sequence[Edge], judge: HealthJudge, asked: _Asked) -> Healt
 def _moves(edge: Edge) -> bool:
     sums = edge.sums
     return bool(sums.sent or sums.received or sums.connections)
-
-
-def _counted_once(protocol: str, codes: Mapping[str, float], judge: HealthJudge) -> CallsCounted:
-    """As `_counted`, for the codes of one edge, which several are judged by: counted once."""
-    known = judge.counted
-    if known is None:
-        return _counted(protocol, codes, judge)
-    counted = known.get(id(codes))
-    if counted is None:
-        counted = known[id(codes)] = _counted(protocol, codes, judge)
-    return counted
 
 
 def _counted(protocol: str, codes: Mapping[str, float], judge: HealthJudge) -> CallsCounted:

@@ -101,8 +101,10 @@ class Verdicts:
     def of(self, where: _WorkloadId, readiness: Health) -> Health:
         """The health of what telemetry knows by this name, and whose probe says so."""
         give_way()
-        outbound = outbound_verdicts(self._edges_from(where), self._judge, where)
-        return self._with_calls(where, readiness, (*self._inbound(where), *outbound))
+        calls, leaving = self._inbound(where), self._edges_from(where)
+        if leaving:
+            calls = (*calls, *outbound_verdicts(leaving, self._judge, where))
+        return self._with_calls(where, readiness, calls)
 
     def _inbound(self, where: _WorkloadId) -> Sequence[Health]:
         """The verdicts on what a workload is asked, which several questions about it rest on."""
