@@ -124,7 +124,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     vector: Vector[Sample] = Vector()
     raws = open_series(body, vector)
     sets = LabelSets() if known is None else known
-    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
+    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.in_order(), math.isfinite
     async for some in in_chunks(raws):
         for raw in some:
             try:
