@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
@@ -23,6 +22,18 @@ class _Order:
         self.halves = array("q")
         self.marks: list[int] = []
         self.sets: list[Labels] = []
+
+    def add(self, half: int, mark: int, labels: Labels) -> None:
+        """One more series."""
+        self.halves.append(half)
+        self.marks.append(mark)
+        self.sets.append(labels)
+
+    def first(self, count: int) -> _Order:
+        """So many of its series, as another order."""
+        some = _Order()
+        some.halves, some.marks, some.sets = self.halves[:count], self.marks[:count], self.sets[:count]
+        return some
 
 
 _NO_ORDER = _Order()
@@ -54,51 +65,81 @@ class LabelSets:
     def decode(self, raw: msgspec.Raw | bytes) -> Labels:
         """The labels of a JSON object. Raises msgspec.MsgspecError if it is invalid."""
         text = bytes(raw)
-        return self._marked(_mark(text), text)
+        return self.marked(_mark(text), text)
 
-    def in_order(self) -> Callable[[msgspec.Raw | bytes], Labels]:
-        """As `decode`, for the series of one answer in their order.
+    def in_order(self) -> LabelsInOrder:
+        """Decodes the labels of one answer, from its first series to its last."""
+        return LabelsInOrder(self)
 
-        Where a series stands in the place that it had, in the last answer that began with the same one, the first half
-        of its mark tells that: another one has the same there once in 10^19 times.
-        """
-        order, before, at = _Order(), _NO_ORDER, 0
-        halves, marks, sets = before.halves, before.marks, before.sets
+    def order_after(self, mark: int) -> _Order:
+        """The series of the last answer that began with the one of this mark; none where there was no such answer."""
+        return self._orders.get(mark) or self._orders_before.get(mark) or _NO_ORDER
 
-        def decode(raw: msgspec.Raw | bytes) -> Labels:
-            nonlocal halves, marks, sets, at
-            text = bytes(raw)
-            half = hash(text)
-            if at < len(halves) and halves[at] == half:
-                mark, labels = marks[at], sets[at]
-                self._now[mark] = labels
-                at += 1
-            else:
-                mark = _mark(text)
-                labels = self._marked(mark, text)
-                if not order.marks:
-                    # It is the first.
-                    before = self._orders.get(mark) or self._orders_before.get(mark) or _NO_ORDER
-                    halves, marks, sets = before.halves, before.marks, before.sets
-                    self._orders[mark] = order
-                    at = 1
-                elif at + 1 < len(marks) and marks[at + 1] == mark:
-                    # The one that stood here is gone; else this one is new, and that one may still come.
-                    at += 2
-            order.halves.append(half)
-            order.marks.append(mark)
-            order.sets.append(labels)
-            return labels
+    def keep(self, order: _Order) -> None:
+        """The series of an answer were these."""
+        if order.marks:
+            self._orders[order.marks[0]] = order
+            self._now.update(zip(order.marks, order.sets, strict=True))
 
-        return decode
-
-    def _marked(self, mark: int, text: bytes) -> Labels:
+    def marked(self, mark: int, text: bytes) -> Labels:
+        """The labels of a text of this mark. Raises msgspec.MsgspecError if it is invalid."""
         labels = self._now.get(mark)
         if labels is None:
             labels = self._before.get(mark)
             if labels is None:
                 labels = Labels(*map(sys.intern, structs.astuple(_decode(text))))
             self._now[mark] = labels
+        return labels
+
+
+class LabelsInOrder:
+    """Decodes the labels of one answer, whose series mostly come in the order of the last one that began alike.
+
+    Where a series stands in the place that it had there, the first half of its mark tells that: another one has the
+    same there once in 10^19 times.
+    """
+
+    def __init__(self, sets: LabelSets) -> None:
+        self._known = sets
+        self._before = _NO_ORDER
+        self._halves, self._sets = _NO_ORDER.halves, _NO_ORDER.sets
+        self._at = 0
+        self._own: _Order | None = None
+        """What is not in that order: from the first series on that has another place."""
+
+    def decode(self, raw: msgspec.Raw | bytes) -> Labels:
+        """The labels of the next series. Raises msgspec.MsgspecError if they are invalid."""
+        text = bytes(raw)
+        half = hash(text)
+        at = self._at
+        if at < len(self._halves) and self._halves[at] == half:
+            self._at = at + 1
+            if self._own is not None:
+                self._own.add(half, self._before.marks[at], self._sets[at])
+            return self._sets[at]
+        return self._elsewhere(half, text)
+
+    def end(self) -> None:
+        """There are no more series."""
+        order = self._own
+        if order is None:
+            order = self._before if self._at == len(self._halves) else self._before.first(self._at)
+        self._known.keep(order)
+
+    def _elsewhere(self, half: int, text: bytes) -> Labels:
+        mark, at = _mark(text), self._at
+        labels = self._known.marked(mark, text)
+        if not at and self._own is None:
+            before = self._known.order_after(mark)
+            if before.marks:
+                self._before, self._halves, self._sets, self._at = before, before.halves, before.sets, 1
+                return labels
+        if self._own is None:
+            self._own = self._before.first(at)
+        self._own.add(half, mark, labels)
+        if at + 1 < len(self._halves) and self._before.marks[at + 1] == mark:
+            # The one that stood here is gone; else this one is new, and that one may still come.
+            self._at = at + 2
         return labels
 
 
