@@ -98,7 +98,8 @@ def calls_health(
         verdict = Health(HealthStatus.IDLE, ("no requests in this window",))
     if not states:
         return verdict
-    return _with_doubt(verdict, {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}, states)
+    clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)}
+    return _with_doubt(verdict, clusters - {""}, states)
 
 
 def workload_health(
@@ -334,7 +335,7 @@ def _verdict_of(
 
 
 def _told_of_codes(proofs: Sequence[Proof], protocol: str, alpha: float) -> tuple[str, ...]:
-    """A sentence for each proven kind of failure, the worst first: what it is, and the code that it mostly came with."""
+    """A sentence for each proven kind of failure, the worst first: what it is, and the code that most came with."""
     told: list[str] = []
     proven = [proof for proof in proofs if proof.status is not HealthStatus.HEALTHY]
     for counted in sorted(proven, key=lambda one: -SEVERITY[one.status]):

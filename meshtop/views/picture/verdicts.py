@@ -114,9 +114,7 @@ class Verdicts:
         return found
 
     def _with_calls(self, where: _WorkloadId, readiness: Health, calls: Sequence[Health]) -> Health:
-        return verdict_with_calls(
-            readiness, calls, self._judge, self._states, (where[0],), self._lately(where), where
-        )
+        return verdict_with_calls(readiness, calls, self._judge, self._states, (where[0],), self._lately(where), where)
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
         """The health of what a cluster answers for these hosts."""

@@ -68,7 +68,7 @@ def test_ten_thousand_sets_that_never_come_again_are_not_kept() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=1, max_size=6))
 def test_labels_in_whatever_order_are_those_of_their_texts(refreshes: list[list[int]]) -> None:
-    """Answers go on in the order of the last one that began alike, with other series in between, without some, or not."""
+    """Series come in the order of the last answer that began alike, with others in between, without some, or not."""
     in_order, one_by_one = LabelSets(), LabelSets()
     for refresh in refreshes:
         for sets in (in_order, one_by_one):
