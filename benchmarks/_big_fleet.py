@@ -23,6 +23,7 @@ NAMESPACES = 20
 NODES = 10
 REFRESH_SECONDS = 5.0
 _CODES = (("200", "-"), ("404", "-"), ("503", "UF"))
+_WELL = (("200", "-"), ("404", "-"), ("302", "-"))
 
 
 def name_of(number: int) -> str:
@@ -72,12 +73,16 @@ def _meta(name: str, namespace: str, labels: dict[str, str] | None = None, owner
     return Meta(name=name, namespace=namespace, uid=f"{namespace}-{name}", labels=labels or {}, owner=owner)
 
 
-def answer(cluster: str, turn: int) -> bytes:
-    """A Prometheus' answer with 2,000 series, whose values differ from turn to turn, and whose order does not."""
+def answer(cluster: str, turn: int, *, failing_one_in: int = 1) -> bytes:
+    """A Prometheus' answer with 2,000 series, whose values differ from turn to turn, and whose order does not.
+
+    One of so many calls fails, a third of its requests.
+    """
     result = []
     for number in range(SERIES):
         edge, code = divmod(number, len(_CODES))
         reporter, pair = ("source", "destination")[edge % 2], edge // 2
+        codes = _WELL if pair % failing_one_in else _CODES
         caller, called = pair % 97, pair % SERVICES
         name, namespace = name_of(called), f"team-{called % NAMESPACES:02}"
         result.append(
@@ -96,8 +101,8 @@ def answer(cluster: str, turn: int) -> bytes:
                     "destination_service_name": name,
                     "destination_service_namespace": namespace,
                     "request_protocol": "http",
-                    "response_code": _CODES[code][0],
-                    "response_flags": _CODES[code][1],
+                    "response_code": codes[code][0],
+                    "response_flags": codes[code][1],
                     "connection_security_policy": "mutual_tls" if reporter == "destination" else "unknown",
                 },
                 "value": [1_700_000_000.0, str((0.1 + number * 7 % 89) * (1 + turn / 1000))],
@@ -109,14 +114,14 @@ def answer(cluster: str, turn: int) -> bytes:
 class Fleet:
     """The inventories, which stand still, and two turns of answers, which the refreshes alternate between."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, failing_one_in: int = 1) -> None:
         self.names = [f"cluster-{n:02}" for n in range(CLUSTERS)]
         self.inventories = [inventory(n) for n in range(CLUSTERS)]
         # In files, as they would come from sockets: what a program holds of them is what is measured.
         self._folder = tempfile.TemporaryDirectory(prefix="meshtop-answers-")
         for turn in range(2):
             for name in self.names:
-                self._answer(name, turn).write_bytes(answer(name, turn))
+                self._answer(name, turn).write_bytes(answer(name, turn, failing_one_in=failing_one_in))
         self.labels = {name: LabelSets() for name in self.names}
         self.turn = 0
 

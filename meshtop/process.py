@@ -45,7 +45,9 @@ _AT_MOST_EVERY_SECONDS = 60.0
 _UNTOUCHED_SECONDS = 300.0
 """The same where nobody touched the console in between: no screen was closed, and pictures are no cycles."""
 _SHARE = 200.0
-"""A full collection is followed by so many times its own length without one: half a per cent of a core at most."""
+"""A full collection is followed by so many times its CPU time without one: half a per cent of a core at most."""
+_LATE_ENOUGH_SECONDS = 20.0
+"""So late it no longer waits for who makes thousands of objects: on a busy machine somebody always does."""
 _give_back_holes: Callable[[int], object] | None = None
 """glibc's `malloc_trim`, for half a millisecond: the system takes back whole pages on which nothing lives."""
 _lock = threading.Lock()
@@ -164,13 +166,14 @@ def raise_open_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def collect_all() -> bool:
+def collect_all(*, though_busy: bool = False) -> bool:
     """Free all cycles of dead objects, also those that were moved out of the collector's sight; then hide the rest.
 
-    Nothing happens, and the answer is False, while somebody makes thousands of objects.
+    Nothing happens, and the answer is False, while somebody makes thousands of objects, unless it is done
+    `though_busy`: these are looked through too, and none of them is garbage.
     """
     with _lock:
-        if _depth:
+        if _depth and not though_busy:
             return False
         gc.unfreeze()
         gc.collect()
@@ -184,12 +187,19 @@ class IdleCollector:
     """Runs full collections while nobody presses a key.
 
     The thresholds of `prepare` never let one run by itself, and screens that were closed are cycles: without it they
-    pile up. `clock` gives seconds that only grow; `collect` tells whether it could do it.
+    pile up. `clock` gives seconds that only grow, `spent` those of CPU of this thread; `collect` does it, also though
+    somebody is busy if it is told so, and tells whether it could.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, collect: Callable[[], bool] = collect_all) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        collect: Callable[..., bool] = collect_all,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._clock = clock
         self._collect = collect
+        self._spent = spent
         self._touched = self._due = clock()
         self._untouched_due = self._due
         self._woken: float | None = None
@@ -214,10 +224,10 @@ class IdleCollector:
             # Nobody waited for it before somebody came.
             late = now - max(self._due, self._woken)
         quiet = min((seconds for after, seconds in _IMPATIENCE if late >= after), default=QUIET_SECONDS)
-        if now - self._touched < quiet or not self._collect():
+        began = self._spent()
+        if now - self._touched < quiet or not self._collect(though_busy=late >= _LATE_ENOUGH_SECONDS):
             return False
-        collected = self._clock()
-        took = collected - now
+        collected, took = self._clock(), self._spent() - began
         self._due = collected + max(_AT_MOST_EVERY_SECONDS, took * _SHARE)
         self._untouched_due = max(self._due, collected + _UNTOUCHED_SECONDS)
         self._woken = None

@@ -6,6 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
+from typing import Self
 
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.model.state import State
@@ -44,6 +45,16 @@ class SourceProblem(MeshtopError):
         """Note that the login failed before the server was asked anything."""
         self.unasked = self.unsent = True
         self.exit_code = Exit.UNREACHABLE
+
+    def kept(self) -> Self:
+        """This failure as something to keep, without the frames in which it was raised, and those of its causes.
+
+        They hold whatever was under way, such as an answer of megabytes, and often the failure itself: a cycle, which
+        stays until the collector comes. One that is raised again and again would hold more frames each time.
+        """
+        for error in causes(self):
+            error.__traceback__ = None
+        return self
 
 
 NOT_UNDERSTOOD: tuple[type[Exception], ...] = (ValueError, RecursionError, OverflowError)

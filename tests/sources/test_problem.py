@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from meshtop.sources.problem import UNSENDABLE, error_text, root_cause, sendable
+from meshtop.model.state import State
+from meshtop.sources.problem import UNSENDABLE, SourceProblem, error_text, root_cause, sendable
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,32 @@ def test_other_words_are_one_line() -> None:
 @pytest.mark.parametrize(("value", "good"), [("a b", True), ("", True), ("a\n", False), ("a\x00", False), ("é", False)])
 def test_what_a_header_can_carry(value: str, good: bool) -> None:
     assert sendable(value) is good
+
+
+def test_what_is_kept_of_a_failure_holds_no_frame_of_its_own_or_of_its_causes() -> None:
+    def ask() -> None:
+        try:
+            raise TimeoutError
+        except TimeoutError as error:
+            raise SourceProblem(State.UNREACHABLE, "c1 does not answer.") from error
+
+    with pytest.raises(SourceProblem) as raised:
+        ask()
+    problem = raised.value.kept()
+    assert problem is raised.value
+    assert isinstance(problem.__cause__, TimeoutError)
+    assert problem.__traceback__ is problem.__cause__.__traceback__ is None
+
+
+def test_a_kept_failure_that_is_raised_again_and_again_does_not_grow() -> None:
+    problem = SourceProblem(State.DENIED, "c1 does not accept the login of ana.")
+    frames = []
+    for _ in range(3):
+        try:
+            raise problem.kept()
+        except SourceProblem as again:
+            trace, count = again.__traceback__, 0
+            while trace is not None:
+                trace, count = trace.tb_next, count + 1
+            frames.append(count)
+    assert frames == [1, 1, 1]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from textual import events
@@ -27,6 +27,15 @@ PATIENCE_SECONDS = 1.0
 """Whoever works on a key for longer does not hold up the next one."""
 NEVER_HELD = frozenset({"ctrl+c", "ctrl+z", "ctrl+l"})
 InputDispatch = Callable[[events.Event], Awaitable[None]]
+
+
+class _Baton(NamedTuple):
+    """What follows a key, for the last `rounds` times, along a path; `done` is called at its end."""
+
+    number: int
+    path: tuple[DOMNode, ...]
+    rounds: int
+    done: Callable[[], object]
 
 
 class KeyOrder:
@@ -89,24 +98,22 @@ class KeyOrder:
     def _target(self) -> DOMNode:
         return self._mesh_app.focused or (self._mesh_app.screen if self._mesh_app.screen_stack else self._mesh_app)
 
-    def _follow(self, number: int, target: DOMNode, rounds: int, done: Callable[[], None]) -> None:
+    def _follow(self, number: int, target: DOMNode, rounds: int, done: Callable[[], object]) -> None:
         """Send the baton from a widget up to the app, and then from what has the keyboard by then."""
-        path = list(target.ancestors_with_self)
+        self._mesh_app.call_later(self._go, _Baton(number, tuple(target.ancestors_with_self), rounds, done), 0)
 
-        async def go(step: int) -> None:
-            while step < len(path):
-                if path[step].call_later(go, step + 1):
-                    return
-                step += 1
-            if rounds == ROUNDS - HANDLED + 1:
-                self._is_handled(number)
-            if rounds > 1 and self._under_way == number:
-                self._follow(number, self._target(), rounds - 1, done)
-            else:
-                done()
-                await self._finish(number)
-
-        self._mesh_app.call_later(go, 0)
+    async def _go(self, baton: _Baton, step: int) -> None:
+        while step < len(baton.path):
+            if baton.path[step].call_later(self._go, baton, step + 1):
+                return
+            step += 1
+        if baton.rounds == ROUNDS - HANDLED + 1:
+            self._is_handled(baton.number)
+        if baton.rounds > 1 and self._under_way == baton.number:
+            self._follow(baton.number, self._target(), baton.rounds - 1, baton.done)
+        else:
+            baton.done()
+            await self._finish(baton.number)
 
     def _is_handled(self, number: int) -> None:
         if self._under_way == number and self._handled is not None and not self._handled.done():

@@ -74,6 +74,9 @@ class ThinDriver(WatchfulDriver, LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         draw_on_stdout(self)
         self._is_watched = False
+        self._is_on = False
+        """Whether the terminal is in this program's modes, and its threads read and write."""
+        self._starts_again = False
 
     def process_message(self, message: Message) -> None:
         """Hand a key to the loop, in the thread that has read it; whoever computes stands aside at once."""
@@ -88,7 +91,32 @@ class ThinDriver(WatchfulDriver, LinuxDriver):
     def start_application_mode(self) -> None:
         """Start using the terminal, and handle signals."""
         super().start_application_mode()
+        self._is_on = True
         end_on_signals(loop_of(self), cast(FrameKeeper, app_of(self)).end)
         if not self._is_watched:
             self._is_watched = True
             hang_up_with(self.fileno)
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was."""
+        self._is_on = False
+        super().stop_application_mode()
+
+    def resume_application_mode(self) -> None:
+        """Go on after a stop (SIGCONT); one by SIGSTOP came unannounced, so that everything still runs.
+
+        Textual would start a second thread that reads keys and a second one that writes, and take the modes of its own
+        for those of the terminal before it. This is called by a signal, maybe amid a write; the loop does the rest.
+        """
+        if not self._is_on:
+            super().resume_application_mode()
+        elif not self._starts_again:
+            self._starts_again = True
+            loop_of(self).call_soon_threadsafe(self._start_again)
+
+    def _start_again(self) -> None:
+        """Whoever had the terminal meanwhile, such as a shell, may have left it in other modes, and another screen."""
+        self._starts_again = False
+        if self._is_on:
+            self.suspend_application_mode()
+            super().resume_application_mode()

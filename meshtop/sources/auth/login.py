@@ -73,7 +73,7 @@ class Login:
 
     async def _load(self, *, refused: bool = False) -> None:
         if self._problem is not None and self._clock() < self._again_at:
-            raise self._problem
+            raise self._problem.kept()
         old = self.credentials
         try:
             credentials = await load_credentials(self._ref, limit_seconds=self._limit_seconds, ask=self._ask)

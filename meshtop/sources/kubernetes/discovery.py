@@ -108,7 +108,7 @@ async def discover(
                 if problem.state is State.UNREACHABLE or problem.code == 401:
                     raise
                 if problem.code != 404:
-                    unsure[group.name, version.version] = problem
+                    unsure[group.name, version.version] = problem.kept()
     # Only the aggregated form is all of it in one answer, and so what its tag is about.
     if file is not None and not found.groups and not unsure and (tag := response.headers.get("ETag")):
         file.keep(tag, ((group, plural, versions) for (group, plural), versions in served.items()))

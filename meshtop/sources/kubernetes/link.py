@@ -118,7 +118,7 @@ class ServerLink:
         try:
             response = await self.connection.request("GET", "/version")
         except SourceProblem as problem:
-            self.problem = problem
+            self.problem = problem.kept()
             return False
         if response.status_code >= 500:
             self.problem = response_problem(response, cluster=self.connection.name, what="its version", verb="tell")

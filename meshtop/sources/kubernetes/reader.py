@@ -196,7 +196,7 @@ class KindReader:
         return max(self._link.pace.pause(failures), problem.retry_after or 0.0)
 
     def _failed(self, problem: SourceProblem) -> None:
-        self.problem = problem
+        self.problem = problem.kept()
         if problem.code in (403, 404):
             self.clear()
         if problem.code == 403:

@@ -372,7 +372,7 @@ class KubernetesSource:
         try:
             found = await discover(self._connection, file=self._discovery_file)
         except SourceProblem as problem:
-            self._discovery_problem = problem
+            self._discovery_problem = problem.kept()
             if problem.state is State.UNREACHABLE or problem.code == 401:
                 self._link.suspect_connection()
             return False

@@ -141,7 +141,7 @@ class TraceReader:
                 turn=self._link.listing,
             )
         except SourceProblem as problem:
-            return problem
+            return problem.kept()
         return [one for one in listing.objects if one is not None]
 
 

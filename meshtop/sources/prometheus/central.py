@@ -162,7 +162,7 @@ class CentralTelemetry:
                     window_seconds=window_seconds,
                 )
         except QueryFailed as failure:
-            self.status = failed_status(failure, self.status, self.engine.url)
+            self.status = failed_status(failure.kept(), self.status, self.engine.url)
         self.cost = Cost(
             seconds=time.perf_counter() - began,
             requests=self.engine.meter.requests - requests,

@@ -98,7 +98,7 @@ class QueryCollector(Generic[Item]):
             if failure.too_much and traffic:
                 await self._by_reporter(name, collected)
             else:
-                collected.failure = failure
+                collected.failure = failure.kept()
         return collected
 
     async def _piece(self, name: str, narrow: Sequence[Matcher]) -> Vector[Item]:
@@ -142,7 +142,7 @@ class QueryCollector(Generic[Item]):
             return
         except QueryFailed as failure:
             if not failure.too_much or not namespaces or (not whole and len(namespaces) == 1):
-                collected.failure = collected.failure or failure
+                collected.failure = collected.failure or failure.kept()
                 return
         half = (len(namespaces) + 1) // 2
         for some in (namespaces[:half], namespaces[half:]):
@@ -201,7 +201,7 @@ class JoinedCollector(Generic[Item]):
             self._joining.keep_apart(clock())
             if failure.state in (State.UNREACHABLE, State.DENIED) and clock() - began < LATE_SECONDS:
                 # It is not the question that failed: nobody would answer a shorter one. One that took long might be.
-                return {name: Collected(failure=failure) for name in expressions}
+                return {name: Collected(failure=failure.kept()) for name in expressions}
             return None
         if parts is None:
             self._joining.keep_apart(clock())

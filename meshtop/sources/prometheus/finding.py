@@ -187,7 +187,7 @@ async def _probe(engine: Engine) -> int | QueryFailed:
     try:
         vector = await decode_scalars(await engine.query(PROBE), "")
     except QueryFailed as problem:
-        return problem
+        return problem.kept()
     return 1 if vector.items else 0
 
 

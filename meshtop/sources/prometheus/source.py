@@ -108,7 +108,7 @@ class PrometheusSource(SeriesReader):
             engine = await self._ready(services, all_listed)
             await self._read(engine, services, window_seconds, at)
         except QueryFailed as failure:
-            self.status = failed_status(failure, self.status, self._engine.url if self._engine else None)
+            self.status = failed_status(failure.kept(), self.status, self._engine.url if self._engine else None)
             if failure.state is not State.DENIED:
                 self._forget_engine()
         self.cost = Cost(

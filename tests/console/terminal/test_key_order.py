@@ -19,6 +19,7 @@ from meshtop.console.terminal.key_order import KeyOrder
 from meshtop.console.widgets.help_screen import HelpScreen
 from tests.console.screens.test_screens import settled
 from tests.console.stage import StillApp, busy_world, stage
+from tests.garbage import left_behind, places
 from tests.patience import PATIENCE_SECONDS
 
 
@@ -137,3 +138,14 @@ async def test_keys_typed_into_a_line_arrive_in_order() -> None:
         await settled(pilot)
         await at_once(pilot, "2/the quick brown fox 0123456789")
         assert app.screen.query_one(Input).value == "the quick brown fox 0123456789"
+
+
+async def test_a_key_leaves_nothing_of_its_own_for_the_collector() -> None:
+    """Somebody who types for hours would leave a cycle of five parts a key."""
+    app = stage(busy_world())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settled(pilot)
+        await at_once(pilot, "2jj")
+        with left_behind() as garbage:
+            await at_once(pilot, "jkjk")
+    assert not {place for place in places(garbage) if place.startswith("KeyOrder")}

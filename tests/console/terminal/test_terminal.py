@@ -177,6 +177,24 @@ def test_suspended_and_resumed_it_draws_everything_again(diff: str) -> None:
         assert program.end() == 0
 
 
+def test_stopped_from_outside_and_continued_it_reads_keys_once_and_gives_the_terminal_back() -> None:
+    """SIGSTOP cannot be told before: each SIGCONT after one began another reader of the same keys."""
+    with running() as program:
+        tasks = Path("/proc", str(program.process.pid), "task")
+        before = len(list(tasks.iterdir())) if tasks.exists() else 0
+        for _ in range(3):
+            program.process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, program.process.pid, os.WSTOPPED | os.WNOWAIT)
+            mark = len(program.written)
+            program.process.send_signal(signal.SIGCONT)
+            again = program.wait_for(lambda text: "[?1049h" in text and "storefront" in text and "quit" in text, mark)
+            assert again.count("[?1049h") == 1
+        assert before == 0 or len(list(tasks.iterdir())) <= before
+        program.press("q")
+        assert program.end() == 0
+        assert termios.tcgetattr(program.slave)[:4] == program.before[:4]
+
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*?\b(?:3[0-7]|4[0-7]|9[0-7]|10[0-7]|[34]8;[25];[0-9;]+)[0-9;]*m")
 
 

@@ -15,7 +15,9 @@ from werkzeug import Response
 from meshtop.analysis.traffic.metrics import TRAFFIC
 from meshtop.model.state import State
 from meshtop.settings.schema import PrometheusSettings
+from meshtop.sources.problem import SourceProblem
 from meshtop.sources.prometheus.source import PrometheusSource
+from tests.garbage import left_behind, places
 from tests.sources.prometheus.fake import NOW, FakePrometheus, refusal, series, state_of, vector
 
 GOOD = vector(series("2", reporter="source", source_workload="web"))
@@ -189,6 +191,18 @@ async def test_a_slow_engine_is_unreachable_after_the_time_limit(black_hole: str
     assert "does not answer in time" in (source.status.error or "")
     assert "--timeout" in (source.status.remedy or "")
     await source.close()
+
+
+async def test_an_engine_that_stays_silent_leaves_nothing_for_the_collector(black_hole: str) -> None:
+    """A busy cluster fails again and again: tens of megabytes of frames and answers waited for a full collection."""
+    settings = PrometheusSettings(url=black_hole)
+    source = PrometheusSource(cluster="east", connection=None, settings=settings, timeout=0.2)
+    await source.refresh((), window_seconds=300)
+    with left_behind() as garbage:
+        await source.refresh((), window_seconds=300)
+    await source.close()
+    assert not [one for one in garbage if isinstance(one, SourceProblem)]
+    assert not {place for place in places(garbage) if not place.startswith("test_")}
 
 
 async def test_nobody_listening_is_unreachable() -> None:
