@@ -118,11 +118,10 @@ def workload_health(
     traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
     which needs no window to fill; `question` tells it from others in the judge's memory.
     """
-    calls = [
-        *inbound_verdicts(inbound, judge, question),
-        *outbound_verdicts(outbound, judge, question),
-    ]
-    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound} - {""}
+    calls = inbound_verdicts(inbound, judge, question)
+    if outbound:
+        calls = [*calls, *outbound_verdicts(outbound, judge, question)]
+    clusters = (cluster,) if cluster else {e.destination.cluster for e in inbound} - {""}
     return verdict_with_calls(readiness, calls, judge, states, clusters, lately, question)
 
 

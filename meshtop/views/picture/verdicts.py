@@ -15,6 +15,7 @@ from meshtop.analysis.traffic.health import (
     inbound_verdicts,
     outbound_verdicts,
     verdict_with_calls,
+    workload_health,
 )
 from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Remembered, forget
 from meshtop.analysis.traffic.silence import Silence
@@ -118,9 +119,7 @@ class Verdicts:
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
         """The health of what a cluster answers for these hosts."""
-        asked = (cluster, hosts)
-        calls = inbound_verdicts(edges, self._judge, asked)
-        return verdict_with_calls(readiness, calls, self._judge, self._states, (cluster,), None, asked)
+        return workload_health(readiness, edges, (), self._judge, self._states, cluster, question=(cluster, hosts))
 
     def group(self, workloads: Iterable[Workload]) -> Health:
         """The health of these workloads together."""
