@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from pathlib import Path
 
 from meshtop.model.kube import Container, Controller, Inventory, KindStatus, Meta, Namespace, Node, Owner, Pod, Service
@@ -158,8 +158,10 @@ class FleetObservatory:
         self._pause = pause_seconds
         self.schedule = Schedule(refresh_seconds=REFRESH_SECONDS, window_seconds=300.0, moment=None)
 
-    async def follow(self) -> AsyncGenerator[Snapshot, None]:
-        """Snapshots without end."""
+    async def follow(self, ready: Awaitable[object] | None = None) -> AsyncGenerator[Snapshot, None]:
+        """Snapshots without end, as soon as what is done with them can be done."""
+        if ready is not None:
+            await ready
         while True:
             yield await self._fleet.refresh()
             await asyncio.sleep(self._pause)

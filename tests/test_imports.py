@@ -48,7 +48,7 @@ ANALYSES: dict[str, set[str]] = {
         "tenancy",
         "traffic",
     },
-    "first frame": {"identity", "inventory", "traffic"},
+    "first frame": set(),
 }
 """The parts of the analysis that each needs; the others come with the view that asks for them."""
 NEVER_LISTED = {
@@ -75,7 +75,6 @@ SCREEN = {
     "rich",
     "textual",
     "typing_extensions",
-    "wcwidth",
     "yaml",
 }
 
@@ -159,8 +158,14 @@ def test_the_consoles_first_frame(tmp_path: Path) -> None:
     assert packages(tmp_path, FIRST_FRAME) <= SCREEN
 
 
+def test_signs_are_drawn_without_tables_of_widths(tmp_path: Path) -> None:
+    """Nor for the first frame, nor for the first cluster: whatever is drawn by itself is a cell each."""
+    drawn = 'from meshtop.model.text import cut, graphemes\ncut("12 · 5 …", 4), [*graphemes("· …")]'
+    assert packages(tmp_path, WATCHED + drawn) == {"meshtop"}
+
+
 def test_only_the_analyses_that_a_command_shows_are_loaded(tmp_path: Path) -> None:
-    """No graph for a list of clusters, nothing for the version, no verdicts for the console's first frame."""
+    """No graph for a list of clusters, nothing for the version, nothing for the console's first frame."""
     with served(Api(groups=ISTIO)) as api:
         path = write_kubeconfig(tmp_path / "config", api.url, {"token": "good"})
         _, listing, modules = loaded(

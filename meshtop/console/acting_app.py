@@ -6,7 +6,6 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
 from meshtop.console.desk.journaling import JournalRead, JournalWatch, clusters_at_hand, last_shift
 from meshtop.console.places import ACTION, JOURNAL, SCREENS, load_screen
 from meshtop.console.replay import NOT_OF_A_RECORDING, Replay
@@ -19,6 +18,7 @@ from meshtop.model.errors import Exit
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
+    from meshtop.console.desk.incident_file import IncidentWritten
     from meshtop.console.desk.journaling import JournalRow
     from meshtop.console.scope import Scope
     from meshtop.views.picture.picture import Picture
@@ -84,6 +84,9 @@ class ActingApp(Shell):
 
     def action_incident(self) -> None:
         """Write a page about what is wrong, in the background; the bottom line says where it is."""
+        # Here, as the first frame does without.
+        from meshtop.console.desk.incident_file import IncidentWritten, incident_folders, write_incident
+
         picture = self.picture
         if self.is_web or picture is None:
             where = "In a browser no page is written, as it would be on the server: meshtop incident writes one."

@@ -20,7 +20,6 @@ from meshtop.console.desk.journaling import JournalWatch
 from meshtop.console.desk.remembered import ConsoleMemory, ConsoleState
 from meshtop.console.desk.rights import Rights
 from meshtop.console.graph_look import GraphLook
-from meshtop.console.handover import hand_over
 from meshtop.console.leaving import LeavingPicture
 from meshtop.console.navigation import Navigation
 from meshtop.console.places import (
@@ -124,14 +123,17 @@ class MeshtopApp(ActingApp):
         return self.options.read_only
 
     def on_mount(self) -> None:
-        """Start reading after the first frame is drawn."""
+        """What is done again and again, and what comes once the first frame is drawn."""
         asyncio.get_running_loop().set_default_executor(ForgetfulExecutor(thread_name_prefix="worker"))
         if self.options.keymap:
             self.set_keymap(self.options.keymap)
             self.call_after_refresh(self._check_keymap)
-        self.call_after_refresh(self._begin_opening)
-        self.call_after_refresh(self.session.start)
         self.set_interval(TICK_SECONDS, self._tick)
+
+    def on_ready(self) -> None:
+        """Go where it begins, and start reading: the first frame is drawn."""
+        self._begin_opening()
+        self.session.start()
 
     def _check_keymap(self) -> None:
         """Take keys that the settings give away from whom they were, and say which ids and keys there are not.
@@ -250,6 +252,9 @@ class MeshtopApp(ActingApp):
 
     async def action_hand_over(self) -> None:
         """Give the terminal to k9s or kubectl until that ends."""
+        # Here, as the first frame does without.
+        from meshtop.console.handover import hand_over
+
         if said := await hand_over(self, self, self.options.kubeconfig):
             self._say(said, Tone.DEGRADED)
 

@@ -16,6 +16,7 @@ from meshtop.views.frame.filter import FilterError
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
+    from meshtop.views.frame.view import AnyView
     from meshtop.views.picture.picture import Picture
 
 _log = logging.getLogger(__name__)
@@ -67,33 +68,47 @@ class PictureRequest(Struct, frozen=True, kw_only=True):
         drawn = (drawn[0] for drawn in (self.table, self.tree) if drawn is not None)
         return any(asked_for(kind).findings for kind in (*drawn, *(kind for kind, _ in self.details)))
 
+    def load(self) -> None:
+        """Import what computing it needs, without computing anything."""
+        self._work()
+
     def prepare(self, picture: Picture) -> None:
         """Compute everything requested, cached in the picture; a filter that is invalid for a kind is ignored."""
-        from meshtop.views.frame.detail import detail
-        from meshtop.views.frame.registry import view
-
-        work: list[Callable[[], object]] = [partial(view(kind).all_items, picture) for kind in self.kinds]
-        if self.table is not None:
-            kind, query = self.table
-            work.append(partial(view(kind).items, picture, query))
-        if self.tree is not None:
-            kind, query = self.tree
-            work.append(lambda: view(kind).in_scope(picture, picture.resolved(query)))
-        work += [partial(detail, picture, kind, key) for kind, key in self.details]
-        if self.cockpit is not None:
-            from meshtop.views.reports.cockpit import cockpit
-
-            work.append(partial(cockpit, picture, self.cockpit))
-        if self.attention is not None:
-            from meshtop.views.reports.attention.view import attention
-
-            work.append(partial(attention, picture, self.attention))
-            # Its last lines are what changed.
-            work.append(partial(view("changes").all_items, picture))
-        for one in work:
+        for one in self._work():
             try:
-                one()
+                one(picture)
             except FilterError:
                 continue
             except Exception as error:  # noqa: BLE001 - the screen that draws it meets it again, and says so
                 log_repeated(_log, "what the screen draws could not be prepared", error)
+
+    def _work(self) -> list[Callable[[Picture], object]]:
+        """The pieces that are computed of a picture."""
+        from meshtop.views.frame.detail import detail
+        from meshtop.views.frame.registry import view
+
+        work: list[Callable[[Picture], object]] = [view(kind).all_items for kind in self.kinds]
+        if self.table is not None:
+            work.append(partial(_rows_of, view(self.table[0]), self.table[1]))
+        if self.tree is not None:
+            work.append(partial(_scope_of, view(self.tree[0]), self.tree[1]))
+        work += [partial(detail, kind=kind, key=key) for kind, key in self.details]
+        if self.cockpit is not None:
+            from meshtop.views.reports.cockpit import cockpit
+
+            work.append(partial(cockpit, key=self.cockpit))
+        if self.attention is not None:
+            from meshtop.views.reports.attention.view import attention
+
+            work.append(partial(attention, query=self.attention))
+            # Its last lines are what changed.
+            work.append(view("changes").all_items)
+        return work
+
+
+def _rows_of(shown: AnyView, query: Query, picture: Picture) -> object:
+    return shown.items(picture, query)
+
+
+def _scope_of(shown: AnyView, query: Query, picture: Picture) -> object:
+    return shown.in_scope(picture, picture.resolved(query))

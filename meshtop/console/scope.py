@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
 from meshtop.model.numbers import age
-from meshtop.model.snapshot import Snapshot
 from meshtop.model.state import State
 from meshtop.views.frame.table import Tone
 from meshtop.views.picture.query import Place, Query
+
+if TYPE_CHECKING:
+    from meshtop.model.snapshot import Snapshot
 
 
 class Scope(Struct, frozen=True, kw_only=True):

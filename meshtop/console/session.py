@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field, structs
@@ -100,7 +100,7 @@ class ConsoleSession:
         self._settings: Settings | None = None
         self._attention: AttentionStore | None = None
         self._ring: ChangeRing | None = None
-        self._pictures: Future[PictureFactory] = Future()
+        self._pictures: PictureFactory | None = None
         self._starting = threading.Thread(target=self._start, name="start", daemon=True)
         self._request: PictureRequest | None = None
         self._attended: Asked | None = None
@@ -126,9 +126,9 @@ class ConsoleSession:
         """
         from meshtop.views.picture.memory import Memory
 
-        if not self._pictures.done() or self._pictures.cancelled():
+        if self._pictures is None:
             return None
-        made = structs.replace(self._pictures.result(), change_memory=None, attention_log=None, memory=Memory())
+        made = structs.replace(self._pictures, change_memory=None, attention_log=None, memory=Memory())
         return made.picture
 
     @property
@@ -145,9 +145,20 @@ class ConsoleSession:
             from meshtop.observatory.thread import ObservatoryThread
 
             self._settings = self._options.settings()
-            self._thread = ObservatoryThread(self._open, self._publish, self._failed)
+            self._thread = ObservatoryThread(self._open, self._publish, self._failed, get_ready=self._get_ready)
             self._thread.start()
-            # The clusters have been asked by now; while they answer, what looks at their answers is imported.
+        except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
+            log_failure(_log, "the console could not begin to read", error)
+            self._failed(error)
+
+    def _get_ready(self) -> None:
+        """Import what looks at the clusters' answers, while they answer.
+
+        One processor imports at a time: before they were asked it would only keep their questions waiting. The first
+        picture is of what was read by its end, so that no picture of nothing is made and drawn first.
+        """
+        # What is imported is no garbage: to look through it takes as long as a tenth of importing it.
+        with collector_paused():
             from meshtop.actions.attention import AttentionStore, attention_path
             from meshtop.actions.change_ring import ChangeRing, ring_path
             from meshtop.views.picture.factory import picture_factory
@@ -156,13 +167,12 @@ class ConsoleSession:
             if self._options.recording is None:
                 self._attention = AttentionStore(attention_path())
                 self._ring = ChangeRing(ring_path())
-            self._pictures.set_result(
-                picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
-            )
-        except BaseException as error:  # noqa: BLE001 - a thread has no caller to raise to
-            log_failure(_log, "the console could not begin to read", error)
-            self._failed(error)
-            self._pictures.cancel()
+            assert self._settings is not None
+            self._pictures = picture_factory(self._settings, attention_log=self._attention, change_memory=self._ring)
+            try:
+                self.request.load()
+            except Exception as error:  # noqa: BLE001 - whoever works it out meets it again, and says so
+                log_repeated(_log, "what the screen draws could not be imported", error)
 
     def _open(self) -> Observatory:
         recording = self._options.recording
@@ -200,17 +210,14 @@ class ConsoleSession:
         return observatory
 
     def _publish(self, snapshot: Snapshot) -> None:
-        try:
-            pictures = self._pictures.result()
-        except CancelledError:
-            return
+        assert self._pictures is not None, "nothing is published before it is ready"
         last = self._last
         if last is not None and 0 <= snapshot.at - last.at < QUIET_SECONDS and snapshot.says_the_same_as(last):
             return
         # A picture of a big fleet is a hundred thousand objects, and none of them is garbage yet.
         with collector_paused():
             try:
-                picture = pictures.picture(snapshot)
+                picture = self._pictures.picture(snapshot)
             except Exception as error:  # noqa: BLE001 - the last picture stays, and grows old in sight; the next may do
                 log_repeated(_log, "no picture could be made of what was read", error)
                 return

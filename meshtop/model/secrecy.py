@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -31,9 +32,7 @@ _WHOLE = (
     r"|private[_-]?key|api[_-]?key|(?:auth|access|bearer|refresh|id)?[_-]?token|kubeconfig|authorization|cookie"
     r"|credentials?|client[_-]?key[_-]?data|signature|session[_-]?id)"
 )
-_SECRET_NAME = re.compile(rf"(?i){_WHOLE}|jwks")
-_HOLDING = re.compile(rf"(?i){_WORDS}")
-_ONLY_NAMING = re.compile(
+_ONLY_NAMING = (
     r"(?i)^(?:from|forward|output|http|remote)|(?:names?|refs?|references?|namespaces?|files?|paths?|headers?|cookies"
     r"|urls?|uris?|issuers?|audiences?|polic(?:y|ies)|types?|kinds?|algorithms?|versions?|modes?|seconds|ttl|class"
     r"|providers?|enabled|required|counts?|expir\w+|at|review)$"
@@ -51,39 +50,57 @@ _DEEPEST = 200
 _QUOTED = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
 _VALUE = rf"(?:{_QUOTED}|[^\s\"',;&{{\[][^\s\"',;&]*)"
 # The flag names a file.
-_FLAG = re.compile(rf"(?i)(?!--?kubeconfig\b)--?[\w.-]*(?:{_WORDS})[\w-]*(?<!file)(?<!path)(?<!name)")
-_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
-    (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
-    # Without quotes it is the rest of the line: schemes differ in how many words follow them, and cookies have many.
-    (
-        re.compile(
-            rf"(?i)\b((?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?[ \t]*[=:][ \t]*)(?:{_QUOTED}|[^\s{{\[][^\n]*)"
+_FLAG = rf"(?!--?kubeconfig\b)--?[\w.-]*(?:{_WORDS})[\w-]*(?<!file)(?<!path)(?<!name)"
+
+
+@cache
+def _names() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """Names of secrets; names that hold one's; and those of them that only tell something about it.
+
+    They, and what is below, take six milliseconds to compile: with the first name or text that is looked at.
+    """
+    return re.compile(rf"(?i){_WHOLE}|jwks"), re.compile(rf"(?i){_WORDS}"), re.compile(_ONLY_NAMING)
+
+
+@cache
+def _flag() -> re.Pattern[str]:
+    return re.compile(rf"(?i){_FLAG}")
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Patterns of secrets in texts, and what stands in their place; applied in this order."""
+    return (
+        (re.compile(r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"), HIDDEN),
+        (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
+        # Without quotes it is the rest of the line: schemes differ in how many words follow them, and cookies have
+        # many.
+        (
+            re.compile(
+                r"(?i)\b((?:(?:proxy-)?authorization|(?:set-)?cookie)[\"']?[ \t]*[=:][ \t]*)"
+                rf"(?:{_QUOTED}|[^\s{{\[][^\n]*)"
+            ),
+            rf"\1{HIDDEN}",
         ),
-        rf"\1{HIDDEN}",
-    ),
-    (re.compile(r"(?i)\b(bearer|basic|negotiate)(\s+)(?=\S*[\dA-Z+/=_-])[\w.~+/=-]{8,}"), rf"\1\2{HIDDEN}"),
-    # What follows a user's colon and is no port is a password, whatever stands in it, up to the last @.
-    (re.compile(r"(://)[^\s/:@\"'<>]*:(?!\d+(?:[/?#\s\"'<>]|$))[^\s\"'<>]*@"), rf"\1{HIDDEN}@"),
-    (re.compile(r"(://)[^\s/?#\"'<>]*@"), rf"\1{HIDDEN}@"),
-    # A login without a scheme; the digest of an image stands behind an @ too.
-    (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?!sha\d+:)(?=[\w.-]+)"), f"{HIDDEN}@"),
-    (re.compile(rf"({_FLAG.pattern.removeprefix('(?i)')})([ \t]+)(?!-){_VALUE}", re.IGNORECASE), rf"\1\2{HIDDEN}"),
-    # `key: value` and `key=value` on one line of a text.
-    (
-        re.compile(
-            rf"(?<![\w-])(?!--?kubeconfig\b)((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}", re.IGNORECASE
+        (re.compile(r"(?i)\b(bearer|basic|negotiate)(\s+)(?=\S*[\dA-Z+/=_-])[\w.~+/=-]{8,}"), rf"\1\2{HIDDEN}"),
+        # What follows a user's colon and is no port is a password, whatever stands in it, up to the last @.
+        (re.compile(r"(://)[^\s/:@\"'<>]*:(?!\d+(?:[/?#\s\"'<>]|$))[^\s\"'<>]*@"), rf"\1{HIDDEN}@"),
+        (re.compile(r"(://)[^\s/?#\"'<>]*@"), rf"\1{HIDDEN}@"),
+        # A login without a scheme; the digest of an image stands behind an @ too.
+        (re.compile(r"(?<![\w/.:@)-])[\w.%+-]+:[^\s/:@\"'<>()]+@(?!sha\d+:)(?=[\w.-]+)"), f"{HIDDEN}@"),
+        (re.compile(rf"(?i)({_FLAG})([ \t]+)(?!-){_VALUE}"), rf"\1\2{HIDDEN}"),
+        # `key: value` and `key=value` on one line of a text.
+        (
+            re.compile(rf"(?i)(?<![\w-])(?!--?kubeconfig\b)((?:--?)?(?:{_WHOLE})[\"']?[ \t]*[:=][ \t]*){_VALUE}"),
+            rf"\1{HIDDEN}",
         ),
-        rf"\1{HIDDEN}",
-    ),
-)
+    )
 
 
 def names_secret(name: str) -> bool:
     """Whether what has this name is a secret: `password`, `clientSecret`; not `secretName`, `tokenFile`."""
-    return _SECRET_NAME.fullmatch(name) is not None or (
-        _HOLDING.search(name) is not None and _ONLY_NAMING.search(name) is None
-    )
+    whole, holding, only_naming = _names()
+    return whole.fullmatch(name) is not None or (holding.search(name) is not None and only_naming.search(name) is None)
 
 
 def leads_to_secret(kind: str, path: str) -> bool:
@@ -104,7 +121,7 @@ def are_arguments(values: Sequence[Any]) -> bool:
 
 def text_without_secrets(text: str) -> str:
     """A text without private keys, tokens, logins, and what stands after names of secrets."""
-    for pattern, instead in _RULES:
+    for pattern, instead in _rules():
         text = pattern.sub(instead, text)
     return text
 
@@ -145,7 +162,7 @@ def _listed(values: Sequence[Any], *, secret: bool, depth: int) -> list[Any]:
     found: list[Any] = []
     for place, one in enumerate(values):
         last = values[place - 1] if place else None
-        after = isinstance(last, str) and _FLAG.fullmatch(last) is not None
+        after = isinstance(last, str) and _flag().fullmatch(last) is not None
         flagged = after and isinstance(one, str) and not one.startswith("-")
         found.append(_searched(one, secret=secret or flagged, depth=depth + 1))
     return found

@@ -167,7 +167,7 @@ def _widens(character: str) -> bool:
 
 def graphemes(text: str) -> Iterator[tuple[str, int]]:
     """The user-perceived characters of cleaned text, each with its width of 0, 1 or 2 cells."""
-    if text.isascii():
+    if text.isascii() or _of_signs(text) is not None:
         for character in text:
             yield character, 1
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -214,8 +214,13 @@ class Observatory:
             settled = all(feed.settled for feed in self.feeds)
             await self.schedule.pause(ADOPT_EVERY_SECONDS if settled else self.schedule.refresh_seconds)
 
-    async def follow(self) -> AsyncGenerator[Snapshot, None]:
-        """Snapshots until the iterator is closed, the first at once (nothing known yet)."""
+    async def follow(self, ready: Awaitable[object] | None = None) -> AsyncGenerator[Snapshot, None]:
+        """Snapshots until the iterator is closed, the first at once (nothing known yet).
+
+        With `ready`, what is done with Snapshots needs something that is not there yet: reading begins, and the first
+        Snapshot is of all that was read by the time that it is. If that is nothing, the first answer is waited for a
+        moment, as between the first Snapshots.
+        """
         share_one_heap()
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
         following = {f.name: asyncio.create_task(f.follow(self.schedule, changed.set)) for f in self.feeds}
@@ -224,7 +229,11 @@ class Observatory:
         if self._adopter is not None:
             tasks.append(asyncio.create_task(self._follow_adoptions(self._adopter, changed, tasks)))
         try:
-            yield self._snapshot()
+            if ready is not None:
+                await ready
+                await wait_at_most(FIRST_GAP_SECONDS, changed)
+            if not changed.is_set():
+                yield self._snapshot()
             while True:
                 await self._next_change(changed, tasks)
                 if self._settled:

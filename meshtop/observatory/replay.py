@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,10 @@ class RecordedObservatory(Observatory):
         snapshot = self._chosen(await asyncio.to_thread(self._recording.snapshot, self._position()))
         return narrowed(snapshot, structs.replace(self._wanted, plaintext=plaintext))
 
-    async def follow(self) -> AsyncGenerator[Snapshot, None]:
+    async def follow(self, ready: Awaitable[object] | None = None) -> AsyncGenerator[Snapshot, None]:
         """The Snapshot of the moment, and again at each change of it."""
+        if ready is not None:
+            await ready
         sequence = 0
         position = 0 if self._play and self.schedule.moment is None else self._position()
         while True:

@@ -23,8 +23,10 @@ class ObservatoryThread:
     """Follows an observatory in the background.
 
     `build` makes the observatory inside the thread (its imports are slow and belong after the first frame);
-    `publish` is called with every Snapshot in order, from a worker thread, one at a time; `failed` with the error that
-    ended the observatory.
+    `publish` is called with every Snapshot in order, one at a time, from a worker thread; up to the first answer from
+    this one, as whatever is read meanwhile would only keep that from being seen. `failed` is called with the error that
+    ended the observatory. `get_ready`, if there is one, is called in between, from a worker thread: once the clusters
+    have been asked, so that they answer meanwhile, and before anything is published.
     """
 
     def __init__(
@@ -32,10 +34,13 @@ class ObservatoryThread:
         build: Callable[[], Observatory],
         publish: Callable[[Snapshot], None],
         failed: Callable[[BaseException], None],
+        *,
+        get_ready: Callable[[], object] | None = None,
     ) -> None:
         self._build = build
         self._publish = publish
         self._failed = failed
+        self._get_ready = get_ready
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._run, name="observatory", daemon=True)
@@ -79,9 +84,15 @@ class ObservatoryThread:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self.observatory = await asyncio.to_thread(self._build)
+        ready = asyncio.to_thread(self._get_ready) if self._get_ready is not None else None
+        answered = False
         try:
-            async with contextlib.aclosing(self.observatory.follow()) as snapshots:
+            async with contextlib.aclosing(self.observatory.follow(ready)) as snapshots:
                 async for snapshot in snapshots:
-                    await asyncio.to_thread(self._publish, snapshot)
+                    if answered:
+                        await asyncio.to_thread(self._publish, snapshot)
+                    else:
+                        answered = any(cluster.inventory is not None for cluster in snapshot.clusters)
+                        self._publish(snapshot)
         finally:
             await self.observatory.close()

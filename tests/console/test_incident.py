@@ -85,7 +85,7 @@ async def test_a_defect_is_said(here: Path, monkeypatch: pytest.MonkeyPatch) -> 
     def broken(*_: object, **__: object) -> object:
         raise LookupError("no such page")
 
-    monkeypatch.setattr("meshtop.console.acting_app.write_incident", broken)
+    monkeypatch.setattr("meshtop.console.desk.incident_file.write_incident", broken)
     async with stage(busy_world()).run_test(size=(200, 40)) as pilot:
         await settled(pilot)
         assert "the page was not written" in await asked(pilot)

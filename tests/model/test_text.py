@@ -247,3 +247,10 @@ def test_lines_are_looked_at_as_a_whole() -> None:
     assert clean(drawn) == drawn
     assert cell_width(drawn) == len(drawn)
     assert text_module._cleaned.cache_info() == asked
+
+
+def test_signs_are_measured_alike_with_and_without_tables() -> None:
+    signs = "".join(text_module._SIGNS) + "".join(map(chr, range(0x2500, 0x2580))) + "".join(map(chr, range(32, 127)))
+    for text in (signs, signs[::-1], "".join(2 * sign for sign in signs)):
+        assert text_module._of_signs(text) is not None
+        assert list(graphemes(text)) == [(cluster, wcswidth(cluster)) for cluster in iter_graphemes(text)]

@@ -268,6 +268,74 @@ def test_the_thread_publishes_and_stops() -> None:
     assert failures == []
 
 
+class WatchedKubernetes(FakeKubernetes):
+    """One that tells other threads when it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    async def follow(self, changed: Callable[[], None]) -> None:
+        self.asked.set()
+        await super().follow(changed)
+
+
+async def test_before_any_answer_the_first_snapshot_says_so() -> None:
+    observatory = observatory_of(feed_of("east", FakeKubernetes(hang=True), FakePrometheus()))
+    ready = asyncio.get_running_loop().create_future()
+    ready.set_result(None)
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow(ready)) as snapshots:
+        assert (await anext(snapshots)).clusters[0].inventory is None
+
+
+async def test_the_first_snapshot_has_what_was_read_until_somebody_is_ready_for_it() -> None:
+    """Nobody sees a picture of nothing where a cluster has answered by the time that one can be made."""
+    observatory = observatory_of(feed_of("east", FakeKubernetes(), FakePrometheus()))
+    ready = asyncio.get_running_loop().create_future()
+    async with asyncio.timeout(PATIENCE_SECONDS), contextlib.aclosing(observatory.follow(ready)) as snapshots:
+        first = asyncio.create_task(anext(snapshots))
+        while observatory.feeds[0].recent_snapshot().inventory is None:
+            await asyncio.sleep(0)
+        assert not first.done()
+        ready.set_result(None)
+        assert (await first).clusters[0].inventory is not None
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_thread_gets_ready_while_clusters_answer(broken: bool) -> None:
+    """What publishing needs is imported once the clusters were asked; nothing is published before it is there."""
+    events: list[str] = []
+    arrived = threading.Event()
+    kubernetes = WatchedKubernetes()
+
+    def build() -> Observatory:
+        events.append("built")
+        return observatory_of(feed_of("east", kubernetes, FakePrometheus()))
+
+    def get_ready() -> None:
+        assert kubernetes.asked.wait(PATIENCE_SECONDS)
+        events.append("ready")
+        if broken:
+            raise ValueError("defect")
+
+    def publish(snapshot: Snapshot) -> None:
+        # The first answer is made a picture of at once: nothing that is read meanwhile is more urgent.
+        where = threading.current_thread().name if snapshot.clusters[0].inventory is not None else "nobody"
+        events.append(f"published by {where}")
+        arrived.set()
+
+    def failed(error: BaseException) -> None:
+        events.append(str(error))
+        arrived.set()
+
+    thread = ObservatoryThread(build, publish, failed, get_ready=get_ready)
+    thread.start()
+    assert arrived.wait(PATIENCE_SECONDS)
+    thread.stop(wait_seconds=PATIENCE_SECONDS)
+    assert events[:3] == ["built", "ready", "defect" if broken else "published by observatory"]
+    assert kubernetes.closed
+
+
 def test_the_thread_tells_why_it_could_not_begin() -> None:
     failed = threading.Event()
     failures: list[BaseException] = []

@@ -15,7 +15,8 @@ from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
 from meshtop.model.kube import ConfigObject
 
 MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
-_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?", re.IGNORECASE)
+_HOST = r"(?i)(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*\.?"
+"""Compiled (and kept by `re`) with the first address that is looked at: it takes a millisecond and a half."""
 _NOWHERE = (".invalid", ".test", ".example")
 """Domains that never resolve (RFC 2606, RFC 6761)."""
 
@@ -119,7 +120,7 @@ def _host(url: str) -> str | None:
         host = urlsplit(url).hostname
     except ValueError:
         return None
-    if not host or not (_HOST.fullmatch(host) or _is_address(host)):
+    if not host or not (re.fullmatch(_HOST, host) or _is_address(host)):
         return None
     return host
 

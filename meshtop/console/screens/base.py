@@ -18,7 +18,6 @@ from meshtop.console.scope import Scope, answering, freshness, utc_clock
 from meshtop.console.screens.subject import SUBJECT_BINDINGS, SubjectScreen
 from meshtop.console.terminal.textual_hooks import PaintsTogether, active_bindings
 from meshtop.console.widgets.bottom_bar import BottomBar
-from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
 from meshtop.console.widgets.line_widget import LineView, SentenceLine
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.top_bar import JOURNAL_KEY, TopBar, TopBarState
@@ -344,6 +343,9 @@ class MeshScreen(Guarded, PaintsTogether, SubjectScreen):
 
     def action_help(self) -> None:
         """Show the help: this screen's keys and columns."""
+        # Here, as the first frame does without.
+        from meshtop.console.widgets.help_screen import HelpScreen, HelpText, key_groups
+
         keys = key_groups(self)
         text = HelpText(
             " ▸ ".join((self.place, *self.crumbs())),

@@ -14,12 +14,11 @@ from meshtop.console.widgets.chart import plot_time
 from meshtop.console.widgets.chart_model import NO_ANSWER, NO_DATA, ChartModel, ChartSeries
 from meshtop.console.widgets.plot_memory import SPANS, PlotSpan, plots_of
 from meshtop.model.numbers import age
-from meshtop.model.telemetry import Line as TimeLine
 from meshtop.model.text import clean
-from meshtop.views.frame.charts import chart_over
 
 if TYPE_CHECKING:
     from meshtop.console.host import ConsoleHost
+    from meshtop.model.telemetry import Line as TimeLine
     from meshtop.views.frame.charts import Chart
 
 COURSE_SPAN = SPANS[1]
@@ -137,6 +136,8 @@ def read_courses(
     apart than the window of their rates are rates over all that is between them; a recording has its points as they
     were kept.
     """
+    from meshtop.views.frame.charts import chart_over  # here, as the first frame has no charts
+
     start, last = span.window(end)
     for index, chart in enumerate(charts):
         recorded = host.replay is not None

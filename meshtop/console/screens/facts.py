@@ -12,11 +12,10 @@ from msgspec.structs import replace
 from meshtop.console.widgets.lines import TextLine, TextRun
 from meshtop.model.numbers import UNKNOWN
 from meshtop.model.text import cell_width, clean, cut, fit
-from meshtop.views.frame.facts import Detail, Section
 from meshtop.views.frame.table import Tone
 
 if TYPE_CHECKING:
-    pass
+    from meshtop.views.frame.facts import Detail, Section
 
 MARGIN = 2
 LABEL_WIDTH = 15

@@ -17,7 +17,6 @@ from meshtop.console.screens.facts import MARGIN
 from meshtop.console.screens.now_rows import Need, needs_of, needs_table, whole_sentences
 from meshtop.console.screens.plotted import PlottedScreen
 from meshtop.console.screens.table import TableScreen
-from meshtop.console.screens.totals_line import ClusterHistory, headline
 from meshtop.console.widgets.chart import ChartView
 from meshtop.console.widgets.choice import Pages
 from meshtop.console.widgets.line_widget import LineView, LineWidget
@@ -62,6 +61,8 @@ class Headline(LineWidget):
         """The line."""
         if self.picture is None:
             return []
+        # Here, as the first frame has no totals.
+        from meshtop.console.screens.totals_line import ClusterHistory, headline
         from meshtop.views.picture.totals import histories_in, sums_in, without_traffic
 
         query, picture = self.fleet.host.scope.query, self.picture

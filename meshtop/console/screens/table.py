@@ -13,7 +13,6 @@ from textual.containers import Horizontal
 from meshtop.console.desk.remembered import SavedView, view_name
 from meshtop.console.picture_request import PictureRequest
 from meshtop.console.places import page_name, pages_of, place_title
-from meshtop.console.screens.columns import ColumnScreen
 from meshtop.console.screens.facts import detail_lines
 from meshtop.console.screens.filtered import FilteredScreen
 from meshtop.console.screens.row_plots import LEAST_PLOT, RowPlots
@@ -24,19 +23,18 @@ from meshtop.console.widgets.line_widget import LineView
 from meshtop.console.widgets.live_table import LiveTable
 from meshtop.console.widgets.notes import Note
 from meshtop.model.text import clean
-from meshtop.views.frame.detail import detail, find_item
-from meshtop.views.frame.facts import Detail
 from meshtop.views.frame.filter import FilterError
 from meshtop.views.frame.registry import find_kind, view
 from meshtop.views.frame.sort import sort_text
 from meshtop.views.frame.table import AnyColumn, Table, TableModel, Tone
-from meshtop.views.frame.view import AnyView
 from meshtop.views.picture.query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshtop.console.widgets.prompts import NameLine
+    from meshtop.views.frame.facts import Detail
+    from meshtop.views.frame.view import AnyView
     from meshtop.views.picture.picture import Picture
 
 WIDE = 160
@@ -207,6 +205,9 @@ class TableScreen(FilteredScreen):
             self.say(self.why_no_choice())
             return
         shown = [column.name for column in self.shown.columns if not column.hidden]
+        # Here, as the first frame does without.
+        from meshtop.console.screens.columns import ColumnScreen
+
         self.app.push_screen(ColumnScreen(self.kind_view.title.lower(), columns, shown, self._keep_columns))
 
     def _keep_columns(self, names: tuple[str, ...]) -> None:
@@ -340,6 +341,9 @@ class TableScreen(FilteredScreen):
 
     def beside(self, picture: Picture, key: str) -> Detail | None:
         """The detail beside the table for a row."""
+        # Here, as the first frame has nothing to tell.
+        from meshtop.views.frame.detail import detail
+
         return detail(picture, self.kind, key)
 
     def on_resize(self) -> None:
@@ -398,6 +402,8 @@ class TableScreen(FilteredScreen):
 
     def told_item(self) -> object:
         """The items of the marked rows, else that of the row under the cursor."""
+        from meshtop.views.frame.detail import find_item
+
         picture, chosen = self.host.picture, self.chosen
         if picture is None or chosen is None:
             return None

@@ -10,7 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
-from meshtop.console.guarded import Guarded
+from meshtop.console.guarded import Guarded, survived
 from meshtop.console.widgets.lines import LineStyles, TextLine, TextRun, changed_regions
 from meshtop.console.widgets.told import Told, ToldLines, written_line
 from meshtop.model.text import cell_width, cut, graphemes
@@ -25,6 +25,7 @@ class LineWidget(Guarded, Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self._drawn: list[TextLine] = []
+        self._drawn_size = Size(0, 0)
         self._tone_styles = LineStyles(self)
 
     def make_lines(self, width: int, height: int) -> list[TextLine]:
@@ -37,8 +38,8 @@ class LineWidget(Guarded, Widget):
         if not self.is_mounted or not size.width or not size.height:
             return
         old, new = self._drawn, self.make_lines(size.width, size.height)
-        self._drawn = new
-        regions = changed_regions(old, new, size.width)
+        regions = changed_regions(old, new, size.width) if size == self._drawn_size else None
+        self._drawn, self._drawn_size = new, size
         if regions is None:
             self.refresh()
         elif regions:
@@ -50,8 +51,18 @@ class LineWidget(Guarded, Widget):
 
     def on_resize(self) -> None:
         """Compute the lines for another size."""
-        self._drawn = []
         self.draw()
+
+    def _draw_at_once(self) -> None:
+        """Compute the lines for a size of which the widget is yet to be told: else its first frame would be blank."""
+        size = self.size
+        if size and size != self._drawn_size and self.is_mounted:
+            self._drawn, self._drawn_size = [], size
+            try:
+                self._drawn = self.make_lines(size.width, size.height)
+            except Exception as error:
+                if not survived(self, error):
+                    raise
 
     def notify_style_update(self) -> None:
         """Redraw with the styles of another theme."""
@@ -60,6 +71,7 @@ class LineWidget(Guarded, Widget):
 
     def render_line(self, y: int) -> Strip:
         """A drawn line."""
+        self._draw_at_once()
         line = self._drawn[y] if y < len(self._drawn) else _BLANK
         return self._tone_styles.strip(line, self.size.width)
 

@@ -290,6 +290,11 @@ class LiveTable(Guarded, TableMoves, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """A drawn line: the header at 0, the rows under it."""
+        size = self.scrollable_content_region.size
+        if size and size != self._drawn_size and self.model is None and self.is_mounted:
+            # It is yet to be told its size; without its note the first frame would be blank.
+            self._header, self._lines = self._drawn_lines(size, refreshed=False)
+            self._drawn_size = size
         lines = [self._header, *self._lines[y - 1 : y]] if y else [self._header]
         line = lines[-1] if len(lines) == 1 + bool(y) else _NOTHING
         return self._line_styles.strip(line, self.scrollable_content_region.width)

@@ -56,13 +56,14 @@ class Login:
         """The server accepted the credentials."""
         self._refusals = 0
 
-    def refuse(self, problem: SourceProblem) -> None:
-        """The server rejected the credentials: `problem` is raised until the next attempt is due."""
+    def refuse(self, problem: SourceProblem) -> SourceProblem:
+        """The server rejected the credentials: `problem`, given back, is raised until the next attempt is due."""
         pause = min(_FIRST_PAUSE_SECONDS * 2**self._refusals, _LONGEST_PAUSE_SECONDS)
         self._refusals += 1
         self._problem = problem
         self._again_at = self._clock() + pause
         self.credentials = None
+        return problem
 
     def forget(self) -> None:
         """Load again at the next request, as the files may have been corrected."""

@@ -232,14 +232,8 @@ class Connection:
             if last or credentials is not before:
                 break
             await self._login.renew(credentials)
-        problem = SourceProblem(
-            State.DENIED,
-            f"{self.name} does not accept the login of {self._who()}{expiry_note(credentials)}.",
-            login_remedy(self.ref),
-            code=401,
-        )
-        self._login.refuse(problem)
-        raise problem
+        message = f"{self.name} does not accept the login of {self._who()}{expiry_note(credentials)}."
+        raise self._login.refuse(SourceProblem(State.DENIED, message, login_remedy(self.ref), code=401))
 
     def _patience(self, silence: float | None) -> Patience:
         """How long the next question may take, given the longest silence in it."""

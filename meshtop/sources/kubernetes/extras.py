@@ -230,7 +230,7 @@ class Extras:
             )
             return msgspec.json.decode(response.content, type=wire.ConfigMapObject).data or {}
         except SourceProblem as problem:
-            return None if problem.code == 404 else problem
+            return None if problem.code == 404 else problem.kept()
         except NOT_UNDERSTOOD as error:
             return SourceProblem(
                 State.STALE,
@@ -258,8 +258,8 @@ class Extras:
         except SourceProblem as problem:
             if problem.code == 403:
                 pause = self._link.pace.denied * 2.0 ** min(refusals, _MOST_DOUBLINGS)
-                self._refused[path] = (refusals + 1, self._link.clock() + pause, problem)
-            return problem
+                self._refused[path] = (refusals + 1, self._link.clock() + pause, problem.kept())
+            return problem.kept()
         self._refused.pop(path, None)
         return tuple(sorted(listing.objects, key=_key))
 

@@ -44,6 +44,10 @@ async def fetch(
     `turn` is held for each request, and not while waiting: what is slow must not hold up what is not. An answer that is
     `NOT_MODIFIED` comes where the `headers` ask for it (If-None-Match).
     """
+
+    def refused(response: Response) -> SourceProblem:
+        return response_problem(response, cluster=connection.name, what=what, verb=verb, limits=connection.limits)
+
     for waited in range(_PATIENCE + 1):
         async with turn or contextlib.nullcontext():
             response = await connection.request("GET", path, params=params, headers=headers)
@@ -51,12 +55,12 @@ async def fetch(
             return response
         if response.status_code == NOT_MODIFIED and headers is not None and "If-None-Match" in headers:
             return response
-        problem = response_problem(response, cluster=connection.name, what=what, verb=verb, limits=connection.limits)
         if response.status_code != 429 or waited == _PATIENCE:
             break
-        wait = 1.0 if problem.retry_after is None else problem.retry_after
-        await asyncio.sleep(min(wait, _LONGEST_WAIT_SECONDS))
-    raise problem
+        wait = refused(response).retry_after
+        await asyncio.sleep(min(1.0 if wait is None else wait, _LONGEST_WAIT_SECONDS))
+    # Named by no variable: the error knows this frame, and would find itself there.
+    raise refused(response)
 
 
 class Listing(msgspec.Struct):

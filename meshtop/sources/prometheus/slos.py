@@ -155,7 +155,7 @@ class SloReader:
                     found = await self._count(engine, self._targets[number], window, matchers, at)
                 except QueryFailed as failure:
                     # What that window would say is not known; the others say what they say.
-                    failures.append(failure)
+                    failures.append(failure.kept())
                     self._kept.pop((number, window), None)
                 else:
                     self._kept[number, window] = found

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from meshtop.views.frame.filter import FilterError
-from meshtop.views.frame.view import AnyView
+
+if TYPE_CHECKING:
+    from meshtop.views.frame.view import AnyView
 
 
 class Kind(Struct, frozen=True):

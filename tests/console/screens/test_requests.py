@@ -152,7 +152,7 @@ def confirmed(snapshot: Snapshot, at: float) -> Snapshot:
 def test_no_picture_is_made_while_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     target = PostedPictures()
     session = ConsoleSession(ConsoleOptions(settings=Settings), target)
-    session._pictures.set_result(PictureFactory())
+    session._pictures = PictureFactory()
     world = busy_world()
     first = world.at
     for seconds in (0.0, 5.0, 10.0, QUIET_SECONDS, QUIET_SECONDS + 5.0):

@@ -387,7 +387,6 @@ def test_how_a_cluster_that_leaves_looks(snap_compare: Compare, intruded: Snapsh
 
 def test_a_picture_of_what_would_be_is_made_apart(intruded: Snapshot) -> None:
     """What is forecast leaves nothing in what the console remembers of the world as it is."""
-    from concurrent.futures import Future
 
     from textual.message_pump import MessagePump
 
@@ -401,10 +400,8 @@ def test_a_picture_of_what_would_be_is_made_apart(intruded: Snapshot) -> None:
 
     session = ConsoleSession(ConsoleOptions(settings=Settings), MessagePump())
     assert session.forecaster() is None, "before the settings were read"
-    factory: Future[PictureFactory] = Future()
-    factory.set_result(PictureFactory(change_memory=Watching()))
-    session._pictures = factory
+    factory = session._pictures = PictureFactory(change_memory=Watching())
     make = session.forecaster()
     assert make is not None
     assert isinstance(make(intruded), Picture)
-    assert make(intruded).memory is not factory.result().memory
+    assert make(intruded).memory is not factory.memory

@@ -14,6 +14,8 @@ from meshtop.model.evidence import ABSENT, READ, WhyUnknown
 from meshtop.model.state import State
 from meshtop.sources.http.connection import Connection
 from meshtop.sources.kubernetes import KubernetesSource
+from meshtop.sources.problem import SourceProblem
+from tests.garbage import left_behind, places
 from tests.sources.api import NAMESPACES, PODS, SECRETS, SERVICES, VIRTUAL_SERVICES, Api, object_named, refusal, served
 from tests.sources.conftest import QUICK, kind, names, ref_to, write_kubeconfig
 
@@ -225,6 +227,21 @@ async def test_too_many_requests_waits_as_told(api: Api, source: KubernetesSourc
     await source.list_all()
     assert names(source, "pods") == ["one"]
     assert source.status.state is State.FRESH
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+async def test_a_server_that_refuses_leaves_nothing_for_the_collector(
+    api: Api, source: KubernetesSource, status: int
+) -> None:
+    """What is not there, or not allowed, is asked for again and again, and answered the same each time."""
+    api.objects[PODS] = [object_named("one")]
+    await source.list_all()
+    api.faults.append(lambda request: refusal(status) if request.path != "/version" else None)
+    await source.list_all()
+    with left_behind() as garbage:
+        await source.list_all()
+    assert not [one for one in garbage if isinstance(one, SourceProblem)]
+    assert not {place for place in places(garbage) if not place.startswith("test_")}
 
 
 @pytest.mark.parametrize("answer", [lambda: refusal(406), lambda: web.json_response({"kind": "SecretList"})])
