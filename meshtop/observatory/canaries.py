@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 from msgspec import Struct
@@ -14,8 +13,12 @@ from meshtop.model.canary import RouteCounts
 from meshtop.model.constants import CLUSTER_DOMAIN
 from meshtop.model.kube import Inventory
 from meshtop.model.telemetry import Telemetry
-from meshtop.sources.problem import SourceProblem
-from meshtop.sources.prometheus.counts import SHORTEST_SECONDS, Counting, counts_connections, route_counts
+from meshtop.sources.prometheus.counts import (
+    SHORTEST_SECONDS,
+    CountingTogether,
+    CountsQuestion,
+    counts_connections,
+)
 
 EVERY_SECONDS = 15.0
 """Seconds between queries: the scrape interval of Istio's Prometheus, so more queries would give nothing new."""
@@ -54,26 +57,31 @@ def routes_to_count(known: Iterable[tuple[Inventory, Telemetry | None]], at: flo
     return frozenset(found)
 
 
-async def count_routes(metrics: Counting, routes: Iterable[RouteToCount], at: float) -> tuple[RouteCounts, ...]:
+async def count_routes(metrics: CountingTogether, routes: Iterable[RouteToCount], at: float) -> tuple[RouteCounts, ...]:
     """The counts of routes; those with the same start are queried together, and failures are left out."""
     groups: dict[tuple[float, bool], list[RouteToCount]] = {}
     for route in sorted(routes, key=lambda r: (r.since, r.label)):
         groups.setdefault((route.since, route.tcp), []).append(route)
-
-    async def ask(since: float, tcp: bool, group: list[RouteToCount]) -> RouteCounts | None:
-        hosts = tuple(dict.fromkeys(host for route in group for host in route.hosts))
-        try:
-            return await route_counts(
-                metrics,
-                labels=[route.label for route in group],
-                hosts=hosts,
-                since=since,
-                at=at,
-                tcp=tcp,
-                http=not tcp,
-            )
-        except SourceProblem:
-            return None
-
-    answers = await asyncio.gather(*(ask(since, tcp, group) for (since, tcp), group in groups.items()))
-    return tuple(answer for answer in answers if answer is not None)
+    questions = [
+        CountsQuestion(
+            labels=[route.label for route in group],
+            hosts=tuple(dict.fromkeys(host for route in group for host in route.hosts)),
+            since=since,
+            at=at,
+            tcp=tcp,
+            http=not tcp,
+        )
+        for (since, tcp), group in groups.items()
+    ]
+    matchers, identity = metrics.matchers, metrics.identity
+    names = [
+        {part: (f"{part}_{number}", query) for part, query in question.queries(matchers).items()}
+        for number, question in enumerate(questions)
+    ]
+    samples = await metrics.samples_of(dict(named for parts in names for named in parts.values()), at=at)
+    found = []
+    for question, parts in zip(questions, names, strict=True):
+        answers = {part: told for part, (name, _) in parts.items() if (told := samples[name]) is not None}
+        if len(answers) == len(parts):
+            found.append(question.counts(answers, identity))
+    return tuple(found)

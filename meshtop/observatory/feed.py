@@ -21,7 +21,7 @@ from meshtop.model.telemetry import Courses, History, Line, Telemetry
 from meshtop.sources.kubernetes.link import STALE_REFRESHES
 from meshtop.sources.kubernetes.pacing import seconds_to_next_tick, wait_at_most
 from meshtop.sources.problem import more_time
-from meshtop.sources.prometheus.counts import Counting
+from meshtop.sources.prometheus.counts import CountingTogether
 
 if TYPE_CHECKING:
     from meshtop.observatory.canaries import RouteToCount
@@ -86,7 +86,7 @@ class InventorySource(Protocol):
         """Close the connection."""
 
 
-class MetricsSource(Counting, Protocol):
+class MetricsSource(CountingTogether, Protocol):
     """Interface to a cluster's Prometheus (sources.prometheus)."""
 
     @property
@@ -513,14 +513,14 @@ class ClusterFeed:
 
     def snapshot(self) -> ClusterSnapshot:
         """The immutable state of this cluster."""
-        inventory = self.kubernetes.inventory()
-        self._heard, self._shown = False, (inventory, self.kubernetes.status.state)
+        inventory, status = self.kubernetes.inventory(), self.kubernetes.status
+        self._heard, self._shown = False, (inventory, status.state)
         return ClusterSnapshot(
             name=self.name,
             context=self._context,
             server=self._server,
             read_only=self._read_only,
-            kubernetes=self._overdue.get("kubernetes") or self.kubernetes.status,
+            kubernetes=self._overdue.get("kubernetes") or status,
             prometheus=self._overdue.get("prometheus") or self._aged(self.prometheus.status),
             kubernetes_cost=self.kubernetes.cost,
             prometheus_cost=self.prometheus.cost,

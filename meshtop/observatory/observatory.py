@@ -97,16 +97,16 @@ class Observatory:
     def _tell_attended(self, feed: ClusterFeed) -> None:
         feed.kubernetes.attend(self._attended)
 
-    def _leave_out_aliases(self) -> list[ClusterFeed]:
-        """Remove feeds that read the same cluster as another feed, and return them.
+    def _leave_out_aliases(self, told: Sequence[ClusterSnapshot] | None = None) -> list[ClusterFeed]:
+        """Remove feeds that read the same cluster as another feed, and return them; `told` is what is known of each.
 
         Clusters are identified by the UID of kube-system. The feed of the current context is kept, else the first.
         """
         first: dict[str, ClusterFeed] = {}
         found = []
-        settled = self._settled
+        inventories = {cluster.name: cluster.inventory for cluster in told or ()}
         for feed in sorted(self.feeds, key=lambda feed: not (feed.ref is not None and feed.ref.current)):
-            inventory = feed.kubernetes.inventory() if settled else feed.recent_snapshot().inventory
+            inventory = feed.kubernetes.inventory() if told is None else inventories[feed.name]
             if inventory is None or not inventory.uid:
                 continue
             other = first.setdefault(inventory.uid, feed)
@@ -239,10 +239,12 @@ class Observatory:
                 if self._settled:
                     await self._gather()
                 changed.clear()
-                for alias in self._leave_out_aliases():
-                    if alias.name in following:
-                        following[alias.name].cancel()
                 snapshot = self._snapshot()
+                if aliases := self._leave_out_aliases(snapshot.clusters):
+                    for alias in aliases:
+                        if alias.name in following:
+                            following[alias.name].cancel()
+                    snapshot = self._snapshot()
                 began = loop.time()
                 yield snapshot
                 rest = min(REST_RATIO * (loop.time() - began), self.schedule.refresh_seconds)

@@ -18,7 +18,7 @@ from meshtop.sources.kubernetes.watches import decode_events
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem
 from meshtop.sources.prometheus.answers import (
     QueryFailed,
-    decode_matrix,
+    decode_labelled_matrix,
     decode_samples,
     decode_scalars,
     decode_split,
@@ -127,7 +127,7 @@ def test_an_odd_answer_of_prometheus_is_a_failed_query(series: list[Any], result
 
     asyncio.run(everything())
     try:
-        decode_matrix(body)
+        decode_labelled_matrix(body)
     except QueryFailed:
         return
 
@@ -173,7 +173,7 @@ async def test_depth_is_no_answer(levels: int) -> None:
             with pytest.raises(QueryFailed):
                 await asking
         with pytest.raises(QueryFailed):
-            decode_matrix(body)
+            decode_labelled_matrix(body)
         error_of(body)
 
 

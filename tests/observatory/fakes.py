@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -126,6 +126,9 @@ class FakePrometheus:
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         self.counted.append(expression)
         return ()
+
+    async def samples_of(self, expressions: Mapping[str, str], *, at: float) -> dict[str, tuple[Sample, ...] | None]:
+        return {name: await self.samples(one, at=at) for name, one in expressions.items()}
 
     async def close(self) -> None:
         self.closed = True

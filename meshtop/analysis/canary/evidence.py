@@ -16,7 +16,7 @@ Everything is computed in logarithms.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import exp, hypot, inf, log, log1p, sqrt
+from math import exp, hypot, inf, log, log1p, nan, sqrt
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -109,12 +109,16 @@ class _Curve:
         logs = [start - total * log1p(bound * rise) for start, rise in self._terms]
         most = max(logs)
         whole = first = second = 0.0
+        one_more = 1.0 + total
         for one, (_, rise) in zip(logs, self._terms, strict=True):
             part = exp(one - most)
+            if part == 0.0:
+                continue
             ratio = rise / (1.0 + bound * rise)
             whole += part
-            first -= part * total * ratio
-            second += part * total * ratio * ratio * (1.0 + total)
+            slope = part * total * ratio
+            first -= slope
+            second += slope * ratio * one_more
         slope = first / whole
         return _Point(most + log(whole), slope, second / whole - slope * slope)
 
@@ -149,20 +153,38 @@ def log_evidence_not_worse(canary: Counts, baseline: Counts, margin: Margin) -> 
     return _log_evidence_apart(canary, baseline, margin.pieces(), above=False)
 
 
-def _log_evidence_apart(canary: Counts, baseline: Counts, pieces: Iterable[_Line], *, above: bool) -> float:
+def shows_worse(canary: Counts, baseline: Counts, margin: Margin, enough: float) -> bool:
+    """Whether `log_evidence_worse` reaches `enough`, which is mostly plain long before its value is found."""
+    return _log_evidence_apart(canary, baseline, margin.pieces(), above=True, enough=enough) >= enough
+
+
+def shows_not_worse(canary: Counts, baseline: Counts, margin: Margin, enough: float) -> bool:
+    """Whether `log_evidence_not_worse` reaches `enough`."""
+    return _log_evidence_apart(canary, baseline, margin.pieces(), above=False, enough=enough) >= enough
+
+
+def _log_evidence_apart(
+    canary: Counts, baseline: Counts, pieces: Iterable[_Line], *, above: bool, enough: float = nan
+) -> float:
     if canary.requests <= 0 or baseline.requests <= 0:
         return 0.0
     mine = _Curve(canary.bad, canary.requests, above=above)
     theirs = _Curve(baseline.bad, baseline.requests, above=not above)
-    return _apart(mine, theirs, pieces, (canary.bad + baseline.bad) / (canary.requests + baseline.requests))[0]
+    start = (canary.bad + baseline.bad) / (canary.requests + baseline.requests)
+    return _apart(mine, theirs, pieces, start, enough=enough)[0]
 
 
 def _apart(
-    mine: _Curve, theirs: _Curve, pieces: Iterable[_Line], start: float, tolerance: float = _TOLERANCE
+    mine: _Curve,
+    theirs: _Curve,
+    pieces: Iterable[_Line],
+    start: float,
+    tolerance: float = _TOLERANCE,
+    enough: float = nan,
 ) -> tuple[float, float]:
     """The least, over the baseline's shares, of what speaks against both shares, and where it is.
 
-    It is looked for from `start` on.
+    It is looked for from `start` on; given `enough`, only until it is plain whether the least is below that.
     """
 
     def at(share: float) -> _Point:
@@ -175,14 +197,19 @@ def _apart(
 
     found = (inf, start)
     for line in pieces:
-        found = min(found, _least(at, line.low, line.high, start, tolerance))
+        found = min(found, _least(at, line.low, line.high, start, tolerance, enough))
+        if found[0] < enough:
+            break
     return found
 
 
 def _least(
-    at: Callable[[float], _Point], low: float, high: float, start: float, tolerance: float
+    at: Callable[[float], _Point], low: float, high: float, start: float, tolerance: float, enough: float
 ) -> tuple[float, float]:
-    """The least value of a convex function between two bounds: Newton's steps, and halving where those are too slow."""
+    """The least value of a convex function between two bounds: Newton's steps, and halving where those are too slow.
+
+    Unless `enough` is nan it ends as soon as the least is known to be below it (any value there is), or not to be.
+    """
     here = at(share := min(high, max(low, start)))
     for step in range(_STEPS):
         width = high - low
@@ -191,7 +218,8 @@ def _least(
         else:
             high = share
         # Nothing in the bracket can lie lower than the tangent.
-        if abs(here.slope) * (high - low) < tolerance:
+        deeper = abs(here.slope) * (high - low)
+        if deeper < tolerance or here.value < enough or here.value - deeper >= enough:
             break
         # Where the curve is nearly a chain of straight lines, Newton's steps alone creep.
         creeps = step % 3 == 2 and high - low > width / 2

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from meshtop.analysis.authorization.waypoints import WaypointBindings
 from meshtop.analysis.canary.attachment import BrokenBackend, broken_backends
@@ -32,6 +33,10 @@ LONGEST_PUSH_SECONDS = 120.0
 """Longer than this is waited for no push."""
 SCRAPES_SECONDS = 30.0
 """Two scrapes, the last that hold requests by the old weights."""
+
+
+_Followed = dict[tuple[str, tuple[str, str]], tuple[Follows, str]]
+"""Which callers (cluster, (namespace, workload)) follow a route, and why that is unclear."""
 
 
 class BoardCluster(Struct, frozen=True, kw_only=True):
@@ -98,7 +103,10 @@ class SeenCallers(Struct, frozen=True):
 
 
 class Survey:
-    """Every weighted route of the clusters; computed once per Snapshot."""
+    """Every weighted route of the clusters, with the counts of one Snapshot.
+
+    All but the counts follows from objects, which change rarely: `counted` is the same survey with other counts.
+    """
 
     def __init__(self, clusters: Sequence[BoardCluster]) -> None:
         self.clusters = {cluster.name: cluster for cluster in clusters}
@@ -127,7 +135,18 @@ class Survey:
             for c in clusters
         }
         self._series: dict[int, SeriesByHost] = {}
+        self._following: dict[str, _Followed] = {}
         self.surveyed = tuple(one for cluster in clusters for one in self._survey(cluster))
+
+    def counted(self, counts: Mapping[str, tuple[RouteCounts, ...]], silent: Collection[str]) -> Survey:
+        """The same routes with the counts of another moment, by cluster, and its clusters that are silent."""
+        other = copy(self)
+        other._series = {}
+        other.clusters = {
+            name: structs.replace(cluster, counts=counts[name], silent=name in silent)
+            for name, cluster in self.clusters.items()
+        }
+        return other
 
     def routes_like(self, surveyed: SurveyedRoute) -> list[WeightedRoute]:
         """Routes with the same label (kind, namespace, name, route) in the other clusters of its mesh."""
@@ -207,10 +226,10 @@ class Survey:
     def _follows(self, surveyed: SurveyedRoute) -> Callable[[str, tuple[str, str]], tuple[Follows, str]]:
         """A cached function: whether a caller (cluster, (namespace, workload)) follows the route, and why unclear."""
         home = surveyed.route.cluster
+        known = self._following.setdefault(surveyed.route.identity, {})
         governing, gateways = self._governing[home], self.clusters[home].inventory.config
         governed = {home, *self.remotes_of(home)}
         doubtful = {name: why for name in (home, *self._may_be_remotes_of(home)) if (why := self._doubt(name))}
-        known: dict[tuple[str, tuple[str, str]], tuple[Follows, str]] = {}
 
         def follows(cluster: str, workload: tuple[str, str]) -> tuple[Follows, str]:
             if (cluster not in governed and cluster not in doubtful) or not workload[1]:

@@ -17,8 +17,9 @@ from meshtop.analysis.canary.evidence import (
     Interval,
     Margin,
     difference_interval,
-    log_evidence_not_worse,
     log_evidence_worse,
+    shows_not_worse,
+    shows_worse,
     split_evidence,
 )
 from meshtop.model.constants import DEFAULT_ALPHA, DEFAULT_MARGIN, DEFAULT_MINIMUM_REQUESTS, DEFAULT_RELATIVE_MARGIN
@@ -260,7 +261,7 @@ def requests_needed(
     def shows(total: int) -> bool:
         n = total * canary_share
         canary, baseline = Counts(n, n * bad), Counts(total - n, (total - n) * baseline_ratio)
-        return log_evidence_worse(canary, baseline, margin) >= -log(alpha)
+        return shows_worse(canary, baseline, margin, -log(alpha))
 
     return _first(shows, 64, _SEARCH_LIMIT)
 
@@ -304,7 +305,7 @@ def compare(
     elif log_e >= LIKELY_AT * enough:
         verdict, certainty = Comparison.NOT_ENOUGH_DATA, Certainty.LIKELY
         to_go = total * (enough / log_e - 1.0)
-    elif total >= minimum_requests and log_evidence_not_worse(canary, baseline, margin) >= enough:
+    elif total >= minimum_requests and shows_not_worse(canary, baseline, margin, enough):
         verdict, certainty = Comparison.NOT_WORSE, Certainty.CERTAIN
     else:
         needed = requests_needed(baseline.bad / baseline.requests, canary.requests / total, alpha=alpha, margin=margin)
@@ -333,7 +334,7 @@ def _worse_from(canary: Counts, baseline: Counts, margin: Margin, enough: float)
 
     def is_worse(bad: int) -> bool:
         counts = Counts(canary.requests, min(canary.requests, bad))
-        return log_evidence_worse(counts, baseline, margin) >= enough
+        return shows_worse(counts, baseline, margin, enough)
 
     whole = int(canary.requests)
     if whole < 1 or not is_worse(whole):

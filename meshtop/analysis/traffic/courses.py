@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -34,8 +34,10 @@ class WorkloadCourse(Struct, frozen=True, kw_only=True):
         """Mean latency; None where too few requests tell."""
         least = LEAST_REQUESTS / self.window_seconds
         return tuple(
-            b / r if b is not None and r and r >= least else None
-            for b, r in zip(self.busy_ms, self.requests, strict=True)
+            [
+                b / r if b is not None and r and r >= least else None
+                for b, r in zip(self.busy_ms, self.requests, strict=True)
+            ]
         )
 
     @property
@@ -70,27 +72,32 @@ def workload_courses(
         return {}
     names = ClusterNames(clusters)
     index = {round(at): i for i, at in enumerate(grid)}
-    parts: dict[CallEnd, list[tuple[CallEnd, list[int], _Values, _Values, _Values]]] = {}
+    whole = list(range(len(grid)))
+    parts: dict[CallEnd, list[tuple[CallEnd, _Values, _Values, _Values]]] = {}
     for home, courses in read:
         places = [index.get(round(at), -1) for at in courses.times]
         for call in courses.calls:
             target = _resolved(call.destination, names, home)
             if target[2] and target[0] not in lost:
                 source = _resolved(call.source, names, home)
-                parts.setdefault(target, []).append((source, places, call.requests, call.errors, call.busy_ms))
+                requests, errors, busy_ms = call.requests, call.errors, call.busy_ms
+                if places != whole:
+                    requests = _placed(requests, places, grid)
+                    errors, busy_ms = _placed(errors, places, grid), _placed(busy_ms, places, grid)
+                parts.setdefault(target, []).append((source, requests, errors, busy_ms))
     window = max(courses.window_seconds for _, courses in read)
     found = {}
     for target, calls in parts.items():
-        callers: dict[CallEnd, list[tuple[list[int], _Values]]] = {}
-        for source, places, requests, _, _ in calls:
-            callers.setdefault(source, []).append((places, requests))
+        callers: dict[CallEnd, list[_Values]] = {}
+        for source, requests, _, _ in calls:
+            callers.setdefault(source, []).append(requests)
         course = WorkloadCourse(
             times=grid,
             window_seconds=window,
-            requests=_added(len(grid), ((places, r) for _, places, r, _, _ in calls)),
-            errors=_added(len(grid), ((places, e) for _, places, _, e, _ in calls)),
-            busy_ms=_added(len(grid), ((places, b) for _, places, _, _, b in calls)),
-            callers={source: _added(len(grid), values) for source, values in callers.items()},
+            requests=_added([requests for _, requests, _, _ in calls]),
+            errors=_added([errors for _, _, errors, _ in calls]),
+            busy_ms=_added([busy_ms for _, _, _, busy_ms in calls]),
+            callers={source: _added(values) for source, values in callers.items()},
         )
         rose = level_onset(grid, course.latency_ms, factor=slower) if slower > 0 else None
         if rose is not None and rose.after - rose.before >= slower_ms:
@@ -133,13 +140,26 @@ def _grid(read: Sequence[Courses]) -> tuple[float, ...]:
     return tuple(first + i * step for i in range(int((last - first) // step) + 1))
 
 
-def _added(count: int, parts: Iterable[tuple[Sequence[int], _Values]]) -> _Values:
-    total: list[float | None] = [None] * count
-    for places, values in parts:
-        for place, value in zip(places, values, strict=True):
-            if place >= 0 and value is not None:
-                total[place] = (total[place] or 0.0) + value
-    return tuple(total)
+def _placed(values: _Values, places: Sequence[int], grid: Sequence[float]) -> _Values:
+    """Values at the moments of the grid; `places` are theirs in it, -1 outside."""
+    found: list[float | None] = [None] * len(grid)
+    for place, value in zip(places, values, strict=True):
+        if place >= 0:
+            found[place] = value
+    return tuple(found)
+
+
+def _added(parts: Sequence[_Values]) -> _Values:
+    """Values added moment by moment; a gap where none of them is known."""
+    total, *others = parts
+    for other in others:
+        total = tuple(
+            [
+                sum_ if value is None else value if sum_ is None else sum_ + value
+                for sum_, value in zip(total, other, strict=True)
+            ]
+        )
+    return total
 
 
 def _resolved(end: CallEnd, names: ClusterNames, home: str) -> CallEnd:

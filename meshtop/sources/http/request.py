@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~:-][A-Za-z0-9._~:-]*)+/?")
 """Paths that stand on the wire as they are: nothing to encode, no segment that leads up, none that is empty."""
 
 _LONGEST_KEPT = 2048
-"""Characters: a longer query is encoded each time. The others are the same in every cluster and at every refresh."""
+"""Characters: of longer queries only the latest are kept encoded. The others are the same at every refresh."""
 
 
 class ServerAddress(Struct, frozen=True):
@@ -53,11 +53,17 @@ class ServerAddress(Struct, frozen=True):
 
 def _quoted(text: str) -> str:
     """A name or value of a query, encoded as forms are."""
-    return _quoted_before(text) if len(text) <= _LONGEST_KEPT else quote_plus(text)
+    return _quoted_before(text) if len(text) <= _LONGEST_KEPT else _quoted_lately(text)
 
 
 @lru_cache(maxsize=512)
 def _quoted_before(text: str) -> str:
+    return quote_plus(text)
+
+
+@lru_cache(maxsize=64)
+def _quoted_lately(text: str) -> str:
+    """As `_quoted_before`, of long queries about many metrics, which clusters are asked one after the other."""
     return quote_plus(text)
 
 

@@ -39,6 +39,8 @@ class ApiDiscovery(Struct, frozen=True):
 
     def doubt(self, group: str) -> SourceProblem | None:
         """Why some kinds of a group are unknown; None if all are known."""
+        if not self.unsure:
+            return None
         return next((problem for (name, _), problem in self.unsure.items() if name == group), None)
 
 

@@ -79,6 +79,10 @@ class _AnySeries(Struct):
     value: tuple[float, str] | None = None
 
 
+RangeSeries = tuple[dict[str, str], list[tuple[float, float]]]
+"""A series of a range answer: its labels, and its (Unix seconds, value) pairs."""
+
+
 class _RangeSeries(Struct):
     metric: dict[str, str]
     values: list[tuple[float, str]] = field(default_factory=list)
@@ -159,28 +163,15 @@ async def decode_scalars(body: bytes, name_label: str) -> Vector[Scalar]:
     return vector
 
 
-def decode_matrix(body: bytes) -> list[list[tuple[float, float]]]:
-    """A range answer: for each series its (Unix seconds, value) pairs, without NaN and infinities.
+def decode_labelled_matrix(body: bytes, frame: Vector[RangeSeries] | None = None) -> list[RangeSeries]:
+    """A range answer with the labels of each series, without NaN and infinities; its warnings go into `frame`.
 
-    Series are added to one line, which would be too low without one of them: an odd one costs the answer.
+    Series are added up, and a sum would be too low without one of them: an odd one costs the answer (QueryFailed).
     """
-    frame: Vector[None] = Vector()
     try:
-        return [
-            [(at, value) for at, text in _range_series.decode(raw).values if math.isfinite(value := float(text))]
-            for raw in _open(body, "matrix", frame)
-        ]
-    except NOT_UNDERSTOOD as error:
-        raise unreadable_answer(error) from error
-
-
-def decode_labelled_matrix(body: bytes) -> list[tuple[dict[str, str], list[tuple[float, float]]]]:
-    """A range answer with the labels of each series, without NaN and infinities."""
-    frame: Vector[None] = Vector()
-    try:
-        series = [_range_series.decode(raw) for raw in _open(body, "matrix", frame)]
+        series = [_range_series.decode(raw) for raw in _open(body, "matrix", Vector() if frame is None else frame)]
         return [(s.metric, [(at, v) for at, text in s.values if math.isfinite(v := float(text))]) for s in series]
-    except ValueError as error:
+    except NOT_UNDERSTOOD as error:
         raise unreadable_answer(error) from error
 
 

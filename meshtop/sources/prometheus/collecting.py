@@ -12,9 +12,23 @@ from meshtop.analysis.traffic.metrics import CONTROL, METRIC_LABEL, TRAFFIC
 from meshtop.model.asked import EVERYTHING_ASKED, Asked
 from meshtop.model.state import State
 from meshtop.model.telemetry import Sample, Scalar
-from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples, decode_scalars
+from meshtop.sources.prometheus.answers import (
+    QueryFailed,
+    RangeSeries,
+    Vector,
+    decode_labelled_matrix,
+    decode_samples,
+    decode_scalars,
+)
 from meshtop.sources.prometheus.engine import Engine
-from meshtop.sources.prometheus.joining import LATE_SECONDS, Joining, asked_together, split_samples, split_scalars
+from meshtop.sources.prometheus.joining import (
+    LATE_SECONDS,
+    Joining,
+    asked_together,
+    split_ranges,
+    split_samples,
+    split_scalars,
+)
 from meshtop.sources.prometheus.promql import Matcher, one_of, refresh_queries
 
 PARALLEL_QUERIES = 6
@@ -154,30 +168,40 @@ class QueryCollector(Generic[Item]):
 
 
 class JoinedCollector(Generic[Item]):
-    """Runs several named queries: those that were small together, the others, and what is in doubt, one by one."""
+    """Runs several queries by name: those that were small together, the others, and what is in doubt, one by one.
+
+    `ask` sends an expression and gives its answer's body, `split` takes a joined one apart; both may raise QueryFailed.
+    """
 
     def __init__(
-        self, engine: Engine, question: Question, limit: asyncio.Semaphore, split: Split[Item], joining: Joining
+        self,
+        ask: Callable[[str], Awaitable[bytes]],
+        split: Split[Item],
+        joining: Joining,
+        limit: asyncio.Semaphore | None = None,
     ) -> None:
-        self._engine = engine
-        self._question = question
-        self._limit = limit
+        self._ask = ask
         self._split = split
         self._joining = joining
+        self._limit = limit or asyncio.Semaphore(PARALLEL_QUERIES)
 
     async def collect(
-        self, names: Sequence[str], one: Callable[[str], Awaitable[Collected[Item]]]
+        self,
+        expressions: Mapping[str, str],
+        one: Callable[[str], Awaitable[Collected[Item]]],
+        *,
+        apart: Collection[str] = (),
     ) -> dict[str, Collected[Item]]:
-        """All obtainable answers by name; `one` asks a single query."""
-        expressions = {name: self._question.query(name) for name in names if name not in self._question.narrowed}
-        groups = self._joining.groups(expressions, asyncio.get_running_loop().time())
-        single = [name for name in names if not any(name in group for group in groups)]
+        """All obtainable answers by name; `one` asks a single query, those that are `apart` always do so."""
+        joinable = {name: expression for name, expression in expressions.items() if name not in apart}
+        groups = self._joining.groups(joinable, asyncio.get_running_loop().time())
+        single = [name for name in expressions if not any(name in group for group in groups)]
 
         async def alone(name: str) -> dict[str, Collected[Item]]:
             return {name: await one(name)}
 
         async def together(group: Sequence[str]) -> dict[str, Collected[Item]]:
-            found = await self._ask({name: expressions[name] for name in group})
+            found = await self._together({name: expressions[name] for name in group})
             if found is not None:
                 return found
             again = await asyncio.gather(*map(one, group))
@@ -185,16 +209,16 @@ class JoinedCollector(Generic[Item]):
 
         parts = await asyncio.gather(*map(together, groups), *map(alone, single))
         found = {name: collected for part in parts for name, collected in part.items()}
-        return {name: found[name] for name in names}
+        return {name: found[name] for name in expressions}
 
-    async def _ask(self, expressions: Mapping[str, str]) -> dict[str, Collected[Item]] | None:
+    async def _together(self, expressions: Mapping[str, str]) -> dict[str, Collected[Item]] | None:
         """The answers to a joined query; None where each must be asked by itself."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
             async with self._limit:
                 began = clock()
-                body = await self._engine.query(asked_together(expressions), at=self._question.at)
+                body = await self._ask(asked_together(expressions))
                 took = clock() - began
             parts = await self._split(body, tuple(expressions))
         except QueryFailed as failure:
@@ -208,6 +232,29 @@ class JoinedCollector(Generic[Item]):
             return None
         self._joining.came({name: len(part.items) + part.dropped for name, part in parts.items()}, took, clock())
         return {name: Collected(parts=[part]) for name, part in parts.items()}
+
+
+async def collect_ranges(
+    engine: Engine, expressions: Mapping[str, str], joining: Joining, *, start: float, end: float, step: float
+) -> dict[str, Collected[RangeSeries]]:
+    """The answers to range queries by name; `joining` knows which were small. All times are in seconds."""
+    clock = asyncio.get_running_loop().time
+
+    async def ask(expression: str) -> bytes:
+        return await engine.query_range(expression, start=start, end=end, step=step)
+
+    async def one(name: str) -> Collected[RangeSeries]:
+        began = clock()
+        try:
+            body = await ask(expressions[name])
+            took = clock() - began
+            found = decode_labelled_matrix(body)
+        except QueryFailed as failure:
+            return Collected(failure=failure.kept())
+        joining.saw(name, len(found), took)
+        return Collected(parts=[Vector(items=found)])
+
+    return await JoinedCollector(ask, split_ranges, joining).collect(expressions, one)
 
 
 class Answers(Struct, frozen=True, kw_only=True):
@@ -252,12 +299,16 @@ async def collect(
     async def control(name: str) -> Collected[Scalar]:
         return await QueryCollector(engine, question, limit, _scalars, together).collect(name, traffic=False)
 
+    async def ask(expression: str) -> bytes:
+        return await engine.query(expression, at=question.at)
+
     asked = question.asked
-    fields = [metric.field for metric in TRAFFIC if asked.asks_query(metric.field)]
-    groups = [group.query for group in CONTROL if kept is None and asked.asks_query(group.query)]
+    fields = {metric.field: question.query(metric.field) for metric in TRAFFIC if asked.asks_query(metric.field)}
+    names = [group.query for group in CONTROL if kept is None and asked.asks_query(group.query)]
+    groups = {name: question.query(name) for name in names}
     answers, controls = await asyncio.gather(
-        JoinedCollector(engine, question, limit, split, together).collect(fields, traffic),
-        JoinedCollector(engine, question, limit, _split_scalars, together).collect(groups, control),
+        JoinedCollector(ask, split, together, limit).collect(fields, traffic, apart=question.narrowed),
+        JoinedCollector(ask, _split_scalars, together, limit).collect(groups, control, apart=question.narrowed),
     )
     return Answers(traffic=answers, control=controls if kept is None else kept)
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.model.canary import RouteCounts
 from meshtop.model.telemetry import Sample
@@ -51,10 +53,62 @@ class Counting(Protocol):
         """Identity of the set of series."""
 
 
+class CountingTogether(Counting, Protocol):
+    """A source that is asked for the counts of many routes again and again."""
+
+    async def samples_of(self, expressions: Mapping[str, str], *, at: float) -> dict[str, tuple[Sample, ...] | None]:
+        """The samples of several instant vectors by name; None for one that failed."""
+
+
 def host_matcher(hosts: Sequence[str]) -> Matcher:
     """Matches any of the hosts, with or without a port. A mirror's Host ends in `-shadow`, which leaves it out."""
     exact = "|".join(regex_literal(host) for host in dict.fromkeys(hosts))
     return Matcher("destination_service", "=~", f"({exact})(:[0-9]+)?")
+
+
+class CountsQuestion(Struct, frozen=True, kw_only=True):
+    """Which requests to which hosts are counted between two moments (Unix seconds), for the routes of these labels."""
+
+    labels: Sequence[str]
+    hosts: Sequence[str]
+    since: float
+    at: float
+    tcp: bool = False
+    http: bool = True
+
+    @property
+    def seconds(self) -> float:
+        """The counted period."""
+        return max(SHORTEST_SECONDS, self.at - self.since)
+
+    def queries(self, matchers: Mapping[str, str]) -> dict[str, str]:
+        """The instant queries at `at`, by the field of RouteCounts that they fill."""
+        ours = equal(matchers)
+        chosen = (host_matcher(self.hosts), *ours)
+        window = duration_text(round(self.seconds))
+        up = selector("up", ours)
+
+        def ask(metric: str, by: Sequence[str]) -> str:
+            # `increase` loses what a series had counted at its first scrape. A series that appears where the scrapes
+            # before had gone well (`up`) counts from zero; after a gap nobody knows from what, and it is left to
+            # `increase`.
+            series = selector(metric, chosen)
+            appeared = f"({series} unless {series} offset {window}) and on (job, instance) ({up} offset {window} == 1)"
+            return f"sum by ({', '.join(by)}) ({appeared} or increase({series}[{window}]))"
+
+        asked = {}
+        if self.http:
+            asked["requests"] = ask("istio_requests_total", (*_ENDS, *_OUTCOME))
+            asked["buckets"] = ask("istio_request_duration_milliseconds_bucket", (*_ENDS, "le"))
+        if self.tcp:
+            asked["connections"] = ask("istio_tcp_connections_opened_total", (*_ENDS, "response_flags"))
+        return asked
+
+    def counts(self, answers: Mapping[str, tuple[Sample, ...]], identity: str) -> RouteCounts:
+        """The counts of these answers; `identity` is that of the set of series."""
+        return RouteCounts(
+            labels=tuple(self.labels), since=self.at - self.seconds, at=self.at, identity=identity, **answers
+        )
 
 
 async def route_counts(
@@ -68,34 +122,7 @@ async def route_counts(
     http: bool = True,
 ) -> RouteCounts:
     """Counts of requests to the hosts between two moments (Unix seconds); raises SourceProblem."""
-    seconds = max(SHORTEST_SECONDS, at - since)
-    ours = equal(source.matchers)
-    chosen = (host_matcher(hosts), *ours)
-    window = duration_text(round(seconds))
-    up = selector("up", ours)
-
-    def ask(metric: str, by: Sequence[str]) -> str:
-        # `increase` loses what a series had counted at its first scrape. A series that appears where the scrapes before
-        # had gone well (`up`) counts from zero; after a gap nobody knows from what, and it is left to `increase`.
-        series = selector(metric, chosen)
-        appeared = f"({series} unless {series} offset {window}) and on (job, instance) ({up} offset {window} == 1)"
-        return f"sum by ({', '.join(by)}) ({appeared} or increase({series}[{window}]))"
-
-    asked = []
-    if http:
-        asked.append(ask("istio_requests_total", (*_ENDS, *_OUTCOME)))
-        asked.append(ask("istio_request_duration_milliseconds_bucket", (*_ENDS, "le")))
-    if tcp:
-        asked.append(ask("istio_tcp_connections_opened_total", (*_ENDS, "response_flags")))
-    answers = list(await asyncio.gather(*(source.samples(expression, at=at) for expression in asked)))
-    empty: tuple[Sample, ...] = ()
-    requests, buckets = (answers.pop(0), answers.pop(0)) if http else (empty, empty)
-    return RouteCounts(
-        labels=tuple(labels),
-        since=at - seconds,
-        at=at,
-        identity=source.identity,
-        requests=requests,
-        buckets=buckets,
-        connections=answers.pop(0) if tcp else empty,
-    )
+    question = CountsQuestion(labels=labels, hosts=hosts, since=since, at=at, tcp=tcp, http=http)
+    queries = question.queries(source.matchers)
+    answers = await asyncio.gather(*(source.samples(expression, at=at) for expression in queries.values()))
+    return question.counts(dict(zip(queries, answers, strict=True)), source.identity)

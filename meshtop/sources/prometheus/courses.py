@@ -1,20 +1,21 @@
 """How calls went over the last half hour: when something began is found in it.
 
-Three range queries, summed by both ends on the server. As in the official dashboards the source (or the waypoint)
-speaks for a request, and the destination only for callers that report nothing. What was read before is kept and only
-what is new is asked for, so that following costs two points and not a hundred.
+Three range queries, summed by both ends on the server, and asked as one where they are small. As in the official
+dashboards the source (or the waypoint) speaks for a request, and the destination only for callers that report nothing.
+What was read before is kept and only what is new is asked for, so that following costs two points and not a hundred.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE, PASSTHROUGH, UNKNOWN
 from meshtop.model.telemetry import CallCourse, CallEnd, Courses, Telemetry
-from meshtop.sources.prometheus.answers import QueryFailed, decode_labelled_matrix
+from meshtop.sources.prometheus.answers import RangeSeries
+from meshtop.sources.prometheus.collecting import Collected, collect_ranges
 from meshtop.sources.prometheus.engine import Engine
+from meshtop.sources.prometheus.joining import Joining
 from meshtop.sources.prometheus.promql import Matcher, equal, failures, one_of, selector
 
 SPAN_SECONDS = 1800.0
@@ -66,6 +67,7 @@ class CourseReader:
         self._last: float | None = None
         self._window = WINDOWS[0]
         self._chosen: frozenset[str] | None = None
+        self._joining = Joining()
 
     async def read(
         self, engine: Engine, telemetry: Telemetry, *, matchers: Mapping[str, str], end: float
@@ -77,7 +79,8 @@ class CourseReader:
         fits = self._last is not None and first <= self._last <= last and chosen == self._chosen
         begin = self._last + STEP_SECONDS if fits and self._last is not None else first
         if not fits:
-            self._points = {}
+            # Half an hour of many calls is not small, as what is new in it is.
+            self._points, self._joining = {}, Joining()
         if begin <= last:
             # The newest point is asked for again the next time: a scrape that came late changes it.
             fresh = await self._ask(engine, matchers, chosen, begin, last)
@@ -97,23 +100,10 @@ class CourseReader:
         self, engine: Engine, matchers: Mapping[str, str], chosen: frozenset[str] | None, begin: float, last: float
     ) -> dict[str, _Points] | None:
         queries = course_queries(self._window, matchers, None if chosen is None else sorted(chosen))
-
-        async def one(name: str) -> _Points:
-            body = await engine.query_range(queries[name], start=begin, end=last, step=STEP_SECONDS)
-            found: _Points = {}
-            for labels, values in decode_labelled_matrix(body):
-                said = [labels.get(label, "") for label in _ENDS]
-                # What leads nowhere is one thing to whoever counts calls, whatever hosts were asked for.
-                service = said[7] if said[7] in (BLACK_HOLE, PASSTHROUGH) or said[6] in ("", UNKNOWN) else said[6]
-                key = ((said[0], said[1], said[2]), (said[3], said[4], said[5]), service)
-                found.setdefault(key, {}).update((round(at), value) for at, value in values)
-            return found
-
-        try:
-            answers = await asyncio.gather(*map(one, queries))
-        except QueryFailed:
+        answers = await collect_ranges(engine, queries, self._joining, start=begin, end=last, step=STEP_SECONDS)
+        if any(one.failure is not None for one in answers.values()):
             return None
-        return dict(zip(queries, answers, strict=True))
+        return {name: _points_of(one) for name, one in answers.items()}
 
     def _courses(self, first: float, last: float) -> Courses:
         count = int((last - first) // STEP_SECONDS) + 1
@@ -121,26 +111,40 @@ class CourseReader:
         keys = [round(at) for at in times]
         begin = keys[0]
         for points in self._points.values():
-            for key in list(points):
-                points[key] = {at: value for at, value in points[key].items() if at >= begin}
-                if not points[key]:
+            for key, values in tuple(points.items()):
+                # Nearly all stand in the order of time; one that stands behind a newer one goes with that.
+                while values and (oldest := next(iter(values))) < begin:
+                    del values[oldest]
+                if not values:
                     del points[key]
         errors, busy = self._points.get("errors", {}), self._points.get("busy_ms", {})
         calls = []
         for key, requests in self._points.get("requests", {}).items():
-            failed, took = errors.get(key, {}), busy.get(key, {})
+            failed, took, asked = errors.get(key, {}), busy.get(key, {}), tuple(map(requests.get, keys))
+            # Where there are requests and no failing series, none failed.
+            none_failed = [None if rate is None else 0.0 for rate in asked]
             calls.append(
                 CallCourse(
                     source=key[0],
                     destination=key[1],
                     service=key[2],
-                    requests=tuple(requests.get(at) for at in keys),
-                    # Where there are requests and no failing series, none failed.
-                    errors=tuple(failed.get(at, 0.0 if at in requests else None) for at in keys),
-                    busy_ms=tuple(took.get(at) for at in keys),
+                    requests=asked,
+                    errors=tuple(map(failed.get, keys, none_failed) if failed else none_failed),
+                    busy_ms=tuple(map(took.get, keys)),
                 )
             )
         return Courses(times=times, window_seconds=self._window, calls=tuple(calls))
+
+
+def _points_of(answer: Collected[RangeSeries]) -> _Points:
+    found: _Points = {}
+    for labels, values in (series for part in answer.parts for series in part.items):
+        said = [labels.get(label, "") for label in _ENDS]
+        # What leads nowhere is one thing to whoever counts calls, whatever hosts were asked for.
+        service = said[7] if said[7] in (BLACK_HOLE, PASSTHROUGH) or said[6] in ("", UNKNOWN) else said[6]
+        key = ((said[0], said[1], said[2]), (said[3], said[4], said[5]), service)
+        found.setdefault(key, {}).update((round(at), value) for at, value in values)
+    return found
 
 
 def called_most(telemetry: Telemetry) -> frozenset[str] | None:

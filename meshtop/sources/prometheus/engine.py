@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ LEADS_ELSEWHERE = "it leads elsewhere, as a login page does"
 SECRET_HEADERS = ("authorization", "cookie", "proxy-authorization")
 LONGEST_GET = 6_000
 """Maximum bytes of a request line accepted by all proxies (the usual limit is 8 kB)."""
+_AS_THEY_ARE = (ascii_letters + digits + "_.-~ ").encode()
+"""Characters that forms write as one byte, a space as `+`; of each other byte they make three."""
 _TAKES_NO_POST = (405, 501)
 _ASKED_AGAIN = (*_TAKES_NO_POST, 403)
 """Status codes of a POST after which Prometheus' own client (client_golang) uses GET."""
@@ -61,7 +64,13 @@ def _is_too_long(form: Mapping[str, str]) -> bool:
     least = sum(len(name) + len(value) + 2 for name, value in form.items())
     if 3 * least <= LONGEST_GET and all(map(str.isascii, form.values())):
         return False
-    return len(urlencode(form)) > LONGEST_GET
+    return sum(encoded_length(name) + encoded_length(value) + 2 for name, value in form.items()) - 1 > LONGEST_GET
+
+
+def encoded_length(text: str) -> int:
+    """How many bytes of a form or a request line a text takes."""
+    raw = text.encode()
+    return len(raw) + 2 * len(raw.translate(None, _AS_THEY_ARE))
 
 
 class Meter:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from meshtop.model.telemetry import History, Line
-from meshtop.sources.prometheus.answers import QueryFailed, decode_matrix
+from meshtop.sources.prometheus.collecting import collect_ranges
 from meshtop.sources.prometheus.engine import Engine
+from meshtop.sources.prometheus.joining import Joining
 from meshtop.sources.prometheus.promql import history_queries
 
 _UNITS = {"requests": "/s", "errors": "/s", "p99_ms": "ms"}
@@ -21,24 +21,27 @@ async def read_history(
     end: float,
     span_seconds: float,
     points: int,
+    joining: Joining | None = None,
 ) -> History | None:
-    """Run three range queries concurrently; None if all fail. A signal that fails is a line of gaps.
+    """Run three range queries, together where `joining` knows them to be small; None if all fail.
 
-    The times are multiples of the step, so that later reads have the same ones and clusters can be added.
+    A signal that fails is a line of gaps. The times are multiples of the step, so that later reads have the same ones
+    and clusters can be added.
     """
     step = span_seconds / points
     last = end - end % step
     times = tuple(last - (points - 1 - i) * step for i in range(points))
     queries = history_queries(window_seconds, matchers)
 
-    async def line(name: str) -> Line | None:
-        try:
-            body = await engine.query_range(queries[name], start=times[0], end=last, step=step)
-            return grid(name, _UNITS[name], times, decode_matrix(body))
-        except QueryFailed:
-            return None
-
-    lines = dict(zip(queries, await asyncio.gather(*map(line, queries)), strict=True))
+    answers = await collect_ranges(
+        engine, queries, Joining() if joining is None else joining, start=times[0], end=last, step=step
+    )
+    lines = {
+        name: grid(name, _UNITS[name], times, [values for part in one.parts for _, values in part.items])
+        if one.failure is None
+        else None
+        for name, one in answers.items()
+    }
     if all(one is None for one in lines.values()):
         return None
     gaps = (None,) * points

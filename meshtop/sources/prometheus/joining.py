@@ -10,12 +10,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote_plus
 
 from meshtop.model.telemetry import Sample, Scalar
 from meshtop.sources.problem import ODD_SHAPE
-from meshtop.sources.prometheus.answers import RawSeries, Vector, decode_scalars, in_chunks, open_series
-from meshtop.sources.prometheus.engine import LONGEST_GET
+from meshtop.sources.prometheus.answers import (
+    QueryFailed,
+    RangeSeries,
+    RawSeries,
+    Vector,
+    decode_labelled_matrix,
+    decode_scalars,
+    in_chunks,
+    open_series,
+)
+from meshtop.sources.prometheus.engine import LONGEST_GET, encoded_length
 from meshtop.sources.prometheus.labelsets import LabelSets
 from meshtop.sources.prometheus.promql import quote
 
@@ -111,7 +119,7 @@ class Joining:
         for name in expressions:
             if name not in small:
                 continue
-            more = len(quote_plus(f" or {marked(name, expressions[name])}"))
+            more = encoded_length(f" or {marked(name, expressions[name])}")
             if length + more > LONGEST_GET - _REST_BYTES:
                 found.append([])
                 length = 0
@@ -130,15 +138,16 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
     if whole.partial:
         return None
     parts: dict[str, Vector[Sample]] = {name: Vector(notes=whole.notes) for name in names}
+    decode, isfinite = known.decode_named, math.isfinite
     async for some in in_chunks(raws):
         try:
             for raw in some:
                 if not isinstance(raw, RawSeries):
                     return None
-                name, text = _unmarked(bytes(raw.metric))
+                name, labels = decode(raw.metric, _unmarked)
                 value = float(raw.value[1]) if raw.value is not None else math.nan
-                if math.isfinite(value):
-                    parts[name].items.append(Sample(known.decode(text), value))
+                if isfinite(value):
+                    parts[name].items.append(Sample(labels, value))
                 else:
                     parts[name].dropped += 1
         except ODD_SHAPE:
@@ -161,6 +170,24 @@ async def split_scalars(body: bytes, names: Sequence[str], name_label: str) -> d
         if name not in parts:
             return None
         parts[name].items.append(item)
+    return parts
+
+
+async def split_ranges(body: bytes, names: Sequence[str]) -> dict[str, Vector[RangeSeries]] | None:
+    """A joined range answer, one vector for each name; None where anything of it is in doubt."""
+    whole: Vector[RangeSeries] = Vector()
+    try:
+        found = decode_labelled_matrix(body, whole)
+    except QueryFailed:
+        return None
+    if whole.partial:
+        return None
+    parts: dict[str, Vector[RangeSeries]] = {name: Vector(notes=whole.notes) for name in names}
+    for labels, values in found:
+        name = labels.pop(MARK, "")
+        if name not in parts:
+            return None
+        parts[name].items.append((labels, values))
     return parts
 
 

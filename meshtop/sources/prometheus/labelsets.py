@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Callable
 
 import msgspec
 from msgspec import structs
@@ -55,6 +56,8 @@ class LabelSets:
         self._before: dict[int, Labels] = {}
         self._orders: dict[int, _Order] = {}
         self._orders_before: dict[int, _Order] = {}
+        self._named: dict[int, tuple[str, int, Labels]] = {}
+        self._named_before: dict[int, tuple[str, int, Labels]] = {}
 
     def __len__(self) -> int:
         return len(self._now.keys() | self._before.keys())
@@ -64,6 +67,7 @@ class LabelSets:
         if self._now:
             self._before, self._now = self._now, {}
             self._orders_before, self._orders = self._orders, {}
+            self._named_before, self._named = self._named, {}
 
     def decode(self, raw: msgspec.Raw | bytes) -> Labels:
         """The labels of a JSON object. Raises msgspec.MsgspecError if it is invalid."""
@@ -86,6 +90,27 @@ class LabelSets:
         for start in range(0, len(marks), _PIECE):
             give_way()
             self._now.update(zip(marks[start : start + _PIECE], sets[start : start + _PIECE], strict=True))
+
+    def decode_named(
+        self, raw: msgspec.Raw | bytes, unnamed: Callable[[bytes], tuple[str, bytes]]
+    ) -> tuple[str, Labels]:
+        """The name of a question in the text, and the labels of the text without it, the same object as `decode` gives.
+
+        `unnamed` takes a text apart, once for each that repeats. Raises what that raises, and as `decode`.
+        """
+        text = bytes(raw)
+        mark = _mark(text)
+        found = self._named.get(mark)
+        if found is None:
+            found = self._named_before.get(mark)
+            if found is None:
+                name, rest = unnamed(text)
+                of_rest = _mark(rest)
+                found = (sys.intern(name), of_rest, self.marked(of_rest, rest))
+            else:
+                self._now[found[1]] = found[2]
+            self._named[mark] = found
+        return found[0], found[2]
 
     def marked(self, mark: int, text: bytes) -> Labels:
         """The labels of a text of this mark. Raises msgspec.MsgspecError if it is invalid."""

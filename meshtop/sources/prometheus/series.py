@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -13,11 +14,13 @@ from meshtop.model.evidence import WhyUnknown, not_read
 from meshtop.model.state import State
 from meshtop.model.telemetry import Courses, History, Line, PlaintextDay, Sample, Telemetry
 from meshtop.sources.prometheus.alerts import AlertReader
-from meshtop.sources.prometheus.answers import QueryFailed, decode_samples
+from meshtop.sources.prometheus.answers import QueryFailed, Vector, decode_samples
 from meshtop.sources.prometheus.charts import ChartReader, LineQuery
+from meshtop.sources.prometheus.collecting import Collected, JoinedCollector
 from meshtop.sources.prometheus.courses import STEP_SECONDS, CourseReader
 from meshtop.sources.prometheus.engine import SECRET_HEADERS, Engine
 from meshtop.sources.prometheus.history import read_history
+from meshtop.sources.prometheus.joining import Joining, split_samples
 from meshtop.sources.prometheus.plaintext import EVERY_SECONDS as PLAINTEXT_EVERY_SECONDS
 from meshtop.sources.prometheus.plaintext import read_plaintext_day
 
@@ -58,6 +61,7 @@ class SeriesReader:
         self._slos: SloReader | None = None
         self._courses = CourseReader()
         self._courses_asked: float | None = None
+        self._history, self._counts = Joining(), Joining()
         self._headers = headers
         self._clock = clock
         self._engine = engine
@@ -92,6 +96,7 @@ class SeriesReader:
             end=self._moment(at),
             span_seconds=span_seconds,
             points=points,
+            joining=self._history if at is None else None,
         )
         self.history = history or self.history
 
@@ -139,11 +144,40 @@ class SeriesReader:
 
         Raises SourceProblem, also where a series cannot be understood: counts that are judged by must be whole.
         """
-        answer = await decode_samples(await self._found().query(expression, at=at))
+        engine = self._found()
+        answer = await decode_samples(await engine.query(expression, at=at), engine.label_sets)
         if answer.odd:
             message = f"Prometheus of {self.cluster} sent {answer.odd} series that cannot be understood."
             raise QueryFailed(State.PARTIAL, message)
         return tuple(answer.items)
+
+    async def samples_of(self, expressions: Mapping[str, str], *, at: float) -> dict[str, tuple[Sample, ...] | None]:
+        """The samples of several instant queries by name, as `samples` gives them; None for one that failed.
+
+        Those that were small the last time are asked as one, and what that leaves in doubt is asked by itself.
+        """
+        clock = asyncio.get_running_loop().time
+
+        async def ask(expression: str) -> bytes:
+            return await self._found().query(expression, at=at)
+
+        async def split(body: bytes, names: Sequence[str]) -> dict[str, Vector[Sample]] | None:
+            return await split_samples(body, names, self._found().label_sets)
+
+        async def one(name: str) -> Collected[Sample]:
+            began = clock()
+            try:
+                found = await self.samples(expressions[name], at=at)
+            except QueryFailed as failure:
+                return Collected(failure=failure.kept())
+            self._counts.saw(name, len(found), clock() - began)
+            return Collected(parts=[Vector(items=list(found))])
+
+        answers = await JoinedCollector(ask, split, self._counts).collect(expressions, one)
+        return {
+            name: None if answer.failure is not None else tuple(item for part in answer.parts for item in part.items)
+            for name, answer in answers.items()
+        }
 
     async def lines(self, queries: Sequence[LineQuery], *, start: float, end: float, step: float) -> tuple[Line, ...]:
         """Series over time for charts, whose selectors must hold `matchers`. Raises SourceProblem."""
@@ -161,6 +195,7 @@ class SeriesReader:
         self._engine = engine
         self._courses, self._courses_asked = CourseReader(), None
         self._alerts, self._slos = AlertReader(), None
+        self._history, self._counts = Joining(), Joining()
 
     def _close_charts(self) -> None:
         if self._charts is not None:

@@ -39,6 +39,7 @@ from meshtop.views.picture.verdicts import Verdicts
 if TYPE_CHECKING:
     from meshtop.analysis.canary.board import Board
     from meshtop.analysis.canary.judging import Judgements, Judging, Standing
+    from meshtop.analysis.canary.survey import Survey
     from meshtop.analysis.findings.suppression import Suppression
     from meshtop.analysis.tenancy.access.rights import Access
     from meshtop.analysis.tenancy.ownership import NamespaceOwner, Owners
@@ -62,6 +63,7 @@ _EDGES: Key[tuple[Edge, ...]] = Key("edges")
 _COUNTER: Key[EdgeCounter] = Key("counter of edges")
 _TRAFFIC_FACTS: Key[ClusterTraffic] = Key("what calls are read with")
 _JUDGEMENTS: Key[Judgements] = Key("canary judgements")
+_SURVEY: Key[Survey] = Key("weighted routes")
 _STANDING: Key[Standing] = Key("what was said of canaries")
 _BY_CLUSTER: Key[dict[str, Figures]] = Key("figures by cluster")
 _BY_NAMESPACE: Key[dict[tuple[str, str], Figures]] = Key("figures by namespace")
@@ -266,25 +268,32 @@ class Picture:
 
     def _judgements(self) -> Judgements:
         from meshtop.analysis.canary.judging import Judgements, Judging, Standing
-        from meshtop.analysis.canary.survey import BoardCluster, Survey
 
-        clusters = [
-            BoardCluster(
-                name=c.name,
-                inventory=c.inventory,
-                facts=self.facts[c.name],
-                workloads=tuple(self.workloads_in(c.name)),
-                machines=tuple(self.machines_in(c.name)),
-                counts=c.canaries,
-                silent=c.name in self._silent,
-            )
-            for c in self.snapshot.clusters
-            if c.inventory is not None
-        ]
+        survey = self.unless_changed(_SURVEY, self._survey)
+        counts = {cluster.name: cluster.canaries for cluster in self.snapshot.clusters}
         # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
         standing = self.memory.get_or_make(_STANDING, (), Standing)
         standing.forget(self.snapshot.at if self.snapshot.moment is None else self.snapshot.moment)
-        return Judgements(Survey(clusters), Judging() if self._judging is None else self._judging(), standing)
+        judging = Judging() if self._judging is None else self._judging()
+        return Judgements(survey.counted(counts, self._silent), judging, standing)
+
+    def _survey(self) -> Survey:
+        """All weighted routes, without their counts."""
+        from meshtop.analysis.canary.survey import BoardCluster, Survey
+
+        return Survey(
+            [
+                BoardCluster(
+                    name=c.name,
+                    inventory=c.inventory,
+                    facts=self.facts[c.name],
+                    workloads=tuple(self.workloads_in(c.name)),
+                    machines=tuple(self.machines_in(c.name)),
+                )
+                for c in self.snapshot.clusters
+                if c.inventory is not None
+            ]
+        )
 
     @cached_property
     def telemetry_states(self) -> dict[str, State | Silence]:

@@ -143,7 +143,6 @@ class Verdicts:
         lately = None if course is None else course.lately
         if course is None or lately is None:
             return None
-        now = course.latency_ms[-1]
         if lately.usual_ms is not None:
             before = self._usual.get(where, (lately.usual_ms, 0.0))
             self._usual[where] = (before[0], self._at)
@@ -151,6 +150,7 @@ class Verdicts:
         if where not in self._usual:
             return lately
         usual = self._usual[where][0]
+        now = course.latency_ms[-1]
         back = 1 + (self._thresholds.slower - 1) * self._thresholds.release
         if now is not None and now < back * usual:
             del self._usual[where]

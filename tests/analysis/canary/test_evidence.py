@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from meshtop.analysis.canary import evidence
 from meshtop.analysis.canary.evidence import (
     _WIDTH,
     LADDER,
@@ -23,6 +24,8 @@ from meshtop.analysis.canary.evidence import (
     log_evidence_not_worse,
     log_evidence_worse,
     share_interval,
+    shows_not_worse,
+    shows_worse,
     split_bounds,
     split_evidence,
 )
@@ -108,6 +111,36 @@ def test_the_least_over_the_baselines_shares_is_found(canary: Counts, baseline: 
         for p in grid
     ]
     assert found <= min(plain) + 1e-6 * max(1.0, abs(found))
+
+
+@given(seen(), seen(), margins, st.floats(-2.0, 15.0))
+def test_whether_evidence_is_enough_is_what_its_value_says(
+    canary: Counts, baseline: Counts, margin: Margin, enough: float
+) -> None:
+    for value, shows in ((log_evidence_worse, shows_worse), (log_evidence_not_worse, shows_not_worse)):
+        found = value(canary, baseline, margin)
+        assume(abs(found - enough) > 1e-6)
+        assert shows(canary, baseline, margin, enough) is (found >= enough)
+
+
+@pytest.mark.parametrize("bad", [12, 400])
+def test_whether_evidence_is_enough_is_plain_long_before_its_value_is_found(
+    bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    curve = evidence._Curve
+    at = curve.at
+
+    def counted(self: evidence._Curve, bound: float) -> evidence._Point:
+        looks.append(bound)
+        return at(self, bound)
+
+    monkeypatch.setattr(curve, "at", counted)
+    asked = Counts(1000, bad), Counts(9000, 90), MARGIN
+    log_evidence_worse(*asked)
+    whole, looks[:] = len(looks), []
+    shows_worse(*asked, enough=5.0)
+    assert 0 < len(looks) <= whole / 2
 
 
 @given(seen(2000), seen(2000), margins, st.floats(0.0, 0.2), st.floats(0.0, 1.0))

@@ -220,3 +220,18 @@ def test_what_was_judged_in_brief_is_judged_whole_for_whoever_looks() -> None:
     whole = judgements.of(one)
     assert None not in whole.share_intervals
     assert judgements.of(one, in_brief=True) is whole
+
+
+def test_a_survey_with_other_counts_is_as_one_made_of_them() -> None:
+    """Routes, backends and who follows them are worked out once while no object changes."""
+    kept = Survey([cluster(service(("v1", 80), ("v2", 20)), RULE, counted=[counted(NOTHING)])])
+    Board(Judgements(kept, Judging()), now=AT).rows()
+    for bad in (ENOUGH, 0):
+        made = counted(bad, requests=1100)
+        other = kept.counted({"east": (made,)}, ())
+        assert Board(Judgements(other, Judging()), now=AT).rows() == (row(made),)
+        assert other.surveyed is kept.surveyed
+    silent = kept.counted({"east": ()}, {"east"})
+    (one,) = silent.surveyed
+    assert silent.seen(one).silent
+    assert not kept.seen(one).silent

@@ -11,7 +11,8 @@ import pytest
 
 from meshtop.demo.prom.engine import Engine
 from meshtop.model.telemetry import Labels, Sample
-from meshtop.sources.prometheus.counts import route_counts
+from meshtop.sources.prometheus.counts import CountsQuestion, route_counts
+from meshtop.sources.prometheus.joining import MARK, asked_together
 from tests.demo.prom.static import StaticSeries, StaticSource, to_openmetrics
 from tests.realprom import RealPrometheus
 
@@ -72,11 +73,11 @@ class Answering:
     identity = "p"
 
     def __init__(self, ask: Callable[[str, float], list[tuple[Mapping[str, str], float]]]) -> None:
-        self._ask = ask
+        self.ask = ask
 
     async def samples(self, expression: str, *, at: float | None = None) -> tuple[Sample, ...]:
         assert at is not None
-        found = self._ask(expression, at)
+        found = self.ask(expression, at)
         return tuple(Sample(Labels(response_code=labels.get("response_code", "")), value) for labels, value in found)
 
 
@@ -125,3 +126,20 @@ async def test_a_real_prometheus_answers_the_same(name: str, real: Callable[[str
     host = f"h{list(WORLDS).index(name)}"
     counted = await route_counts(real(name), labels=["r"], hosts=[host], since=SINCE, at=AT)
     assert by_code(counted.requests) == pytest.approx(WORLDS[name][1], rel=0.06)
+
+
+def test_a_real_prometheus_answers_them_together_as_one_by_one(real: Callable[[str], Answering]) -> None:
+    asked = real("").ask
+    queries = {
+        f"requests_{number}": CountsQuestion(labels=["r"], hosts=[f"h{number}"], since=SINCE, at=AT).queries({})[
+            "requests"
+        ]
+        for number in range(len(WORLDS))
+    }
+    together: dict[str, list[tuple[dict[str, str], float]]] = {name: [] for name in queries}
+    for labels, value in asked(asked_together(queries), AT):
+        rest = dict(labels)
+        together[rest.pop(MARK)].append((rest, value))
+    for name, query in queries.items():
+        alone = [(dict(labels), value) for labels, value in asked(query, AT)]
+        assert sorted(together[name], key=str) == sorted(alone, key=str) != []

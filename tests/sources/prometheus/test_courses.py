@@ -29,6 +29,8 @@ class FakeEngine:
         self.shortest = shortest
         self.broken = False
         self.callers = [ENDS["source_workload"]]
+        self.fails = True
+        self.silent_at: float | None = None
 
     async def query_range(self, expression: str, *, start: float, end: float, step: float) -> bytes:
         if self.broken:
@@ -36,13 +38,11 @@ class FakeEngine:
         self.asked.append((expression, start, end))
         count = int((end - start) // step) + 1
         rate = "1" if "0|5.." in expression else "10"
-        values: Sequence[Any] = [[start + i * step, rate] for i in range(count)]
+        times = [start + i * step for i in range(count)]
+        values: Sequence[Any] = [[at, rate] for at in times if at != self.silent_at]
         metrics = [{**ENDS, "source_workload": one} for one in self.callers]
-        result = (
-            [{"metric": one, "values": values} for one in metrics]
-            if self.shortest in expression or "[3m]" in expression
-            else []
-        )
+        told = (self.shortest in expression or "[3m]" in expression) and (self.fails or rate == "10")
+        result = [{"metric": one, "values": values} for one in metrics] if told else []
         return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
 
 
@@ -73,6 +73,14 @@ async def test_only_what_is_new_is_asked_for_and_what_is_old_is_dropped() -> Non
     assert {(start, end) for _, start, end in engine.asked} == {(LAST, LAST + 30)}
     assert len(courses.times) == 121
     assert all(value == 10.0 for value in courses.calls[0].requests)
+
+
+async def test_where_there_are_requests_and_no_failing_series_none_failed() -> None:
+    engine = FakeEngine()
+    engine.fails, engine.silent_at = False, LAST - 30
+    (call,) = (await read(CourseReader(), engine)).calls
+    assert call.requests[-4:] == (10.0, None, 10.0, 10.0)
+    assert call.errors[-4:] == (0.0, None, 0.0, 0.0)
 
 
 async def test_scrapes_too_rare_for_a_minute_are_read_over_a_longer_window() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from meshtop.analysis.traffic.metrics import CONTROL, TRAFFIC
 from meshtop.model.state import State
 from meshtop.sources.prometheus.answers import decode_samples
-from meshtop.sources.prometheus.engine import LONGEST_GET
+from meshtop.sources.prometheus.engine import LONGEST_GET, encoded_length
 from meshtop.sources.prometheus.joining import (
     APART_SECONDS,
     LATE_SECONDS,
@@ -91,6 +94,11 @@ def test_what_is_too_long_for_a_request_line_becomes_several() -> None:
     assert [name for group in groups for name in group] == list(long)
     assert len(groups) > 1
     assert all(len(asked_together({n: long[n] for n in group})) < LONGEST_GET for group in groups)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_length_is_what_forms_make_of_a_text(text: str) -> None:
+    assert encoded_length(text) == len(quote_plus(text))
 
 
 def test_after_one_that_did_not_go_well_they_are_asked_one_by_one_for_a_while() -> None:

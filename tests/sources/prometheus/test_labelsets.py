@@ -102,3 +102,24 @@ def test_a_series_that_stands_where_it_stood_is_marked_by_one_hash(monkeypatch: 
     found = [*map(sets.in_order().decode, [*raws[:2], new, *raws[2:4], raws[5]])]
     assert [one for one in found if one.source_workload != "new"] == [*first[:4], first[5]]
     assert marked == [bytes(raws[0]), bytes(new), bytes(raws[5])], "the first, a new one, one whose neighbour is gone"
+
+
+def test_a_named_text_is_taken_apart_once_and_has_the_same_labels_as_the_text_without_the_name() -> None:
+    sets, apart = LabelSets(), []
+
+    def unnamed(text: bytes) -> tuple[str, bytes]:
+        apart.append(text)
+        return "a", text.replace(b'"asked":"a",', b"")
+
+    named, plain = b'{"asked":"a","reporter":"source"}', b'{"reporter":"source"}'
+    expected = sets.decode(plain)
+    for _ in range(4):
+        assert sets.decode_named(named, unnamed) == ("a", expected)
+        sets.begin_refresh()
+    assert apart == [named]
+    assert sets.decode(plain) is expected, "it stays known by itself as long as the named one comes"
+    for _ in range(3):
+        sets.decode(plain)
+        sets.begin_refresh()
+    sets.decode_named(named, unnamed)
+    assert len(apart) == 2, "what was not used in two refreshes is dropped"

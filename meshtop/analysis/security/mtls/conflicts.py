@@ -5,7 +5,7 @@ The conflicts are those of the table in reference/istio.md; each has a YAML that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from meshtop.analysis.inventory.untyped import mapping, maps
 from meshtop.analysis.security.findings import LocatedFinding, finding, several
@@ -79,8 +79,19 @@ def _caller(edge: Edge) -> str:
 
 def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[LocatedFinding]:
     """Conflicts without traffic in this window, for sidecars of the service's or the rule's namespace."""
+    if mesh.possible_conflicts is None:
+        mesh.possible_conflicts = tuple(_possible(mesh))
     reported = {(f.finding.code, f.where) for f in known}
     found: dict[tuple[str, tuple[str, str, str]], LocatedFinding] = {}
+    for client, server, verdict in mesh.possible_conflicts:
+        key = (verdict.code or "", server.id)
+        if key not in reported and key not in found:
+            found[key] = _unused(mesh, client, server, verdict)
+    return list(found.values())
+
+
+def _possible(mesh: MeshTls) -> Iterator[tuple[Party, Party, TlsVerdict]]:
+    """Calls of sidecars that would break, whether somebody makes them or not."""
     for cluster in mesh.members:
         home = mesh.config_of(cluster)
         hosts = mesh.hosts_of(cluster)
@@ -93,8 +104,8 @@ def unused_conflicts(mesh: MeshTls, known: Iterable[LocatedFinding]) -> list[Loc
                 client = Party(cluster=cluster, namespace=namespace, name="", labels={}, proxy=Proxy.SIDECAR, tls=True)
                 for server in servers:
                     if server.unknown is None and not server.gateway:
-                        _unused(mesh, client, server, host, reported, found)
-    return list(found.values())
+                        verdicts = mesh.calls(client, server, host, "")
+                        yield from ((client, server, one) for one in verdicts if one.outcome is TlsOutcome.BROKEN)
 
 
 def _namespaces(host: Host, speaking: Sequence[ConfigObject], domain: str) -> list[str]:
@@ -108,28 +119,17 @@ def _namespaces(host: Host, speaking: Sequence[ConfigObject], domain: str) -> li
     return list(dict.fromkeys((host.namespace, *foreign)))
 
 
-def _unused(
-    mesh: MeshTls,
-    client: Party,
-    server: Party,
-    host: Host,
-    reported: set[tuple[str, tuple[str, str, str]]],
-    found: dict[tuple[str, tuple[str, str, str]], LocatedFinding],
-) -> None:
-    for verdict in mesh.calls(client, server, host, ""):
-        key = (verdict.code or "", server.id)
-        if verdict.outcome is not TlsOutcome.BROKEN or key in reported or key in found:
-            continue
-        found[key] = finding(
-            key[0],
-            Severity.WARNING,
-            f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
-            f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No such call in this window.",
-            fix_of(mesh, verdict),
-            cluster=server.cluster,
-            namespace=server.namespace,
-            workload=server.name,
-        )
+def _unused(mesh: MeshTls, client: Party, server: Party, verdict: TlsVerdict) -> LocatedFinding:
+    return finding(
+        verdict.code or "",
+        Severity.WARNING,
+        f"Sidecars of {client.namespace} cannot reach {server.namespace}/{server.name} in {server.cluster}"
+        f"{f' on port {verdict.port}' if verdict.port else ''}: {verdict.why} No such call in this window.",
+        fix_of(mesh, verdict),
+        cluster=server.cluster,
+        namespace=server.namespace,
+        workload=server.name,
+    )
 
 
 def _sets_tls(rule: ConfigObject) -> bool:

@@ -77,6 +77,9 @@ class MeshTls:
         self._meshes = {member.name: self._mesh_of(member) for member in members}
         self._modes: dict[tuple[str, str, str], Mode] = {}
         self._edges: dict[tuple[Peer, Target, str, bool], tuple[TlsVerdict, ...]] = {}
+        self.possible_conflicts: tuple[tuple[Party, Party, TlsVerdict], ...] | None = None
+        """Client, server and verdict of calls that would break (`conflicts.unused_conflicts`), once they were sought:
+        they depend on objects alone."""
 
     def _hosts_of(self, member: MeshMember) -> Hosts:
         inventory = member.inventory

@@ -85,6 +85,17 @@ def test_a_conflict_that_nobody_ran_into_is_a_warning_and_not_told_twice() -> No
     assert "Sidecars of front" in only(assess(STRICT, foreign), "MTLS-STRICT-CLIENT-DISABLE").finding.message
 
 
+def test_what_would_break_is_sought_once_and_told_as_long_as_nobody_ran_into_it() -> None:
+    east = member(workloads=(WEB, API), services=(service("api", "shop"),), config=(STRICT, OFF))
+    mesh = MeshTls([east])
+    told = [
+        [f.finding.severity for f in found.findings if f.finding.code == "MTLS-STRICT-CLIENT-DISABLE"]
+        for edges in ((), (edge(WEB, API),), ())
+        for found in [posture(mesh, edges, window=TrafficWindow(NOW, 300.0))]
+    ]
+    assert told == [[Severity.WARNING], [Severity.ERROR], [Severity.WARNING]]
+
+
 FIXED: list[tuple[str, list[ConfigObject], tuple[Workload, ...], tuple[str, ...], str]] = [
     ("MTLS-MUTUAL-NO-SIDECAR", [dr("shop", "api", "api", trafficPolicy={"tls": {"mode": "ISTIO_MUTUAL"}})],
      (WEB, workload("api-v1", proxy=Proxy.NONE)), ("spec", "trafficPolicy"), "{}"),
