@@ -94,21 +94,22 @@ class LateHealth(Health):
 
     __slots__ = ("_tell", "_told")
     _tell: Callable[[], tuple[str, ...]]
-    _told: tuple[str, ...] | None
+    _told: tuple[str, ...]
+    """Not there before somebody reads it."""
 
     def __init__(self, status: HealthStatus, tell: Callable[[], tuple[str, ...]]) -> None:
         # The class is frozen for everybody else; these do not pass its `__setattr__`, which costs as much as judging.
         _set_status(self, status)
         _set_tell(self, tell)
-        _set_told(self, None)
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why, one sentence each."""
-        told = self._told
-        if told is None:
+        try:
+            return self._told
+        except AttributeError:
             told = self._tell()
-            _set_told(self, told)
+        _set_told(self, told)
         return told
 
 

@@ -14,7 +14,7 @@ is unknown. It equals the share of errors that degrades a workload.
 """
 
 
-class Latency(Struct, frozen=True, rename="camel"):
+class Latency(Struct, frozen=True, rename="camel", gc=False):
     """Request durations in milliseconds, estimated from histogram buckets; None when nothing was timed."""
 
     p50: float | None = None
@@ -24,14 +24,14 @@ class Latency(Struct, frozen=True, rename="camel"):
     mean: float | None = None
 
 
-class ByteRates(Struct, frozen=True, rename="camel"):
+class ByteRates(Struct, frozen=True, rename="camel", gc=False):
     """TCP bytes per second as the client sees them: sent by it, received by it."""
 
     sent: float | None = None
     received: float | None = None
 
 
-class Traffic(Struct, frozen=True, rename="camel", kw_only=True):
+class Traffic(Struct, frozen=True, rename="camel", kw_only=True, gc=False):
     """The golden signals of an edge, workload, service, tenant or cluster (INTERFACE.md, `traffic`)."""
 
     requests_per_second: float | None = None
@@ -53,7 +53,7 @@ def _plus(a: float | None, b: float | None) -> float | None:
     return a if b is None else a + b
 
 
-class Buckets(Struct, frozen=True):
+class Buckets(Struct, frozen=True, gc=False):
     """A histogram's cumulative rates per second: `bounds` rising upper bounds in ms, the last one infinite."""
 
     bounds: tuple[float, ...] = ()
@@ -91,7 +91,7 @@ class Buckets(Struct, frozen=True):
         return lower_bound
 
 
-class Sums(Struct, frozen=True, kw_only=True):
+class Sums(Struct, frozen=True, kw_only=True, gc=False):
     """What may be added across series, workloads and clusters: rates per second and bucket rates.
 
     Ratios and quantiles are never added; they are computed at the end, by `traffic()`.
@@ -204,7 +204,7 @@ class PeerKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Peer(Struct, frozen=True, rename="camel", kw_only=True):
+class Peer(Struct, frozen=True, rename="camel", kw_only=True, gc=False):
     """The calling end of an edge; fields that telemetry does not report are empty strings."""
 
     cluster: str = ""
@@ -215,7 +215,7 @@ class Peer(Struct, frozen=True, rename="camel", kw_only=True):
     kind: PeerKind = PeerKind.UNKNOWN
 
 
-class Target(Struct, frozen=True, rename="camel", kw_only=True):
+class Target(Struct, frozen=True, rename="camel", kw_only=True, gc=False):
     """The called end of an edge: a Peer with the requested service (its host, or a bare name)."""
 
     cluster: str = ""
@@ -227,7 +227,7 @@ class Target(Struct, frozen=True, rename="camel", kw_only=True):
     service: str = ""
 
 
-class Edge(Struct, frozen=True, kw_only=True):
+class Edge(Struct, frozen=True, kw_only=True, gc=False):
     """Who calls whom with which protocol, counted once, with both reports kept.
 
     `reports` maps a reporter ("source", "destination", "waypoint", "gateway") to what it counted, per second:

@@ -32,7 +32,8 @@ def proves(failed: float, total: float, share: float, alpha: float) -> bool:
         return False
     if share <= 0:
         return True
-    failed = min(failed, total)
+    if failed > total:
+        failed = total
     ratio = failed / total
     if share >= 1 or ratio < share:
         return ratio >= share >= 1

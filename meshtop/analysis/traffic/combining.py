@@ -21,13 +21,29 @@ _MISSED = 0.5
 """A server side that counted less than this share does not cover all pods; then the client's durations are used."""
 _ROUNDING = 1e-9
 _NO_BUCKETS = Buckets()
-_counts_as_error = lru_cache(4096)(is_error)
-"""As `is_error`: there are few codes, and many edges."""
+_MOST_CODES = 1_000
+"""Codes come from outside: no more are remembered."""
+
+
+class _Errors(dict[str, bool]):
+    """Whether each code of a protocol counts as an error: there are few codes, and many edges."""
+
+    def __init__(self, protocol: str) -> None:
+        self._protocol = protocol
+
+    def __missing__(self, code: str) -> bool:
+        found = is_error(self._protocol, code)
+        if len(self) < _MOST_CODES:
+            self[code] = found
+        return found
+
+
+_errors_of = lru_cache(64)(_Errors)
 
 Counts = dict[str, float]
 
 
-class Counted(Struct, frozen=True):
+class Counted(Struct, frozen=True, gc=False):
     """The sums of an edge and its rates by code and by flag; code "" means an unknown outcome."""
 
     sums: Sums
@@ -46,7 +62,8 @@ def combine(protocol: str, departure: EdgeReport | None, arrival: EdgeReport | N
     sure = one if one.judged else other if other is not None and other.judged else None
     errors = None
     if requests is not None:
-        errors = fsum([rate for code, rate in codes.items() if _counts_as_error(protocol, code)])
+        fails = _errors_of(protocol)
+        errors = fsum([rate for code, rate in codes.items() if fails[code]])
     flags = _combined_flags(departure, arrival)
     fullest = one if other is None or one.sent + one.received >= other.sent + other.received else other
     timed = _timed(departure, arrival)
@@ -139,6 +156,8 @@ def _combined_flags(departure: EdgeReport | None, arrival: EdgeReport | None) ->
         only = departure or arrival
         return dict(sorted(only.flags.items())) if only is not None else {}
     mine, theirs = departure.flags, _with_lost(arrival.flags, departure.lost_flags)
+    if not mine and not theirs:
+        return {}
     flags = _larger_of_each(mine, theirs)
     if "" not in mine or "" not in theirs:
         flags.pop("", None)  # One side knows the flags.
@@ -158,9 +177,10 @@ def _with_lost(arrived: Counts, lost: Counts) -> Counts:
 def _larger_of_each(mine: Counts, theirs: Counts) -> Counts:
     """The larger count under each name, in the order of the names."""
     if mine.keys() == theirs.keys():
-        return {name: rate if (rate := mine[name]) >= theirs[name] else theirs[name] for name in sorted(mine)}
+        names = sorted(mine) if len(mine) > 1 else mine
+        return {name: rate if (rate := mine[name]) >= (other := theirs[name]) else other for name in names}
     larger = {}
-    for name in sorted({*mine, *theirs}):
+    for name in sorted(mine.keys() | theirs.keys()):
         rate, other = mine.get(name, 0.0), theirs.get(name, 0.0)
         larger[name] = rate if rate >= other else other
     return larger

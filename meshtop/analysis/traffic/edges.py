@@ -70,7 +70,7 @@ class EdgeCounter:
         found = []
         for key in order:
             self._between()
-            found.append(writer.edge(key, reports[key], tuple(sorted(hops.get(key, ())))))
+            found.append(writer.edge(key, reports[key], tuple(sorted(hops[key])) if key in hops else ()))
         # Nobody else has them: freed in one step at the end, ten thousand reports would take as long as a frame.
         del reports
         while ledger.reports:
@@ -167,8 +167,8 @@ class _Writer:
             flags=counted.flags,
             reports={
                 role: report.requests if report.has_requests else report.connections
-                for role, report in (sorted(roles.items()) if len(roles) > 1 else roles.items())
-                if report.has_requests or report.has_connections or report.has_bytes
+                for role in (sorted(roles) if len(roles) > 1 else roles)
+                if (report := roles[role]).has_requests or report.has_connections or report.has_bytes
             },
             disagreement=_disagreement(departure, arrival),
             cross_cluster=bool(source.cluster and target.cluster and source.cluster != target.cluster)
@@ -248,8 +248,9 @@ def _disagreement(departure: EdgeReport | None, arrival: EdgeReport | None) -> f
     if departure is None or arrival is None:
         return None
     if departure.has_requests or arrival.has_requests or (departure.connections and arrival.connections):
-        left, right = (r.requests if r.has_requests else r.connections for r in (departure, arrival))
+        left = departure.requests if departure.has_requests else departure.connections
+        right = arrival.requests if arrival.has_requests else arrival.connections
     else:
         left, right = departure.volume, arrival.volume
-    larger = max(left, right)
+    larger = left if left >= right else right
     return abs(left - right) / larger if larger > 0 else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import fsum
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -23,12 +24,15 @@ _WORDS = {
 }
 
 
-class GroupMember(Struct, frozen=True):
+class GroupMember(Struct, frozen=True, gc=False):
     """A member by name, its health, and what is asked of it (requests per second, or 0)."""
 
     name: str
     health: Health
     requests_per_second: float = 0.0
+
+
+_by_name = attrgetter("name", "requests_per_second")
 
 
 def group_health(
@@ -42,20 +46,22 @@ def group_health(
     if not members:
         return Health(HealthStatus.IDLE, (f"there are no {what}s",))
     # The same whatever order they come in, to the last digit of a sum.
-    members = sorted(members, key=lambda member: (member.name, member.requests_per_second))
+    members = sorted(members, key=_by_name)
     asked = fsum(member.requests_per_second for member in members)
-    ill = {status: [m for m in members if m.health.status is status] for status in _WORDS}
-    failing, degraded, unknown = ill.values()
-    reasons = tuple(_told(found, members, asked, what) for found in ill.values() if found)
-    busy = [member for member in members if member.health.status is not HealthStatus.IDLE]
+    of: dict[HealthStatus, list[GroupMember]] = {status: [] for status in HealthStatus}
+    for member in members:
+        of[member.health.status].append(member)
+    ill = failing, degraded, unknown = [of[status] for status in _WORDS]
+    reasons = tuple(_told(found, members, asked, what) for found in ill if found)
+    busy = len(members) - len(of[HealthStatus.IDLE])
     # One of two workloads that hardly anybody asks is half of the members, and no outage.
-    if len(failing) == len(busy) > 0 or _asked_share(failing, asked) >= thresholds.group_failing:
+    if len(failing) == busy > 0 or _asked_share(failing, asked) >= thresholds.group_failing:
         return Health(HealthStatus.FAILING, reasons)
     if _share([*failing, *degraded], members, asked) >= thresholds.group_degraded:
         return Health(HealthStatus.DEGRADED, reasons)
     if _share(unknown, members, asked) >= thresholds.group_degraded:
         return Health(HealthStatus.UNKNOWN, reasons)
-    if all(member.health.status is HealthStatus.IDLE for member in members):
+    if not busy:
         return Health(HealthStatus.IDLE, (f"none of {len(members)} {what}s has traffic",))
     return Health(HealthStatus.HEALTHY, reasons or (f"{len(members)} {what}s, none of them unwell",))
 

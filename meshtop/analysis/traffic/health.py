@@ -6,6 +6,7 @@ much. No traffic is idle; idle, unknown, stale and partial are never healthy.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -18,7 +19,7 @@ from meshtop.analysis.traffic.flags import (
     connection_failed,
     flag_meaning,
 )
-from meshtop.analysis.traffic.judge import HealthJudge, Proof, least_share
+from meshtop.analysis.traffic.judge import CallsCounted, FailureKind, HealthJudge, Proof, least_share
 from meshtop.analysis.traffic.metrics import duration_text
 from meshtop.analysis.traffic.naming import BLACK_HOLE
 from meshtop.analysis.traffic.silence import Silence
@@ -42,6 +43,7 @@ SEVERITY = {
 }
 """Rank of verdicts when several are combined, the worst highest; idle gives way to anything with traffic."""
 _FLOWING = Health(HealthStatus.HEALTHY, ("TCP traffic; it has no response codes to judge by",))
+_NO_TRAFFIC = Health(HealthStatus.IDLE, ("no traffic in this window",))
 _NOWHERE = Health(HealthStatus.FAILING, ("TCP goes to the BlackHoleCluster: its host is unknown",))
 _UNTOLD = Health(HealthStatus.UNKNOWN, ("connections are opened, but nothing tells whether they reach a server",))
 _DOUBT: dict[State | Silence, str] = {
@@ -85,7 +87,6 @@ def calls_health(
     states: Mapping[str, State | Silence] | None = None,
 ) -> Health:
     """The health of several edges combined, protocol by protocol, such as all calls to one service."""
-    clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)} - {""}
     verdicts = _of_calls(edges, judge, "")
     if verdicts:
         verdict = worst(verdicts)
@@ -95,7 +96,10 @@ def calls_health(
         verdict = Health(HealthStatus.IDLE, ("no bytes and no connections in this window",))
     else:
         verdict = Health(HealthStatus.IDLE, ("no requests in this window",))
-    return _with_doubt(verdict, clusters, states or {})
+    if not states:
+        return verdict
+    clusters = {end.cluster for edge in edges for end in (edge.source, edge.destination)}
+    return _with_doubt(verdict, clusters - {""}, states)
 
 
 def workload_health(
@@ -114,11 +118,10 @@ def workload_health(
     traffic. `cluster` is the workload's own, for the doubt when it has no edge. `lately` is what its last minute says,
     which needs no window to fill; `question` tells it from others in the judge's memory.
     """
-    calls = [
-        *inbound_verdicts(inbound, judge, question),
-        *outbound_verdicts(outbound, judge, question),
-    ]
-    clusters = {cluster} if cluster else {e.destination.cluster for e in inbound} - {""}
+    calls = inbound_verdicts(inbound, judge, question)
+    if outbound:
+        calls = [*calls, *outbound_verdicts(outbound, judge, question)]
+    clusters = (cluster,) if cluster else {e.destination.cluster for e in inbound} - {""}
     return verdict_with_calls(readiness, calls, judge, states, clusters, lately, question)
 
 
@@ -148,25 +151,24 @@ def verdict_with_calls(
     """As `workload_health`, from verdicts on its calls; `clusters` are those whose telemetry they rest on."""
     if readiness.status is HealthStatus.IDLE and not calls:
         return readiness
-    verdicts = [] if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness]
-    verdicts += calls
+    verdicts = calls if readiness.status in (HealthStatus.HEALTHY, HealthStatus.UNKNOWN) else [readiness, *calls]
     if lately is not None:
-        verdicts += _of_late(lately, judge, question, known=worst(verdicts).status if verdicts else HealthStatus.IDLE)
-    if not verdicts:
-        verdicts = [Health(HealthStatus.IDLE, ("no traffic in this window",))]
-    return _with_doubt(worst(verdicts), clusters, states or {})
+        known = worst(verdicts).status if verdicts else HealthStatus.IDLE
+        verdicts = [*verdicts, *_of_late(lately, judge, question, known=known)]
+    verdict = worst(verdicts) if verdicts else _NO_TRAFFIC
+    return _with_doubt(verdict, clusters, states) if states else verdict
 
 
 def _of_late(lately: Lately, judge: HealthJudge, question: Hashable, *, known: HealthStatus) -> list[Health]:
     """What the last minute adds: failures, where the window does not say as much already (`known`), and latency."""
     bounds = judge.thresholds
-    asked = None if question is None else (question, "lately")
-    counted = judge.share(
-        lately.failed, lately.requests, bounds.http5xx_degraded, bounds.http5xx_failing, asked, seconds=lately.seconds
-    )
+    kind = FailureKind(_KINDS["http5xx"], bounds.http5xx_degraded, bounds.http5xx_failing, "lately")
+    counted = judge.proof(lately.failed, lately.requests, kind, seconds=lately.seconds)
+    if question is not None:
+        (counted,) = judge.standing(question, (counted,))
     verdicts: list[Health] = []
     if counted.status is not HealthStatus.HEALTHY and SEVERITY[counted.status] > SEVERITY[known]:
-        verdicts.append(LateHealth(counted.status, partial(_told, counted, _KINDS["http5xx"], bounds.alpha)))
+        verdicts.append(LateHealth(counted.status, partial(_told, counted, bounds.alpha)))
     if lately.latency_ms is not None and lately.usual_ms is not None:
         slow = f"{_ms(lately.latency_ms)} on average, {_ms(lately.usual_ms)} before"
         verdicts.append(Health(HealthStatus.DEGRADED, (f"slower than in its own past: {slow}",)))
@@ -197,14 +199,21 @@ def _all_told(verdicts: Sequence[Health]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reason for verdict in verdicts for reason in verdict.reasons))
 
 
-def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Hashable = None) -> list[Health]:
+def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Hashable = None) -> Sequence[Health]:
     """A verdict on each protocol that carries something, of all these edges together; none where nothing flows."""
     if not edges:
-        return []
+        return ()
+    asked = (edges, side, question)
     if len(edges) == 1 and edges[0].protocol != "tcp":
         only = edges[0]
-        rate = sum(only.codes.values())
-        return [_of_codes(only.protocol, only.codes, rate, judge, (edges, side, question))] if rate > 0 else []
+        known = judge.counted
+        counted = None if known is None else known.get(id(only.codes))
+        if counted is None:
+            counted = _counted(only.protocol, only.codes, judge)
+            if known is not None:
+                known[id(only.codes)] = counted
+        verdict = _verdict(counted, only.protocol, judge, asked)
+        return () if verdict is None else (verdict,)
     codes: dict[str, dict[str, float]] = {}
     for edge in edges:
         if edge.protocol != "tcp":
@@ -213,23 +222,23 @@ def _of_calls(edges: Sequence[Edge], judge: HealthJudge, side: str, question: Ha
                 into[code] = into.get(code, 0.0) + rate
     verdicts: list[Health] = []
     for protocol in sorted(codes):
-        rate = sum(codes[protocol].values())
-        if rate > 0:
-            verdicts.append(_of_codes(protocol, codes[protocol], rate, judge, (edges, side, question)))
+        verdict = _verdict(_counted(protocol, codes[protocol], judge), protocol, judge, asked)
+        if verdict is not None:
+            verdicts.append(verdict)
     flows = [edge for edge in edges if edge.protocol == "tcp" and _moves(edge)]
-    return [*verdicts, _of_flows(flows, judge, (edges, side, question))] if flows else verdicts
+    return [*verdicts, _of_flows(flows, judge, asked)] if flows else verdicts
 
 
 _Asked = tuple[Sequence[Edge], str, Hashable]
 """What a verdict is about: the edges, their side, and what is asked for; the edges themselves where that is None."""
 
 
-def _question(asked: _Asked, *what: Hashable) -> Hashable:
+def _about(asked: _Asked) -> Hashable:
     """The same words for the same thing at every refresh. Made only where something fails, which is seldom."""
     edges, side, question = asked
     if question is None:
         question = frozenset((edge.source, edge.destination) for edge in edges)
-    return (question, side, *what)
+    return question if side == "in" else (side, question)
 
 
 def _of_flows(edges: Sequence[Edge], judge: HealthJudge, asked: _Asked) -> Health:
@@ -250,12 +259,12 @@ def _of_flows(edges: Sequence[Edge], judge: HealthJudge, asked: _Asked) -> Healt
             told[flag] = told.get(flag, 0.0) + rate
     if opened > 0 and failed > 0:
         bounds = judge.thresholds
-        degraded, failing = bounds.no_response_degraded, bounds.no_response_failing
-        counted = judge.share(failed, opened, degraded, failing, _question(asked, "tcp"))
+        kind = FailureKind("connections failed", bounds.no_response_degraded, bounds.no_response_failing, "tcp")
+        (counted,) = judge.standing(_about(asked), (judge.proof(failed, opened, kind),))
         if counted.status is not HealthStatus.HEALTHY:
             mostly = max(told, key=lambda flag: (told[flag], flag), default="")
             why = f" (mostly: {flag_meaning(mostly)})" if mostly else ""
-            return LateHealth(counted.status, partial(_told, counted, "connections failed", bounds.alpha, why))
+            return LateHealth(counted.status, partial(_told, counted, bounds.alpha, why))
     silent = [edge for edge in edges if not edge.sums.sent and not edge.sums.received]
     if len(silent) == len(edges) and any(edge.flags.get("") for edge in edges):
         return _UNTOLD
@@ -267,54 +276,70 @@ def _moves(edge: Edge) -> bool:
     return bool(sums.sent or sums.received or sums.connections)
 
 
-def _of_codes(protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge, asked: _Asked) -> Health:
-    """Judge codes that came at `rate` requests per second in all."""
+def _counted(protocol: str, codes: Mapping[str, float], judge: HealthJudge) -> CallsCounted:
+    """What these codes prove (requests per second each), and the verdict that follows by themselves."""
+    rate = sum(codes.values())
+    if rate <= 0:
+        return CallsCounted(codes, (), None)
     # Tens of thousands of calls come through here at a refresh: one look a code, by texts whose hashes are known.
     kinds = judge.kinds_of(protocol)
-    parts: dict[str, float] = {}
-    failures: dict[str, tuple[str, float, float]] = {}
-    examples: dict[str, tuple[float, str]] = {}
+    failures: dict[str, tuple[FailureKind, float, float, str]] = {}
     for code, part in codes.items():
         if part <= 0:
             continue
         if code in kinds:
-            judged = kinds[code]
+            kind = kinds[code]
         else:
-            judged = kinds[code] = _threshold(protocol, code, judge.thresholds)
-        if judged is None:
+            kind = kinds[code] = _kind_of(protocol, code, judge.thresholds)
+        if kind is None:
             continue
-        what = judged[0]
-        if what in parts:
-            parts[what] += part
-            examples[what] = max(examples[what], (part, code))
+        what = kind.what
+        if what in failures:
+            _, whole, most, example = failures[what]
+            failures[what] = (kind, whole + part, *max((most, example), (part, code)))
         else:
-            parts[what], failures[what], examples[what] = part, judged, (part, code)
-    proven: list[tuple[Proof, str, str]] = []
-    status = HealthStatus.HEALTHY
-    for what, part in parts.items():
-        _, degraded, failing = failures[what]
-        counted = judge.share(part, rate, degraded, failing, _question(asked, protocol, what))
-        if counted.status is not HealthStatus.HEALTHY:
-            proven.append((counted, what, examples[what][1]))
-            if SEVERITY[counted.status] > SEVERITY[status]:
-                status = counted.status
-    untold = codes.get("", 0.0) / rate
+            failures[what] = (kind, part, part, code)
+    proofs = [judge.proof(part, rate, kind, code) for kind, part, _, code in failures.values()] if failures else ()
+    return CallsCounted(codes, proofs, _verdict_of(proofs, protocol, codes, rate, judge))
+
+
+def _verdict(counted: CallsCounted, protocol: str, judge: HealthJudge, asked: _Asked) -> Health | None:
+    """The verdict on what was counted, and on what was said before of whom it is asked."""
+    proofs = counted.proofs
+    if not proofs:
+        return counted.verdict
+    standing = judge.standing(_about(asked), proofs)
+    if standing is proofs:
+        return counted.verdict
+    return _verdict_of(standing, protocol, counted.codes, sum(counted.codes.values()), judge)
+
+
+def _verdict_of(
+    proofs: Sequence[Proof], protocol: str, codes: Mapping[str, float], rate: float, judge: HealthJudge
+) -> Health:
+    """The worst of what is proven, and doubt where too many requests have no code, at `rate` per second in all."""
+    status, worst_yet = HealthStatus.HEALTHY, SEVERITY[HealthStatus.HEALTHY]
+    for proof in proofs:
+        severity = SEVERITY[proof.status]
+        if severity > worst_yet:
+            status, worst_yet = proof.status, severity
+    told: Health | None = None
+    if status is not HealthStatus.HEALTHY:
+        told = LateHealth(status, partial(_told_of_codes, proofs, protocol, judge.thresholds.alpha))
+    untold = codes[""] / rate if "" in codes else 0.0
     if untold > UNKNOWN_THAT_MATTERS:
         doubt = LateHealth(HealthStatus.UNKNOWN, partial(_doubt_of_codes, untold, rate))
-        if not proven:
-            return doubt
-        return worst([LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha)), doubt])
-    if proven:
-        return LateHealth(status, partial(_told_of_codes, proven, protocol, judge.thresholds.alpha))
-    return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol))
+        return doubt if told is None else worst([told, doubt])
+    return LateHealth(HealthStatus.HEALTHY, partial(_well, rate, protocol)) if told is None else told
 
 
-def _told_of_codes(proven: Sequence[tuple[Proof, str, str]], protocol: str, alpha: float) -> tuple[str, ...]:
-    """A sentence for each kind of failure, the worst first: what it is, and the code that it mostly came with."""
+def _told_of_codes(proofs: Sequence[Proof], protocol: str, alpha: float) -> tuple[str, ...]:
+    """A sentence for each proven kind of failure, the worst first: what it is, and the code that most came with."""
     told: list[str] = []
-    for counted, what, code in sorted(proven, key=lambda one: -SEVERITY[one[0].status]):
-        mostly = "" if code == NO_RESPONSE else f" (mostly {code_meaning(protocol, code)})"
-        told.extend(_told(counted, what, alpha, mostly))
+    proven = [proof for proof in proofs if proof.status is not HealthStatus.HEALTHY]
+    for counted in sorted(proven, key=lambda one: -SEVERITY[one.status]):
+        mostly = "" if counted.code == NO_RESPONSE else f" (mostly {code_meaning(protocol, counted.code)})"
+        told.extend(_told(counted, alpha, mostly))
     return tuple(dict.fromkeys(told))
 
 
@@ -326,8 +351,8 @@ def _well(rate: float, protocol: str) -> tuple[str, ...]:
     return (f"{_rate(rate)} {protocol} req/s within the thresholds",)
 
 
-def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, float, float] | None:
-    """The kind of failure that a code is, and its two thresholds; None where it is not a failure."""
+def _kind_of(protocol: str, code: str, thresholds: Thresholds) -> FailureKind | None:
+    """The kind of failure that a code is; None where it is not a failure."""
     if code == NO_RESPONSE:
         kind = "no_response"
     elif len(code) == 3 and code[0] in "45":
@@ -336,20 +361,20 @@ def _threshold(protocol: str, code: str, thresholds: Thresholds) -> tuple[str, f
         kind = "grpc"
     else:
         return None
-    return _KINDS[kind], getattr(thresholds, f"{kind}_degraded"), getattr(thresholds, f"{kind}_failing")
+    degraded, failing = getattr(thresholds, f"{kind}_degraded"), getattr(thresholds, f"{kind}_failing")
+    return FailureKind(_KINDS[kind], degraded, failing, sys.intern(f"{protocol} {kind}"))
 
 
 def code_status(protocol: str, code: str, share: float, thresholds: Thresholds) -> HealthStatus:
     """Health by the share of one code (or `-`, no response) in a service's responses."""
-    judged = _threshold(protocol, code, thresholds)
-    return HealthStatus.HEALTHY if judged is None else health_status(share, judged[1], judged[2])
+    kind = _kind_of(protocol, code, thresholds)
+    return HealthStatus.HEALTHY if kind is None else health_status(share, kind.degraded, kind.failing)
 
 
-def _told(counted: Proof, what: str, alpha: float, why: str = "") -> tuple[str, ...]:
+def _told(counted: Proof, alpha: float, why: str = "") -> tuple[str, ...]:
     """`12 of 240 requests failed in 5m: 5.0 %, at least 1.7 %`; what is only held says by which bound."""
-    numbers = (
-        f"{written_out(counted.failed)} of {written_out(counted.total)} {what} in {duration_text(counted.seconds)}"
-    )
+    failed, total = written_out(counted.failed), written_out(counted.total)
+    numbers = f"{failed} of {total} {counted.kind.what} in {duration_text(counted.seconds)}"
     if counted.held:
         return (f"{numbers}: {_percent(counted.share)}, and {_percent(counted.bound)} or more a while ago{why}",)
     return (f"{numbers}: {_percent(counted.share)}, at least {_percent(least_share(counted, alpha))}{why}",)

@@ -127,8 +127,8 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
     """
     vector: Vector[Sample] = Vector()
     raws = open_series(body, vector)
-    sets = LabelSets() if known is None else known
-    items, decode, labels, isfinite = vector.items, _raw_series.decode, sets.decode, math.isfinite
+    labels_in_order = (LabelSets() if known is None else known).in_order()
+    items, decode, labels, isfinite = vector.items, _raw_series.decode, labels_in_order.decode, math.isfinite
     async for some in in_chunks(raws):
         for raw in some:
             try:
@@ -140,6 +140,7 @@ async def decode_samples(body: bytes, known: LabelSets | None = None) -> Vector[
                     vector.dropped += 1
             except NOT_UNDERSTOOD as error:
                 _leave_out(vector, error, len(raws))
+    labels_in_order.end()
     return vector
 
 

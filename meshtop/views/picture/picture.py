@@ -57,6 +57,7 @@ _FACTS: Key[MeshFacts] = Key("mesh facts")
 _FACTS_SEEN: Key[MeshFacts] = Key("mesh facts with what telemetry tells")
 _MESH_OF_FACTS: Key[dict[str, MeshFacts]] = Key("facts of the meshes")
 _WORKLOADS: Key[tuple[Workload, ...]] = Key("workloads")
+_BY_PLACE: Key[dict[tuple[str, str | None], list[Workload]]] = Key("workloads by place")
 _MACHINES: Key[tuple[VirtualMachine, ...]] = Key("virtual machines")
 _EDGES: Key[tuple[Edge, ...]] = Key("edges")
 _COUNTER: Key[EdgeCounter] = Key("counter of edges")
@@ -315,6 +316,10 @@ class Picture:
 
     @cached_property
     def _workloads_by_place(self) -> dict[tuple[str, str | None], list[Workload]]:
+        inputs = tuple(part for c in self.snapshot.clusters for part in (c.name, c.inventory))
+        return self.memory.get_or_make(_BY_PLACE, inputs, self._find_places)
+
+    def _find_places(self) -> dict[tuple[str, str | None], list[Workload]]:
         places: dict[tuple[str, str | None], list[Workload]] = {}
         for workload in self.workloads:
             places.setdefault((workload.cluster, None), []).append(workload)
@@ -400,7 +405,7 @@ class Picture:
 
     @cached_property
     def _edges_through(self) -> dict[WorkloadId, list[Edge]]:
-        by_hop = _grouped((hop, edge) for edge in in_turns(self.edges) for hop in edge.hops)
+        by_hop = _grouped((hop, edge) for edge in in_turns(self.edges) if edge.hops for hop in edge.hops)
         if not by_hop:
             return {}
         return {where: by_hop[hop] for where in self._waypoints if (hop := "/".join(where)) in by_hop}
@@ -425,9 +430,11 @@ class Picture:
             for edge in self.edges
         )
 
-    def edges_to_service(self, cluster: str, hosts: Iterable[str]) -> list[Edge]:
+    def edges_to_service(self, cluster: str, hosts: Sequence[str]) -> Sequence[Edge]:
         """The edges to a service in a cluster, by any of its hosts."""
         by_host = self._edges_to_host
+        if len(hosts) == 1:
+            return by_host.get((cluster, hosts[0].lower()), ())
         return [edge for host in hosts for edge in by_host.get((cluster, host.lower()), ())]
 
     def edges_leaving(self, cluster: str) -> list[Edge]:
@@ -507,8 +514,10 @@ class Picture:
             self.thresholds,
             memory,
             states=self.telemetry_states,
-            edges_to=lambda where: edges_to.get(where, []),
-            edges_from=lambda where: [*edges_from.get(where, ()), *through.get(where, ())],
+            edges_to=lambda where: edges_to.get(where, ()),
+            edges_from=(lambda where: [*edges_from.get(where, ()), *through.get(where, ())])
+            if through
+            else (lambda where: edges_from.get(where, ())),
             courses=lambda: courses,
             asked_of=lambda where: requests_to(where, edges_to.get(where, ())),
         )

@@ -17,7 +17,7 @@ from meshtop.analysis.traffic.health import (
     verdict_with_calls,
     workload_health,
 )
-from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
+from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Remembered, forget
 from meshtop.analysis.traffic.silence import Silence
 from meshtop.model.mesh import VirtualMachine, Workload
 from meshtop.model.snapshot import Snapshot
@@ -27,7 +27,7 @@ from meshtop.model.traffic import Edge
 from meshtop.process import give_way, in_turns
 from meshtop.views.picture.memory import Key, Memory
 
-_SAID: Key[dict[Hashable, Said]] = Key("what was said of health")
+_SAID: Key[Remembered] = Key("what was said of health")
 _SWEPT: Key[list[float]] = Key("when what was said was looked through last")
 _SWEEP_SECONDS = 60.0
 _USUAL: Key[dict[tuple[str, str, str], tuple[float, float]]] = Key("usual latencies")
@@ -56,10 +56,11 @@ class Verdicts:
         self._thresholds = thresholds
         self._edges_to, self._edges_from = edges_to, edges_from
         self._courses, self._asked_of = courses, asked_of
-        self._states = states
+        # Nearly all clusters are in no doubt: thousands of verdicts need not ask.
+        self._states = {name: state for name, state in states.items() if state is not State.FRESH}
         # A past moment is judged alone: what was said of the present does not hold there.
         past = snapshot.moment is not None
-        said: dict[Hashable, Said] = {} if past else memory.get_or_make(_SAID, (), dict)
+        said: Remembered = {} if past else memory.get_or_make(_SAID, (), dict)
         # Milliseconds that were usual, and when (Unix seconds) they were last asked about.
         self._usual: dict[_WorkloadId, tuple[float, float]] = {} if past else memory.get_or_make(_USUAL, (), dict)
         self._at = snapshot.at
@@ -101,8 +102,10 @@ class Verdicts:
     def of(self, where: _WorkloadId, readiness: Health) -> Health:
         """The health of what telemetry knows by this name, and whose probe says so."""
         give_way()
-        outbound = outbound_verdicts(self._edges_from(where), self._judge, where)
-        return self._with_calls(where, readiness, (*self._inbound(where), *outbound))
+        calls, leaving = self._inbound(where), self._edges_from(where)
+        if leaving:
+            calls = (*calls, *outbound_verdicts(leaving, self._judge, where))
+        return self._with_calls(where, readiness, calls)
 
     def _inbound(self, where: _WorkloadId) -> Sequence[Health]:
         """The verdicts on what a workload is asked, which several questions about it rest on."""
@@ -112,9 +115,7 @@ class Verdicts:
         return found
 
     def _with_calls(self, where: _WorkloadId, readiness: Health, calls: Sequence[Health]) -> Health:
-        return verdict_with_calls(
-            readiness, calls, self._judge, self._states, {where[0]} - {""}, self._lately(where), where
-        )
+        return verdict_with_calls(readiness, calls, self._judge, self._states, (where[0],), self._lately(where), where)
 
     def asked(self, cluster: str, hosts: Hashable, readiness: Health, edges: Sequence[Edge]) -> Health:
         """The health of what a cluster answers for these hosts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from typing import Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from meshtop.analysis.traffic.health import (
     workload_health,
     worst,
 )
-from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Said, forget
+from meshtop.analysis.traffic.judge import FORGET_SECONDS, HealthJudge, Proof, Remembered, forget
 from meshtop.model.state import Health, HealthStatus, State
 from meshtop.model.thresholds import DEFAULT_THRESHOLDS, Thresholds
 from meshtop.model.traffic import Edge, Peer, Sums, Target
@@ -96,7 +96,7 @@ def test_the_reason_says_the_numbers() -> None:
 
 
 def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
 
     def at(seconds: float, failed: int, requests: int = 1000) -> Health:
         return edge_health(few(failed, requests), HealthJudge(at=1000.0 + seconds, said=said))
@@ -114,7 +114,7 @@ def test_what_was_said_is_taken_back_later_than_it_was_said() -> None:
 
 def test_what_nobody_asked_about_for_an_hour_is_forgotten_whenever_it_is_looked_for() -> None:
     """It is freed now and then only; no verdict rests on it before that."""
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
 
     def at(seconds: float, failed: int) -> Health:
         return edge_health(few(failed, 1000), HealthJudge(at=seconds, said=said))
@@ -129,14 +129,72 @@ def test_what_nobody_asked_about_for_an_hour_is_forgotten_whenever_it_is_looked_
     assert said == {}
 
 
+def test_what_the_calls_of_an_edge_prove_is_worked_out_once_for_all_who_are_judged_by_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proven: list[float] = []
+    really = HealthJudge.proof
+
+    def noted(self: HealthJudge, failed_per_second: float, *rest: Any, **more: Any) -> Proof:
+        proven.append(failed_per_second)
+        return really(self, failed_per_second, *rest, **more)
+
+    monkeypatch.setattr(HealthJudge, "proof", noted)
+    calls, judge = few(30, 1000), HealthJudge(at=0.0, said={})
+    asked = [workload_health(Health(HEALTHY), [calls], judge=judge, question=who) for who in ("workload", "service")]
+    asked += [workload_health(Health(HEALTHY), [], [calls], judge=judge, question="caller"), edge_health(calls, judge)]
+    assert {verdict.status for verdict in asked} == {DEGRADED}
+    assert len(proven) == 1
+    assert len({verdict.reasons for verdict in asked}) == 1
+
+
+def test_an_edge_that_is_gone_is_not_taken_for_another() -> None:
+    judge = HealthJudge(at=0.0, said={})
+    found = [
+        workload_health(Health(HEALTHY), [few(failed, 1000)], judge=judge, question=number).status
+        for number, failed in enumerate((0, 30, 500) * 20)
+    ]
+    assert found == [HEALTHY, DEGRADED, FAILING] * 20
+
+
+def test_what_was_said_of_one_holds_for_no_other_that_is_judged_by_the_same_calls() -> None:
+    said: Remembered = {}
+    ready, bad, better = Health(HEALTHY), few(30, 1000), few(8, 1000)
+    assert workload_health(ready, [bad], judge=HealthJudge(at=0.0, said=said), question="web").status is DEGRADED
+    judge = HealthJudge(at=30.0, said=said)
+    assert workload_health(ready, [better], judge=judge, question="cart").status is HEALTHY, "nobody said it of that"
+    assert workload_health(ready, [], [better], judge=judge, question="web").status is HEALTHY, "nor of what it asks"
+    held = workload_health(ready, [better], judge=judge, question="web")
+    assert held.status is DEGRADED
+    assert "and 1 % or more a while ago" in held.reasons[0]
+    assert workload_health(ready, [better], judge=judge, question="cart").status is HEALTHY
+    assert [*said] == ["web"]
+
+
+def test_of_two_kinds_of_failure_each_is_taken_back_by_itself() -> None:
+    said: Remembered = {}
+
+    def at(seconds: float, **codes: float) -> list[str]:
+        return [*edge_health(edge(**codes), HealthJudge(at=seconds, said=said)).reasons]
+
+    both = at(0, c200=60, c404=25, c503=15)
+    assert [reason.split(" in ")[0] for reason in both] == [
+        "7,500 of 30,000 requests were answered 4xx",
+        "4,500 of 30,000 requests failed",
+    ]
+    (failed,) = at(200, c200=84.9, c404=0.1, c503=15)
+    assert failed.startswith("4,500 of 30,000 requests failed")
+    assert [len(one) for one in said.values()] == [1]
+
+
 def test_what_is_well_again_at_once_is_held_for_a_while() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
     assert edge_health(few(50, 100), HealthJudge(at=0.0, said=said)).status is FAILING
     assert edge_health(few(0, 100), HealthJudge(at=15.0, said=said)).status is HEALTHY, "nothing fails any more"
 
 
 def test_from_failing_to_well_by_way_of_degraded() -> None:
-    said: dict[Hashable, Said] = {}
+    said: Remembered = {}
     assert edge_health(few(500, 1000), HealthJudge(at=0.0, said=said)).status is FAILING
     assert edge_health(few(60, 1000), HealthJudge(at=60.0, said=said)).status is FAILING
     assert edge_health(few(8, 1000), HealthJudge(at=300.0, said=said)).status is DEGRADED

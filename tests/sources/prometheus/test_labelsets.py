@@ -69,6 +69,44 @@ def test_ten_thousand_sets_that_never_come_again_are_not_kept() -> None:
     assert len(sets) == 200
 
 
+@given(st.lists(st.lists(st.integers(0, 12), max_size=12), min_size=1, max_size=6))
+def test_labels_in_whatever_order_are_those_of_their_texts(refreshes: list[list[int]]) -> None:
+    """Series come in the order of the last answer that began alike, with others in between, without some, or not."""
+    in_order, one_by_one = LabelSets(), LabelSets()
+    for refresh in refreshes:
+        for sets in (in_order, one_by_one):
+            sets.begin_refresh()
+        answer = in_order.in_order()
+        for number in refresh:
+            raw = msgspec.Raw(b'{"source_workload":"web-%d"}' % number)
+            found = answer.decode(raw)
+            assert found == one_by_one.decode(raw) == Labels(source_workload=f"web-{number}")
+            assert found is in_order.decode(raw)
+        answer.end()
+        assert len(in_order) == len(one_by_one)
+
+
+def test_a_series_that_stands_where_it_stood_is_marked_by_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = LabelSets()
+    raws = [msgspec.Raw(b'{"source_workload":"web-%d"}' % number) for number in range(6)]
+    answer = sets.in_order()
+    first = [*map(answer.decode, raws)]
+    answer.end()
+    sets.begin_refresh()
+    marked: list[bytes] = []
+
+    def counted(text: bytes) -> int:
+        marked.append(text)
+        return mark(text)
+
+    mark = labelsets._mark
+    monkeypatch.setattr(labelsets, "_mark", counted)
+    new = msgspec.Raw(b'{"source_workload":"new"}')
+    found = [*map(sets.in_order().decode, [*raws[:2], new, *raws[2:4], raws[5]])]
+    assert [one for one in found if one.source_workload != "new"] == [*first[:4], first[5]]
+    assert marked == [bytes(raws[0]), bytes(new), bytes(raws[5])], "the first, a new one, one whose neighbour is gone"
+
+
 def test_a_named_text_is_taken_apart_once_and_has_the_same_labels_as_the_text_without_the_name() -> None:
     sets, apart = LabelSets(), []
 
