@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from meshtop.sources.http.answer import BufferedStream, HttpAnswer, field_of, sent_fields
+
 _PIECE = 1024 * 1024
 """The most bytes that are decompressed between two breaths of the event loop: a few milliseconds."""
-
-_ABOUT_THE_BODY = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 class AnswerTooLarge(httpx.TransportError):
@@ -48,13 +48,7 @@ async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> Asyn
     Only gzip is asked for, so that anything else is an answer that cannot be used. Raises AnswerTooLarge,
     httpx.DecodingError, and what httpx raises for a broken connection.
     """
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        unpack = None
-    elif encoding in ("gzip", "x-gzip"):
-        unpack = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    else:
-        raise httpx.DecodingError("an encoding came that was not asked for", request=response.request)
+    unpack = _unpacker_of(response)
     received = unpacked = 0
     async for chunk in _raw(response):
         received += len(chunk)
@@ -63,10 +57,7 @@ async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> Asyn
             yield chunk
             continue
         while chunk:
-            try:
-                piece = unpack.decompress(chunk, _PIECE)
-            except zlib.error as error:
-                raise httpx.DecodingError(str(error), request=response.request) from error
+            piece = _unpacked(unpack, chunk, response)
             if piece:
                 unpacked += len(piece)
                 _require_at_most(unpacked, most_bytes)
@@ -74,6 +65,28 @@ async def chunks_of(response: httpx.Response, *, most_bytes: int | None) -> Asyn
             chunk = unpack.unconsumed_tail
             if chunk:
                 await asyncio.sleep(0)
+    _require_an_end(unpack, received, response)
+
+
+def _unpacker_of(response: httpx.Response) -> zlib._Decompress | None:
+    """What decompresses an answer; None for one that is sent as it is."""
+    encoding = field_of(response, b"content-encoding").strip().lower()
+    if encoding in ("", "identity"):
+        return None
+    if encoding in ("gzip", "x-gzip"):
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+    raise httpx.DecodingError("an encoding came that was not asked for", request=response.request)
+
+
+def _unpacked(unpack: zlib._Decompress, chunk: bytes, response: httpx.Response) -> bytes:
+    """The first piece of a chunk; what is left of it waits in the decompressor."""
+    try:
+        return unpack.decompress(chunk, _PIECE)
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error), request=response.request) from error
+
+
+def _require_an_end(unpack: zlib._Decompress | None, received: int, response: httpx.Response) -> None:
     if unpack is not None and received and not unpack.eof:
         raise httpx.DecodingError("the compressed answer ends early", request=response.request)
 
@@ -99,16 +112,51 @@ async def read_whole(response: httpx.Response, *, most_bytes: int, in_flight: By
     """
     chunks: list[bytes] = []
     size = 0
+    body = _at_once(response, most_bytes)
     try:
-        async for chunk in chunks_of(response, most_bytes=most_bytes):
-            in_flight.add(len(chunk))
-            size += len(chunk)
-            chunks.append(chunk)
+        if body is not None:
+            in_flight.add(len(body))
+            size = len(body)
+        else:
+            async for chunk in chunks_of(response, most_bytes=most_bytes):
+                in_flight.add(len(chunk))
+                size += len(chunk)
+                chunks.append(chunk)
+            body = b"".join(chunks)
     finally:
         in_flight.held -= size
-    body = b"".join(chunks)
-    headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _ABOUT_THE_BODY]
-    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
+    return HttpAnswer(response.status_code, sent_fields(response), body=body, request=response.request)
+
+
+def _at_once(response: httpx.Response, most_bytes: int) -> bytes | None:
+    """The body of an answer that came whole and has one piece; None where it is to be read piece by piece."""
+    stream = response.stream
+    if not isinstance(stream, BufferedStream):
+        return None
+    unpack = _unpacker_of(response)
+    received = stream.at_once()
+    if received is None:
+        return None
+    _require_at_most(len(received), most_bytes)
+    if unpack is None:
+        return received
+    body = _unpacked(unpack, received, response)
+    if unpack.unconsumed_tail:
+        response.stream = _Received(received)
+        return None
+    _require_an_end(unpack, len(received), response)
+    _require_at_most(len(body), most_bytes)
+    return body
+
+
+class _Received(httpx.AsyncByteStream):
+    """A body that was taken from its connection and is long when it is decompressed."""
+
+    def __init__(self, received: bytes) -> None:
+        self._received = received
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._received
 
 
 async def _raw(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from types import TracebackType
 
 import httpx
 
@@ -14,7 +14,7 @@ from meshtop.sources.http.bodies import AnswerTooSlow, BytesInFlight, read_whole
 from meshtop.sources.http.direct import NEW_CONNECTION
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.http.origin import OneServerTransport, Origin
-from meshtop.sources.http.request import ServerAddress, ServerRequest
+from meshtop.sources.http.request import RequestFields, ServerAddress, ServerRequest
 
 Response = httpx.Response
 """An answer. Other rooms name it from here, because only this one knows the library."""
@@ -29,6 +29,8 @@ _HEADERS = [
 ]
 _FRAMING = frozenset({"host", "content-length", "transfer-encoding"})
 """Fields that httpx writes unless they are given."""
+_MOST_KEPT = 8
+"""So many sets of fields are kept; with a new login others take their place."""
 _log = logging.getLogger("httpx")
 """The log of requests, under the name that it has where httpx's own client writes it."""
 _NOTHING = httpx.ByteStream(b"")
@@ -37,28 +39,40 @@ _NOTHING = httpx.ByteStream(b"")
 class Patience:
     """The time that one question has, from its first byte to the answer's last, however many sendings it takes.
 
-    `seconds` is the whole of it; what is spent outside of `running` (a login) does not count.
+    It is a block around what may take time, and raises AnswerTooSlow when none is left; one block may follow another.
+    `seconds` is the whole of it; what is spent outside (a login) does not count.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._left = seconds
+        self._began = 0.0
+        self._limit: asyncio.Timeout | None = None
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Around what may take time; raises AnswerTooSlow when none is left."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        limit = asyncio.timeout(max(0.0, self._left))
+    async def __aenter__(self) -> None:
+        self._began = asyncio.get_running_loop().time()
+        self._limit = asyncio.timeout_at(self._began + max(0.0, self._left))
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._left -= asyncio.get_running_loop().time() - self._began
+        # It knows its task, and an error that the task keeps knows this: neither is to find itself here.
+        limit, self._limit = self._limit, None
+        assert limit is not None
         try:
-            async with limit:
-                yield
+            await limit.__aexit__(kind, error, trace)
         except TimeoutError:
-            if limit.expired():
-                raise AnswerTooSlow(self.seconds) from None
-            raise
-        finally:
-            self._left -= clock() - began
+            raise AnswerTooSlow(self.seconds) from None
+        if isinstance(error, TimeoutError) and limit.expired():
+            raise AnswerTooSlow(self.seconds) from None
+
+
+def _with_ours(given: tuple[tuple[str, str], ...]) -> RequestFields:
+    """The fields that are sent where these are given."""
+    names = {name.lower() for name, _ in given}
+    return RequestFields.of([*(pair for pair in _HEADERS if pair[0].lower() not in names), *given])
 
 
 class ServerClient:
@@ -75,6 +89,8 @@ class ServerClient:
         self._in_flight = BytesInFlight(limits.in_flight_bytes)
         self._transport = OneServerTransport(transport, Origin.of(server))
         self._address = ServerAddress.of(server)
+        self._fields: dict[tuple[tuple[str, str], ...], RequestFields] = {}
+        """What is sent for the fields that are given: for nearly all questions the same ones."""
         self._closed = False
 
     def question(
@@ -92,11 +108,15 @@ class ServerClient:
 
         Raises httpx.InvalidURL.
         """
-        given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
-        names = {name.lower() for name, _ in given}
-        fields = [pair for pair in _HEADERS if pair[0].lower() not in names] + given
+        given = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+        if given not in self._fields:
+            if len(self._fields) >= _MOST_KEPT:
+                self._fields.clear()
+            self._fields[given] = _with_ours(given)
+        fields = self._fields[given]
         more = {"timeout": silence.as_dict(), **(extensions or {})}
-        if self._address is not None and (content or method in ("GET", "HEAD")) and not names & _FRAMING:
+        framed = not fields.names.isdisjoint(_FRAMING)
+        if self._address is not None and (content or method in ("GET", "HEAD")) and not framed:
             target = self._address.target(url, params)
             if target is not None:
                 return ServerRequest(method, self._address, target, headers=fields, content=content, extensions=more)
@@ -106,11 +126,11 @@ class ServerClient:
             method,
             address,
             params=dict(params) if params and "?" in url else None,
-            headers=fields,
+            headers=list(fields.sent),
             content=content,
             extensions=more,
         )
-        if request.url.userinfo and "authorization" not in names:
+        if request.url.userinfo and "authorization" not in fields.names:
             next(httpx.BasicAuth(request.url.username, request.url.password).auth_flow(request))
         return request
 
@@ -175,7 +195,7 @@ class ServerClient:
         """
         limits = httpx.Timeout(silence, connect=min(connect, silence))
         request = self.question(method, url, silence=limits, params=params, headers=headers, content=content)
-        async with Patience(silence * self._limits.answer_patience).running():
+        async with Patience(silence * self._limits.answer_patience):
             return await self.read(await self.open(request, sent=lambda: None, again=True))
 
     async def close(self) -> None:

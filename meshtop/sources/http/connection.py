@@ -158,7 +158,7 @@ class Connection:
         """A streamed answer with its body, for one that is an error; raises SourceProblem."""
         assert self._client is not None
         try:
-            async with self._patience(None).running():
+            async with self._patience(None):
                 return await self._client.read(response)
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise self._lost(error) from error
@@ -215,7 +215,7 @@ class Connection:
                     silence=silence,
                     extensions={WATCH: not read, **_names(credentials)},
                 )
-                async with patience.running():
+                async with patience:
                     response = await client.open(request, sent=sent, again=not self.writes)
                     if read:
                         response = await client.read(response)

@@ -16,6 +16,7 @@ from functools import lru_cache
 import httpx
 from msgspec import Struct
 
+from meshtop.sources.http.answer import BufferedStream, HttpAnswer
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
 from meshtop.sources.http.request import requested_server
@@ -103,6 +104,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._closing: set[_Place] = set()
         """Servers that closed a connection after its answer: none is waited for there."""
         self._lender: DirectTransport | None = None
+        self._last_place: tuple[httpx.URL, object, _Place] | None = None
         self._closed = False
 
     def borrow_from(self, lender: DirectTransport) -> None:
@@ -133,7 +135,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         await self._turn(seconds.get("pool"))
         connection: HttpConnection | None = None
         try:
-            place = _place_of(request)
+            place = self._place_for(request)
             if not request.extensions.get(NEW_CONNECTION):
                 connection = self._take_idle(place) or self._borrow(place) or await self._soon_idle(place)
             self._busy[place] += 1
@@ -151,7 +153,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             self._sessions[place] = session
         stream = _AnswerStream(connection, seconds.get("read"), lambda: self._give_back(connection, place))
         extensions = {"http_version": b"HTTP/1.%d" % head.minor, "reason_phrase": head.reason}
-        return httpx.Response(head.status, headers=head.fields, stream=stream, extensions=extensions)
+        return HttpAnswer(head.status, head.fields, stream=stream, extensions=extensions)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -162,6 +164,13 @@ class DirectTransport(httpx.AsyncBaseTransport):
         self._open.clear()
         # Sockets are closed in the loop's next turn.
         await asyncio.sleep(0)
+
+    def _place_for(self, request: httpx.Request) -> _Place:
+        url, named = requested_server(request), request.extensions.get(SERVER_NAME)
+        # Nearly all requests go to one server, whose address is the same object in all of them.
+        if self._last_place is None or self._last_place[0] is not url or self._last_place[1] != named:
+            self._last_place = url, named, _place_of(request)
+        return self._last_place[2]
 
     async def _turn(self, seconds: float | None) -> None:
         if not self._turns.locked():
@@ -319,7 +328,7 @@ async def _tunnel(connection: HttpConnection, place: _Place, login: bytes) -> No
     connection.done()
 
 
-class _AnswerStream(httpx.AsyncByteStream):
+class _AnswerStream(BufferedStream):
     """The body of an answer; its connection is given back at the end of it, or when it is closed before."""
 
     def __init__(self, connection: HttpConnection, seconds: float | None, give_back: Callable[[], None]) -> None:
@@ -328,6 +337,15 @@ class _AnswerStream(httpx.AsyncByteStream):
         self._give_back: Callable[[], None] | None = give_back
         if connection.is_read:
             self._end()
+
+    def at_once(self) -> bytes | None:
+        """All of it if it is there, and then the connection is free again."""
+        if self._give_back is None:
+            return b""
+        received = self._connection.read_at_once()
+        if received is not None:
+            self._end()
+        return received
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         connection = self._connection

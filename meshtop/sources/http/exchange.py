@@ -17,7 +17,7 @@ import httpx
 from msgspec import Struct
 
 from meshtop.sources.http.framing import BodyReader, reader_of
-from meshtop.sources.http.request import requested_server, requested_target
+from meshtop.sources.http.request import requested_fields, requested_server, requested_target
 from meshtop.sources.http.tls_layer import TlsLayer
 
 _HEAD_BYTES = 100 * 1024
@@ -75,7 +75,7 @@ def request_bytes(request: httpx.Request, body: bytes, *, whole_address: bool = 
         url = requested_server(request)
         target = b"%b://%b%b" % (url.raw_scheme, url.netloc, target)
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), target), *([field] if field else [])]
-    lines += [b"%b: %b" % field for field in request.headers.raw]
+    lines += [b"%b: %b" % field for field in requested_fields(request)]
     head = b"\r\n".join(lines)
     if not head.count(b"\n") == head.count(b"\r") == len(lines) - 1 or b"\0" in head:
         raise httpx.LocalProtocolError("a header holds characters that cannot be sent")
@@ -111,6 +111,9 @@ class HttpConnection(asyncio.Protocol):
         self._waiting_bytes = 0
         self._paused = False
         self._poll = select.poll()
+        self._silent_at: float | None = None
+        """The loop's time at which who waits has heard nothing for too long; None where nobody says how long."""
+        self._timer: asyncio.TimerHandle | None = None
         self.idle_since = 0.0
 
     # What the event loop calls.
@@ -152,6 +155,9 @@ class HttpConnection(asyncio.Protocol):
         """The socket is gone."""
         self._transport = None
         self._keep = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if not (self._body is not None and self._body.is_complete):
             self._fail(self._broken_off() if error is None else _caused(httpx.ReadError, error))
         self._wake()
@@ -234,6 +240,18 @@ class HttpConnection(asyncio.Protocol):
             self._transport.resume_reading()
         return chunk
 
+    def read_at_once(self) -> bytes | None:
+        """The whole body, as it was sent, where all of it came already; None, and nothing is taken, where not."""
+        if self._body is None or not self._body.is_complete:
+            return None
+        whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._waiting_bytes = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return whole
+
     @property
     def is_read(self) -> bool:
         """Whether nothing of the answer is left to read."""
@@ -269,17 +287,22 @@ class HttpConnection(asyncio.Protocol):
 
     def _take(self, data: bytes) -> None:
         while self._body is None:
-            rest = self._head_rest
-            rest += data
-            found = _HEAD_END.search(rest, self._scanned)
-            if (found.start() if found else len(rest)) > _HEAD_BYTES:
+            # Nearly all heads come whole, and need no second place.
+            came: bytes | bytearray = data
+            if self._head_rest:
+                self._head_rest += data
+                came = self._head_rest
+            found = _HEAD_END.search(came, self._scanned)
+            if (found.start() if found else len(came)) > _HEAD_BYTES:
                 raise httpx.RemoteProtocolError("the head of the answer is too long")
             if found is None:
-                self._scanned = max(0, len(rest) - 2)
+                self._scanned = max(0, len(came) - 2)
+                if came is data:
+                    self._head_rest += data
                 return
-            head = parse_head(bytes(rest[: found.start()]).removesuffix(b"\r"))
-            data = bytes(rest[found.end() :])
-            rest.clear()
+            head = parse_head(bytes(came[: found.start()]).removesuffix(b"\r"))
+            data = bytes(came[found.end() :])
+            self._head_rest.clear()
             self._scanned = 0
             if 100 <= head.status < 200 and head.status != 101:
                 if not data:
@@ -321,19 +344,35 @@ class HttpConnection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _time_out(self, waiter: asyncio.Future[None]) -> None:
-        if not waiter.done():
-            waiter.set_exception(httpx.ReadTimeout("nothing came in time"))
+    def _look_again_at(self, due: float) -> None:
+        """See to it that somebody looks at this time, on the loop's clock, or before.
+
+        One timer serves all questions, and is not begun and ended with each of them: few look at it in the end.
+        """
+        if self._timer is not None and self._timer.when() <= due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._look, due)
+
+    def _look(self, due: float) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done() or self._silent_at is None:
+            return
+        if self._silent_at > due:
+            self._look_again_at(self._silent_at)
+        else:
+            self._waiter.set_exception(httpx.ReadTimeout("nothing came in time"))
 
     async def _something(self, seconds: float | None) -> None:
         """Wait until something came; raises httpx.ReadTimeout after so many seconds of silence."""
         waiter = self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, self._time_out, waiter)
+        self._silent_at = None if seconds is None else self._loop.time() + seconds
+        if self._silent_at is not None:
+            self._look_again_at(self._silent_at)
         try:
             await waiter
         finally:
             # The error of a timeout knows this frame: it must not find itself here.
             self._waiter = None
             del waiter
-            if timer is not None:
-                timer.cancel()

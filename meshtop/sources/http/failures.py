@@ -14,6 +14,7 @@ from meshtop.model.state import State
 from meshtop.sources.auth.credentials import Credentials
 from meshtop.sources.auth.kubeconfig import ClusterRef
 from meshtop.sources.auth.remedies import kubectl, login_remedy
+from meshtop.sources.http.answer import field_of
 from meshtop.sources.http.bodies import AnswerTooLarge, AnswerTooSlow, size_in_words
 from meshtop.sources.http.limits import LIMITS, Limits
 from meshtop.sources.problem import NOT_UNDERSTOOD, SourceProblem, causes, more_time, root_cause
@@ -212,7 +213,7 @@ def response_problem(
 
 def is_web_page(response: httpx.Response) -> bool:
     """Whether a login page or another site answered instead of an API server."""
-    return response.headers.get("Content-Type", "").startswith("text/html") or response.content[:1] == b"<"
+    return field_of(response, b"content-type").startswith("text/html") or response.content[:1] == b"<"
 
 
 def _retry_after(response: httpx.Response, limits: Limits) -> float | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import httpx
 
 from meshtop.model.errors import Exit, MeshtopError
-from meshtop.sources.http.request import requested_path
+from meshtop.sources.http.request import names_of_fields, requested_path
 
 _REVIEW = re.compile(r"/apis/auth(?:orization|entication)\.k8s\.io/v\d+(?:(?:alpha|beta)\d+)?/selfsubject[a-z]*reviews")
 _SESSION = re.compile(r"/pods/[^/]+/(?:exec|attach|portforward)/?$")
@@ -21,14 +21,14 @@ class ReadOnlyError(MeshtopError):
     exit_code = Exit.REFUSED
 
 
-def is_read(method: str, path: str, headers: Mapping[str, str] | None = None) -> bool:
+def is_read(method: str, path: str, headers: Iterable[str] | None = None) -> bool:
     """Whether a request to an API server changes nothing.
 
     GET and HEAD are reads, unless they open a session in a pod (exec, attach, port-forward) or ask for another
     protocol or method by header. The only POSTs are the access reviews about oneself. `path` is the request's
-    path below the API server's base.
+    path below the API server's base, `headers` the names of its headers.
     """
-    if headers is not None and any(name.lower() in _OVERRIDES for name in headers):
+    if headers is not None and not _OVERRIDES.isdisjoint(map(str.lower, headers)):
         return False
     verb = method.upper()
     if verb in ("GET", "HEAD"):
@@ -36,7 +36,7 @@ def is_read(method: str, path: str, headers: Mapping[str, str] | None = None) ->
     return verb == "POST" and _REVIEW.fullmatch(path) is not None
 
 
-def require_read(method: str, path: str, headers: Mapping[str, str] | None, *, cluster: str, base: str) -> None:
+def require_read(method: str, path: str, headers: Iterable[str] | None, *, cluster: str, base: str) -> None:
     """Raise ReadOnlyError unless the request is a read; `base` is the path of the API server's URL."""
     below = path[len(base) :] if base and path.startswith(base) else path
     if not is_read(method, below, headers):
@@ -67,7 +67,8 @@ class ReadOnlyTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a read; raises ReadOnlyError for anything else."""
-        require_read(request.method, requested_path(request), request.headers, cluster=self._cluster, base=self._base)
+        names = names_of_fields(request)
+        require_read(request.method, requested_path(request), names, cluster=self._cluster, base=self._base)
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -61,13 +61,17 @@ class OneServerTransport(httpx.AsyncBaseTransport):
     def __init__(self, inner: httpx.AsyncBaseTransport, origin: Origin) -> None:
         self._inner = inner
         self._origin = origin
+        self._passed: httpx.URL | None = None
+        """An address that was looked at and is on this server: nearly all requests have the same one."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request to the server; raises WrongServerError for a request to another."""
         url = requested_server(request)
-        asked = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or PORTS.get(url.scheme, 0))
-        if asked != self._origin:
-            _refuse(asked, self._origin)
+        if url is not self._passed:
+            asked = Origin(url.scheme, url.raw_host.decode("ascii"), url.port or PORTS.get(url.scheme, 0))
+            if asked != self._origin:
+                _refuse(asked, self._origin)
+            self._passed = url
         return await self._inner.handle_async_request(request)
 
     async def aclose(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,12 @@ _ALWAYS_READ = ("Service", "Namespace")
 _RESOURCES = {
     **{(kind.group, kind.key): kind.resource for kind in (*BUILTIN, EVENT, *CONFIG, *IDENTITY, *JUDGED, *REGISTRIES)},
 }
+
+
+@cache
+def _missing(kind: ApiKind) -> KindStatus:
+    """The status of a kind that is not installed: in every cluster the same."""
+    return KindStatus(kind=kind.key, group=kind.group, state="missing")
 
 
 def _written_since(obj: ConfigObject, since: float) -> bool:
@@ -515,8 +522,7 @@ class KubernetesSource:
     def _not_installed(self, kind: ApiKind) -> KindStatus | None:
         problem = self._discovery_problem if self._discovery is None else self._discovery.doubt(kind.group)
         if problem is None:
-            missing = KindStatus(kind=kind.key, group=kind.group, state="missing")
-            return missing if self._discovery is not None else None
+            return _missing(kind) if self._discovery is not None else None
         state = "denied" if problem.code == 403 else "failed"
         return KindStatus(kind=kind.key, group=kind.group, state=state, error=problem.message)
 

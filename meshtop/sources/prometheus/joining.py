@@ -24,7 +24,7 @@ from meshtop.sources.prometheus.answers import (
     open_series,
 )
 from meshtop.sources.prometheus.engine import LONGEST_GET, encoded_length
-from meshtop.sources.prometheus.labelsets import LabelSets
+from meshtop.sources.prometheus.labelsets import LabelSets, NewLabels
 from meshtop.sources.prometheus.promql import quote
 
 MARK = "meshtop_asked"
@@ -138,13 +138,13 @@ async def split_samples(body: bytes, names: Sequence[str], known: LabelSets) -> 
     if whole.partial:
         return None
     parts: dict[str, Vector[Sample]] = {name: Vector(notes=whole.notes) for name in names}
-    decode, isfinite = known.decode_named, math.isfinite
+    decode, new, isfinite = known.decode_named, NewLabels().decode, math.isfinite
     async for some in in_chunks(raws):
         try:
             for raw in some:
                 if not isinstance(raw, RawSeries):
                     return None
-                name, labels = decode(raw.metric, _unmarked)
+                name, labels = decode(raw.metric, _unmarked, new)
                 value = float(raw.value[1]) if raw.value is not None else math.nan
                 if isfinite(value):
                     parts[name].items.append(Sample(labels, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Callable
@@ -11,10 +12,60 @@ from msgspec import structs
 
 from meshtop.model.telemetry import Labels
 from meshtop.process import give_way
+from meshtop.sources.problem import NOT_UNDERSTOOD
 
 _decode = msgspec.json.Decoder(Labels).decode
+_LE = b'"le":"'
+_PLAIN = re.compile(rb"[0-9A-Za-z+.-]+")
+"""Bounds that stand in JSON as they are."""
 _PIECE = 10_000
 """So many sets are taken down without asking whether to stand aside: a millisecond."""
+
+
+def _interned(text: bytes) -> Labels:
+    return Labels(*map(sys.intern, structs.astuple(_decode(text))))
+
+
+class NewLabels:
+    """Labels of one answer that nobody has seen before.
+
+    Most of them are buckets, and those of one histogram differ in their bound alone: what else they say is decoded for
+    the first one.
+    """
+
+    def __init__(self) -> None:
+        self._histograms: dict[tuple[int, bytes], Labels | None] = {}
+        """What buckets say but for the bound, by where it was and the text without it; None where that is not told."""
+        self._bounds: dict[bytes, str | None] = {}
+
+    def decode(self, text: bytes) -> Labels:
+        """Raises msgspec.MsgspecError."""
+        start = text.rfind(_LE)
+        if start >= 0:
+            end = text.find(b'"', start + len(_LE))
+            bound = text[start + len(_LE) : end]
+            histogram_of = start, text[:start] + text[end:]
+            if histogram_of not in self._histograms:
+                self._histograms[histogram_of] = _but_for_the_bound(text[:start], text[end + 1 :])
+            if bound not in self._bounds:
+                self._bounds[bound] = sys.intern(bound.decode()) if _PLAIN.fullmatch(bound) else None
+            histogram, le = self._histograms[histogram_of], self._bounds[bound]
+            if histogram is not None and le is not None:
+                return structs.replace(histogram, le=le)
+        return _interned(text)
+
+
+def _but_for_the_bound(head: bytes, tail: bytes) -> Labels | None:
+    """The labels before and after a bound; None where it may belong to something else than the series."""
+    if head.rfind(b"{") or b"{" in tail:
+        return None
+    text = head[:-1] + tail if head.endswith(b",") else head + tail.removeprefix(b",")
+    try:
+        labels = _interned(text)
+    except NOT_UNDERSTOOD:
+        return None
+    # With another bound before it, the whole text says which one counts.
+    return None if labels.le else labels
 
 
 class _Order:
@@ -92,11 +143,15 @@ class LabelSets:
             self._now.update(zip(marks[start : start + _PIECE], sets[start : start + _PIECE], strict=True))
 
     def decode_named(
-        self, raw: msgspec.Raw | bytes, unnamed: Callable[[bytes], tuple[str, bytes]]
+        self,
+        raw: msgspec.Raw | bytes,
+        unnamed: Callable[[bytes], tuple[str, bytes]],
+        new: Callable[[bytes], Labels] = _interned,
     ) -> tuple[str, Labels]:
         """The name of a question in the text, and the labels of the text without it, the same object as `decode` gives.
 
-        `unnamed` takes a text apart, once for each that repeats. Raises what that raises, and as `decode`.
+        `unnamed` takes a text apart, once for each that repeats, and `new` decodes labels that are not known. Raises
+        what these raise.
         """
         text = bytes(raw)
         mark = _mark(text)
@@ -106,19 +161,19 @@ class LabelSets:
             if found is None:
                 name, rest = unnamed(text)
                 of_rest = _mark(rest)
-                found = (sys.intern(name), of_rest, self.marked(of_rest, rest))
+                found = (sys.intern(name), of_rest, self.marked(of_rest, rest, new))
             else:
                 self._now[found[1]] = found[2]
             self._named[mark] = found
         return found[0], found[2]
 
-    def marked(self, mark: int, text: bytes) -> Labels:
-        """The labels of a text of this mark. Raises msgspec.MsgspecError if it is invalid."""
+    def marked(self, mark: int, text: bytes, new: Callable[[bytes], Labels] = _interned) -> Labels:
+        """The labels of a text of this mark; raises what `new` raises, which decodes those that are not known."""
         labels = self._now.get(mark)
         if labels is None:
             labels = self._before.get(mark)
             if labels is None:
-                labels = Labels(*map(sys.intern, structs.astuple(_decode(text))))
+                labels = new(text)
             self._now[mark] = labels
         return labels
 
@@ -132,6 +187,7 @@ class LabelsInOrder:
 
     def __init__(self, sets: LabelSets) -> None:
         self._known = sets
+        self._new = NewLabels().decode
         self._before = _NO_ORDER
         self._halves, self._sets = _NO_ORDER.halves, _NO_ORDER.sets
         self._at = 0
@@ -159,7 +215,7 @@ class LabelsInOrder:
 
     def _elsewhere(self, half: int, text: bytes) -> Labels:
         mark, at = _mark(text), self._at
-        labels = self._known.marked(mark, text)
+        labels = self._known.marked(mark, text, self._new)
         if not at and self._own is None:
             before = self._known.order_after(mark)
             if before.marks:

@@ -29,6 +29,8 @@ def quote(value: str) -> str:
 
     Control characters are written as escapes; a lone surrogate, which no UTF-8 can carry, becomes U+FFFD.
     """
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     out = ['"']
     for char in value:
         if char in _ESCAPES:

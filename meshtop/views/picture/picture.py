@@ -269,7 +269,9 @@ class Picture:
     def _judgements(self) -> Judgements:
         from meshtop.analysis.canary.judging import Judgements, Judging, Standing
 
-        survey = self.unless_changed(_SURVEY, self._survey)
+        # The domain, and whom a cluster obeys, may come from telemetry: its facts are others then.
+        known = tuple(part for c in self.snapshot.clusters for part in (c.inventory, self.facts.get(c.name)))
+        survey = self.memory.get_or_make(_SURVEY, known, self._survey, also=tuple(self.facts))
         counts = {cluster.name: cluster.canaries for cluster in self.snapshot.clusters}
         # What was said is remembered for as long as somebody looks, so that it is taken back later than it was said.
         standing = self.memory.get_or_make(_STANDING, (), Standing)

@@ -484,6 +484,79 @@ async def _within(way: DirectTransport, url: str, *, connect: float) -> httpx.Re
     return response
 
 
+class StillLoop:
+    """The running loop with a clock and timers of its own, which move when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.timers: list[StillTimer] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_future()
+
+    def call_at(self, when: float, call: Callable[..., None], *arguments: object) -> StillTimer:
+        self.timers.append(StillTimer(self.timers, when, lambda: call(*arguments)))
+        return self.timers[-1]
+
+    def run_next(self) -> None:
+        timer = self.timers.pop(0)
+        self.now = timer.due
+        timer.call()
+
+
+class StillTimer:
+    def __init__(self, timers: list[StillTimer], due: float, call: Callable[[], None]) -> None:
+        self.timers = timers
+        self.due = due
+        self.call = call
+
+    def when(self) -> float:
+        return self.due
+
+    def cancel(self) -> None:
+        self.timers.remove(self)
+
+
+async def test_one_timer_looks_after_the_silence_of_all_questions() -> None:
+    loop, connection = StillLoop(), HttpConnection()
+    connection._loop = cast(asyncio.AbstractEventLoop, loop)
+
+    async def wait(seconds: float | None) -> asyncio.Task[None]:
+        task = asyncio.create_task(connection._something(seconds))
+        await asyncio.sleep(0)
+        return task
+
+    first = await wait(10.0)
+    connection._wake()
+    await first
+    loop.now = 106.0
+    second = await wait(10.0)
+    assert [timer.due for timer in loop.timers] == [110.0], "the one that is there already"
+    loop.run_next()
+    await asyncio.sleep(0)
+    assert not second.done(), "its own silence has not lasted as long"
+    assert [timer.due for timer in loop.timers] == [116.0]
+    loop.run_next()
+    with pytest.raises(httpx.ReadTimeout):
+        await second
+    third = await wait(10.0)
+    fourth_may_take = 1.0
+    connection._wake()
+    await third
+    fourth = await wait(fourth_may_take)
+    assert [timer.due for timer in loop.timers] == [loop.now + fourth_may_take], "a shorter one comes before"
+    loop.run_next()
+    with pytest.raises(httpx.ReadTimeout):
+        await fourth
+    fifth = await wait(None)
+    connection.connection_lost(None)
+    await fifth
+    assert not loop.timers, "nothing is left of a connection that is gone"
+
+
 class SlowLoop:
     """A loop whose turns take `late` seconds longer than they should."""
 

@@ -14,6 +14,7 @@ from meshtop.sources.http.origin import WrongServerError
 from meshtop.sources.http.request import (
     ServerAddress,
     ServerRequest,
+    names_of_fields,
     requested_path,
     requested_server,
     requested_target,
@@ -125,3 +126,43 @@ def test_another_address_takes_the_place_of_the_first() -> None:
         b"/api",
         "west",
     )
+
+
+def test_fields_that_are_given_take_the_place_of_ours() -> None:
+    client = ServerClient(SERVERS[0], Sink())
+
+    def fields(*given: tuple[str, str]) -> list[tuple[bytes, bytes]]:
+        return client.question("GET", SERVERS[0] + "/version", silence=SILENCE, headers=list(given)).headers.raw
+
+    ours = [(name.encode(), value.encode()) for name, value in _HEADERS]
+    for number in range(20):
+        login = ("Authorization", f"Bearer {number}")
+        assert fields(login) == [(b"Host", b"127.0.0.1:6443"), *ours, (b"Authorization", login[1].encode())]
+    assert fields(("ACCEPT", "text/plain"))[1:] == [*ours[1:], (b"ACCEPT", b"text/plain")]
+    with pytest.raises(UnicodeEncodeError):
+        fields(("Authorization", "Bearer ü"))
+
+
+def test_fields_can_be_changed_and_are_not_shown() -> None:
+    address = ServerAddress.of(SERVERS[0])
+    assert address is not None
+    request = ServerRequest("POST", address, "/", headers=[("Authorization", "secret")], content=b"12", extensions={})
+    assert "secret" not in repr(request._fields)
+    assert (request.content, request.read(), list(request.names)) == (b"12", b"12", ["authorization"])
+    request.headers["Upgrade"] = "websocket"
+    assert request.fields[-1] == (b"Upgrade", b"websocket")
+    assert "upgrade" in names_of_fields(request)
+
+
+@pytest.mark.parametrize("name", ["upgrade", "X-HTTP-Method-Override"])
+async def test_a_field_that_makes_a_write_of_it_does_not_pass_the_gate(name: str) -> None:
+    sink = Sink()
+    client = ServerClient(SERVERS[0], ReadOnlyTransport(sink, cluster="east"))
+    asked = client.question("GET", SERVERS[0] + "/version", silence=SILENCE, headers={name: "DELETE"})
+    with pytest.raises(ReadOnlyError):
+        await client.open(asked, sent=lambda: None, again=False)
+    changed = client.question("GET", SERVERS[0] + "/version", silence=SILENCE)
+    changed.headers[name] = "DELETE"
+    with pytest.raises(ReadOnlyError):
+        await client.open(changed, sent=lambda: None, again=False)
+    assert not sink.sent

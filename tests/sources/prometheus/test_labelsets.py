@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -123,3 +126,49 @@ def test_a_named_text_is_taken_apart_once_and_has_the_same_labels_as_the_text_wi
         sets.begin_refresh()
     sets.decode_named(named, unnamed)
     assert len(apart) == 2, "what was not used in two refreshes is dropped"
+
+
+MEMBERS = st.lists(
+    st.tuples(
+        st.sampled_from(("le", "reporter", "source_workload", "job", "le ")),
+        st.sampled_from(("0.5", "+Inf", "1e-05", "", '"le":"1"', "a\\", "ü", "{", "}", ",", 1, {"le": "2"})),
+    ),
+    max_size=4,
+)
+
+
+def told(text: bytes, decode: Any) -> object:
+    try:
+        return decode(text)
+    except msgspec.MsgspecError as error:
+        return type(error)
+
+
+@given(st.lists(MEMBERS, max_size=5), st.sampled_from((",", ", ", " ,")), st.booleans())
+def test_buckets_are_what_their_whole_text_says(
+    series: list[list[tuple[str, Any]]], comma: str, is_ascii: bool
+) -> None:
+    """In any order, with bounds that are none, twice, or somewhere else."""
+    shared = LabelSets().in_order().decode
+    plain = msgspec.json.Decoder(Labels).decode
+    for members in (*series, *series):
+        pairs = (f"{json.dumps(name)}:{json.dumps(value, ensure_ascii=is_ascii)}" for name, value in members)
+        text = f"{{{comma.join(pairs)}}}".encode()
+        assert told(text, shared) == told(text, plain)
+
+
+def test_the_rest_of_a_bucket_is_decoded_for_the_first_of_its_histogram(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+
+    def decode(text: bytes) -> Labels:
+        seen.append(text)
+        return msgspec.json.decode(text, type=Labels)
+
+    monkeypatch.setattr(labelsets, "_decode", decode)
+    sets = LabelSets()
+    new = sets.in_order().decode
+    found = [new(b'{"job":"a","le":"%d","reporter":"source"}' % bound) for bound in range(20)]
+    assert seen == [b'{"job":"a","reporter":"source"}']
+    assert [one.le for one in found] == [str(bound) for bound in range(20)]
+    assert sets.decode(b'{"job":"a","le":"7","reporter":"source"}') is found[7]
+    assert found[3].reporter is found[4].reporter
