@@ -174,7 +174,7 @@ def test_what_was_said_of_one_holds_for_no_other_that_is_judged_by_the_same_call
 def test_of_two_kinds_of_failure_each_is_taken_back_by_itself() -> None:
     said: Remembered = {}
 
-    def at(seconds: float, **codes: float) -> list[str]:
+    def at(seconds: float, **codes: Any) -> list[str]:
         return [*edge_health(edge(**codes), HealthJudge(at=seconds, said=said)).reasons]
 
     both = at(0, c200=60, c404=25, c503=15)
