@@ -23,7 +23,7 @@ NAMESPACES = 20
 NODES = 10
 REFRESH_SECONDS = 5.0
 _CODES = (("200", "-"), ("404", "-"), ("503", "UF"))
-_WELL = (("200", "-"), ("404", "-"), ("302", "-"))
+_WELL = (("200", "-"), ("201", "-"), ("302", "-"))
 
 
 def name_of(number: int) -> str:

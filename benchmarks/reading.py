@@ -50,14 +50,17 @@ _LIST = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/(?P<version>v[^/]+)/(?P<plur
 
 def read_once(kubeconfig: str, timeout: str) -> None:
     """In a process of its own: every cluster read once, without printing."""
-    from meshtop.observatory.build import open_observatory
     from meshtop.process import prepare_process
-    from meshtop.settings.schema import Settings
 
+    # First, and settings as they are without a file: as the program itself begins.
     prepare_process()
+    from meshtop.observatory.build import open_observatory
+    from meshtop.settings.load import load_settings
+
+    settings = load_settings(config="none", environ={}).settings
 
     async def read() -> int:
-        observatory = open_observatory(Settings(), kubeconfig=kubeconfig, timeout_seconds=float(timeout))
+        observatory = open_observatory(settings, kubeconfig=kubeconfig, timeout_seconds=float(timeout))
         try:
             return len((await observatory.once()).clusters)
         finally:

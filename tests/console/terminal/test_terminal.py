@@ -60,8 +60,7 @@ class Running:
         end = time.monotonic() + LIMIT_SECONDS
         while not what(self.written[since:]):
             assert time.monotonic() < end, f"waited in vain; got {self.written[since:][-400:]!r}"
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.written += os.read(self.master, 65536).decode(errors="replace")
+            self._read(0.1)
         return self.written[since:]
 
     def press(self, keys: str) -> None:
@@ -69,10 +68,20 @@ class Running:
 
     def end(self) -> int:
         """The exit code, once it has ended and everything was read."""
-        code = self.process.wait(LIMIT_SECONDS)
-        while select.select([self.master], [], [], 0)[0]:
+        end = time.monotonic() + LIMIT_SECONDS
+        # A terminal reads on: what it does not take, the program waits for before it ends.
+        while self.process.poll() is None:
+            assert time.monotonic() < end, "it does not end"
+            self._read(0.05)
+        while self._read(0):
+            pass
+        return self.process.wait()
+
+    def _read(self, seconds: float) -> bool:
+        ready = bool(select.select([self.master], [], [], seconds)[0])
+        if ready:
             self.written += os.read(self.master, 65536).decode(errors="replace")
-        return code
+        return ready
 
     def close(self) -> None:
         if self.process.poll() is None:
