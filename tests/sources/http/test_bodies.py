@@ -94,6 +94,8 @@ async def test_an_answer_that_came_whole_is_read_at_once(piece: int, monkeypatch
         (gzip.compress(b"123456789")[:-9], 100, 100, httpx.DecodingError),
         (b"no gzip", 100, 100, httpx.DecodingError),
     ],
+    # A compressed text holds the second in which it was made.
+    ids=["too long", "too long for all", "cut off", "none"],
 )
 async def test_what_came_at_once_has_the_same_limits(
     body: bytes, most: int, of_all: int, expected: type[Exception]
