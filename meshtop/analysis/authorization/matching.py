@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+
+from meshtop.model.addresses import ip_address_of
 
 _UNRESERVED = re.compile(r"%([0-9A-Fa-f]{2})")
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -130,9 +132,8 @@ def is_range(written: str) -> bool:
 def in_range(written: str, address: str) -> bool | None:
     """Whether an address is in a range; None where the address is none."""
     found = _range(written)
-    try:
-        seen = ip_address(address)
-    except ValueError:
+    seen = ip_address_of(address)
+    if seen is None:
         return None
     return found is not None and seen.version == found.version and seen in found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 
 from meshtop.analysis.findings.finding import ConfigFinding
@@ -12,6 +11,7 @@ from meshtop.analysis.findings.selectors import sidecar_labels
 from meshtop.analysis.inventory.labels import proxy_container
 from meshtop.analysis.inventory.untyped import integer_or_none, mapping, maps, text
 from meshtop.analysis.visibility.selection import selects
+from meshtop.model.addresses import ip_address_of
 from meshtop.model.kube import Controller, Service, ServicePort
 
 _PROTOCOLS = frozenset(
@@ -177,7 +177,5 @@ def _leads_to(service: Service, port: int) -> bool:
 def _is_local(address: str | None) -> bool:
     if address is None:
         return False
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
+    parsed = ip_address_of(address)
+    return address == "localhost" if parsed is None else parsed.is_loopback

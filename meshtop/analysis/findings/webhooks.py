@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from meshtop.analysis.findings.finding import ConfigFinding
 from meshtop.analysis.findings.injection import INJECTION, label_selector_matches
 from meshtop.analysis.findings.revisions import INJECT, REVISION, RevisionConfig
 from meshtop.analysis.inventory.untyped import mapping, maps, text, texts
+from meshtop.model.addresses import ip_address_of
 from meshtop.model.kube import ConfigObject
 
 MUTATING, VALIDATING = "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"
@@ -107,7 +107,7 @@ def external_addresses(config: RevisionConfig) -> Iterator[ConfigFinding]:
                 yield config.finding(
                     "IST0163", configuration, f"address {url or '(blank)'} of webhook {name} leads to no host."
                 )
-            elif _is_address(host):
+            elif ip_address_of(host) is not None:
                 yield config.finding(
                     "IST0164",
                     configuration,
@@ -120,14 +120,6 @@ def _host(url: str) -> str | None:
         host = urlsplit(url).hostname
     except ValueError:
         return None
-    if not host or not (re.fullmatch(_HOST, host) or _is_address(host)):
+    if not host or not (re.fullmatch(_HOST, host) or ip_address_of(host)):
         return None
     return host
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -13,6 +13,7 @@ from typing import Any
 from meshtop.analysis.identity.settings import PlaneSettings
 from meshtop.analysis.identity.trees import Tree, text_at
 from meshtop.analysis.inventory.untyped import maps
+from meshtop.model.addresses import ip_address_of
 from meshtop.model.kube import Inventory
 
 NETWORK_LABEL = "topology.istio.io/network"
@@ -73,11 +74,9 @@ def _of_addresses(networks: Tree | None, addresses: Iterable[str]) -> str | None
         return None
     found: set[str] = set()
     for _, address in zip(range(_ENOUGH_PODS), addresses, strict=False):
-        try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
-            continue
-        found.update(name for name, block in ranges if parsed in block)
+        parsed = ip_address_of(address)
+        if parsed is not None:
+            found.update(name for name, block in ranges if parsed in block)
     return found.pop() if len(found) == 1 else None
 
 

@@ -6,16 +6,15 @@ import asyncio
 import base64
 import collections
 import contextlib
-import ipaddress
 import os
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
-from functools import lru_cache
 
 import httpx
 from msgspec import Struct
 
+from meshtop.model.addresses import ip_address_of
 from meshtop.sources.http.answer import BufferedStream, HttpAnswer
 from meshtop.sources.http.exchange import HttpConnection, request_bytes
 from meshtop.sources.http.origin import PORTS
@@ -283,7 +282,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             async with limit:
                 first = self._proxy or place
                 # An address has no next one; racing for one leaves cycles of tasks and tracebacks behind.
-                delay = None if _is_address(first.host) else _NEXT_ADDRESS_SECONDS
+                delay = _NEXT_ADDRESS_SECONDS if ip_address_of(first.host) is None else None
                 _, connection = await loop.create_connection(
                     HttpConnection, first.host, first.port, happy_eyeballs_delay=delay
                 )
@@ -407,16 +406,6 @@ def _place_of(request: httpx.Request) -> _Place:
     host = url.raw_host.decode("ascii")
     named = request.extensions.get(SERVER_NAME) or host
     return _Place(host, url.port or PORTS[url.scheme], url.scheme == "https", str(named))
-
-
-@lru_cache(maxsize=512)
-def _is_address(host: str) -> bool:
-    """Whether a host is given by its address, and not by a name that may have several."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _first_of(error: Exception) -> Exception:

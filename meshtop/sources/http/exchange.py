@@ -235,9 +235,7 @@ class HttpConnection(asyncio.Protocol):
             await self._something(seconds)
         chunk = self._chunks.popleft()
         self._waiting_bytes -= len(chunk)
-        if self._paused and self._waiting_bytes < _HIGH_WATER and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
+        self._receive_on()
         return chunk
 
     def read_at_once(self) -> bytes | None:
@@ -247,10 +245,14 @@ class HttpConnection(asyncio.Protocol):
         whole = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
         self._waiting_bytes = 0
-        if self._paused and self._transport is not None:
+        self._receive_on()
+        return whole
+
+    def _receive_on(self) -> None:
+        """Let the socket go on after a pause, where little waits to be read."""
+        if self._paused and self._waiting_bytes < _HIGH_WATER and self._transport is not None:
             self._paused = False
             self._transport.resume_reading()
-        return whole
 
     @property
     def is_read(self) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
 from msgspec import Struct
 
+from meshtop.model.addresses import ip_address_of
 from meshtop.model.errors import Exit, MeshtopError
 from meshtop.sources.http.request import requested_server
 
@@ -40,10 +40,8 @@ class Origin(Struct, frozen=True):
         """Whether the server is on this machine, so that requests do not cross a network."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        address = ip_address_of(self.host)
+        return address is not None and address.is_loopback
 
     @property
     def in_the_open(self) -> bool:
